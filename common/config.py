@@ -1,0 +1,104 @@
+"""The configuration of one process, read once at its entry point.
+
+Every field of :class:`Settings` is the environment variable ``TASKQUEUE_<FIELD>``; a variable with
+that prefix that is no field is refused by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PREFIX = "TASKQUEUE_"
+
+
+class ConfigError(ValueError):
+    """A variable is unknown or its value impossible; the message names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one process runs with. Times are in seconds, sizes in bytes."""
+
+    name: str
+    listen: str
+    metrics: str
+    peers: Mapping[str, str] = field(default_factory=dict)
+    slots: int = 0
+    heartbeat_interval: float = 0.5
+    heartbeat_timeout: float = 3.0
+    lease: float = 6.0
+    long_poll: float = 20.0
+    default_deadline: float = 30.0
+    max_queued_jobs: int = 180_000
+    max_queued_bytes: int = 240 << 20
+    max_concurrent_calls: int = 4096
+    stop_grace: float = 5.0
+    log_level: str = "INFO"
+
+    def __post_init__(self) -> None:
+        for name in ("heartbeat_interval", "heartbeat_timeout", "lease", "long_poll"):
+            if not 0 < getattr(self, name) <= 3600:
+                raise ConfigError(f"{name} must be more than 0 and at most 3600 seconds")
+        if not self.heartbeat_interval * 2 <= self.heartbeat_timeout <= self.lease:
+            raise ConfigError(
+                "heartbeat_timeout must be at least twice heartbeat_interval and at most lease"
+            )
+        if self.slots < 0:
+            raise ConfigError("slots must not be negative")
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Settings:
+        """Read the settings. Raises :class:`ConfigError`, naming every variable that is wrong."""
+        given = {
+            key.removeprefix(PREFIX).lower(): value
+            for key, value in variables.items()
+            if key.startswith(PREFIX)
+        }
+        fields = {each.name: each for each in dataclasses.fields(cls)}
+        required = [name for name, each in fields.items() if _required(each)]
+        problems = [f"{_variable(name)} is unknown" for name in given if name not in fields]
+        problems += [f"{_variable(name)} is missing" for name in required if name not in given]
+        values: dict[str, object] = {}
+        for name in given.keys() & fields.keys():
+            try:
+                values[name] = _parse(str(fields[name].type), given[name])
+            except ValueError as error:
+                problems.append(f"{_variable(name)}={given[name]!r}: {error}")
+        if problems:
+            raise ConfigError("; ".join(sorted(problems)))
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def environment_of(settings: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment variables that say ``settings``, fields of :class:`Settings`."""
+    known = {each.name for each in dataclasses.fields(Settings)}
+    if unknown := sorted(settings.keys() - known):
+        raise ConfigError(f"unknown settings: {', '.join(unknown)}")
+    return {_variable(name): str(value) for name, value in settings.items()}
+
+
+def _variable(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
+
+
+def _required(each: dataclasses.Field[object]) -> bool:
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
+def _parse(kind: str, text: str) -> object:
+    if kind == "int":
+        return int(text)
+    if kind == "float":
+        return float(text)
+    if kind.startswith("Mapping"):
+        return dict(_peer(pair) for pair in text.split(",") if pair)
+    return text
+
+
+def _peer(pair: str) -> tuple[str, str]:
+    name, separator, address = pair.partition("=")
+    if not separator or not name or ":" not in address:
+        raise ValueError(f"{pair!r} is not NAME=HOST:PORT")
+    return name, address

@@ -1,0 +1,218 @@
+"""What the flows need from the outside, as protocols.
+
+Design A plugs in gRPC clients, Design B the owners themselves. Methods that move several items
+answer in the order of their argument, with an error in the place of each item that could not be
+served; they raise only if the whole call failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from common.domain.errors import TaskQueueError
+from common.domain.job import (
+    Assignment,
+    Execution,
+    Failure,
+    Job,
+    JobResult,
+    JobSpec,
+    JobState,
+    Outcome,
+)
+from common.domain.paging import JobPage, JobQuery
+
+
+class Clock(Protocol):
+    """The one clock of an owner."""
+
+    def now(self) -> int:
+        """Microseconds since the Unix epoch; never goes back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A record to create; ``digest`` is empty without a request id."""
+
+    kind: str
+    request_id: str = ""
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A step for one execution: RUNNING with its worker, or a terminal state."""
+
+    execution: Execution
+    target: JobState
+    worker: str = ""
+    failure: Failure | None = None
+
+
+class CancelReason(IntEnum):
+    """Why a cancel is asked for, numbered as in the contract."""
+
+    CLIENT = 1
+    SUBMIT_WITHDRAWN = 2
+
+
+class Jobs(Protocol):
+    """Job metadata and state."""
+
+    async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
+        """Create records in state QUEUED, or find the earlier one of each request id."""
+        ...
+
+    async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Read records."""
+        ...
+
+    async def list(self, query: JobQuery) -> list[Job]:
+        """Read up to ``query.limit`` records, newest first."""
+        ...
+
+    async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
+        """Take steps of the lifecycle table."""
+        ...
+
+    async def set_cancel_requested(
+        self, job_ids: Sequence[str], reason: CancelReason
+    ) -> list[Job | TaskQueueError]:
+        """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A job to put into the queue."""
+
+    job_id: str
+    spec: JobSpec
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dequeued:
+    """What was leased, and which renewals found their lease ended."""
+
+    assignments: list[Assignment]
+    lost: list[Execution]
+
+
+class Queue(Protocol):
+    """Queue membership."""
+
+    async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
+        """Add jobs at the end; one that is present stays where it is."""
+        ...
+
+    async def dequeue(
+        self,
+        max_jobs: int,
+        max_wait: float = 0.0,
+        renew: Sequence[Execution] = (),
+        release: Sequence[Execution] = (),
+    ) -> Dequeued:
+        """Renew and release leases at once; then lease, waiting up to ``max_wait`` seconds."""
+        ...
+
+    async def remove(self, job_ids: Sequence[str]) -> list[bool]:
+        """Remove jobs, leased or not; says which were present."""
+        ...
+
+
+class Results(Protocol):
+    """Result payloads."""
+
+    async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
+        """Store outputs; the first write of an execution wins. Says which were stored."""
+        ...
+
+    async def get(self, executions: Sequence[Execution]) -> list[bytes | TaskQueueError]:
+        """Read outputs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatReply:
+    """Executions to stop because of a cancel, and executions that are no longer the worker's."""
+
+    cancel: list[Execution]
+    drop: list[Execution]
+
+
+class Coordinator(Protocol):
+    """What a worker talks to."""
+
+    async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
+        """Say that the worker lives and what it holds."""
+        ...
+
+    async def fetch(
+        self, worker: str, slots: int, max_jobs: int, max_wait: float
+    ) -> list[Assignment]:
+        """Take up to ``max_jobs`` jobs, waiting up to ``max_wait`` seconds for the first."""
+        ...
+
+    async def report(
+        self,
+        worker: str,
+        reports: Sequence[tuple[Execution, Outcome]],
+        returned: Sequence[Execution] = (),
+    ) -> list[TaskQueueError | None]:
+        """Report outcomes, and give executions back unfinished. A verdict for each report."""
+        ...
+
+
+class TaskQueue(Protocol):
+    """The public contract in terms of the domain. Every method raises ``TaskQueueError``."""
+
+    async def submit(self, spec: JobSpec, request_id: str = "") -> str:
+        """Accept a job and return its id."""
+        ...
+
+    async def status(self, job_id: str) -> Job:
+        """Return the job's record."""
+        ...
+
+    async def result(self, job_id: str) -> JobResult:
+        """Return what the terminal job produced."""
+        ...
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel the job as far as its state allows and return its record."""
+        ...
+
+    async def list(
+        self, state: JobState | None, kind: str, page_size: int, page_token: str
+    ) -> JobPage:
+        """Return one page of jobs, newest first."""
+        ...
+
+
+class Kinds(Protocol):
+    """The kinds of job that can be accepted."""
+
+    def check(self, spec: JobSpec) -> None:
+        """Raise ``UnknownKind`` or ``UnreadablePayload`` unless a handler can take the job."""
+        ...
+
+
+class Observer(Protocol):
+    """Hears what the owners do; metrics and logs listen here."""
+
+    def transitioned(self, before: Job | None, after: Job) -> None:
+        """A job was created (no ``before``) or took a step."""
+        ...
+
+    def rejected(self, error: TaskQueueError) -> None:
+        """A step was rejected."""
+        ...
+
+    def redelivered(self, execution: Execution) -> None:
+        """A lease ended without acknowledgement; the job will run again."""
+        ...

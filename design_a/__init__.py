@@ -1,0 +1,1 @@
+"""Design A: six small services behind one gateway."""

@@ -1,0 +1,1 @@
+"""Design B: one program run on six identical nodes."""
