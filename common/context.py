@@ -1,4 +1,4 @@
-"""What travels with a call: its correlation id and the time that it has left.
+"""What travels with a call: its correlation id, its caller and the time that it has left.
 
 Set once where a call enters a process and read wherever it leaves again, so no signature in
 between carries it.
@@ -14,6 +14,7 @@ from uuid import uuid4
 
 _correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
+_caller: ContextVar[str] = ContextVar("caller", default="")
 
 
 def correlation_id() -> str:
@@ -26,15 +27,24 @@ def remaining(cap: float) -> float:
     return min(cap, _deadline.get() - time.monotonic())
 
 
+def caller() -> str:
+    """Return the name under which the call came in; empty outside a call."""
+    return _caller.get()
+
+
 @contextlib.contextmanager
-def call(correlation: str | None = None, timeout: float | None = None) -> Iterator[None]:
+def call(
+    correlation: str | None = None, timeout: float | None = None, caller: str = ""
+) -> Iterator[None]:
     """Enter a call: ``timeout`` in seconds, a new correlation id unless one came along."""
-    tokens = (
-        _correlation_id.set(correlation or uuid4().hex[:16]),
-        _deadline.set(float("inf") if timeout is None else time.monotonic() + timeout),
+    correlation_token = _correlation_id.set(correlation or uuid4().hex[:16])
+    deadline_token = _deadline.set(
+        time.monotonic() + (float("inf") if timeout is None else timeout)
     )
+    caller_token = _caller.set(caller)
     try:
         yield
     finally:
-        _correlation_id.reset(tokens[0])
-        _deadline.reset(tokens[1])
+        _correlation_id.reset(correlation_token)
+        _deadline.reset(deadline_token)
+        _caller.reset(caller_token)

@@ -7,7 +7,7 @@ served; they raise only if the whole call failed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -71,7 +71,7 @@ class Jobs(Protocol):
         """Read records."""
         ...
 
-    async def list(self, query: JobQuery) -> list[Job]:
+    async def page(self, query: JobQuery) -> list[Job]:
         """Read up to ``query.limit`` records, newest first."""
         ...
 
@@ -187,7 +187,7 @@ class TaskQueue(Protocol):
         """Cancel the job as far as its state allows and return its record."""
         ...
 
-    async def list(
+    async def list_jobs(
         self, state: JobState | None, kind: str, page_size: int, page_token: str
     ) -> JobPage:
         """Return one page of jobs, newest first."""
@@ -202,8 +202,8 @@ class Kinds(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Hears what the owners do; metrics and logs listen here."""
+class JobObserver(Protocol):
+    """Hears what the job owner does; metrics and logs listen here."""
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         """A job was created (no ``before``) or took a step."""
@@ -213,6 +213,42 @@ class Observer(Protocol):
         """A step was rejected."""
         ...
 
+
+class QueueObserver(Protocol):
+    """Hears what the queue owner does."""
+
     def redelivered(self, execution: Execution) -> None:
         """A lease ended without acknowledgement; the job will run again."""
+        ...
+
+
+class Liveness(Protocol):
+    """Worker liveness and dispatch; its owner always sits in the coordinator's own process."""
+
+    def seen(self, worker: str, slots: int) -> None:
+        """Note a sign of life."""
+        ...
+
+    def assign(self, worker: str, executions: Iterable[Execution]) -> None:
+        """Note what was handed to a worker that was seen before."""
+        ...
+
+    def reconcile(self, worker: str, says: Iterable[Execution]) -> list[Execution]:
+        """Take over what a seen worker says it holds; returns what it never received."""
+        ...
+
+    def settle(self, worker: str, executions: Iterable[Execution]) -> None:
+        """Note that executions have ended or were given back."""
+        ...
+
+    def bury(self) -> dict[str, list[Execution]]:
+        """Forget the workers whose heartbeat timed out; returns what each of them held."""
+        ...
+
+    def until_burial(self) -> float | None:
+        """Seconds until a silent worker times out; ``None`` while there is no worker."""
+        ...
+
+    def held(self) -> list[Execution]:
+        """Everything that living workers hold."""
         ...

@@ -164,6 +164,17 @@ class CallerNotAllowed(TaskQueueError):
         super().__init__(f"{caller!r} may not call {method}", caller=caller, method=method)
 
 
+class NotHome(TaskQueueError):
+    """A node forwarded a call for a job to a node that is not the job's home."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "NOT_HOME"
+    definite = True
+
+    def __init__(self, job_id: str, node: str) -> None:
+        super().__init__(f"job {job_id} is not at home on {node}", job_id=job_id, node=node)
+
+
 class QueueFull(TaskQueueError):
     """A limit of the queue is reached; ``metadata["limit"]`` names it."""
 

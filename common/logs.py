@@ -1,0 +1,35 @@
+"""Structured logs: one JSON object a line on standard error."""
+
+from __future__ import annotations
+
+import logging
+
+from pythonjsonlogger.json import JsonFormatter
+
+from common import context
+
+
+def configure(process: str, level: str) -> None:
+    """Send all logs to standard error, marked with the process and the call that they belong to.
+
+    Raises ``ValueError`` for an unknown level.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        JsonFormatter(
+            "%(levelname)s %(name)s %(message)s",
+            rename_fields={"levelname": "level", "name": "logger"},
+            static_fields={"process": process},
+            timestamp="time",
+        )
+    )
+    handler.addFilter(_add_correlation)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # The event loop's own debug lines say nothing about a job.
+    logging.getLogger("asyncio").setLevel(logging.INFO)
+
+
+def _add_correlation(record: logging.LogRecord) -> bool:
+    if not hasattr(record, "correlation_id") and (correlation := context.correlation_id()):
+        record.correlation_id = correlation
+    return True

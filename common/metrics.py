@@ -1,0 +1,121 @@
+"""The domain's metrics, under the same names in every design.
+
+Each class is constructed on a registry by the process that holds the owner it watches. Gauges read
+the owner when they are scraped; histograms and counters hear of each step as it is taken.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from common.domain import errors
+from common.domain.errors import TaskQueueError
+from common.domain.job import Execution, Job, JobState
+from common.owners.jobs import JobOwner
+from common.owners.liveness import LivenessOwner
+from common.owners.queue import QueueOwner
+
+logger = logging.getLogger(__name__)
+
+MICROSECONDS = 1_000_000
+# Seconds. The steps from 10 µs to 1 ms follow gRFC A66: calls over loopback end there.
+BUCKETS = (
+    *(0.00001, 0.00005, 0.0001, 0.0002, 0.0003, 0.0004, 0.0006, 0.0008),
+    *(0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008),
+    *(0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08),
+    *(0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+)
+
+
+class JobMetrics:
+    """Jobs by state, how long they waited, ran and took, and rejected steps."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._wait = _histogram("taskqueue_job_wait", "From acceptance to first start", registry)
+        self._execution = _histogram(
+            "taskqueue_job_execution", "From the latest start to the end", registry
+        )
+        self._completion = _histogram(
+            "taskqueue_job_completion", "From acceptance to the end", registry
+        )
+        self._rejected = Counter(
+            "taskqueue_rejected_transitions",
+            "Steps that the lifecycle table does not have, by reason",
+            ["reason"],
+            registry=registry,
+        )
+        for kind in (errors.TransitionRejected, errors.StaleAttempt):
+            self._rejected.labels(reason=kind.reason)
+
+    def watch(self, owner: JobOwner) -> None:
+        """Read the number of jobs in each state from the owner."""
+        gauge = Gauge("taskqueue_jobs", "Jobs by state", ["state"], registry=self._registry)
+        for state in JobState:
+            gauge.labels(state=state.name).set_function(lambda state=state: owner.counts()[state])
+
+    def transitioned(self, before: Job | None, after: Job) -> None:
+        """A job was created or took a step."""
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug(
+                "job is %s",
+                after.state.name,
+                extra={"job_id": after.id, "attempt": after.attempt, "worker": after.worker},
+            )
+        if before is None or after.state is before.state:
+            return
+        if after.state is JobState.RUNNING and after.start_time is not None:
+            self._wait.observe((after.start_time - after.create_time) / MICROSECONDS)
+        if after.finish_time is not None:
+            self._completion.observe((after.finish_time - after.create_time) / MICROSECONDS)
+            if after.start_time is not None:
+                self._execution.observe((after.finish_time - after.start_time) / MICROSECONDS)
+
+    def rejected(self, error: TaskQueueError) -> None:
+        """A step was rejected."""
+        self._rejected.labels(reason=error.reason).inc()
+        logger.warning("step rejected: %s", error, extra=dict(error.metadata))
+
+
+class QueueMetrics:
+    """Depth and age of the queue, and redeliveries."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._redeliveries = Counter(
+            "taskqueue_redeliveries", "Leases that ended without acknowledgement", registry=registry
+        )
+
+    def watch(self, owner: QueueOwner) -> None:
+        """Read depth and age from the owner."""
+        for name, help_text, read in (
+            ("queue_depth", "Jobs that wait in the queue", owner.depth),
+            ("queue_leased", "Jobs that are leased to a worker", owner.leased),
+            ("queue_oldest_age_seconds", "How long the first in line has waited", owner.oldest_age),
+        ):
+            _gauge(f"taskqueue_{name}", help_text, self._registry).set_function(read)
+
+    def redelivered(self, execution: Execution) -> None:
+        """A lease ended without acknowledgement."""
+        self._redeliveries.inc()
+        logger.info("lease ended", extra={"job_id": execution.job_id, "attempt": execution.attempt})
+
+
+def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
+    """Read workers and their slots from the owner."""
+    for name, help_text, read in (
+        ("workers_alive", "Workers heard of within the heartbeat timeout", owner.alive),
+        ("slots", "Execution slots of the workers alive", owner.slots),
+        ("slots_busy", "Execution slots that hold a job", owner.slots_busy),
+    ):
+        _gauge(f"taskqueue_{name}", help_text, registry).set_function(read)
+
+
+def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Histogram:
+    return Histogram(f"{name}_seconds", help_text, buckets=BUCKETS, registry=registry)
+
+
+def _gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:
+    return Gauge(name, help_text, registry=registry)

@@ -1,0 +1,166 @@
+"""The job owner: sole writer of job metadata and state.
+
+Creating, reading and moving a job costs O(log n) in the number of jobs; a page of the list costs
+O(page + log n) with any filters, because the index keeps one sorted list for each kind and state
+and a query merges the few that match.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sortedcontainers import SortedList
+
+from common.domain import lifecycle
+from common.domain.errors import JobNotFound, RequestIdReused, TaskQueueError
+from common.domain.ids import IdMint
+from common.domain.job import Job, JobState
+from common.domain.paging import JobQuery
+from common.ports import CancelReason, Clock, JobObserver, NewJob, Transition
+
+
+@dataclass(slots=True)
+class _Request:
+    """What is known of a request id; ``reliers`` counts the submits that rely on its job."""
+
+    digest: bytes
+    job_id: str
+    reliers: int = 1
+
+
+class JobOwner:
+    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` hears steps."""
+
+    def __init__(self, mint: IdMint, clock: Clock, observer: JobObserver) -> None:
+        self._mint = mint
+        self._clock = clock
+        self._observer = observer
+        self._jobs: dict[str, Job] = {}
+        self._index = _Index()
+        self._requests: dict[str, _Request] = {}
+        self._request_of: dict[str, str] = {}
+
+    async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
+        """Create records in state QUEUED, or find the earlier one of each request id."""
+        return [self._create(new) for new in jobs]
+
+    async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Read records; an unknown id gives ``JobNotFound``."""
+        return [self._jobs.get(job_id) or JobNotFound(job_id) for job_id in job_ids]
+
+    async def page(self, query: JobQuery) -> list[Job]:
+        """Read up to ``query.limit`` records older than ``query.before``, newest first."""
+        newest = self._index.newest(query.state, query.kind, query.before)
+        return [self._jobs[job_id] for _, job_id in zip(range(query.limit), newest, strict=False)]
+
+    async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
+        """Take steps of the lifecycle table; rejected ones are reported to the observer."""
+        return [self._transition(step) for step in steps]
+
+    async def set_cancel_requested(
+        self, job_ids: Sequence[str], reason: CancelReason
+    ) -> list[Job | TaskQueueError]:
+        """Cancel queued jobs and mark running ones; a withdrawn submit spares other reliers."""
+        return [self._cancel(job_id, reason) for job_id in job_ids]
+
+    def counts(self) -> dict[JobState, int]:
+        """Number of jobs in each state."""
+        return self._index.counts()
+
+    def _create(self, new: NewJob) -> Job | TaskQueueError:
+        known = self._requests.get(new.request_id) if new.request_id else None
+        if known is not None:
+            if known.digest != new.digest:
+                return RequestIdReused(new.request_id)
+            known.reliers += 1
+            return self._jobs[known.job_id]
+        now = self._clock.now()
+        job = Job(self._mint.next(now), new.kind, JobState.QUEUED, now)
+        if new.request_id:
+            self._requests[new.request_id] = _Request(new.digest, job.id)
+            self._request_of[job.id] = new.request_id
+        self._write(None, job)
+        return job
+
+    def _transition(self, step: Transition) -> Job | TaskQueueError:
+        job_id, attempt = step.execution
+        job = self._jobs.get(job_id)
+        if job is None:
+            return JobNotFound(job_id)
+        now = self._clock.now()
+        try:
+            if step.target is JobState.RUNNING:
+                after = lifecycle.start(job, attempt, step.worker, now)
+            else:
+                after = lifecycle.finish(job, attempt, step.target, step.failure, now)
+        except TaskQueueError as error:
+            self._observer.rejected(error)
+            return error
+        self._write(job, after)
+        return after
+
+    def _cancel(self, job_id: str, reason: CancelReason) -> Job | TaskQueueError:
+        job = self._jobs.get(job_id)
+        if job is None:
+            return JobNotFound(job_id)
+        if reason is CancelReason.SUBMIT_WITHDRAWN and not self._withdraw(job):
+            return job
+        after = lifecycle.request_cancel(job, self._clock.now())
+        self._write(job, after)
+        return after
+
+    def _withdraw(self, job: Job) -> bool:
+        """Forget one reliance on the job; says whether the job may be canceled for it."""
+        if job.state is not JobState.QUEUED:
+            return False
+        request_id = self._request_of.get(job.id)
+        if request_id is None:
+            return True
+        request = self._requests[request_id]
+        request.reliers -= 1
+        if request.reliers:
+            return False
+        del self._requests[request_id], self._request_of[job.id]
+        return True
+
+    def _write(self, before: Job | None, after: Job) -> None:
+        if after is before:
+            return
+        self._jobs[after.id] = after
+        if before is None or before.state is not after.state:
+            self._index.move(before, after)
+        self._observer.transitioned(before, after)
+
+
+class _Index:
+    """The ids of all jobs, sorted, by kind and state."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, JobState], SortedList] = {}
+
+    def move(self, before: Job | None, after: Job) -> None:
+        """File a new job, or one whose state has changed."""
+        if before is not None:
+            self._ids[before.kind, before.state].remove(before.id)
+        place = (after.kind, after.state)
+        if place not in self._ids:
+            self._ids[place] = SortedList()
+        self._ids[place].add(after.id)
+
+    def newest(self, state: JobState | None, kind: str, before: str) -> Iterator[str]:
+        """Iterate over the matching ids lower than ``before``, highest first."""
+        matching: list[Iterable[str]] = [
+            ids.irange(maximum=before or None, inclusive=(True, False), reverse=True)
+            for (its_kind, its_state), ids in self._ids.items()
+            if (not kind or its_kind == kind) and (state is None or its_state is state)
+        ]
+        return iter(heapq.merge(*matching, reverse=True))
+
+    def counts(self) -> dict[JobState, int]:
+        """Number of ids in each state."""
+        totals = dict.fromkeys(JobState, 0)
+        for (_, state), ids in self._ids.items():
+            totals[state] += len(ids)
+        return totals

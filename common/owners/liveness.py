@@ -1,0 +1,104 @@
+"""The liveness owner: sole writer of which workers live and what they were handed.
+
+A worker lives as long as it is heard of within the heartbeat timeout. What it holds is known from
+the assignments made to it and from what it says in its heartbeats; the latter lets a restarted
+coordinator find out what is running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from common.domain.job import Execution
+from common.ports import Clock
+
+MICROSECONDS = 1_000_000
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One worker: when it was last heard of, and since when it holds which executions."""
+
+    slots: int
+    seen: int
+    held: dict[Execution, int] = field(default_factory=dict)
+
+
+class LivenessOwner:
+    """Holds all workers. ``timeout`` is the heartbeat timeout in seconds."""
+
+    def __init__(self, clock: Clock, timeout: float) -> None:
+        self._clock = clock
+        self._timeout = int(timeout * MICROSECONDS)
+        self._workers: dict[str, _Worker] = {}
+
+    def seen(self, worker: str, slots: int) -> None:
+        """Note a sign of life."""
+        now = self._clock.now()
+        known = self._workers.get(worker)
+        if known is None:
+            self._workers[worker] = _Worker(slots, now)
+        else:
+            known.slots, known.seen = slots, now
+
+    def assign(self, worker: str, executions: Iterable[Execution]) -> None:
+        """Note what was handed to a worker that was seen before."""
+        now = self._clock.now()
+        self._workers[worker].held.update(dict.fromkeys(executions, now))
+
+    def reconcile(self, worker: str, says: Iterable[Execution]) -> list[Execution]:
+        """Take over what a seen worker says it holds.
+
+        Returns the executions that were handed to it longer than the timeout ago and that it does
+        not hold: the answer that carried them was lost, so they have to run again.
+        """
+        now = self._clock.now()
+        held = self._workers[worker].held
+        says = set(says)
+        for execution in says:
+            held.setdefault(execution, now)
+        missing = [
+            execution
+            for execution, since in held.items()
+            if execution not in says and now - since > self._timeout
+        ]
+        for execution in missing:
+            del held[execution]
+        return missing
+
+    def settle(self, worker: str, executions: Iterable[Execution]) -> None:
+        """Note that executions have ended or were given back."""
+        known = self._workers.get(worker)
+        if known is not None:
+            for execution in executions:
+                known.held.pop(execution, None)
+
+    def bury(self) -> dict[str, list[Execution]]:
+        """Forget the workers whose heartbeat timed out; returns what each of them held."""
+        latest = self._clock.now() - self._timeout
+        dead = [name for name, worker in self._workers.items() if worker.seen < latest]
+        return {name: list(self._workers.pop(name).held) for name in dead}
+
+    def until_burial(self) -> float | None:
+        """Seconds until a silent worker times out; ``None`` while there is no worker."""
+        if not self._workers:
+            return None
+        first = min(worker.seen for worker in self._workers.values())
+        return max(0, first + self._timeout - self._clock.now()) / MICROSECONDS
+
+    def held(self) -> list[Execution]:
+        """Everything that living workers hold."""
+        return [execution for worker in self._workers.values() for execution in worker.held]
+
+    def alive(self) -> int:
+        """Number of workers alive."""
+        return len(self._workers)
+
+    def slots(self) -> int:
+        """Execution slots of the workers alive."""
+        return sum(worker.slots for worker in self._workers.values())
+
+    def slots_busy(self) -> int:
+        """Executions that the workers alive hold."""
+        return sum(len(worker.held) for worker in self._workers.values())
