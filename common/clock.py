@@ -6,7 +6,7 @@ import time
 
 
 class SystemClock:
-    """Wall time read once, carried on by the monotonic clock: it never jumps and never goes back."""
+    """Wall time read once and carried on by the monotonic clock, so it never jumps."""
 
     def __init__(self) -> None:
         self._offset = time.time_ns() - time.monotonic_ns()

@@ -7,6 +7,7 @@ the owner when they are scraped; histograms and counters hear of each step as it
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -54,7 +55,7 @@ class JobMetrics:
         """Read the number of jobs in each state from the owner."""
         gauge = Gauge("taskqueue_jobs", "Jobs by state", ["state"], registry=self._registry)
         for state in JobState:
-            gauge.labels(state=state.name).set_function(lambda state=state: owner.counts()[state])
+            gauge.labels(state=state.name).set_function(partial(_count, owner, state))
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         """A job was created or took a step."""
@@ -111,6 +112,10 @@ def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
         ("slots_busy", "Execution slots that hold a job", owner.slots_busy),
     ):
         _gauge(f"taskqueue_{name}", help_text, registry).set_function(read)
+
+
+def _count(owner: JobOwner, state: JobState) -> float:
+    return owner.counts()[state]
 
 
 def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Histogram:

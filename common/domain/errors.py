@@ -186,6 +186,17 @@ class QueueFull(TaskQueueError):
         super().__init__(f"the queue is at its limit: {limit} = {value}", limit=limit)
 
 
+class Overloaded(TaskQueueError):
+    """A process has more calls in flight, or was sent a larger message, than it takes."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    reason = "OVERLOADED"
+    definite = True
+
+    def __init__(self, peer: str, why: str) -> None:
+        super().__init__(f"{peer} refused the call: {why}", peer=peer)
+
+
 class OwnerUnreachable(TaskQueueError):
     """The process that owns the state did not answer: the operation may have happened."""
 

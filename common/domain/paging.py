@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.domain import ids
@@ -49,6 +51,15 @@ def close_page(query: JobQuery, newest: list[Job]) -> JobPage:
     """Cut a page from up to ``limit + 1`` jobs; the surplus one says that there is a next page."""
     jobs = tuple(newest[: query.limit])
     more = len(newest) > query.limit
+    return JobPage(jobs, _write_token(jobs[-1].id, query.state, query.kind) if more else "")
+
+
+def merge_pages(query: JobQuery, pages: Sequence[JobPage]) -> JobPage:
+    """Make one page of the pages that several homes gave for the same query."""
+    newest = heapq.merge(*(page.jobs for page in pages), key=lambda job: job.id, reverse=True)
+    gathered = list(newest)
+    jobs = tuple(gathered[: query.limit])
+    more = len(gathered) > query.limit or any(page.next_page_token for page in pages)
     return JobPage(jobs, _write_token(jobs[-1].id, query.state, query.kind) if more else "")
 
 

@@ -1,0 +1,1 @@
+"""The gRPC layer that both designs share: servicer, conversions, interceptors, bootstrap."""

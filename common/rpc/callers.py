@@ -1,0 +1,55 @@
+"""Who may call what: the whole matrix as data, enforced on every call.
+
+A caller names itself in metadata. One that does not is a client of the public service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from common.domain.errors import CallerNotAllowed
+
+CLIENT = "client"
+NODE = "node"
+
+PUBLIC_SERVICE = "taskqueue.v1.TaskQueueService"
+_INTERNAL = "taskqueue.internal.v1"
+# Health and reflection are for everybody.
+_OPEN = "/grpc."
+
+
+def _methods(service: str, *names: str) -> frozenset[str]:
+    return frozenset(f"/{service}/{name}" for name in names)
+
+
+PUBLIC = _methods(
+    PUBLIC_SERVICE, "SubmitJob", "GetJobStatus", "GetJobResult", "CancelJob", "ListJobs"
+)
+
+ALLOWED: Mapping[str, frozenset[str]] = {
+    CLIENT: PUBLIC,
+    # Nodes of Design B forward public calls to each other.
+    NODE: PUBLIC,
+    "gateway": _methods(
+        f"{_INTERNAL}.JobService",
+        "CreateJob",
+        "GetJobRecord",
+        "ListJobRecords",
+        "SetCancelRequested",
+    )
+    | _methods(f"{_INTERNAL}.QueueService", "EnqueueJob", "RemoveJobIfPresent")
+    | _methods(f"{_INTERNAL}.ResultService", "GetResult"),
+    "coordinator": _methods(f"{_INTERNAL}.QueueService", "DequeueJob", "RemoveJobIfPresent")
+    | _methods(f"{_INTERNAL}.JobService", "TransitionJobStatus", "GetJobRecord")
+    | _methods(f"{_INTERNAL}.ResultService", "StoreResult"),
+    "worker": _methods(
+        f"{_INTERNAL}.CoordinatorService", "WorkerHeartbeat", "FetchWork", "ReportWorkOutcome"
+    ),
+}
+
+
+def check(caller: str, method: str) -> None:
+    """Raise :class:`CallerNotAllowed` unless the caller may call the method (full gRPC path)."""
+    if method in ALLOWED.get(caller, frozenset()) or method.startswith(_OPEN):
+        return
+    raise CallerNotAllowed(caller[:64], method)

@@ -1,0 +1,136 @@
+"""What happens around every call: metrics outside, then caller, deadline and errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+from grpc_interceptor.server import AsyncServerInterceptor
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from common import context
+from common.domain.errors import DeadlineAlreadyPast, InternalError, TaskQueueError
+from common.metrics import BUCKETS
+from common.rpc import callers, metadata, status
+
+logger = logging.getLogger(__name__)
+
+_CODES: dict[object, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+_CODES |= {code: code.name for code in grpc.StatusCode}
+
+
+class _MethodMetrics:
+    """The metrics of one method, looked up once and set to zero at the start."""
+
+    def __init__(self, metrics: MetricsInterceptor, path: str) -> None:
+        service, _, method = path[1:].partition("/")
+        labels = {"grpc_type": "unary", "grpc_service": service, "grpc_method": method}
+        self.started = metrics.started.labels(**labels)
+        self.received = metrics.received.labels(**labels)
+        self.sent = metrics.sent.labels(**labels)
+        self.handling = metrics.handling.labels(**labels)
+        self.handled = {
+            code.name: metrics.handled.labels(**labels, grpc_code=code.name)
+            for code in grpc.StatusCode
+        }
+
+
+class MetricsInterceptor(AsyncServerInterceptor):
+    """Counts and times the unary calls to the given methods, under the names dashboards know."""
+
+    def __init__(self, registry: CollectorRegistry, paths: Iterable[str]) -> None:
+        labels = ["grpc_type", "grpc_service", "grpc_method"]
+        self.started = Counter("grpc_server_started", "Calls begun", labels, registry=registry)
+        self.received = Counter(
+            "grpc_server_msg_received", "Messages received", labels, registry=registry
+        )
+        self.sent = Counter("grpc_server_msg_sent", "Messages sent", labels, registry=registry)
+        self.handled = Counter(
+            "grpc_server_handled", "Calls ended", [*labels, "grpc_code"], registry=registry
+        )
+        self.handling = Histogram(
+            "grpc_server_handling_seconds",
+            "Time from the start of a call's handler to its end",
+            labels,
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._methods = {path: _MethodMetrics(self, path) for path in paths}
+
+    async def intercept(
+        self, method: Any, request_or_iterator: Any, context: Any, method_name: str
+    ) -> Any:
+        """Count and time one call; what is not counted passes through."""
+        metrics = self._methods.get(method_name)
+        if metrics is None:
+            return await _pass(method, request_or_iterator, context)
+        metrics.started.inc()
+        metrics.received.inc()
+        code = "UNKNOWN"
+        began = time.perf_counter()
+        try:
+            response = await method(request_or_iterator, context)
+            code = "OK"
+            metrics.sent.inc()
+            return response
+        except asyncio.CancelledError:
+            code = "CANCELLED"
+            raise
+        except Exception:
+            code = _CODES.get(context.code(), "UNKNOWN")
+            raise
+        finally:
+            metrics.handling.observe(time.perf_counter() - began)
+            metrics.handled[code].inc()
+
+
+class CallInterceptor(AsyncServerInterceptor):
+    """Checks the caller, takes over deadline and correlation id, turns errors into statuses.
+
+    ``default_deadline`` bounds, in seconds, a call that comes without a deadline of its own.
+    """
+
+    def __init__(self, default_deadline: float) -> None:
+        self._default_deadline = default_deadline
+
+    async def intercept(
+        self, method: Any, request_or_iterator: Any, context: Any, method_name: str
+    ) -> Any:
+        """Run one call."""
+        if method_name.startswith("/grpc."):
+            return await _pass(method, request_or_iterator, context)
+        try:
+            return await self._run(method, request_or_iterator, context, method_name)
+        except TaskQueueError as error:
+            logger.debug("%s failed: %s", method_name, error)
+            await context.abort_with_status(status.to_grpc(error))
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            logger.exception("%s met a defect", method_name)
+            failed = InternalError(f"{type(error).__name__} in {method_name}; see the log")
+            await context.abort_with_status(status.to_grpc(failed))
+
+    async def _run(self, method: Any, request: Any, grpc_context: Any, method_name: str) -> Any:
+        pairs = metadata.of(grpc_context.invocation_metadata())
+        caller = pairs.get(metadata.CALLER, callers.CLIENT)
+        correlation = pairs.get(metadata.CORRELATION_ID, "")[: metadata.MAX_CORRELATION_ID]
+        left = grpc_context.time_remaining()
+        timeout = self._default_deadline if left is None else left
+        with context.call(correlation, timeout, caller):
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("%s called by %s", method_name, caller)
+            callers.check(caller, method_name)
+            if timeout <= 0:
+                raise DeadlineAlreadyPast
+            return await method(request, grpc_context)
+
+
+async def _pass(method: Any, request: Any, context: Any) -> Any:
+    """Call a method that may stream its answers."""
+    response = method(request, context)
+    return response if hasattr(response, "__aiter__") else await response

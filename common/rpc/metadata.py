@@ -1,0 +1,14 @@
+"""The metadata that travels with every call."""
+
+from __future__ import annotations
+
+CALLER = "x-taskqueue-caller"
+CORRELATION_ID = "x-correlation-id"
+MAX_CORRELATION_ID = 64
+
+
+def of(pairs: object) -> dict[str, str]:
+    """Return the text metadata of a call by key; binary entries are left out."""
+    if not pairs:
+        return {}
+    return {key: value for key, value in pairs if isinstance(value, str)}  # type: ignore[attr-defined]

@@ -1,0 +1,184 @@
+"""One process of a design: what every one of them has, from settings to a graceful stop.
+
+A design's entry point is ``run(assemble)``, where ``assemble`` builds owners and servicers and
+hands them to the :class:`Process`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import grpc
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    start_http_server,
+)
+
+from common import logs
+from common.clock import SystemClock
+from common.config import ConfigError, Settings
+from common.domain.ids import BOOT_LIMIT, IdMint
+from common.flows.background import Background
+from common.rpc.channel import MAX_MESSAGE_BYTES, Peer
+from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
+
+logger = logging.getLogger(__name__)
+
+S = TypeVar("S")
+Beside = Callable[[], Coroutine[Any, Any, None]]
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_OPTIONS = (
+    # Two servers on one port would each get a part of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+)
+
+
+class Process:
+    """Settings, clock, metrics registry and gRPC server of one process. Made on a running loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.background = Background()
+        self.registry = CollectorRegistry()
+        self.port = 0
+        for collector in (GCCollector, PlatformCollector, ProcessCollector):
+            collector(registry=self.registry)
+        self._servicers: list[tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]] = []
+        self._peers: list[Peer] = []
+        self._beside: list[Beside] = []
+        self._stops: list[Callable[[], Awaitable[None] | None]] = []
+        self._health = health.aio.HealthServicer()
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def mint(self, home: int = 0) -> IdMint:
+        """Make the source of the ids that this process gives out."""
+        return IdMint(home, secrets.randbelow(BOOT_LIMIT))
+
+    def connect(self, name: str, caller: str) -> Peer:
+        """Connect to a peer of the settings as ``caller``. Raises ``ConfigError`` without one."""
+        if name not in self.settings.peers:
+            raise ConfigError(f"TASKQUEUE_PEERS does not name {name!r}")
+        address = self.settings.peers[name]
+        peer = Peer(name, address, caller, self.settings.default_deadline)
+        self._peers.append(peer)
+        return peer
+
+    def serve(
+        self, service: ServiceDescriptor, add: Callable[[S, grpc.aio.Server], None], servicer: S
+    ) -> None:
+        """Serve a service: its descriptor, the generated ``add_…_to_server`` and the servicer."""
+        self._servicers.append((service, lambda server: add(servicer, server)))
+
+    def run_beside(self, work: Beside) -> None:
+        """Run ``work`` from start to stop; if it fails, so does the process."""
+        self._beside.append(work)
+
+    def before_stop(self, stop: Callable[[], Awaitable[None] | None]) -> None:
+        """Call ``stop`` once health is off and before the server refuses calls."""
+        self._stops.append(stop)
+
+    async def start(self) -> None:
+        """Serve. Raises ``ConfigError`` if a port cannot be had."""
+        settings = self.settings
+        paths = [
+            f"/{service.full_name}/{method.name}"
+            for service, _ in self._servicers
+            for method in service.methods
+        ]
+        self._server = grpc.aio.server(
+            interceptors=[
+                MetricsInterceptor(self.registry, paths),
+                CallInterceptor(settings.default_deadline),
+            ],
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=settings.max_concurrent_calls,
+        )
+        names = ["", *(service.full_name for service, _ in self._servicers)]
+        for _, add in self._servicers:
+            add(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            [*names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
+        )
+        self._bind()
+        await self._server.start()
+        self.tasks = [asyncio.create_task(work()) for work in self._beside]
+        for name in names:
+            await self._health.set(name, _SERVING)
+        logger.info("%s serves on %s, process %d", settings.name, settings.listen, os.getpid())
+
+    async def stop(self) -> None:
+        """Stop gracefully: health off, no new work, calls in flight answered, then the rest."""
+        logger.info("%s stops", self.settings.name)
+        await self._health.enter_graceful_shutdown()
+        for stop in self._stops:
+            stopping = stop()
+            if stopping is not None:
+                await stopping
+        await self._server.stop(self.settings.stop_grace)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.background.drain()
+        for peer in self._peers:
+            await peer.close()
+        self._metrics.shutdown()
+        self._metrics.server_close()
+
+    def _bind(self) -> None:
+        settings = self.settings
+        try:
+            self.port = self._server.add_insecure_port(settings.listen)
+        except RuntimeError as error:
+            raise ConfigError(f"cannot listen on {settings.listen}: is it taken?") from error
+        host, _, port = settings.metrics.rpartition(":")
+        try:
+            self._metrics, _ = start_http_server(int(port), host, self.registry)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot serve metrics on {settings.metrics}: {error}") from error
+
+
+def run(assemble: Callable[[Process], None]) -> None:
+    """Be the process that the environment describes, until SIGTERM or SIGINT.
+
+    Exits with code 2 and a message if the configuration is wrong or a port is taken.
+    """
+    try:
+        settings = Settings.from_environment(os.environ)
+        logs.configure(settings.name, settings.log_level)
+        uvloop.run(_serve(assemble, settings))
+    except ConfigError as error:
+        sys.stderr.write(f"configuration: {error}\n")
+        sys.exit(2)
+
+
+async def _serve(assemble: Callable[[Process], None], settings: Settings) -> None:
+    process = Process(settings)
+    assemble(process)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await process.start()
+    waiting = asyncio.create_task(stop.wait())
+    ended, _ = await asyncio.wait([waiting, *process.tasks], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    await process.stop()
+    for task in ended - {waiting}:
+        task.result()

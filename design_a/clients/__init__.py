@@ -1,0 +1,1 @@
+"""The ports as gRPC clients of the services that own them."""

@@ -1,0 +1,66 @@
+"""The ``Queue`` port over the queue service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.domain.errors import TaskQueueError
+from common.domain.job import Execution
+from common.gen.taskqueue.internal.v1 import queue_service_pb2 as pb
+from common.gen.taskqueue.internal.v1.queue_service_pb2_grpc import QueueServiceStub
+from common.ports import Dequeued, NewEntry
+from common.rpc import convert
+from common.rpc.channel import Peer
+from design_a import wire
+
+
+class QueueClient:
+    """Calls the queue service."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._stub = QueueServiceStub(peer.channel)
+
+    async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
+        """Add jobs at the end; one that is present stays where it is."""
+        request = pb.EnqueueJobRequest(
+            entries=[
+                pb.NewQueueEntry(
+                    job_id=entry.job_id,
+                    job=convert.spec_to(entry.spec),
+                    correlation_id=entry.correlation_id,
+                )
+                for entry in entries
+            ]
+        )
+        response = await self._peer.call(self._stub.EnqueueJob, request)
+        return [
+            wire.error_from(outcome.error) if outcome.HasField("error") else None
+            for outcome in response.outcomes
+        ]
+
+    async def dequeue(
+        self,
+        max_jobs: int,
+        max_wait: float = 0.0,
+        renew: Sequence[Execution] = (),
+        release: Sequence[Execution] = (),
+    ) -> Dequeued:
+        """Renew and release leases at once; then lease, waiting up to ``max_wait`` seconds."""
+        request = pb.DequeueJobRequest(
+            max_jobs=max_jobs,
+            max_wait=convert.duration_to(int(max_wait * convert.MICROSECONDS)),
+            renew=map(wire.execution_to, renew),
+            release=map(wire.execution_to, release),
+        )
+        response = await self._peer.call(self._stub.DequeueJob, request)
+        return Dequeued(
+            [wire.assignment_from(assignment) for assignment in response.assignments],
+            wire.executions_from(response.lost),
+        )
+
+    async def remove(self, job_ids: Sequence[str]) -> list[bool]:
+        """Remove jobs, leased or not; says which were present."""
+        request = pb.RemoveJobIfPresentRequest(job_ids=job_ids)
+        response = await self._peer.call(self._stub.RemoveJobIfPresent, request)
+        return list(response.removed)

@@ -1,0 +1,31 @@
+"""The gateway: stateless, the only service that clients call."""
+
+from __future__ import annotations
+
+from common import handlers
+from common.flows.public import OwnedTaskQueue
+from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
+from common.rpc.process import Process, run
+from common.rpc.public import PublicServicer
+from design_a.clients.jobs import JobsClient
+from design_a.clients.queue import QueueClient
+from design_a.clients.results import ResultsClient
+
+
+def assemble(process: Process) -> None:
+    """Serve the public contract over the three services that own the state."""
+    task_queue = OwnedTaskQueue(
+        JobsClient(process.connect("job", "gateway")),
+        QueueClient(process.connect("queue", "gateway")),
+        ResultsClient(process.connect("result", "gateway")),
+        process.background,
+    )
+    process.serve(
+        task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
+        task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,
+        PublicServicer(task_queue, handlers.load()),
+    )
+
+
+if __name__ == "__main__":
+    run(assemble)

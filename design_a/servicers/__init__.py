@@ -1,0 +1,1 @@
+"""The internal services: messages to the owner of each and back."""

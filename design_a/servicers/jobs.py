@@ -1,0 +1,60 @@
+"""The job service over the ``Jobs`` port."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.domain.job import JobState
+from common.domain.paging import JobQuery
+from common.gen.taskqueue.internal.v1 import job_service_pb2 as pb
+from common.gen.taskqueue.internal.v1.job_service_pb2_grpc import JobServiceServicer
+from common.ports import CancelReason, Jobs, NewJob
+from common.rpc import convert
+from design_a import wire
+
+
+class JobServicer(JobServiceServicer):
+    """Serves the owner of job metadata and state."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    async def CreateJob(self, request: pb.CreateJobRequest, context: Any) -> pb.CreateJobResponse:
+        """Create records, or find the earlier ones by request id."""
+        answers = await self._jobs.create(
+            [NewJob(new.kind, new.request_id, new.digest) for new in request.jobs]
+        )
+        return pb.CreateJobResponse(entries=map(wire.record_to, answers))
+
+    async def GetJobRecord(
+        self, request: pb.GetJobRecordRequest, context: Any
+    ) -> pb.GetJobRecordResponse:
+        """Read records."""
+        answers = await self._jobs.get(request.job_ids)
+        return pb.GetJobRecordResponse(entries=map(wire.record_to, answers))
+
+    async def ListJobRecords(
+        self, request: pb.ListJobRecordsRequest, context: Any
+    ) -> pb.ListJobRecordsResponse:
+        """Read one page of records, newest first."""
+        state: JobState | None = convert.state_filter_from(request.state)
+        query = JobQuery(state, request.kind, request.before_job_id, request.limit)
+        records = await self._jobs.page(query)
+        return pb.ListJobRecordsResponse(records=map(convert.status_to, records))
+
+    async def TransitionJobStatus(
+        self, request: pb.TransitionJobStatusRequest, context: Any
+    ) -> pb.TransitionJobStatusResponse:
+        """Move jobs along the lifecycle table."""
+        steps = [wire.transition_from(step) for step in request.transitions]
+        answers = await self._jobs.transition(steps)
+        return pb.TransitionJobStatusResponse(entries=map(wire.record_to, answers))
+
+    async def SetCancelRequested(
+        self, request: pb.SetCancelRequestedRequest, context: Any
+    ) -> pb.SetCancelRequestedResponse:
+        """Cancel queued jobs and mark running ones."""
+        withdrawn = request.reason == pb.CANCEL_REASON_SUBMIT_WITHDRAWN
+        reason = CancelReason.SUBMIT_WITHDRAWN if withdrawn else CancelReason.CLIENT
+        answers = await self._jobs.set_cancel_requested(request.job_ids, reason)
+        return pb.SetCancelRequestedResponse(entries=map(wire.record_to, answers))

@@ -1,0 +1,67 @@
+"""A node: every owner, a worker and the public servicer in one process."""
+
+from __future__ import annotations
+
+from common import handlers
+from common.config import ConfigError
+from common.flows.coordinator import WorkCoordinator
+from common.flows.public import OwnedTaskQueue
+from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
+from common.metrics import JobMetrics, QueueMetrics, watch_liveness
+from common.owners.jobs import JobOwner
+from common.owners.liveness import LivenessOwner
+from common.owners.queue import QueueOwner
+from common.owners.results import ResultOwner
+from common.rpc.callers import NODE
+from common.rpc.process import Process
+from common.rpc.public import PublicServicer
+from common.rpc.remote import RemoteTaskQueue
+from design_b.placement import PlacedTaskQueue
+
+
+def assemble(process: Process) -> None:
+    """Serve the public contract over this node's owners and the other nodes."""
+    settings = process.settings
+    number = number_of(settings.name)
+    kinds = handlers.load()
+
+    job_metrics = JobMetrics(process.registry)
+    jobs = JobOwner(process.mint(number), process.clock, job_metrics)
+    job_metrics.watch(jobs)
+
+    queue_metrics = QueueMetrics(process.registry)
+    queue = QueueOwner(
+        process.clock,
+        queue_metrics,
+        settings.lease,
+        settings.max_queued_jobs,
+        settings.max_queued_bytes,
+    )
+    queue_metrics.watch(queue)
+    process.before_stop(queue.stop_waiting)
+
+    results = ResultOwner()
+    liveness = LivenessOwner(process.clock, settings.heartbeat_timeout)
+    watch_liveness(liveness, process.registry)
+    coordinator = WorkCoordinator(
+        liveness, jobs, queue, results, settings.lease, process.background
+    )
+    process.run_beside(coordinator.watch)
+
+    own = OwnedTaskQueue(jobs, queue, results, process.background)
+    peers = {
+        number_of(name): RemoteTaskQueue(process.connect(name, NODE)) for name in settings.peers
+    }
+    process.serve(
+        task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
+        task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,
+        PublicServicer(PlacedTaskQueue(number, own, peers), kinds),
+    )
+
+
+def number_of(name: str) -> int:
+    """Return the number in a node's name. Raises ``ConfigError`` for a name without one."""
+    prefix, _, number = name.rpartition("-")
+    if prefix != "node" or not number.isdecimal():
+        raise ConfigError(f"a node is called node-NUMBER, not {name!r}")
+    return int(number)
