@@ -1,0 +1,1 @@
+"""Brings the designs up and down, drives them, and compares what was measured."""

@@ -1,0 +1,188 @@
+"""The stacks that are up, as their state files tell.
+
+``<root>/.testbed/<design>/`` holds all that a running stack leaves on disk: ``stack.json``,
+written by the runtime that started it, and ``logs/<process>.log``. Whoever needs the endpoints of
+a stack calls :func:`find`. Only the standard library and psutil are imported, so that a load
+generator can do so at no cost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from testbed.errors import StateError
+
+HOME_VARIABLE = "TESTBED_HOME"
+FORMAT = 1
+# The system derives the time of creation from that of the boot, which moves as the clock is set.
+_CLOCK_STEP = 2.0
+
+
+@dataclass(frozen=True)
+class ProcessRecord:
+    """A process of a stack. ``create_time`` (Unix seconds) tells it from a later one of its pid.
+
+    ``port`` serves gRPC, ``log`` is the path of its output, ``calls`` names its peers.
+    """
+
+    name: str
+    pid: int
+    create_time: float
+    port: int
+    log: str
+    calls: tuple[str, ...] = ()
+
+    def process(self) -> psutil.Process | None:
+        """Return the running process, or ``None`` if it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.create_time) < _CLOCK_STEP
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+    def is_alive(self) -> bool:
+        """Say whether the process runs; another one with its pid does not count."""
+        return self.process() is not None
+
+
+@dataclass(frozen=True)
+class StackRecord:
+    """A stack: ``endpoints`` are ``host:port`` for clients, ``metrics`` by process name.
+
+    ``slots`` is the total of the stack, ``settings`` what differs from the defaults, ``started``
+    the time in UTC (ISO 8601). ``ready`` is false until every process has answered.
+    """
+
+    design: str
+    runtime: str
+    endpoints: tuple[str, ...]
+    metrics: Mapping[str, str]
+    processes: tuple[ProcessRecord, ...]
+    slots: int
+    settings: Mapping[str, str]
+    started: str
+    ready: bool = field(default=False)
+
+    def alive(self) -> tuple[ProcessRecord, ...]:
+        """Return the processes that run."""
+        return tuple(process for process in self.processes if process.is_alive())
+
+
+def project_root() -> Path:
+    """Return the directory below which all state lies.
+
+    ``TESTBED_HOME``, else the nearest directory from the working directory upwards that holds
+    ``pyproject.toml``, else the one that holds this package.
+    """
+    if home := os.environ.get(HOME_VARIABLE):
+        return Path(home).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+    return Path(__file__).resolve().parent.parent
+
+
+def folder_of(design: str) -> Path:
+    """Return the directory of a design's state; it need not exist."""
+    return project_root() / ".testbed" / design
+
+
+def state_file(design: str) -> Path:
+    """Return the path of a design's state file; it need not exist."""
+    return folder_of(design) / "stack.json"
+
+
+def log_file(design: str, process: str) -> Path:
+    """Return the path to which every runtime writes the output of a process."""
+    return folder_of(design) / "logs" / f"{process}.log"
+
+
+def recorded() -> list[str]:
+    """Name the designs that have a state file, whatever is in it."""
+    return sorted(path.parent.name for path in folder_of("x").parent.glob("*/stack.json"))
+
+
+def find(design: str | None = None) -> list[StackRecord]:
+    """Return the stacks that are up: all, or that of one design.
+
+    Up is a stack that became ready and of which a process is alive. Raises :class:`StateError` if
+    a state file is damaged.
+    """
+    names = recorded() if design is None else [design]
+    records = [load(name) for name in names]
+    return [record for record in records if record and record.ready and record.alive()]
+
+
+def load(design: str) -> StackRecord | None:
+    """Read a design's state file; ``None`` if there is none.
+
+    Raises :class:`StateError` if it is damaged or of another format.
+    """
+    path = state_file(design)
+    try:
+        return _parse(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateError(
+            f"the state file {path} is damaged: {type(error).__name__}: {error}",
+            f"`testbed down {design}` ends what is left of the stack and removes the file",
+        ) from error
+
+
+def save(record: StackRecord) -> None:
+    """Write a stack's state file in one step: a reader sees the old or the new one, whole."""
+    path = state_file(record.design)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="stack-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT, **asdict(record)}, file, indent=2)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def forget(design: str) -> None:
+    """Remove a design's state file and what an interrupted :func:`save` may have left."""
+    folder = folder_of(design)
+    for path in (state_file(design), *folder.glob("stack-*.tmp")):
+        path.unlink(missing_ok=True)
+
+
+def _parse(data: dict[str, Any]) -> StackRecord:
+    if data["format"] != FORMAT:
+        raise ValueError(f"format {data['format']!r}, {FORMAT} is expected")
+    return StackRecord(
+        design=str(data["design"]),
+        runtime=str(data["runtime"]),
+        endpoints=tuple(str(each) for each in data["endpoints"]),
+        metrics={str(name): str(address) for name, address in data["metrics"].items()},
+        processes=tuple(_parse_process(each) for each in data["processes"]),
+        slots=int(data["slots"]),
+        settings={str(key): str(value) for key, value in data["settings"].items()},
+        started=str(data["started"]),
+        ready=bool(data["ready"]),
+    )
+
+
+def _parse_process(data: dict[str, Any]) -> ProcessRecord:
+    return ProcessRecord(
+        name=str(data["name"]),
+        pid=int(data["pid"]),
+        create_time=float(data["create_time"]),
+        port=int(data["port"]),
+        log=str(data["log"]),
+        calls=tuple(str(each) for each in data["calls"]),
+    )
