@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from common import handlers
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
+from common.handlers import registry
 from common.rpc.process import Process, run
 from common.rpc.public import PublicServicer
 from design_a.clients.jobs import JobsClient
@@ -23,7 +23,7 @@ def assemble(process: Process) -> None:
     process.serve(
         task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
         task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,
-        PublicServicer(task_queue, handlers.load()),
+        PublicServicer(task_queue, registry.load()),
     )
 
 

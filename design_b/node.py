@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from common import handlers
 from common.config import ConfigError
 from common.flows.coordinator import WorkCoordinator
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
+from common.handlers import registry
 from common.metrics import JobMetrics, QueueMetrics, watch_liveness
 from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
@@ -23,7 +23,7 @@ def assemble(process: Process) -> None:
     """Serve the public contract over this node's owners and the other nodes."""
     settings = process.settings
     number = number_of(settings.name)
-    kinds = handlers.load()
+    kinds = registry.load()
 
     job_metrics = JobMetrics(process.registry)
     jobs = JobOwner(process.mint(number), process.clock, job_metrics)

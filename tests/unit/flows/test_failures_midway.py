@@ -1,0 +1,200 @@
+"""Flows whose ports fail half way: nothing is promised that is not kept, nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from common.domain.errors import OwnerUnreachable, QueueFull
+from common.domain.ids import IdMint
+from common.domain.job import JobSpec, JobState, Outcome
+from common.flows.background import Background
+from common.flows.coordinator import WorkCoordinator
+from common.flows.public import OwnedTaskQueue
+from common.owners.jobs import JobOwner
+from common.owners.liveness import LivenessOwner
+from common.owners.queue import QueueOwner
+from common.owners.results import ResultOwner
+from tests.support.owners import HandClock, Silence
+
+SPEC = JobSpec("noop")
+DONE = Outcome(JobState.DONE, b"out")
+
+
+class Faulty:
+    """Stands before a port; a method named in ``broken`` fails, before or after it took effect."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.broken: dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            when = self.broken.get(name)
+            if when == "before":
+                raise OwnerUnreachable("owner", "cut")
+            answer = await getattr(self._port, name)(*arguments, **named)
+            if when == "after":
+                raise OwnerUnreachable("owner", "cut")
+            return answer
+
+        return call
+
+
+class Stack:
+    """A whole task queue whose three ports can be made to fail."""
+
+    def __init__(self, max_jobs: int = 10) -> None:
+        self.clock = HandClock()
+        observer = Silence()
+        self.queue_owner = QueueOwner(self.clock, observer, 6.0, max_jobs, 1000)
+        self.job_owner = JobOwner(IdMint(0, 0), self.clock, observer)
+        self.jobs, self.queue = Faulty(self.job_owner), Faulty(self.queue_owner)
+        self.results = Faulty(ResultOwner())
+        self.background = Background()
+        self.client = OwnedTaskQueue(self.jobs, self.queue, self.results, self.background)
+        self.liveness = LivenessOwner(self.clock, 3.0)
+        self.coordinator = WorkCoordinator(
+            self.liveness, self.jobs, self.queue, self.results, 6.0, self.background
+        )
+
+    def run(self, work: Awaitable[Any]) -> Any:
+        async def whole() -> Any:
+            try:
+                return await work
+            finally:
+                await self.background.drain()
+
+        return asyncio.run(whole())
+
+    def states(self) -> list[JobState]:
+        return [job.state for job in self.run(self.client.list_jobs(None, "", 0, "")).jobs]
+
+    def fetch(self) -> Any:
+        return self.run(self.coordinator.fetch("w", 5, 5, 0.0))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_job_whose_enqueue_failed_is_withdrawn_and_never_runs(when: str) -> None:
+    stack = Stack()
+    stack.queue.broken = {"enqueue": when}
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.client.submit(SPEC))
+    assert stack.states() == [JobState.CANCELED]
+    assert stack.fetch() == []
+    assert stack.queue_owner.depth() == 0
+
+
+def test_job_refused_by_a_full_queue_is_withdrawn() -> None:
+    stack = Stack(max_jobs=1)
+    stack.run(stack.client.submit(SPEC))
+    with pytest.raises(QueueFull):
+        stack.run(stack.client.submit(SPEC))
+    assert stack.states() == [JobState.CANCELED, JobState.QUEUED]
+
+
+def test_repeat_after_a_failed_enqueue_is_accepted_as_a_new_job() -> None:
+    stack = Stack()
+    stack.queue.broken = {"enqueue": "before"}
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.client.submit(SPEC, "r"))
+    stack.queue.broken = {}
+    job_id = stack.run(stack.client.submit(SPEC, "r"))
+    assert stack.run(stack.client.status(job_id)).state is JobState.QUEUED
+
+
+def test_leases_are_given_back_if_the_start_cannot_be_recorded() -> None:
+    stack = Stack()
+    job_id = stack.run(stack.client.submit(SPEC))
+    stack.jobs.broken = {"transition": "before"}
+    with pytest.raises(OwnerUnreachable):
+        stack.fetch()
+    stack.jobs.broken = {}
+    (assignment,) = stack.fetch()
+    assert assignment.execution == (job_id, 2)
+
+
+def test_start_that_was_recorded_but_not_answered_runs_again_under_the_next_attempt() -> None:
+    stack = Stack()
+    job_id = stack.run(stack.client.submit(SPEC))
+    stack.jobs.broken = {"transition": "after"}
+    with pytest.raises(OwnerUnreachable):
+        stack.fetch()
+    stack.jobs.broken = {}
+    (assignment,) = stack.fetch()
+    assert stack.run(stack.client.status(job_id)).attempt == assignment.execution.attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("port", "method"), [("results", "store"), ("jobs", "transition"), ("queue", "remove")]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_report_that_failed_half_way_can_be_repeated(port: str, method: str, when: str) -> None:
+    stack = Stack()
+    job_id = stack.run(stack.client.submit(SPEC))
+    (assignment,) = stack.fetch()
+    report = [(assignment.execution, DONE)]
+    getattr(stack, port).broken = {method: when}
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.coordinator.report("w", report))
+    getattr(stack, port).broken = {}
+    stack.run(stack.coordinator.report("w", report))
+    assert stack.run(stack.client.result(job_id)).output == b"out"
+    assert stack.queue_owner.leased() == stack.queue_owner.depth() == 0
+
+
+def test_entry_left_by_a_lost_acknowledgement_is_dropped_at_its_redelivery() -> None:
+    stack = Stack()
+    stack.run(stack.client.submit(SPEC))
+    (assignment,) = stack.fetch()
+    stack.queue.broken = {"remove": "before"}
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.coordinator.report("w", [(assignment.execution, DONE)]))
+    stack.queue.broken = {}
+    stack.clock.advance(7)
+    assert stack.fetch() == []
+    assert stack.states() == [JobState.DONE]
+    assert stack.queue_owner.leased() == stack.queue_owner.depth() == 0
+
+
+def test_dead_workers_job_is_handed_to_the_next_worker() -> None:
+    stack = Stack()
+    stack.run(stack.client.submit(SPEC))
+    (first,) = stack.fetch()
+    stack.clock.advance(3.1)
+    stack.run(stack.coordinator.inspect())
+    (second,) = stack.run(stack.coordinator.fetch("other", 1, 1, 0.0))
+    assert second.execution == (first.execution.job_id, 2)
+    (verdict,) = stack.run(stack.coordinator.report("w", [(first.execution, DONE)]))
+    assert verdict.reason == "STALE_ATTEMPT"
+
+
+def test_job_that_outlives_its_lease_is_not_run_twice_while_its_worker_lives() -> None:
+    stack = Stack()
+    stack.run(stack.client.submit(SPEC))
+    (assignment,) = stack.fetch()
+    for _ in range(10):
+        stack.clock.advance(2)
+        stack.run(stack.coordinator.heartbeat("w", 1, [assignment.execution]))
+        stack.run(stack.coordinator.inspect())
+        assert stack.run(stack.coordinator.fetch("other", 1, 1, 0.0)) == []
+
+
+def test_watch_survives_a_queue_out_of_reach() -> None:
+    stack = Stack()
+    stack.run(stack.client.submit(SPEC))
+    stack.fetch()
+    stack.queue.broken = {"dequeue": "before"}
+    stack.run(stack.coordinator.inspect())
+
+
+def test_cancel_is_answered_though_the_queue_is_out_of_reach() -> None:
+    stack = Stack()
+    job_id = stack.run(stack.client.submit(SPEC))
+    stack.queue.broken = {"remove": "before"}
+    assert stack.run(stack.client.cancel(job_id)).state is JobState.CANCELED
+    stack.queue.broken = {}
+    assert stack.fetch() == []

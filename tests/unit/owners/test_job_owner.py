@@ -1,0 +1,160 @@
+"""The job owner: records, request ids, cancels and pages."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from common.domain.errors import JobNotFound, RequestIdReused, StaleAttempt
+from common.domain.ids import IdMint
+from common.domain.job import Execution, Failure, Job, JobState
+from common.domain.paging import JobQuery
+from common.owners.jobs import JobOwner
+from common.ports import CancelReason, NewJob, Transition
+from tests.support.owners import HandClock, Silence
+
+
+class Jobs:
+    """A job owner driven from synchronous code."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.observer = Silence()
+        self.owner = JobOwner(IdMint(0, 1), self.clock, self.observer)
+
+    def create(self, kind: str = "noop", request_id: str = "", digest: bytes = b"") -> Any:
+        (answer,) = asyncio.run(self.owner.create([NewJob(kind, request_id, digest)]))
+        return answer
+
+    def step(self, job: Job, target: JobState, attempt: int = 1) -> Any:
+        failure = Failure("X", "x") if target is JobState.FAILED else None
+        step = Transition(Execution(job.id, attempt), target, "w", failure)
+        (answer,) = asyncio.run(self.owner.transition([step]))
+        return answer
+
+    def cancel(self, job: Job, reason: CancelReason = CancelReason.CLIENT) -> Any:
+        (answer,) = asyncio.run(self.owner.set_cancel_requested([job.id], reason))
+        return answer
+
+    def get(self, job_id: str) -> Any:
+        return asyncio.run(self.owner.get([job_id]))[0]
+
+    def page(self, **query: Any) -> list[str]:
+        return [job.id for job in asyncio.run(self.owner.page(JobQuery(**query)))]
+
+
+def test_one_bad_entry_does_not_spoil_the_others() -> None:
+    jobs = Jobs()
+    job = jobs.create()
+    answers = asyncio.run(jobs.owner.get(["0" * 16, job.id]))
+    assert isinstance(answers[0], JobNotFound)
+    assert answers[1] == job
+
+
+def test_repeated_request_id_finds_the_first_job() -> None:
+    jobs = Jobs()
+    first = jobs.create(request_id="r", digest=b"d")
+    jobs.step(first, JobState.RUNNING)
+    assert jobs.create(request_id="r", digest=b"d").id == first.id
+    assert sum(jobs.owner.counts().values()) == 1
+
+
+def test_request_id_of_another_job_is_refused() -> None:
+    jobs = Jobs()
+    jobs.create(request_id="r", digest=b"d")
+    assert isinstance(jobs.create(request_id="r", digest=b"e"), RequestIdReused)
+
+
+def test_withdrawn_submit_cancels_its_job_and_frees_its_request_id() -> None:
+    jobs = Jobs()
+    first = jobs.create(request_id="r", digest=b"d")
+    assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.CANCELED
+    assert jobs.create(request_id="r", digest=b"other").id != first.id
+
+
+def test_withdrawn_submit_spares_a_job_that_another_submit_relies_on() -> None:
+    jobs = Jobs()
+    first = jobs.create(request_id="r", digest=b"d")
+    jobs.create(request_id="r", digest=b"d")
+    assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.QUEUED
+    assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.CANCELED
+
+
+def test_withdrawn_submit_does_not_touch_a_running_job() -> None:
+    jobs = Jobs()
+    job = jobs.create()
+    running = jobs.step(job, JobState.RUNNING)
+    assert jobs.cancel(job, CancelReason.SUBMIT_WITHDRAWN) == running
+    assert not jobs.get(job.id).cancel_requested
+
+
+def test_rejected_step_changes_nothing_and_is_observed() -> None:
+    jobs = Jobs()
+    job = jobs.create()
+    jobs.step(job, JobState.RUNNING, attempt=2)
+    before = jobs.get(job.id)
+    assert isinstance(jobs.step(job, JobState.DONE, attempt=1), StaleAttempt)
+    assert jobs.get(job.id) == before
+    assert [error.reason for error in jobs.observer.rejections] == ["STALE_ATTEMPT"]
+
+
+def test_first_terminal_report_wins() -> None:
+    jobs = Jobs()
+    job = jobs.create()
+    jobs.step(job, JobState.RUNNING)
+    done = jobs.step(job, JobState.DONE)
+    jobs.clock.advance(1)
+    jobs.step(job, JobState.FAILED)
+    assert jobs.get(job.id) == done
+
+
+def test_pages_filter_by_state_and_kind_together() -> None:
+    jobs = Jobs()
+    made = [jobs.create(kind) for kind in ("noop", "sleep", "noop", "sleep")]
+    for job in made[:2]:
+        jobs.step(job, JobState.RUNNING)
+    ids = [job.id for job in made]
+    assert jobs.page() == ids[::-1]
+    assert jobs.page(kind="noop") == [ids[2], ids[0]]
+    assert jobs.page(state=JobState.RUNNING) == [ids[1], ids[0]]
+    assert jobs.page(state=JobState.RUNNING, kind="noop") == [ids[0]]
+    assert jobs.page(state=JobState.DONE) == []
+    assert jobs.page(before=ids[2], limit=1) == [ids[1]]
+
+
+@pytest.mark.parametrize("filters", [{}, {"kind": "sleep"}, {"state": JobState.RUNNING}])
+def test_a_page_reads_no_more_than_it_returns(
+    filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Jobs()
+    for number in range(2000):
+        job = jobs.create(("noop", "sleep")[number % 2])
+        if number % 4 < 2:
+            jobs.step(job, JobState.RUNNING)
+    read: list[str] = []
+
+    class CountingDict(dict[str, Job]):
+        def __getitem__(self, key: str) -> Job:
+            read.append(key)
+            return super().__getitem__(key)
+
+    records = CountingDict(jobs.owner._jobs)
+    monkeypatch.setattr(jobs.owner, "_jobs", records)
+    assert len(jobs.page(limit=10, **filters)) == 10
+    assert len(read) == 10
+
+
+def test_counts_follow_every_step() -> None:
+    jobs = Jobs()
+    first, second, third = (jobs.create() for _ in range(3))
+    jobs.step(first, JobState.RUNNING)
+    jobs.step(first, JobState.FAILED)
+    jobs.cancel(second)
+    jobs.step(third, JobState.RUNNING)
+    assert {state.name: count for state, count in jobs.owner.counts().items() if count} == {
+        "FAILED": 1,
+        "CANCELED": 1,
+        "RUNNING": 1,
+    }
