@@ -1,0 +1,128 @@
+"""What surrounds the service: health, reflection, metrics."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import grpc
+import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from tests.support import jobs
+from tests.support.client import Client, rejection_of, spec
+from tests.support.stacks import health_of
+from tests.support.targets import Target
+
+SERVICE = "taskqueue.v1.TaskQueueService"
+METRICS = (
+    "grpc_server_started_total",
+    "grpc_server_handled_total",
+    "grpc_server_msg_received_total",
+    "grpc_server_msg_sent_total",
+    "grpc_server_handling_seconds_bucket",
+    "grpc_server_handling_seconds_count",
+    "process_cpu_seconds_total",
+)
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_every_endpoint_says_that_it_is_healthy(target: Target, service: str) -> None:
+    for endpoint in target.endpoints:
+        assert health_of(endpoint, service) == "SERVING"
+
+
+def test_the_health_of_an_unknown_service_is_not_found(target: Target) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        health_of(target.endpoints[0], "no.such.Service")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_every_endpoint_lists_its_services_by_reflection(target: Target) -> None:
+    for endpoint in target.endpoints:
+        assert {SERVICE, "grpc.health.v1.Health"} <= _services(endpoint)
+
+
+def test_reflection_describes_every_method(target: Target) -> None:
+    request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE)
+    with grpc.insecure_channel(target.endpoints[0]) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
+    described = b"".join(answer.file_descriptor_response.file_descriptor_proto)
+    for method in (b"SubmitJob", b"GetJobStatus", b"GetJobResult", b"CancelJob", b"ListJobs"):
+        assert method in described
+
+
+def test_calls_are_counted_by_code_under_the_names_that_dashboards_know(
+    client: Client, target: Target
+) -> None:
+    if not target.metrics:
+        pytest.skip("where this target's metrics are is not known")
+    before = _handled(target, "OK"), _handled(target, "INVALID_ARGUMENT")
+
+    for _ in target.endpoints:
+        client.submit(jobs.noop())
+    for _ in target.endpoints:
+        rejection_of(lambda: client.submit(spec("no_such")))
+
+    after = _handled(target, "OK"), _handled(target, "INVALID_ARGUMENT")
+    calls = len(target.endpoints)
+    assert after == (before[0] + calls, before[1] + calls)
+
+
+def test_every_process_exposes_its_metrics(target: Target) -> None:
+    if not target.metrics:
+        pytest.skip("where this target's metrics are is not known")
+    for name, address in target.metrics.items():
+        exposed = _scrape(address)
+        # A worker serves health alone, which is not counted.
+        wanted = [metric for metric in METRICS if name != "worker" or metric.startswith("process")]
+        for metric in wanted:
+            assert f"\n{metric}" in exposed, f"{name} does not expose {metric}"
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        'taskqueue_jobs{state="DONE"}',
+        "taskqueue_queue_depth",
+        "taskqueue_queue_oldest_age_seconds",
+        "taskqueue_job_wait_seconds_bucket",
+        "taskqueue_job_execution_seconds_bucket",
+        "taskqueue_job_completion_seconds_bucket",
+        "taskqueue_workers_alive",
+        "taskqueue_slots_busy",
+        "taskqueue_redeliveries_total",
+        "taskqueue_rejected_transitions_total",
+    ],
+)
+def test_the_metrics_of_the_domain_are_exposed_once_for_each_owner(
+    target: Target, metric: str
+) -> None:
+    if not target.metrics:
+        pytest.skip("where this target's metrics are is not known")
+    owners = [name for name, address in target.metrics.items() if f"\n{metric}" in _scrape(address)]
+    assert len(owners) == (len(target.metrics) if target.name == "b" else 1), owners
+
+
+def _services(endpoint: str) -> set[str]:
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    with grpc.insecure_channel(endpoint) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
+    return {service.name for service in answer.list_services_response.service}
+
+
+def _scrape(address: str) -> str:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
+        return "\n" + response.read().decode()
+
+
+def _handled(target: Target, code: str) -> int:
+    """Number of ended submits with this code at all endpoints together."""
+    wanted = ("grpc_server_handled_total{", f'grpc_code="{code}"', 'grpc_method="SubmitJob"')
+    return sum(
+        int(float(line.rpartition(" ")[2]))
+        for address in target.metrics.values()
+        for line in _scrape(address).splitlines()
+        if all(part in line for part in wanted)
+    )

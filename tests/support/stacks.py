@@ -1,0 +1,240 @@
+"""A running design whose processes a test may kill, stop and start again.
+
+The processes come from the topologies and listen on other ports than the default ones, so that
+tests run beside a stack that somebody uses.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from common.config import environment_of
+from common.topology import ProcessSpec, Topology
+from design_a.topology import TOPOLOGY as TOPOLOGY_A
+from design_b.topology import TOPOLOGY as TOPOLOGY_B
+from tests.support.client import Client
+from tests.support.waiting import eventually
+
+TOPOLOGIES = {"a": TOPOLOGY_A, "b": TOPOLOGY_B}
+SLOTS = 12
+ROOT = Path(__file__).parents[2]
+# Below the range from which the system gives ports to clients.
+_OFFSETS = range(-30_000, -18_000, 200)
+
+
+class StartError(Exception):
+    """A process did not come up; the message has the end of its log."""
+
+
+class Stack:
+    """The processes of one design. ``directory`` takes a log file of each."""
+
+    def __init__(
+        self, design: str, directory: Path, slots: int = SLOTS, **settings: object
+    ) -> None:
+        self.design = design
+        self.slots = slots
+        self.topology = _shifted(TOPOLOGIES[design])
+        self._settings = settings
+        self._directory = directory
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._clients: list[Client] = []
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Where clients call."""
+        return tuple(self.topology.endpoints())
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the processes of the topology."""
+        return [spec.name for spec in self.topology.processes]
+
+    def address(self, name: str) -> str:
+        """Where a process serves gRPC."""
+        return f"127.0.0.1:{self.topology.process(name).port}"
+
+    def client(self, *names: str) -> Client:
+        """Return a client of the named processes, by default of all that clients call."""
+        made = Client([self.address(name) for name in names] or self.endpoints)
+        self._clients.append(made)
+        return made
+
+    def metrics_address(self, name: str) -> str:
+        """Where a process exposes its metrics."""
+        return f"127.0.0.1:{self.topology.process(name).metrics_port}"
+
+    def metrics(self, name: str) -> str:
+        """Return what a process exposes to Prometheus."""
+        with urllib.request.urlopen(
+            f"http://{self.metrics_address(name)}/metrics", timeout=10
+        ) as response:
+            return str(response.read().decode())
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """Return the log of a process. Raises ``ValueError`` if a line is no JSON object."""
+        lines = [json.loads(line) for line in self._log(name).read_text().splitlines()]
+        if not all(isinstance(line, dict) for line in lines):
+            raise ValueError(f"the log of {name} has a line that is no object")
+        return lines
+
+    def process(self, name: str) -> psutil.Process:
+        """Return the handle of a process."""
+        return psutil.Process(self._processes[name].pid)
+
+    def add_process(self, name: str, like: str) -> None:
+        """Add another process like one of the topology, on ports of its own, and start it."""
+        spec = self.topology.process(like)
+        port, metrics_port = _free_port(), _free_port()
+        added = replace(spec, name=name, port=port, metrics_port=metrics_port)
+        self.topology = replace(self.topology, processes=(*self.topology.processes, added))
+        environment = self._environment(like) | environment_of(
+            {
+                "name": name,
+                "listen": f"127.0.0.1:{port}",
+                "metrics": f"127.0.0.1:{metrics_port}",
+            }
+        )
+        self._spawn(added, environment)
+        self.wait_until_serving(name)
+
+    def start(self, *names: str) -> None:
+        """Start the named processes, by default all, and wait until they serve."""
+        chosen = names or tuple(self.names)
+        for name in chosen:
+            self._spawn(self.topology.process(name), self._environment(name))
+        for name in chosen:
+            self.wait_until_serving(name)
+
+    def kill(self, name: str) -> None:
+        """End a process at once, as a crash would."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def terminate(self, name: str) -> None:
+        """Ask a process to stop gracefully."""
+        self._processes[name].send_signal(signal.SIGTERM)
+
+    def join(self, name: str, within: float = 30.0) -> int:
+        """Wait until a process that was asked to stop has ended; returns its exit code."""
+        return self._processes.pop(name).wait(within)
+
+    def wait_until_serving(self, name: str, within: float = 30.0) -> None:
+        """Wait until a process says that it is healthy. Raises ``StartError`` if it ended."""
+        eventually(lambda: self._serves(name), within=within, what=f"health of {name}")
+
+    def close(self) -> None:
+        """Stop everything that still runs."""
+        for client in self._clients:
+            client.close()
+        for process in self._processes.values():
+            process.terminate()
+        for name in list(self._processes):
+            try:
+                self.join(name)
+            except subprocess.TimeoutExpired:
+                self.kill(name)
+
+    def _environment(self, name: str) -> dict[str, str]:
+        # The shares of the topology, not of processes that were added later.
+        base = replace(
+            self.topology,
+            processes=tuple(
+                spec
+                for spec in self.topology.processes
+                if spec.name in {each.name for each in TOPOLOGIES[self.design].processes}
+            ),
+        )
+        return base.environment(name, self.slots, self._settings)
+
+    def _spawn(self, spec: ProcessSpec, environment: Mapping[str, str]) -> None:
+        inherited = {key: value for key, value in os.environ.items() if "TASKQUEUE" not in key}
+        with self._log(spec.name).open("ab") as log:
+            self._processes[spec.name] = subprocess.Popen(
+                [sys.executable, "-m", spec.module],
+                cwd=ROOT,
+                env={**inherited, **environment},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _log(self, name: str) -> Path:
+        return self._directory / f"{self.design}-{name}.log"
+
+    def _serves(self, name: str) -> bool:
+        code = self._processes[name].poll()
+        if code is not None:
+            end = self._log(name).read_text()[-2000:]
+            raise StartError(f"{name} ended with code {code}:\n{end}")
+        return health_of(self.address(name)) == "SERVING"
+
+
+@contextmanager
+def running(
+    design: str, directory: Path, slots: int = SLOTS, **settings: object
+) -> Iterator[Stack]:
+    """Run a design from the start of the block to its end."""
+    stack = Stack(design, directory, slots, **settings)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()
+
+
+def health_of(address: str, service: str = "") -> str:
+    """Return what a server says about the health of a service; ``UNREACHABLE`` if nothing."""
+    with grpc.insecure_channel(address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=service)
+        try:
+            answer = stub.Check(request, timeout=5)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                return "UNREACHABLE"
+            raise
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+
+def _shifted(topology: Topology) -> Topology:
+    """Move a topology to ports that are free."""
+    for offset in _OFFSETS:
+        processes = tuple(
+            replace(spec, port=spec.port + offset, metrics_port=spec.metrics_port + offset)
+            for spec in topology.processes
+        )
+        if all(_is_free(port) for spec in processes for port in (spec.port, spec.metrics_port)):
+            return replace(topology, processes=processes)
+    raise StartError(f"no free ports for design {topology.design}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
