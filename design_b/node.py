@@ -13,6 +13,7 @@ from common.owners.liveness import LivenessOwner
 from common.owners.queue import QueueOwner
 from common.owners.results import ResultOwner
 from common.rpc.callers import NODE
+from common.rpc.employ import employ
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
 from common.rpc.remote import RemoteTaskQueue
@@ -47,6 +48,7 @@ def assemble(process: Process) -> None:
         liveness, jobs, queue, results, settings.lease, process.background
     )
     process.run_beside(coordinator.watch)
+    employ(process, coordinator, kinds)
 
     own = OwnedTaskQueue(jobs, queue, results, process.background)
     peers = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from common.domain.errors import StaleAttempt, TaskQueueError
+from common.domain.errors import JobNotFound, TaskQueueError, TransitionRejected
 from common.domain.job import Execution, Job, JobState, Outcome
+from common.flows.dispatch import give_back
 from common.ports import Jobs, Queue, Results, Transition
 
 logger = logging.getLogger(__name__)
@@ -35,14 +36,34 @@ async def complete(
     verdicts = [
         _verdict(execution, answer) for (execution, _), answer in zip(reports, answers, strict=True)
     ]
-    ended = [
-        execution.job_id
-        for (execution, _), verdict in zip(reports, verdicts, strict=True)
-        if not isinstance(verdict, StaleAttempt)
-    ]
+    await _acknowledge(reports, verdicts, queue)
+    return verdicts
+
+
+async def _acknowledge(
+    reports: Sequence[tuple[Execution, Outcome]],
+    verdicts: Sequence[TaskQueueError | None],
+    queue: Queue,
+) -> None:
+    """Remove the entries of jobs that have ended; give back the leases of those that have not."""
+    ended: list[str] = []
+    unfinished: list[Execution] = []
+    for (execution, _), verdict in zip(reports, verdicts, strict=True):
+        if _has_ended(verdict):
+            ended.append(execution.job_id)
+        else:
+            unfinished.append(execution)
     if ended:
         await queue.remove(ended)
-    return verdicts
+    if unfinished:
+        await give_back(unfinished, queue)
+
+
+def _has_ended(verdict: TaskQueueError | None) -> bool:
+    """Whether nothing is left to do for the job, by what became of a report on it."""
+    if isinstance(verdict, TransitionRejected):
+        return JobState[verdict.metadata["source"]].terminal
+    return verdict is None or isinstance(verdict, JobNotFound)
 
 
 def _verdict(execution: Execution, answer: Job | TaskQueueError) -> TaskQueueError | None:

@@ -48,7 +48,7 @@ class WorkCoordinator:
         for execution, record in zip(held, records, strict=True):
             if _lapsed(execution, record):
                 reply.drop.append(execution)
-            elif isinstance(record, Job) and record.cancel_requested:
+            elif isinstance(record, Job) and record.cancel_requested and not record.state.terminal:
                 reply.cancel.append(execution)
         self._liveness.settle(worker, reply.drop)
         return reply
@@ -92,7 +92,7 @@ class WorkCoordinator:
         """Do one round of the watch; a queue out of reach is logged and met again next round."""
         dead = self._liveness.bury()
         for worker, held in dead.items():
-            logger.warning("worker %s is lost; %d executions run again", worker, len(held))
+            logger.warning("worker %s is lost with %d executions", worker, len(held))
         lost = [execution for held in dead.values() for execution in held]
         held = self._liveness.held()
         if not lost and not held:
@@ -104,7 +104,8 @@ class WorkCoordinator:
 
 
 def _lapsed(execution: Execution, record: Job | TaskQueueError) -> bool:
-    """Whether the job went on without this execution."""
-    if not isinstance(record, Job):
-        return True
-    return record.state.terminal or record.attempt != execution.attempt
+    """Whether the job went on without this execution.
+
+    One that ended its job itself has not lapsed: the answer to its report is on the way.
+    """
+    return not isinstance(record, Job) or record.attempt != execution.attempt

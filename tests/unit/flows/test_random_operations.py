@@ -207,9 +207,10 @@ class TaskQueueMachine(RuleBasedStateMachine):
         worker, execution = held
         before = self.run(self.client.status(execution.job_id))
         reply = self.run(self.coordinator.heartbeat(worker, 3, [execution]))
-        mine = not before.state.terminal and before.attempt == execution.attempt
+        mine = before.attempt == execution.attempt
+        to_cancel = mine and before.cancel_requested and not before.state.terminal
         assert (execution in reply.drop) == (not mine)
-        assert (execution in reply.cancel) == (mine and before.cancel_requested)
+        assert (execution in reply.cancel) == to_cancel
 
     @rule(worker=WORKERS)
     def heartbeat_of_a_worker_that_holds_nothing(self, worker: str) -> None:
