@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.support.client import Client
-from tests.support.stacks import SLOTS, Stack, StartError
-from tests.support.targets import DESIGNS, Target, open_target
+from tests.support.stacks import SLOTS, Stack
+from tests.support.targets import DESIGNS, Target, Targets, chosen_targets
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,50 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that takes a target against every one that was asked for."""
     if "target" in metafunc.fixturenames:
-        metafunc.parametrize("target", _targets(metafunc.config), indirect=True, scope="session")
-
-
-def _targets(config: pytest.Config) -> list[str]:
-    if config.getoption("--target"):
-        return ["target"]
-    chosen = str(config.getoption("--designs")).split(",")
-    unknown = sorted(set(chosen) - set(DESIGNS))
-    if unknown:
-        raise pytest.UsageError(f"--designs: unknown {', '.join(unknown)}; use {DESIGNS}")
-    return chosen
-
-
-class Targets:
-    """Starts each target once, when it is first asked for."""
-
-    def __init__(self, config: pytest.Config, directory: Path) -> None:
-        self._config = config
-        self._directory = directory
-        self._open: dict[str, Target | Exception] = {}
-        self._exits = ExitStack()
-
-    def get(self, name: str) -> Target:
-        """Return a target; one that cannot be had skips the test, or fails it in CI."""
-        if name not in self._open:
-            self._open[name] = self._try(name)
-        target = self._open[name]
-        if isinstance(target, Exception):
-            complain = pytest.fail if os.environ.get("CI") else pytest.skip
-            complain(f"{name} cannot be had: {target}")
-        return target
-
-    def close(self) -> None:
-        """Stop all."""
-        self._exits.close()
-
-    def _try(self, name: str) -> Target | Exception:
-        endpoints = self._config.getoption("--target")
-        if name == "target":
-            return Target(name, tuple(endpoints.split(",")), self._config.getoption("--slots"))
-        try:
-            return self._exits.enter_context(open_target(name, self._directory))
-        except (StartError, OSError) as error:
-            return error
+        metafunc.parametrize(
+            "target", chosen_targets(metafunc.config), indirect=True, scope="session"
+        )
 
 
 @pytest.fixture(scope="session")

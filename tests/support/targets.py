@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.support import inprocess
-from tests.support.stacks import SLOTS, Stack, running
+from tests.support.stacks import SLOTS, Stack, StartError, running
 
 INPROCESS = "inprocess"
 DESIGNS = (INPROCESS, "a", "b")
@@ -39,3 +42,47 @@ def open_target(name: str, directory: Path) -> Iterator[Target]:
     with running(name, directory) as stack:
         metrics = {each: stack.metrics_address(each) for each in stack.names}
         yield Target(name, stack.endpoints, SLOTS, metrics, stack)
+
+
+def chosen_targets(config: pytest.Config) -> list[str]:
+    """Return the names of the targets that were asked for."""
+    if config.getoption("--target"):
+        return ["target"]
+    chosen = str(config.getoption("--designs")).split(",")
+    unknown = sorted(set(chosen) - set(DESIGNS))
+    if unknown:
+        raise pytest.UsageError(f"--designs: unknown {', '.join(unknown)}; use {DESIGNS}")
+    return chosen
+
+
+class Targets:
+    """Starts each target once, when it is first asked for."""
+
+    def __init__(self, config: pytest.Config, directory: Path) -> None:
+        self._config = config
+        self._directory = directory
+        self._open: dict[str, Target | Exception] = {}
+        self._exits = ExitStack()
+
+    def get(self, name: str) -> Target:
+        """Return a target; one that cannot be had skips the test, or fails it in CI."""
+        if name not in self._open:
+            self._open[name] = self._try(name)
+        target = self._open[name]
+        if isinstance(target, Exception):
+            complain = pytest.fail if os.environ.get("CI") else pytest.skip
+            complain(f"{name} cannot be had: {target}")
+        return target
+
+    def close(self) -> None:
+        """Stop all."""
+        self._exits.close()
+
+    def _try(self, name: str) -> Target | Exception:
+        endpoints = self._config.getoption("--target")
+        if name == "target":
+            return Target(name, tuple(endpoints.split(",")), self._config.getoption("--slots"))
+        try:
+            return self._exits.enter_context(open_target(name, self._directory))
+        except (StartError, OSError) as error:
+            return error
