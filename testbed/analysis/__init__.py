@@ -1,0 +1,1 @@
+"""Pure functions from recordings to figures: no files, no clock, no processes."""

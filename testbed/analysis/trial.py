@@ -1,0 +1,166 @@
+"""The figures of one trial, and whether they can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from testbed.analysis import metrics, quantiles, resources
+from testbed.analysis.metrics import Figure
+from testbed.recording.model import (
+    COMPLETE,
+    FINISHED_STATES,
+    GENERATOR,
+    STACK,
+    JobRow,
+    LoadRecording,
+    TrialHeader,
+    TrialRecording,
+)
+
+US_TO_MS = 1e-3
+GENERATOR_LIMIT = 0.8
+SAMPLE_GAP_LIMIT = 2.0
+
+
+@dataclass(frozen=True)
+class TrialFigures:
+    """A trial's figures by the name of their metric.
+
+    ``problems`` void the trial: it is left out of medians and ratios. ``warnings`` do not, but
+    a reader has to know them.
+    """
+
+    header: TrialHeader
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    calls: tuple[str, ...] = ()
+    lost: tuple[JobRow, ...] = ()
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether the figures may be compared."""
+        return not self.problems
+
+
+def analyse(trial: TrialRecording) -> TrialFigures:
+    """Work out the figures of a trial; one that did not complete has none."""
+    header, load = trial.header, trial.load
+    if header.status != COMPLETE or load is None:
+        return TrialFigures(header, problems=(f"{header.status}: {header.error or 'no reason'}",))
+    figures = {
+        **_calls(load),
+        **_jobs(trial.jobs, load),
+        **_cost(trial, load),
+    }
+    lost = tuple(job for job in trial.jobs if job.lost)
+    return TrialFigures(
+        header=header,
+        figures=figures,
+        calls=tuple(name for name, call in load.calls.items() if call.latencies.get_total_count()),
+        lost=lost,
+        problems=tuple(_problems(figures, lost)),
+        warnings=tuple(_warnings(trial, load, figures)),
+    )
+
+
+def _calls(load: LoadRecording) -> dict[str, Figure]:
+    answered = sum(call.latencies.get_total_count() for call in load.calls.values())
+    definite = sum(call.definite for call in load.calls.values())
+    indefinite = sum(call.indefinite for call in load.calls.values())
+    figures = {
+        "requests_per_second": Figure(answered / load.window.seconds, answered),
+        "errors_definite": Figure(definite),
+        "errors_indefinite": Figure(indefinite),
+        "jobs_accepted": Figure(len(load.accepted_ids)),
+    }
+    for name, call in load.calls.items():
+        for percent in metrics.PERCENTILES:
+            figure = quantiles.of_histogram(call.latencies, percent, US_TO_MS)
+            figures[metrics.latency(name, percent).name] = figure
+    return figures
+
+
+def _jobs(jobs: tuple[JobRow, ...], load: LoadRecording) -> dict[str, Figure]:
+    """Times are of the jobs created in the window; a canceled job has no completion time."""
+    window = load.window
+    created = [job for job in jobs if window.holds_us(job.create_us)]
+    completion = sorted(
+        (job.finish_us - job.create_us) * US_TO_MS
+        for job in created
+        if job.state in FINISHED_STATES and job.finish_us is not None and job.create_us is not None
+    )
+    waits = sorted(
+        (job.start_us - job.create_us) * US_TO_MS
+        for job in created
+        if job.attempt == 1 and job.start_us is not None and job.create_us is not None
+    )
+    finished = finished_in(jobs, load)
+    return {
+        "jobs_per_second": Figure(finished / window.seconds, finished),
+        **{
+            f"completion_p{percent}_ms": quantiles.of_values(completion, percent)
+            for percent in metrics.PERCENTILES
+        },
+        "queue_wait_p50_ms": quantiles.of_values(waits, 50),
+        "jobs_lost": Figure(sum(job.lost for job in jobs)),
+        "jobs_rerun": Figure(sum(job.attempt > 1 for job in jobs)),
+    }
+
+
+def finished_in(jobs: tuple[JobRow, ...], load: LoadRecording) -> int:
+    """Count the jobs, whenever created, whose execution ended within the window."""
+    return sum(job.state in FINISHED_STATES and load.window.holds_us(job.finish_us) for job in jobs)
+
+
+def _cost(trial: TrialRecording, load: LoadRecording) -> dict[str, Figure]:
+    window = load.window
+    stack = resources.cpu_seconds(trial.resources, STACK, window)
+    generator = resources.cpu_seconds(trial.resources, GENERATOR, window)
+    peak = resources.peak_rss(trial.resources, STACK)
+    finished = finished_in(trial.jobs, load)
+    per_job = stack * 1000 / finished if stack is not None and finished else None
+    return {
+        "cpu_ms_per_job": Figure(per_job, finished),
+        "stack_cores": Figure(None if stack is None else stack / window.seconds),
+        "generator_cores": Figure(None if generator is None else generator / window.seconds),
+        "peak_rss_mib": Figure(None if peak is None else peak / (1 << 20)),
+    }
+
+
+def _problems(figures: Mapping[str, Figure], lost: tuple[JobRow, ...]) -> list[str]:
+    problems = []
+    if lost:
+        problems.append(f"{len(lost)} of {figures['jobs_accepted'].value:.0f} accepted jobs lost")
+    if not figures["requests_per_second"].value:
+        problems.append("no call was answered in the measured window")
+    return problems
+
+
+def _warnings(
+    trial: TrialRecording, load: LoadRecording, figures: Mapping[str, Figure]
+) -> list[str]:
+    warnings = []
+    generator = figures["generator_cores"].value
+    if generator is not None and generator > GENERATOR_LIMIT:
+        warnings.append(
+            f"the load generator used {generator:.2f} of one core: it, not the stack, may be what "
+            "is measured; use fewer users or a longer think time"
+        )
+    gap = resources.longest_gap(trial.resources, load.window)
+    if gap > SAMPLE_GAP_LIMIT:
+        warnings.append(f"no CPU sample for {gap:.1f} s: the machine was overloaded")
+    kinds: dict[str, int] = {}
+    for call in load.calls.values():
+        for kind, count in call.error_kinds.items():
+            kinds[f"{call.name} {kind}"] = kinds.get(f"{call.name} {kind}", 0) + count
+    if kinds:
+        listed = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items()))
+        warnings.append(f"errors: {listed}")
+    unknown = sum(not job.accepted for job in trial.jobs)
+    if unknown:
+        warnings.append(
+            f"{unknown} jobs exist that no client was told of: submits with an indefinite outcome"
+        )
+    return warnings

@@ -1,0 +1,1 @@
+"""Drives trials: a fresh stack, the load, the audit, and nothing left behind."""

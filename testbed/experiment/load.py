@@ -1,0 +1,169 @@
+"""The load generator as a subprocess: Locust without its web page."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.experiment.plan import Traffic
+from testbed.experiment.ports import TrialFailed
+from testbed.recording.files import LOAD, LOCUST_LOG
+from testbed.stacks import StackRecord
+
+STOP_SECONDS = 10.0
+END_GRACE = 30.0
+LOG_LINES = 12
+CHECK_SECONDS = 60.0
+
+
+class Locust:
+    """The command lines of a trial's traffic."""
+
+    def __init__(self, locustfile: Path, traffic: Traffic) -> None:
+        self._locustfile = locustfile
+        self._traffic = traffic
+
+    def __call__(self, stack: StackRecord, folder: Path) -> Sequence[str]:
+        """Return the command; everything that shapes the traffic is on it."""
+        return self._command(
+            {
+                "--host": ",".join(stack.endpoints),
+                "--users": self._traffic.users,
+                "--spawn-rate": self._traffic.users,
+                "--run-time": f"{run_seconds(self._traffic)}s",
+                "--stop-timeout": f"{max(STOP_SECONDS, self._traffic.deadline + 1):g}",
+                "--exit-code-on-error": 0,
+                "--csv": folder / "locust",
+                "--record": folder,
+            },
+            "--headless",
+            "--only-summary",
+        )
+
+    def check(self, home: Path) -> None:
+        """Let Locust read its options without driving anything.
+
+        Raises :class:`TestbedError` with Locust's own words if it is not there or refuses them.
+        """
+        done = subprocess.run(
+            self._command({}, "--list"),
+            cwd=home,
+            env=environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=CHECK_SECONDS,
+        )
+        if done.returncode:
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            said = re.sub(r"^.*?error: ", "", last[0]) if last else f"exit code {done.returncode}"
+            raise TestbedError(f"Locust refuses this traffic: {said}")
+
+    def _command(self, run: Mapping[str, object], *flags: str) -> Sequence[str]:
+        traffic = self._traffic
+        options = {
+            **run,
+            "--mix": traffic.mix,
+            "--kind": traffic.kind,
+            "--job-ms": f"{traffic.job_ms:g}",
+            "--payload-bytes": traffic.payload_bytes,
+            "--deadline": f"{traffic.deadline:g}",
+            "--think-time": f"{traffic.think_time:g}",
+            "--warmup": f"{traffic.warmup:g}",
+            "--seed": traffic.seed,
+        }
+        arguments = [part for name, value in options.items() for part in (name, str(value))]
+        return [sys.executable, "-m", "locust", "-f", str(self._locustfile), *flags, *arguments]
+
+
+def run_seconds(traffic: Traffic) -> int:
+    """Return how long Locust runs: warm-up and measured window, in whole seconds."""
+    return -int(-(traffic.warmup + traffic.duration) // 1)
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what would change the traffic behind the plan's back."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if not name.startswith(("LOAD_", "LOCUST_"))
+    }
+
+
+class LoadProcess:
+    """A running load generator, in a session of its own so that Ctrl-C does not reach it twice."""
+
+    def __init__(self, command: Sequence[str], folder: Path, cwd: Path) -> None:
+        self.log = folder / LOCUST_LOG
+        with self.log.open("wb") as log:
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=environment(os.environ),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise TrialFailed(f"the load generator does not start: {error}") from error
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end. Raises :class:`TrialFailed` if it fails, hangs or leaves nothing.
+
+        Errors of calls are no failure of the generator: they are in its recording.
+        """
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise TrialFailed(
+                f"the load generator did not end within {seconds:.0f} s; {self._tail()}"
+            ) from None
+        if code:
+            raise TrialFailed(f"the load generator ended with code {code}; {self._tail()}")
+        if not (self.log.parent / LOAD).exists():
+            raise TrialFailed(f"the load generator left no {LOAD}; {self._tail()}")
+
+    def stop(self) -> None:
+        """End it and whatever it started. Does nothing if it has ended."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is not None and not self._group_alive():
+                return
+            try:
+                os.killpg(self._process.pid, number)
+            except ProcessLookupError:
+                return
+            self._await_end(STOP_SECONDS / 2)
+
+    def _await_end(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self._process.poll() is not None and not self._group_alive():
+                return
+            time.sleep(0.02)
+
+    def _group_alive(self) -> bool:
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _tail(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        shown = "\n".join(f"    {line}" for line in lines[-LOG_LINES:])
+        return f"last lines of {self.log}:\n{shown}" if shown else f"{self.log} is empty"

@@ -1,0 +1,167 @@
+"""One trial: stack up, drive, audit, stack down, whatever happens in between."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.experiment import audit as auditing
+from testbed.experiment.interrupts import Interrupted, Interrupts
+from testbed.experiment.load import END_GRACE, LoadProcess, run_seconds
+from testbed.experiment.plan import Plan, TrialPlan
+from testbed.experiment.ports import LoadCommand, Progress, Stacks, TrialFailed
+from testbed.experiment.sampler import Sampler
+from testbed.recording import files
+from testbed.recording.model import (
+    COMPLETE,
+    FAILED,
+    GENERATOR,
+    INTERRUPTED,
+    STACK,
+    JobRow,
+    TrialHeader,
+)
+from testbed.stacks import StackRecord
+
+Auditor = Callable[
+    [Sequence[str], Sequence[str], float, Callable[[int, int], None]], tuple[JobRow, ...]
+]
+UP, DRIVE, AUDIT, DOWN = "starting the stack", "driving", "looking up every job", "stopping"
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a trial is run with. ``home`` is the directory that the load generator runs in."""
+
+    stacks: Stacks
+    load: LoadCommand
+    progress: Progress
+    interrupts: Interrupts
+    home: Path
+    audit: Auditor = auditing.audit
+
+
+class Trial:
+    """Runs one trial into a folder of its own."""
+
+    def __init__(self, plan: Plan, which: TrialPlan, folder: Path, tools: Tools) -> None:
+        self._plan = plan
+        self._which = which
+        self._folder = folder
+        self._tools = tools
+        self._phases: dict[str, float] = {}
+        self._process: LoadProcess | None = None
+        self._header = TrialHeader(
+            number=which.number,
+            round=which.round,
+            position=which.position,
+            side=which.side,
+            design=which.design,
+            status=INTERRUPTED,
+            error="did not run to its end",
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def run(self) -> TrialHeader:
+        """Run it and return how it ended, as it is also on disk.
+
+        A failure is recorded in the header, not raised. :class:`Interrupted` is raised again once
+        the stack is down and the header written; so is a full disk, as ``OSError``.
+        """
+        self._folder.mkdir(parents=True)
+        try:
+            self._up_drive_audit()
+            self._header = replace(self._header, status=COMPLETE, error="")
+        except TestbedError as error:
+            self._header = replace(self._header, status=FAILED, error=_told(error))
+        except OSError as error:
+            self._header = replace(self._header, status=FAILED, error=str(error))
+            if error.errno == errno.ENOSPC:
+                raise
+        except Interrupted:
+            self._header = replace(self._header, error="stopped by the user")
+            raise
+        finally:
+            files.write_header(self._folder, replace(self._header, phases=self._phases))
+        return self._header
+
+    def _up_drive_audit(self) -> None:
+        traffic = self._plan.traffic
+        try:
+            with self._phase(UP):
+                stack = self._tools.stacks.up(self._which.design, self._plan.slots)
+            self._header = replace(
+                self._header,
+                runtime=stack.runtime,
+                endpoints=stack.endpoints,
+                settings=dict(stack.settings),
+            )
+            with self._phase(DRIVE, run_seconds(traffic) + 2):
+                self._drive(stack)
+            with self._phase(AUDIT):
+                self._audit(stack)
+        finally:
+            # A signal is raised once only, so what one cut short further in is made up for here.
+            with self._tools.interrupts.shield(), self._phase(DOWN):
+                if self._process is not None:
+                    self._process.stop()
+                self._tools.stacks.down(self._which.design)
+
+    def _drive(self, stack: StackRecord) -> None:
+        command = self._tools.load(stack, self._folder)
+        with Sampler(self._folder) as sampler:
+            for process in stack.processes:
+                sampler.watch(STACK, process.name, process.pid)
+            with self._load(command) as load:
+                sampler.watch(GENERATOR, "locust", load.pid)
+                load.wait(run_seconds(self._plan.traffic) + END_GRACE)
+        gone = sampler.gone(STACK)
+        if gone:
+            logs = {process.name: process.log for process in stack.processes}
+            raise TrialFailed(
+                "ended while it was driven: "
+                + ", ".join(f"{name} (log: {logs[name] or 'none'})" for name in gone)
+            )
+
+    @contextmanager
+    def _load(self, command: Sequence[str]) -> Iterator[LoadProcess]:
+        """Start the load generator and stop it; signals wait while it starts and stops."""
+        shield = self._tools.interrupts.shield
+        try:
+            with shield():
+                self._process = LoadProcess(command, self._folder, self._tools.home)
+            yield self._process
+        finally:
+            with shield():
+                if self._process is not None:
+                    self._process.stop()
+
+    def _audit(self, stack: StackRecord) -> None:
+        accepted = files.read_accepted(self._folder)
+        tell = self._tools.progress.detail
+        jobs = self._tools.audit(
+            stack.endpoints,
+            accepted,
+            self._plan.audit,
+            lambda done, total: tell(f"{done:,} of {total:,} jobs terminal"),
+        )
+        files.write_jobs(self._folder, jobs)
+
+    @contextmanager
+    def _phase(self, name: str, seconds: float | None = None) -> Iterator[None]:
+        self._tools.progress.phase(name, seconds)
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._phases[name] = round(time.monotonic() - start, 3)
+
+
+def _told(error: TestbedError) -> str:
+    return f"{error} ({error.hint})" if error.hint else str(error)

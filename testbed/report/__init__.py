@@ -1,0 +1,1 @@
+"""Formats a comparison for a terminal and as files; works nothing out by itself."""

@@ -1,0 +1,241 @@
+"""Trial folders with known contents, and stand-ins for stacks and the load generator."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from hdrh.histogram import HdrHistogram
+
+from testbed.errors import TestbedError
+from testbed.experiment.interrupts import Interrupts
+from testbed.experiment.plan import Plan, Traffic
+from testbed.experiment.trial import Tools
+from testbed.recording import files
+from testbed.recording.model import (
+    COMPLETE,
+    GENERATOR,
+    STACK,
+    CallRecording,
+    JobRow,
+    LoadRecording,
+    ResourceRow,
+    TrialHeader,
+    TrialRecording,
+    Window,
+)
+from testbed.stacks import ProcessRecord, StackRecord
+
+START = 1_000.0
+
+
+def histogram(values_us: Iterable[int]) -> HdrHistogram:
+    result = HdrHistogram(1, 60_000_000, 3)
+    for value in values_us:
+        result.record_value(value)
+    return result
+
+
+@dataclass
+class TrialMaker:
+    """Makes recordings of trials; the window is from 1000 s to 1010 s unless told otherwise."""
+
+    window: Window = field(default_factory=lambda: Window(START, START + 10))
+
+    def header(self, number: int = 1, side: int = 0, **changes: Any) -> TrialHeader:
+        values: dict[str, Any] = {
+            "number": number,
+            "round": (number + 1) // 2,
+            "position": 1,
+            "side": side,
+            "design": "ab"[side],
+            "status": COMPLETE,
+        }
+        return TrialHeader(**{**values, **changes})
+
+    def call(self, name: str, values_us: Iterable[int], **errors: Any) -> CallRecording:
+        return CallRecording(name, histogram(values_us), **errors)
+
+    def job(self, number: int, created: float, wait: float, run: float, **changes: Any) -> JobRow:
+        """A job that was created, waited and ran for so many seconds since the window's start."""
+        created_us = round((self.window.from_unix + created) * 1e6)
+        start_us = created_us + round(wait * 1e6)
+        values: dict[str, Any] = {
+            "job_id": f"{number:016d}",
+            "accepted": True,
+            "state": "DONE",
+            "attempt": 1,
+            "create_us": created_us,
+            "start_us": start_us,
+            "finish_us": start_us + round(run * 1e6),
+        }
+        return JobRow(**{**values, **changes})
+
+    def cpu(self, role: str, process: str, cores: float) -> list[ResourceRow]:
+        """A process that uses so many cores all the time, sampled from 2 s before the window."""
+        return [
+            ResourceRow(START - 2 + step / 4, role, process, cores * step / 4, 100 << 20)
+            for step in range(60)
+        ]
+
+    def trial(self, *, jobs: Sequence[JobRow] | None = None, **changes: Any) -> TrialRecording:
+        """A sound trial: 1,000 submits of 1 ms, 100 jobs, 0.5 core in two processes."""
+        rows = (
+            tuple(self.job(number, number * 0.05, 0.001, 0.02) for number in range(100))
+            if jobs is None
+            else tuple(jobs)
+        )
+        values: dict[str, Any] = {
+            "header": self.header(),
+            "load": LoadRecording(
+                self.window,
+                {"SubmitJob": self.call("SubmitJob", [1000] * 1000)},
+                frozenset(job.job_id for job in rows if job.accepted),
+            ),
+            "jobs": rows,
+            "resources": tuple(
+                self.cpu(STACK, "one", 0.2)
+                + self.cpu(STACK, "two", 0.3)
+                + self.cpu(GENERATOR, "locust", 0.25)
+            ),
+        }
+        return TrialRecording(**{**values, **changes})
+
+
+@pytest.fixture
+def make() -> TrialMaker:
+    return TrialMaker()
+
+
+@pytest.fixture
+def write_load() -> Callable[..., None]:
+    """Writes what the load generator leaves in a folder."""
+
+    def write(
+        folder: Path,
+        accepted: Sequence[str] = (),
+        latencies_us: Iterable[int] = (1000,),
+        window: Window | None = None,
+        **changes: Any,
+    ) -> None:
+        measured = window or Window(START, START + 10)
+        call = {
+            "count": 1,
+            "errors": {"definite": 1, "indefinite": 2},
+            "error_kinds": {"UNAVAILABLE": 2, "RESOURCE_EXHAUSTED QUEUE_FULL": 1},
+            "histogram": histogram(latencies_us).encode().decode(),
+            "unit": "us",
+        }
+        content = {
+            "format": 1,
+            "measured": {"from_unix": measured.from_unix, "to_unix": measured.to_unix},
+            "calls": {"SubmitJob": call},
+            "accepted": len(accepted),
+            **changes,
+        }
+        (folder / files.LOAD).write_text(json.dumps(content))
+        (folder / "accepted-7.txt").write_text("".join(f"{each}\n" for each in accepted))
+
+    return write
+
+
+@dataclass
+class FakeStacks:
+    """Stacks whose one process is this test's own; remembers what was done."""
+
+    done: list[str] = field(default_factory=list)
+    broken: Mapping[str, str] = field(default_factory=dict)
+    pid: int = field(default_factory=os.getpid)
+
+    def up(self, design: str, slots: int) -> StackRecord:
+        self.done.append(f"up {design}")
+        if design in self.broken:
+            raise TestbedError(self.broken[design])
+        process = ProcessRecord("server", self.pid, psutil.Process().create_time(), 1, "server.log")
+        return StackRecord(
+            design, "fake", ("127.0.0.1:1",), {}, (process,), slots, {}, "2026-01-01T00:00:00Z"
+        )
+
+    def down(self, design: str) -> None:
+        self.done.append(f"down {design}")
+
+
+class Told:
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.ends: list[str] = []
+
+    def trial(self, number: int, title: str) -> None:
+        self.phases.append(f"trial {number}: {title}")
+
+    def phase(self, name: str, seconds: float | None = None) -> None:
+        self.phases.append(name)
+
+    def detail(self, text: str) -> None:
+        pass
+
+    def trial_done(self, text: str) -> None:
+        self.ends.append(text)
+
+
+GOOD_LOAD = """
+import json, sys, time
+folder, histogram = sys.argv[1:]
+call = {"count": 1, "errors": {"definite": 0, "indefinite": 0}, "histogram": histogram}
+now = time.time()
+with open(folder + "/load.json", "w") as file:
+    json.dump({"format": 1, "measured": {"from_unix": now - 1, "to_unix": now},
+               "calls": {"SubmitJob": call}, "accepted": 1}, file)
+with open(folder + "/accepted-1.txt", "w") as file:
+    file.write("0000000000000001\\n")
+"""
+
+
+@dataclass
+class Bench:
+    """A trial's tools, all of them stand-ins, and the plan they serve."""
+
+    home: Path
+    stacks: FakeStacks = field(default_factory=FakeStacks)
+    told: Told = field(default_factory=Told)
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    script: str = GOOD_LOAD
+    lost: str = ""
+    plan: Plan = field(
+        default_factory=lambda: Plan(rounds=2, traffic=Traffic(duration=1, warmup=0))
+    )
+
+    def command(self, _stack: StackRecord, folder: Path) -> Sequence[str]:
+        encoded = histogram([1000] * 50).encode().decode()
+        return (sys.executable, "-c", self.script, str(folder), encoded)
+
+    def audit(
+        self,
+        _endpoints: Sequence[str],
+        accepted: Iterable[str],
+        _seconds: float,
+        _tell: Callable[[int, int], None],
+    ) -> tuple[JobRow, ...]:
+        return tuple(
+            JobRow(job_id, True, "DONE", 1, 1, 2, 3, problem=self.lost) for job_id in accepted
+        )
+
+    @property
+    def tools(self) -> Tools:
+        return Tools(
+            self.stacks, self.command, self.told, self.interrupts, self.home, audit=self.audit
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from testbed.analysis import quantiles as percentiles
+from testbed.analysis import resources
+from testbed.analysis.comparison import Comparison, Row, compare
+from testbed.analysis.trial import analyse
+from testbed.recording.model import (
+    FAILED,
+    GENERATOR,
+    STACK,
+    ExperimentRecording,
+    ResourceRow,
+    TrialRecording,
+    Window,
+)
+
+
+def values_of(trial: TrialRecording) -> dict[str, float | None]:
+    return {name: figure.value for name, figure in analyse(trial).figures.items()}
+
+
+def test_percentiles_of_a_histogram_are_those_of_the_values_within_a_thousandth(make: Any) -> None:
+    source = random.Random(1)
+    values = [int(source.lognormvariate(7, 1)) + 1 for _ in range(20_000)]
+    ordered = sorted(values)
+    recorded = make.call("SubmitJob", values).latencies
+    for percent in (50, 95, 99):
+        figure = percentiles.of_histogram(recorded, percent, 1.0)
+        assert figure.value == pytest.approx(ordered[200 * percent - 1], rel=1e-3)
+
+
+def test_percentile_of_values_is_the_nearest_rank() -> None:
+    assert percentiles.of_values(range(1, 1001), 50).value == 500
+    assert percentiles.of_values(range(1, 1001), 99).value == 990
+
+
+@pytest.mark.parametrize(("percent", "needed"), [(50, 20), (95, 200), (99, 1000)])
+def test_percentile_needs_ten_samples_beyond_it(percent: float, needed: int) -> None:
+    enough = percentiles.of_values([1.0] * needed, percent)
+    fewer = percentiles.of_values([1.0] * (needed - 1), percent)
+    assert (enough.value, enough.too_few) == (1.0, False)
+    assert (fewer.value, fewer.too_few, fewer.samples) == (None, True, needed - 1)
+
+
+def test_no_samples_are_not_called_too_few(make: Any) -> None:
+    assert not percentiles.of_values([], 50).too_few
+    assert not percentiles.of_histogram(make.call("x", []).latencies, 50, 1.0).too_few
+
+
+def test_cpu_is_interpolated_at_the_edges_of_the_window() -> None:
+    rows = [
+        ResourceRow(unix, STACK, "one", cpu, 0)
+        for unix, cpu in ((0, 10), (4, 14), (8, 22), (9, 22))
+    ]
+    # At 2 s the counter stood at 12, at 6 s at 18.
+    assert resources.cpu_seconds(rows, STACK, Window(2, 6)) == pytest.approx(6)
+
+
+def test_cpu_of_all_processes_of_a_role_is_added_and_others_are_left_out() -> None:
+    rows = [
+        ResourceRow(unix, role, name, unix * rate, 0)
+        for unix in range(11)
+        for role, name, rate in ((STACK, "one", 0.5), (STACK, "two", 0.25), (GENERATOR, "g", 9))
+    ]
+    assert resources.cpu_seconds(rows, STACK, Window(2.5, 4.5)) == pytest.approx(1.5)
+
+
+def test_counter_stands_still_outside_its_samples() -> None:
+    rows = [ResourceRow(unix, STACK, "one", unix, 0) for unix in (3.0, 4.0)]
+    assert resources.cpu_seconds(rows, STACK, Window(0, 10)) == pytest.approx(1)
+    assert resources.cpu_seconds(rows, GENERATOR, Window(0, 10)) is None
+
+
+def test_peak_memory_is_of_one_moment_not_a_sum_of_peaks() -> None:
+    rows = [
+        ResourceRow(0, STACK, "one", 0, 10),
+        ResourceRow(0, STACK, "two", 0, 1),
+        ResourceRow(1, STACK, "one", 0, 2),
+        ResourceRow(1, STACK, "two", 0, 7),
+    ]
+    assert resources.peak_rss(rows, STACK) == 11
+
+
+def test_figures_of_a_known_trial(make: Any) -> None:
+    figures = values_of(make.trial())
+    assert figures["requests_per_second"] == pytest.approx(100)
+    assert figures["jobs_per_second"] == pytest.approx(10)
+    assert figures["SubmitJob_p50_ms"] == pytest.approx(1, rel=1e-3)
+    assert figures["completion_p50_ms"] == pytest.approx(21)
+    assert figures["queue_wait_p50_ms"] == pytest.approx(1)
+    assert figures["stack_cores"] == pytest.approx(0.5)
+    assert figures["generator_cores"] == pytest.approx(0.25)
+    assert figures["cpu_ms_per_job"] == pytest.approx(5000 / 100)
+    assert figures["peak_rss_mib"] == pytest.approx(200)
+    assert figures["jobs_accepted"] == 100
+    assert figures["jobs_lost"] == 0
+
+
+def test_jobs_count_by_their_finish_in_the_window_and_time_by_their_creation_in_it(
+    make: Any,
+) -> None:
+    jobs = [make.job(number, 1, 0, 0.01) for number in range(20)]
+    jobs.append(make.job(90, -1.0, 0, 1.5))  # created before, finished within: counts, not timed
+    jobs += [make.job(100 + number, 9.9, 0, 3.0) for number in range(5)]  # timed, does not count
+    figures = analyse(make.trial(jobs=jobs)).figures
+    assert figures["jobs_per_second"].samples == 21
+    assert figures["completion_p50_ms"].samples == 25
+
+
+def test_canceled_jobs_are_no_finished_jobs(make: Any) -> None:
+    jobs = [make.job(number, 1, 0, 0.01) for number in range(20)]
+    jobs += [make.job(100 + number, 1, 0, 9.0, state="CANCELED") for number in range(10)]
+    figures = analyse(make.trial(jobs=jobs)).figures
+    assert figures["jobs_per_second"].samples == 20
+    assert figures["completion_p50_ms"].samples == 20
+
+
+def test_failed_jobs_are_finished_jobs(make: Any) -> None:
+    jobs = [make.job(number, 1, 0, 0.01, state="FAILED") for number in range(20)]
+    assert analyse(make.trial(jobs=jobs)).figures["jobs_per_second"].samples == 20
+
+
+def test_cost_per_job_is_not_given_without_finished_jobs(make: Any) -> None:
+    assert values_of(make.trial(jobs=()))["cpu_ms_per_job"] is None
+
+
+def test_lost_job_voids_the_trial_and_is_named(make: Any) -> None:
+    lost = make.job(1, 1, 0, 0.01, state="MISSING", problem="NOT_FOUND: gone")
+    trial = analyse(make.trial(jobs=[lost, make.job(2, 1, 0, 0.01)]))
+    assert not trial.valid
+    assert [job.job_id for job in trial.lost] == [lost.job_id]
+    assert trial.problems == ("1 of 2 accepted jobs lost",)
+
+
+def test_job_that_nobody_was_told_of_is_noted_and_not_lost(make: Any) -> None:
+    stray = make.job(1, 1, 0, 0.01, accepted=False, state="RUNNING", problem="still RUNNING")
+    trial = analyse(make.trial(jobs=[stray, make.job(2, 1, 0, 0.01)]))
+    assert trial.valid
+    assert any("1 jobs exist" in warning for warning in trial.warnings)
+
+
+def test_trial_without_answers_is_void(make: Any) -> None:
+    whole = make.trial()
+    silent = replace(whole.load, calls={"SubmitJob": make.call("SubmitJob", [], indefinite=3)})
+    trial = analyse(replace(whole, load=silent))
+    assert trial.problems == ("no call was answered in the measured window",)
+    assert trial.figures["errors_indefinite"].value == 3
+
+
+def test_failed_trial_has_no_figures_and_says_why(make: Any) -> None:
+    failed = TrialRecording(make.header(status=FAILED, error="port 1 is taken"))
+    trial = analyse(failed)
+    assert not trial.figures
+    assert trial.problems == ("failed: port 1 is taken",)
+
+
+def test_generator_near_a_full_core_is_warned_of(make: Any) -> None:
+    hot = tuple(make.cpu(STACK, "one", 0.5) + make.cpu(GENERATOR, "locust", 0.9))
+    assert not analyse(make.trial()).warnings
+    assert "load generator used 0.90" in analyse(make.trial(resources=hot)).warnings[0]
+
+
+def test_hole_in_the_samples_is_warned_of(make: Any) -> None:
+    whole = make.trial()
+    holed = tuple(row for row in whole.resources if not 1002 < row.unix < 1006)
+    assert "no CPU sample for 4" in analyse(replace(whole, resources=holed)).warnings[0]
+
+
+def scaled(make: Any, number: int, side: int, factor: int) -> TrialRecording:
+    """A trial whose submits take ``factor`` milliseconds."""
+    trial = make.trial(header=make.header(number, side))
+    call = make.call("SubmitJob", [1000 * factor] * 1000)
+    return replace(trial, load=replace(trial.load, calls={"SubmitJob": call}))
+
+
+def compared(trials: list[TrialRecording], rounds: int) -> Comparison:
+    plan = {"rounds": rounds, "designs": ["a", "b"]}
+    return compare(ExperimentRecording(("a", "b"), plan, {}, tuple(trials)))
+
+
+def row_of(comparison: Comparison, name: str) -> Row:
+    return next(row for row in comparison.rows if row.metric.name == name)
+
+
+def test_ratio_is_taken_within_each_round_and_then_the_median(make: Any) -> None:
+    factors = [(1, 2), (2, 8), (4, 4)]
+    trials = [
+        scaled(make, 2 * turn + side + 1, side, factor)
+        for turn, pair in enumerate(factors)
+        for side, factor in enumerate(pair)
+    ]
+    comparison = compared(trials, 3)
+    row = row_of(comparison, "SubmitJob_p50_ms")
+    assert row.ratios == pytest.approx((2, 4, 1), rel=2e-3)
+    assert row.ratio == pytest.approx(2, rel=2e-3)
+    assert (row.median(0), row.median(1)) == pytest.approx((2, 4), rel=2e-3)
+    assert comparison.complete
+
+
+def test_void_trial_is_left_out_of_medians_and_its_round_has_no_ratio(make: Any) -> None:
+    void = TrialRecording(make.header(4, 1, status=FAILED, error="x"))
+    trials = [scaled(make, 1, 0, 1), scaled(make, 2, 1, 3), scaled(make, 3, 0, 5), void]
+    comparison = compared(trials, 2)
+    row = row_of(comparison, "SubmitJob_p50_ms")
+    assert row.ratios[1] is None
+    assert row.ratio == pytest.approx(3, rel=2e-3)
+    assert not comparison.complete
+
+
+def test_missing_trials_make_a_comparison_incomplete(make: Any) -> None:
+    comparison = compared([scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)], 3)
+    assert not comparison.complete
+    assert comparison.rounds == 1
+
+
+def test_counts_have_no_ratio(make: Any) -> None:
+    comparison = compared([scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)], 1)
+    assert row_of(comparison, "jobs_accepted").ratio is None
+
+
+def test_too_few_samples_give_neither_value_nor_ratio(make: Any) -> None:
+    few = make.trial()
+    few = replace(few, load=replace(few.load, calls={"ListJobs": make.call("ListJobs", [5] * 30)}))
+    other = replace(few, header=make.header(2, 1))
+    row = row_of(compared([few, other], 1), "ListJobs_p99_ms")
+    assert row.too_few(0)
+    assert row.median(0) is None
+    assert row.ratio is None
+
+
+def test_sides_of_a_self_comparison_have_different_names(make: Any) -> None:
+    plan = {"rounds": 1, "designs": ["a", "a"]}
+    comparison = compare(ExperimentRecording(("a", "a"), plan, {}, (scaled(make, 1, 0, 1),)))
+    assert len(set(comparison.labels)) == 2

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.recording import files, provenance
+from testbed.recording.files import RecordingError
+from testbed.recording.model import STACK, JobRow, ResourceRow, Window
+from testbed.recording.reader import read_experiment, read_load, read_trial
+
+
+def test_header_is_read_as_it_was_written(tmp_path: Path, make: Any) -> None:
+    header = make.header(3, 1, endpoints=("h:1", "h:2"), phases={"up": 1.5}, error="ä")
+    files.write_header(tmp_path, header)
+    assert files.read_header(tmp_path) == header
+
+
+def test_jobs_are_read_as_they_were_written(tmp_path: Path, make: Any) -> None:
+    jobs = (
+        make.job(1, 0.5, 0.1, 0.2, worker="worker", failure="BOOM"),
+        JobRow("0" * 16, accepted=False, state="", problem='UNAVAILABLE: "a", b\nc'),
+    )
+    files.write_jobs(tmp_path, jobs)
+    assert files.read_jobs(tmp_path) == jobs
+
+
+def test_resources_are_read_as_they_were_written(tmp_path: Path) -> None:
+    rows = [ResourceRow(1.25, STACK, "one", 0.5, 7), ResourceRow(1.5, STACK, "two, too", 1.0, 8)]
+    with files.ResourceLog(tmp_path) as log:
+        log.append(rows[:1])
+        log.append(rows[1:])
+    assert list(files.read_resources(tmp_path)) == rows
+
+
+def test_load_is_read_with_histograms_errors_and_ids(tmp_path: Path, write_load: Any) -> None:
+    write_load(tmp_path, ["a", "b"], range(1, 1001))
+    (tmp_path / "accepted-8.txt").write_text("c\n")
+    raw = json.loads((tmp_path / files.LOAD).read_text())
+    (tmp_path / files.LOAD).write_text(json.dumps({**raw, "accepted": 3}))
+    load = read_load(tmp_path)
+    call = load.calls["SubmitJob"]
+    assert load.accepted_ids == {"a", "b", "c"}
+    assert call.latencies.get_total_count() == 1000
+    assert call.latencies.get_value_at_percentile(50) == pytest.approx(500, rel=1e-3)
+    assert (call.definite, call.indefinite) == (1, 2)
+    assert load.window == Window(1000, 1010)
+
+
+def test_load_whose_ids_are_not_all_there_is_refused(tmp_path: Path, write_load: Any) -> None:
+    write_load(tmp_path, ["a", "b"])
+    (tmp_path / "accepted-7.txt").write_text("a\n")
+    with pytest.raises(RecordingError, match="counts 2 accepted jobs"):
+        read_load(tmp_path)
+
+
+def test_load_of_another_format_is_refused(tmp_path: Path, write_load: Any) -> None:
+    write_load(tmp_path, format=2)
+    with pytest.raises(RecordingError, match="format 2"):
+        read_load(tmp_path)
+
+
+def test_load_without_a_window_is_refused(tmp_path: Path, write_load: Any) -> None:
+    write_load(tmp_path, window=Window(5, 5))
+    with pytest.raises(RecordingError, match="no measured window"):
+        read_load(tmp_path)
+
+
+@pytest.mark.parametrize("name", [files.LOAD, files.JOBS, files.RESOURCES])
+def test_missing_file_of_a_complete_trial_is_named(
+    tmp_path: Path, make: Any, write_load: Any, name: str
+) -> None:
+    files.write_header(tmp_path, make.header())
+    files.write_jobs(tmp_path, ())
+    write_load(tmp_path)
+    with files.ResourceLog(tmp_path):
+        pass
+    assert read_trial(tmp_path).load is not None
+    (tmp_path / name).unlink()
+    with pytest.raises(RecordingError, match=name):
+        read_trial(tmp_path)
+
+
+def test_failed_trial_is_read_from_its_header_alone(tmp_path: Path, make: Any) -> None:
+    files.write_header(tmp_path, make.header(status="failed", error="port taken"))
+    (tmp_path / files.LOAD).write_text('{"format":')
+    trial = read_trial(tmp_path)
+    assert (trial.load, trial.header.error) == (None, "port taken")
+
+
+def test_damaged_experiment_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"experiment\.json is missing"):
+        read_experiment(tmp_path)
+    (tmp_path / files.EXPERIMENT).write_text("{}")
+    with pytest.raises(RecordingError, match=r"experiment\.json is no experiment"):
+        read_experiment(tmp_path)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    done = subprocess.run(
+        ("git", "-C", str(folder), *identity, *arguments),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_provenance_names_commit_changes_lock_versions_and_machine(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / provenance.LOCK).write_text("x==1\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "one")
+    clean = provenance.collect(tmp_path, ("testbed", "compare", "--name", "a b"))
+    assert clean["git"] == {"commit": git(tmp_path, "rev-parse", "HEAD"), "dirty": False}
+    assert clean["command"] == "testbed compare --name 'a b'"
+    assert clean["lock_sha256"] == hashlib.sha256(b"x==1\n").hexdigest()
+    assert clean["packages"]["grpcio"]
+    assert clean["packages"]["locust"]
+    assert clean["machine"]["cores"] >= 1
+    assert len(clean["machine"]["load_average"]) == 3
+    (tmp_path / "new").write_text("")
+    assert provenance.git_state(tmp_path)["dirty"] is True
+    json.dumps(clean)
+
+
+def test_provenance_outside_a_repository_says_that_nothing_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.git_state(tmp_path) == {"commit": None, "dirty": None}
+    assert provenance.sha256(tmp_path / provenance.LOCK) is None
