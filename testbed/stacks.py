@@ -46,7 +46,8 @@ class ProcessRecord:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.create_time) < _CLOCK_STEP
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            # Whatever another user runs under this pid, it was not started from here.
             return None
 
     def is_alive(self) -> bool:

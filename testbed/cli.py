@@ -1,0 +1,73 @@
+"""The ``testbed`` command line. Each command is a module of :mod:`testbed.commands`."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from testbed import commands, console
+from testbed.errors import TestbedError
+
+ERROR_EXIT = 2
+INTERRUPT_EXIT = 130
+
+_EPILOG = """
+[bold]The usual sequence[/]
+
+testbed up a                     start six processes, wait until they serve
+
+testbed status                   what is up, where, is it healthy?
+
+locust -f locustfiles/mixed.py   drive the stack that is up; web UI on http://localhost:8089
+
+testbed down                     stop all of it
+
+[bold]Or all of it in one[/]
+
+testbed compare                  A and B under the same traffic, side by side
+"""
+
+
+class _Group(TyperGroup):
+    """Shows errors that the user can act on as a message instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TestbedError as error:
+            console.show_error(error)
+            raise typer.Exit(ERROR_EXIT) from error
+        except KeyboardInterrupt as error:
+            console.err.print("interrupted")
+            raise typer.Exit(INTERRUPT_EXIT) from error
+
+
+def make_app() -> typer.Typer:
+    """Build the application from the modules in :mod:`testbed.commands`."""
+    app = typer.Typer(
+        name="testbed",
+        cls=_Group,
+        help="Run two task-queue designs behind one gRPC contract, and compare them.",
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+
+    @app.callback()
+    def _root() -> None:
+        """Keep ``testbed COMMAND`` the form even if there were one command only."""
+
+    for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
+        import_module(module.name).register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted."""
+    make_app()()

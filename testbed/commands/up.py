@@ -1,0 +1,82 @@
+"""``testbed up``: starts a stack."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from testbed import console, designs, runtimes
+from testbed.errors import TestbedError
+from testbed.experiment.interrupts import Interrupts
+from testbed.stacks import StackRecord
+
+_EPILOG = """
+[bold]Examples[/]
+
+testbed up a                                   six microservices
+
+testbed up b --slots 24                        six nodes that run four jobs each
+
+testbed up a --set lease=3 --set log_level=DEBUG
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Stacks", epilog=_EPILOG)(up)
+
+
+def up(
+    design: Annotated[
+        str, typer.Argument(help=f"Which design: {', '.join(designs.names())}.", metavar="DESIGN")
+    ],
+    slots: Annotated[
+        int, typer.Option(help="Jobs that the whole stack runs at a time.")
+    ] = designs.DEFAULT_SLOTS,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of every process; repeatable."),
+    ] = None,
+    runtime: Annotated[
+        str, typer.Option(help=f"Where it runs: {', '.join(runtimes.RUNTIMES)}.")
+    ] = runtimes.DEFAULT,
+) -> None:
+    """Start a stack and wait until every process of it serves.
+
+    Both designs may be up at once. If anything goes wrong, nothing is left running.
+    """
+    topology = designs.load(design)
+    chosen = runtimes.get(runtime)
+    begun = time.monotonic()
+    # SIGTERM and SIGHUP clean up just as Ctrl-C does; a second Ctrl-C does not cut that short.
+    with Interrupts().installed(), console.working(f"starting design {design}") as progress:
+        record = chosen.up(topology, slots, parse_settings(settings or []), progress)
+    _show(record, topology.title, time.monotonic() - begun)
+
+
+def parse_settings(pairs: list[str]) -> dict[str, str]:
+    """Read ``KEY=VALUE`` pairs. Raises :class:`TestbedError` for anything else."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key or not value:
+            raise TestbedError(f"--set {pair}: not KEY=VALUE", "for example --set lease=3")
+        if key in found:
+            raise TestbedError(f"--set {pair}: {key} is given twice")
+        found[key] = value
+    return found
+
+
+def _show(record: StackRecord, title: str, seconds: float) -> None:
+    metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items())
+    settings = "".join(f", {key}={value}" for key, value in record.settings.items())
+    console.out.print(
+        f"design {record.design} ({title}) is up after {seconds:.1f} s, "
+        f"{record.slots} slots{settings}",
+        markup=False,
+    )
+    console.out.print(f"  endpoints  {', '.join(record.endpoints)}", markup=False)
+    console.out.print(f"  metrics    {metrics}", markup=False)
+    console.out.print("next: locust -f locustfiles/mixed.py", markup=False)

@@ -1,0 +1,60 @@
+"""Works out a stack before anything is started: environments, ports, the empty record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from common.config import ConfigError, Settings
+from common.topology import Topology
+from testbed.errors import TestbedError
+from testbed.runtimes.local.ports import HOST
+from testbed.stacks import StackRecord
+
+_BY_TOPOLOGY = ("listen", "metrics", "name", "peers")
+
+
+def environments(
+    topology: Topology, slots: int, settings: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Return the environment of each process; raise :class:`TestbedError` for bad settings."""
+    known = sorted({each.name for each in dataclasses.fields(Settings)} - {*_BY_TOPOLOGY, "slots"})
+    hint = f"settings: {', '.join(known)}"
+    if fixed := sorted(settings.keys() & {*_BY_TOPOLOGY}):
+        raise TestbedError(f"the topology decides on {', '.join(fixed)}", hint)
+    if "slots" in settings:
+        raise TestbedError("slots is not a setting of one process", "give --slots, the total")
+    found = {}
+    try:
+        for each in topology.processes:
+            found[each.name] = topology.environment(each.name, slots, settings)
+            Settings.from_environment(found[each.name])
+    except ConfigError as error:
+        raise TestbedError(str(error), hint) from error
+    except ValueError as error:
+        raise TestbedError(str(error)) from error
+    return found
+
+
+def port_uses(topology: Topology) -> dict[int, str]:
+    """Return what each port of the design is for."""
+    return {
+        port: f"{each.name}, {use}"
+        for each in topology.processes
+        for port, use in ((each.port, "gRPC"), (each.metrics_port, "metrics"))
+    }
+
+
+def blank(topology: Topology, slots: int, settings: Mapping[str, str]) -> StackRecord:
+    """Return the record of a stack of which nothing has been started yet."""
+    return StackRecord(
+        design=topology.design,
+        runtime="local",
+        endpoints=tuple(topology.endpoints()),
+        metrics={each.name: f"{HOST}:{each.metrics_port}" for each in topology.processes},
+        processes=(),
+        slots=slots,
+        settings=dict(settings),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

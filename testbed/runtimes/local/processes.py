@@ -1,0 +1,134 @@
+"""Starts, finds and ends the processes of a stack on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import psutil
+
+from common.config import PREFIX
+from common.topology import ProcessSpec
+from testbed import stacks
+from testbed.stacks import ProcessRecord
+
+# Inherited by every descendant, so none is missed, and nothing else is ever ended.
+MARKER = "TESTBED_STACK"
+_POLL = 0.02
+_KILL_WAIT = 5.0
+
+# A child has to be reaped by its parent, whichever object stops it.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def marker(design: str) -> str:
+    """Return the value of the marker in the environment of a design's processes."""
+    return f"{stacks.project_root()}:{design}"
+
+
+def spawn(design: str, spec: ProcessSpec, environment: Mapping[str, str]) -> ProcessRecord:
+    """Start a process in a session of its own, its output in its log file."""
+    inherited = {key: text for key, text in os.environ.items() if not key.startswith(PREFIX)}
+    log = stacks.log_file(design, spec.name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", spec.module],
+            cwd=stacks.project_root(),
+            env={**inherited, **environment, MARKER: marker(design)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    created = psutil.Process(child.pid).create_time()
+    return ProcessRecord(spec.name, child.pid, created, spec.port, str(log), spec.peers)
+
+
+def exit_text(pid: int) -> str | None:
+    """Say how a child of this process ended: "exit code 2", "signal SIGKILL"; ``None``: not yet."""
+    code = _children[pid].poll()
+    if code is None:
+        return None
+    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+
+def strays(design: str) -> list[psutil.Process]:
+    """Return every process on the machine that bears the design's marker, this one excepted."""
+    wanted, found = marker(design), []
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        if process.pid in spared:
+            continue
+        try:
+            if process.environ().get(MARKER) == wanted and _is_alive(process):
+                found.append(process)
+        except (psutil.Error, OSError):
+            # Ended meanwhile, or of another user: neither was started from here.
+            continue
+    return found
+
+
+def waves(records: Sequence[ProcessRecord]) -> list[list[ProcessRecord]]:
+    """Return the processes in the order of their stop: callers before those whom they call.
+
+    So a caller's last calls are still answered. Processes that call each other stop together.
+    """
+    left, order = list(records), []
+    while left:
+        called = {peer for record in left for peer in record.calls if peer != record.name}
+        wave = [record for record in left if record.name not in called] or left
+        order.append(wave)
+        left = [record for record in left if record not in wave]
+    return order
+
+
+def end(processes: Iterable[psutil.Process], grace: float) -> set[int]:
+    """Ask processes to stop, kill those that have not after ``grace`` seconds; return their pids.
+
+    Raises ``RuntimeError`` if one outlives even that.
+    """
+    asked = list(processes)
+    _signal(asked, signal.SIGTERM)
+    late = _wait(asked, grace)
+    _signal(late, signal.SIGKILL)
+    if immortal := _wait(late, _KILL_WAIT):
+        raise RuntimeError(f"not even SIGKILL ended {[process.pid for process in immortal]}")
+    return {process.pid for process in late}
+
+
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _wait(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Wait until the processes have ended; return those that have not after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while (alive := [each for each in processes if _is_alive(each)]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(_POLL)
+    _reap()
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _reap() -> None:
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
