@@ -1,0 +1,219 @@
+"""Follows Locust's events in one process, from reading the options to writing the record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import gevent
+import locust
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+from locust.web import WebUI
+
+from taskqueue_load import options, record, target
+from taskqueue_load.distributed import MasterSide, Part, WorkerSide
+from taskqueue_load.options import LoadOptions, OptionError
+from taskqueue_load.session import Run, Session
+from taskqueue_load.target import TargetError
+from taskqueue_load.users import MixedUser, TaskQueueUser
+from taskqueue_load.webform import check_before_start
+
+# Added to Locust's options at the start of a test, because those are what reaches the workers.
+_RUN = "taskqueue_load_run"
+
+logger = logging.getLogger(__name__)
+
+
+def listen() -> None:
+    """Declare the options and follow the events of this process."""
+    events: Any = locust.events  # without types
+    events.init_command_line_parser.add_listener(options.declare)
+    events.init.add_listener(_on_init)
+
+
+def _on_init(environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
+    Conductor(environment, TaskQueueUser.session).begin(web_ui)
+
+
+class Conductor:
+    """Starts and ends the runs of one process, be it alone, a master or a worker."""
+
+    def __init__(self, environment: Environment, session: Session) -> None:
+        self._environment = environment
+        self._session = session
+        self._events: Any = environment.events  # without types
+        self._number = 0
+        runner = environment.runner
+        self._master = MasterSide(runner) if isinstance(runner, MasterRunner) else None
+        self._worker = (
+            WorkerSide(runner, lambda: session.run is not None)
+            if isinstance(runner, WorkerRunner)
+            else None
+        )
+
+    def begin(self, web_ui: WebUI | None) -> None:
+        """Check what was given and follow the events. Exits the process if it cannot be used."""
+        if self._worker is None:
+            self._check_given(interactive=web_ui is not None)
+        if web_ui is not None:
+            check_before_start(self._environment, web_ui, self._check_form)
+        events = self._events
+        events.test_start.add_listener(self._on_test_start)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_stop.add_listener(self._on_test_stop)
+        events.quitting.add_listener(self._on_quitting)
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        return vars(self._environment.parsed_options)
+
+    def _check_given(self, interactive: bool) -> None:
+        """Resolve the host, for the web form to show it; without one a form may name it later."""
+        try:
+            options.check_environment(os.environ)
+            parsed = LoadOptions.parse(self._given)
+            self._record_folder(parsed)
+            endpoints = target.resolve(self._environment.host, parsed.design)
+        except TargetError as error:
+            if not interactive or self._environment.host or self._given["autostart"]:
+                sys.exit(f"locust: error: {error}")
+            logger.warning("%s, or enter a host in the web form", error)
+        except OptionError as error:
+            sys.exit(f"locust: error: {error}")
+        else:
+            self._environment.host = ",".join(endpoints)
+
+    def _check_form(self, form: Mapping[str, str]) -> None:
+        """Raise ``ValueError`` unless a test could be started, or changed, with the form."""
+        own = {each.name for each in fields(LoadOptions) if each.metadata["web"]}
+        entered = {name: value for name, value in form.items() if name in own}
+        parsed = LoadOptions.parse({**self._given, **entered})
+        endpoints = target.resolve(form.get("host", self._environment.host), parsed.design)
+        run = self._session.run
+        if run is not None and (parsed != run.options or tuple(endpoints) != run.endpoints):
+            raise OptionError("stop the test before you change its options or host")
+
+    def _on_test_start(self, **_: Any) -> None:
+        try:
+            run = self._make_run()
+        except (ValueError, OSError) as error:
+            self._refuse(error)
+            return
+        self._session.run = run
+        if self._master is not None:
+            self._master.begin(self._number)
+        if self._worker is not None:
+            self._worker.started(self._number)
+        if 0 < self._environment.stop_timeout < run.options.deadline:
+            logger.warning(
+                "calls may take %g s (--deadline) but users have %g s to end (--stop-timeout)",
+                run.options.deadline,
+                self._environment.stop_timeout,
+            )
+        if run.recorder is not None:
+            self._events.request.add_listener(run.recorder.on_request)
+            run.recorder.start()
+
+    def _make_run(self) -> Run:
+        """Build the run from Locust's options as they are now. Raises ``ValueError``."""
+        parsed = LoadOptions.parse(self._given)
+        self._weigh(parsed)
+        if self._worker is None:
+            endpoints = target.resolve(self._environment.host, parsed.design)
+            self._environment.host = ",".join(endpoints)
+            folder = self._record_folder(parsed)
+            shared: dict[str, Any] = {"number": self._number + 1, "folder": str(folder or "")}
+            self._given[_RUN] = shared
+        else:
+            endpoints = target.parse_endpoints(self._environment.host or "")
+            shared = self._given[_RUN]
+            folder = Path(shared["folder"]) if shared["folder"] else None
+        self._number = shared["number"]
+        process = getattr(self._environment.runner, "worker_index", 0)
+        return Run(parsed, endpoints, process, folder)
+
+    def _weigh(self, parsed: LoadOptions) -> None:
+        weights = parsed.mix
+        if self._given["equal_weights"]:
+            weights = dict.fromkeys(weights, 1)
+        for user_class in self._environment.user_classes:
+            if issubclass(user_class, MixedUser):
+                user_class.weigh(weights)
+
+    def _record_folder(self, parsed: LoadOptions) -> Path | None:
+        """Return where to record, ``None`` for nowhere. Never a place that holds a record."""
+        if not parsed.record:
+            return None
+        folder = Path(parsed.record)
+        if self._given["headless"]:
+            if record.is_used(folder):
+                raise OptionError(f"--record: {folder} holds a record; name another directory")
+            return folder
+        runs = (folder / f"run-{number:03d}" for number in count(1))
+        return next(run for run in runs if not record.is_used(run))
+
+    def _refuse(self, error: Exception) -> None:
+        """Start without a run: users leave at once, and the exit code tells."""
+        logger.error("the test cannot start: %s", error)
+        environment = self._environment
+        environment.process_exit_code = 1
+        if self._given["headless"] and self._worker is None and environment.runner is not None:
+            gevent.spawn(environment.runner.quit)
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        run = self._session.run
+        if run is not None and run.recorder is not None:
+            run.recorder.end_window()
+
+    def _on_test_stop(self, **_: Any) -> None:
+        run, self._session.run = self._session.run, None
+        if run is None:
+            return
+        part: Part | None = None
+        if run.recorder is not None:
+            self._events.request.remove_listener(run.recorder.on_request)
+        run.close()
+        if run.recorder is not None:
+            part = run.recorder.part()
+        if self._worker is not None:
+            self._worker.ended(self._number, part)
+            return
+        parts = [] if part is None else [part]
+        if self._master is not None:
+            parts += self._collect(self._master, part)
+        if run.folder is not None:
+            path = record.write(run.folder, self._facts(run), parts)
+            logger.info("Recorded in %s", path)
+
+    def _collect(self, master: MasterSide, own: Part | None) -> list[Part]:
+        """Return the workers' parts. The master's own has no window, for it makes no calls."""
+        if own is not None:
+            own["to_unix"] = None
+        parts, missing = master.collect(self._environment.stop_timeout)
+        if missing:
+            logger.error("no final report of %s: figures are incomplete", ", ".join(missing))
+            self._environment.process_exit_code = 1
+        return parts
+
+    def _facts(self, run: Run) -> dict[str, Any]:
+        runner = self._environment.runner
+        return {
+            "host": self._environment.host,
+            "endpoints": list(run.endpoints),
+            "seed": run.options.seed,
+            "mix": dict(run.options.mix),
+            "users": runner.target_user_count if runner is not None else 0,
+            "options": asdict(run.options),
+        }
+
+    def _on_quitting(self, **_: Any) -> None:
+        """Report before Locust says goodbye to the master, who forgets a worker that has left."""
+        if self._worker is not None:
+            self._worker.stop()

@@ -1,0 +1,211 @@
+"""The locustfiles' own options: declared once, parsed once into :class:`LoadOptions`.
+
+Values stay text until :meth:`LoadOptions.parse`, because the web form writes text: the command
+line, the environment and the form are read by the same code and refused with the same words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+from taskqueue_load import values
+
+ENVIRONMENT_PREFIX = "LOAD_"
+# Longer than the default deadline, so that calls in flight end before their users do.
+STOP_TIMEOUT = 6
+
+OPERATIONS = ("submit", "status", "result", "cancel", "list")
+
+
+class OptionError(ValueError):
+    """A value is impossible; the message names the option and says what is possible."""
+
+
+def _option(
+    default: str, read: Callable[[str], object], metavar: str, text: str, web: bool = True
+) -> Any:
+    """Declare an option as a field: its default as text, its reader and its help."""
+    facts = {"default": default, "read": read, "metavar": metavar, "help": text, "web": web}
+    return field(metadata=facts)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What the users do. Times are in seconds unless the name says otherwise, sizes in bytes."""
+
+    mix: Mapping[str, int] = _option(
+        "submit=40,status=30,result=20,cancel=5,list=5",
+        lambda text: values.weights(text, OPERATIONS),
+        "<name=weight,...>",
+        "Weights of the operations submit, status, result, cancel and list, as whole numbers; one "
+        "that is left out is not used (mixed.py).",
+    )
+    kind: str = _option(
+        "noop", values.word, "<kind>", "Kind of the jobs: noop, sleep, spin, word_count, ..."
+    )
+    job_ms: float = _option(
+        "100",
+        values.number(0, 600_000),
+        "<ms>",
+        "Duration of sleep and spin jobs, in milliseconds.",
+    )
+    job_jitter: float = _option(
+        "0",
+        values.number(0, 1),
+        "<fraction>",
+        "Largest deviation from --job-ms, as a fraction of it; drawn evenly for each job.",
+    )
+    payload_bytes: int = _option(
+        "64",
+        values.whole(0, 1 << 20),
+        "<bytes>",
+        "Size of the payload of noop jobs, and of the text of word_count and text_stats jobs.",
+    )
+    payload: str = _option(
+        "",
+        str,
+        "<text>",
+        "Payload to send as it is, for a kind that needs another one, for example "
+        "'{\"size\": 100}' with --kind matrix_multiply.",
+    )
+    execution_timeout: float | None = _option(
+        "",
+        values.optional(values.number(0.001, 86_400)),
+        "<seconds>",
+        "Longest time that one execution of a job may take. Empty for no limit.",
+    )
+    deadline: float = _option(
+        "5",
+        values.number(0.001, 60),
+        "<seconds>",
+        "Deadline of every call. If longer than --stop-timeout, raise that too.",
+    )
+    think_time: float = _option(
+        "0.05",
+        values.number(0, 3600),
+        "<seconds>",
+        "Mean pause of a user between two calls, drawn evenly from half to one and a half of it, "
+        "so that users do not march in step. 0 for none.",
+    )
+    remember: int = _option(
+        "100",
+        values.whole(1, 100_000),
+        "<jobs>",
+        "Jobs that a user remembers to ask for; the oldest is forgotten first.",
+    )
+    seed: int = _option(
+        "1",
+        values.whole(0, 2**63 - 1),
+        "<number>",
+        "Seed of every choice that users make: the same seed gives each the same operations.",
+    )
+    warmup: float = _option(
+        "0",
+        values.number(0, 86_400),
+        "<seconds>",
+        "Seconds after the start of a test that are left out of the record; make it longer than "
+        "the ramp to the full number of users. Locust's own statistics include them.",
+    )
+    record: str = _option(
+        "",
+        str,
+        "<directory>",
+        "Directory for a record with unrounded latencies (load.json) and the accepted job ids. "
+        "With the web UI each test gets a directory run-001, run-002, ... below it.",
+        web=False,
+    )
+    design: str = _option(
+        "",
+        str,
+        "<a|b>",
+        "Which stack to drive if several are up and no --host is given.",
+        web=False,
+    )
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> LoadOptions:
+        """Read all options from their texts, as ``vars(environment.parsed_options)`` has them.
+
+        Raises :class:`OptionError` that names every option that is wrong.
+        """
+        read: dict[str, Any] = {}
+        problems = []
+        for each in fields(cls):
+            try:
+                read[each.name] = each.metadata["read"](str(given[each.name]).strip())
+            except ValueError as error:
+                problems.append(f"{_flag(each.name)}: {error}")
+        if problems:
+            raise OptionError("; ".join(problems))
+        return cls(**read)
+
+
+class Parser(Protocol):
+    """The part of Locust's command-line parser that is used here."""
+
+    def add_argument_group(self, title: str, description: str) -> Any:
+        """Add a group to --help."""
+
+    def set_defaults(self, **defaults: Any) -> None:
+        """Change defaults."""
+
+
+def declare(parser: Parser) -> None:
+    """Add the options to Locust's, and give users time to end the call that they are in."""
+    group = parser.add_argument_group(
+        "Task queue",
+        f"Each is also an environment variable, --job-ms for example {_variable('job_ms')}. "
+        f"--stop-timeout is {STOP_TIMEOUT} seconds unless given.",
+    )
+    for each in fields(LoadOptions):
+        facts = each.metadata
+        action = group.add_argument(
+            _flag(each.name),
+            env_var=_variable(each.name),
+            default=facts["default"],
+            type=_checked(facts["read"]),
+            metavar=facts["metavar"],
+            help=f"{facts['help']} {_default_of(facts['default'])}".replace("%", "%%"),
+        )
+        # What Locust's parser has as an argument, but not its groups.
+        action.include_in_web_ui = facts["web"]
+    parser.set_defaults(stop_timeout=STOP_TIMEOUT)
+
+
+def check_environment(variables: Iterable[str]) -> None:
+    """Raise :class:`OptionError` for a variable ``LOAD_...`` that is no option."""
+    known = [_variable(each.name) for each in fields(LoadOptions)]
+    unknown = sorted({v for v in variables if v.startswith(ENVIRONMENT_PREFIX)} - set(known))
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        meant = f"; did you mean {close[0]}?" if close else ""
+        raise OptionError(f"unknown environment variable {', '.join(unknown)}{meant}")
+
+
+def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
+    """Return a type for argparse that refuses what ``read`` refuses and keeps the text."""
+
+    def check(text: str) -> str:
+        try:
+            read(text.strip())
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return check
+
+
+def _default_of(text: str) -> str:
+    return f"Default: {text}." if text else ""
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _variable(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper()

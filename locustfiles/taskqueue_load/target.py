@@ -1,0 +1,90 @@
+"""Finds what to drive: the endpoints that the user names, else a stack that is up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+_ENDPOINT = re.compile(r"(?P<host>\[[0-9a-fA-F:.%]+\]|[^\[\]:/\s,]+):(?P<port>\d{1,5})\Z")
+_SCHEMES = ("grpc://", "http://")
+
+
+class TargetError(ValueError):
+    """There is nothing to drive, or no telling which; the message says what to do."""
+
+
+class Stack(Protocol):
+    """The part of a testbed's stack record that is used here."""
+
+    @property
+    def design(self) -> str:
+        """Name of the design."""
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """``host:port`` of each process that clients call."""
+
+
+def resolve(
+    host: str | None, design: str, find: Callable[[], Sequence[Stack]] | None = None
+) -> list[str]:
+    """Return the endpoints to drive as ``host:port``.
+
+    ``host`` wins if it is not empty; else the stack of ``design``, or the only one that is up.
+    Raises :class:`TargetError`.
+    """
+    if host and host.strip():
+        return parse_endpoints(host)
+    stacks = (find or _find_stacks)()
+    if design:
+        stacks = [stack for stack in stacks if stack.design == design]
+    if not stacks:
+        which = f"no stack of design {design}" if design else "no stack"
+        raise TargetError(
+            f"{which} is up: start one with `make up-{design or 'a'}`, or name a server with "
+            "-H HOST:PORT"
+        )
+    if len(stacks) > 1:
+        names = " and ".join(sorted(stack.design for stack in stacks))
+        raise TargetError(f"designs {names} are both up: choose one with --design, or use -H")
+    return list(stacks[0].endpoints)
+
+
+def parse_endpoints(host: str) -> list[str]:
+    """Read ``host:port,...``, each with ``grpc://`` or ``http://`` before it or not.
+
+    Raises :class:`TargetError` that names the part that is wrong.
+    """
+    endpoints = [_endpoint(part.strip()) for part in host.split(",") if part.strip()]
+    if not endpoints:
+        raise TargetError(
+            f"host {host!r} names no endpoint: write HOST:PORT, or several with commas"
+        )
+    if twice := next((each for each in endpoints if endpoints.count(each) > 1), None):
+        raise TargetError(f"host {host!r} names {twice} twice")
+    return endpoints
+
+
+def _endpoint(text: str) -> str:
+    if text.startswith("https://"):
+        raise TargetError(f"host {text!r}: connections are plaintext, TLS is not supported")
+    bare = text
+    for scheme in _SCHEMES:
+        bare = bare.removeprefix(scheme)
+    bare = bare.rstrip("/")
+    match = _ENDPOINT.match(bare)
+    if match is None or not 0 < int(match["port"]) <= 65_535:
+        raise TargetError(f"host {text!r} is not HOST:PORT, for example 127.0.0.1:50051")
+    return bare
+
+
+def _find_stacks() -> Sequence[Stack]:
+    # Imported late: with -H the testbed is not needed, nor whatever state it has left behind.
+    from testbed import stacks  # noqa: PLC0415
+    from testbed.errors import TestbedError  # noqa: PLC0415
+
+    try:
+        return stacks.find()
+    except TestbedError as error:
+        raise TargetError(f"{error}; {error.hint}" if error.hint else str(error)) from error

@@ -1,0 +1,223 @@
+"""The users: what each does, one call at a time.
+
+A task makes one call and Locust pauses between tasks, so that a test stops promptly whatever a
+user is in the middle of.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from locust import User, tag, task
+from locust.exception import StopUser
+
+from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from taskqueue_load.client import TaskQueueClient
+from taskqueue_load.outcome import CallError
+from taskqueue_load.session import Session
+
+LIST_STATES = (
+    pb.JOB_STATE_QUEUED,
+    pb.JOB_STATE_RUNNING,
+    pb.JOB_STATE_DONE,
+    pb.JOB_STATE_FAILED,
+    pb.JOB_STATE_CANCELED,
+)
+PAGE_SIZES = (10, 50)
+# Somebody who looks for a job turns a few pages, not all of them.
+MAX_PAGES = 3
+
+
+class TaskQueueUser(User):
+    """Base of all users: has a client, the jobs to submit and a random generator of its own.
+
+    ``choices`` decides what the user does next and is drawn from once for each step, so a user's
+    operations depend on the seed and its number alone, not on what the server answers; everything
+    else is drawn from ``details``.
+    """
+
+    abstract = True
+    session = Session()
+
+    def on_start(self) -> None:
+        """Join the test that is running."""
+        run = self.session.run
+        if run is None:  # the test could not be started; the reason is in the log
+            raise StopUser
+        number, name = run.next_user()
+        self.choices = random.Random(f"{run.options.seed}/{name}/choices")
+        self.details = random.Random(f"{run.options.seed}/{name}/details")
+        self.client = TaskQueueClient(
+            self.environment.events.request, run.pool, number, run.options.deadline
+        )
+        self._jobs = run.jobs
+        self._think_time = run.options.think_time
+
+    def wait_time(self) -> float:
+        """Return the pause before the next task, in seconds."""
+        return self._think_time * (0.5 + self.details.random())
+
+    def submit_job(self) -> str | None:
+        """Submit a job and return its id, or ``None`` if it was not accepted."""
+        reply = self.client.submit(self._jobs.build(self.details.random()))
+        return None if isinstance(reply, CallError) else reply.job_id
+
+
+class SubmitUser(TaskQueueUser):
+    """Submits one job after the other."""
+
+    @tag("submit")
+    @task
+    def submit(self) -> None:
+        """Submit a job."""
+        self.submit_job()
+
+
+class LifecycleUser(TaskQueueUser):
+    """Submits a job, asks for its status until it has ended, reads its result, starts again."""
+
+    def on_start(self) -> None:
+        """Begin without a job."""
+        super().on_start()
+        self._job_id: str | None = None
+        self._ended = False
+
+    @task
+    def step(self) -> None:
+        """Make the next call of the job's life."""
+        if self._job_id is None:
+            self._job_id, self._ended = self.submit_job(), False
+        elif self._ended:
+            self._read_result(self._job_id)
+        else:
+            self._follow(self._job_id)
+
+    def _follow(self, job_id: str) -> None:
+        reply = self.client.status(job_id)
+        if not isinstance(reply, CallError):
+            self._ended = reply.status.state >= pb.JOB_STATE_DONE
+        elif reply.definite:
+            self._job_id = None
+
+    def _read_result(self, job_id: str) -> None:
+        reply = self.client.result(job_id)
+        if not isinstance(reply, CallError) or reply.definite:
+            self._job_id = None
+
+
+@dataclass(slots=True)
+class RememberedJob:
+    """A job that a user submitted, and whether it has canceled it."""
+
+    job_id: str
+    canceled: bool = False
+
+
+class MixedUser(TaskQueueUser):
+    """Makes all five calls, by the weights of ``--mix``; remembers its jobs and asks for those."""
+
+    _allowed: ClassVar[dict[str, Any]] = {}
+    _weighted: ClassVar[list[Any] | None] = None
+
+    def on_start(self) -> None:
+        """Begin with nothing remembered."""
+        super().on_start()
+        run = self.session.run
+        if run is None:
+            raise StopUser
+        self._remembered: deque[RememberedJob] = deque(maxlen=run.options.remember)
+        self._page: pb.ListJobsRequest | None = None
+        self._pages = 0
+        self._kind = run.options.kind
+        self._operations: Sequence[Any] = type(self).tasks
+        # Locust would choose a task with a generator that all users share.
+        self.tasks = [type(self).next_operation]
+
+    @classmethod
+    def weigh(cls, weights: Mapping[str, int]) -> None:
+        """Repeat each task by the weight of its tag, which is how Locust weighs tasks.
+
+        Tasks that ``--tags`` or the class picker took away stay away. Raises ``ValueError`` if
+        none is left.
+        """
+        if cls.tasks is not cls._weighted:
+            tasks: Sequence[Any] = cls.tasks
+            cls._allowed = {name: each for each in tasks for name in each.locust_tag_set}
+        weighted = [
+            each for name, each in cls._allowed.items() for _ in range(weights.get(name, 0))
+        ]
+        if not weighted:
+            raise ValueError(f"--mix has no weight for any of {', '.join(cls._allowed) or 'none'}")
+        cls.tasks = cls._weighted = weighted
+
+    def next_operation(self) -> None:
+        """Make one call, chosen by weight from this user's own sequence."""
+        operation = self._operations[int(self.choices.random() * len(self._operations))]
+        operation(self)
+
+    @tag("submit")
+    @task
+    def submit(self) -> None:
+        """Submit a job and remember it."""
+        job_id = self.submit_job()
+        if job_id is not None:
+            self._remembered.append(RememberedJob(job_id))
+
+    @tag("status")
+    @task
+    def status(self) -> None:
+        """Ask for the status of a remembered job."""
+        if (job := self._recall()) is not None:
+            self.client.status(job.job_id)
+
+    @tag("result")
+    @task
+    def result(self) -> None:
+        """Ask for the result of a remembered job."""
+        if (job := self._recall()) is not None:
+            self.client.result(job.job_id)
+
+    @tag("cancel")
+    @task
+    def cancel(self) -> None:
+        """Cancel a remembered job."""
+        if (job := self._recall()) is None:
+            return
+        if not isinstance(self.client.cancel(job.job_id, again=job.canceled), CallError):
+            job.canceled = True
+
+    @tag("list")
+    @task
+    def list_jobs(self) -> None:
+        """Ask for the next page of a listing, or for the first page of a new one."""
+        request = self._page or self._new_listing()
+        reply = self.client.list_jobs(request)
+        self._page, self._pages = None, self._pages + 1
+        if isinstance(reply, CallError) or not reply.next_page_token or self._pages >= MAX_PAGES:
+            return
+        self._page = pb.ListJobsRequest()
+        self._page.CopyFrom(request)
+        self._page.page_token = reply.next_page_token
+
+    def _recall(self) -> RememberedJob | None:
+        """Return a remembered job; with none there is nothing to ask for, so submit one instead."""
+        place = self.details.random()
+        if self._remembered:
+            return self._remembered[int(place * len(self._remembered))]
+        self.submit()
+        return None
+
+    def _new_listing(self) -> pb.ListJobsRequest:
+        """Draw a listing: one in three by state, one in three by kind, the others of all jobs."""
+        self._pages = 0
+        draw, place = self.details.random(), self.details.random()
+        request = pb.ListJobsRequest(page_size=PAGE_SIZES[int(place * len(PAGE_SIZES))])
+        if draw < 1 / 3:
+            request.state = LIST_STATES[int(self.details.random() * len(LIST_STATES))]
+        elif draw < 2 / 3:
+            request.kind = self._kind
+        return request
