@@ -1,0 +1,43 @@
+"""A root of its own for each test, and nothing left running behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from common.topology import Topology
+from testbed import stacks
+from testbed.runtimes.local import LocalRuntime, processes
+from tests.unit.testbed_runtime.fakes import ROOT, free_ports, make_topology
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    yield tmp_path
+    monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
+    processes.end(processes.strays("fake"), 0)
+
+
+@pytest.fixture
+def topology() -> Topology:
+    return make_topology(free_ports())
+
+
+@pytest.fixture
+def runtime() -> LocalRuntime:
+    return LocalRuntime(margin=10.0, lock_wait=0.0)
+
+
+@pytest.fixture
+def behave(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Tell the fake processes how to behave: ``behave(second="crash")``."""
+
+    def tell(**behaviours: str) -> None:
+        said = ",".join(f"{name}={what}" for name, what in behaviours.items())
+        monkeypatch.setenv("FAKE_BEHAVIOUR", said)
+
+    return tell

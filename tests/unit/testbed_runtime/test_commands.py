@@ -1,0 +1,145 @@
+"""The command line: what it prints and how it exits."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from common.topology import Topology
+from testbed import designs, stacks
+from testbed.cli import make_app
+from testbed.runtimes import silent
+from testbed.runtimes.local import LocalRuntime
+from tests.unit.testbed_runtime.test_up import kill
+
+
+@pytest.fixture(autouse=True)
+def known(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the fake design known to the registry."""
+    ports = [port for each in topology.processes for port in (each.port, each.metrics_port)]
+    monkeypatch.setenv("FAKE_PORTS", ",".join(map(str, ports)))
+    module = "tests.unit.testbed_runtime.fake_topology"
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(designs.DESIGNS, "fake", module)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(make_app(), arguments)
+
+
+def test_up_prints_endpoints_metrics_and_the_next_command(topology: Topology) -> None:
+    result = run("up", "fake", "--slots", "4", "--set", "lease=9")
+
+    assert result.exit_code == 0
+    first, second = topology.processes
+    assert f"endpoints  127.0.0.1:{second.port}" in result.stdout
+    assert f"first 127.0.0.1:{first.metrics_port}" in result.stdout
+    assert "4 slots, lease=9" in result.stdout
+    assert result.stdout.endswith("next: locust -f locustfiles/mixed.py\n")
+    assert "serves (2 of 2)" in result.stderr
+
+
+def test_error_is_a_message_with_a_hint_and_exit_code_2() -> None:
+    result = run("up", "fake", "--slots", "3")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: 3 slots cannot be shared out evenly")
+    assert "Traceback" not in result.output
+
+
+def test_unknown_design_is_answered_with_the_known_ones() -> None:
+    for command in ("up", "down"):
+        result = run(command, "c")
+        assert result.exit_code == 2
+        assert "there is no design 'c'" in result.stderr
+        assert "a, b, fake" in result.stderr
+
+
+@pytest.mark.parametrize("pair", ["lease", "=3", "lease="])
+def test_setting_that_is_no_pair_is_refused(pair: str) -> None:
+    result = run("up", "fake", "--set", pair)
+
+    assert result.exit_code == 2
+    assert f"--set {pair}: not KEY=VALUE" in result.stderr
+
+
+def test_setting_given_twice_is_refused() -> None:
+    result = run("up", "fake", "--set", "lease=7", "--set", "lease=8")
+
+    assert "lease is given twice" in result.stderr
+
+
+def test_status_without_a_stack_says_so_and_is_not_a_success() -> None:
+    result = run("status")
+
+    assert result.exit_code == 1
+    assert "nothing is up" in result.stdout
+    assert json.loads(run("status", "--json").stdout) == {"stacks": []}
+
+
+def test_status_as_json_tells_where_each_process_is(
+    runtime: LocalRuntime, topology: Topology
+) -> None:
+    record = runtime.up(topology, 2, {}, silent)
+
+    result = run("status", "--json")
+
+    (stack,) = json.loads(result.stdout)["stacks"]
+    assert result.exit_code == 0
+    assert (stack["design"], stack["healthy"]) == ("fake", True)
+    assert stack["endpoints"] == list(record.endpoints)
+    assert [each["pid"] for each in stack["processes"]] == [each.pid for each in record.processes]
+    assert {each["health"] for each in stack["processes"]} == {"SERVING"}
+
+
+def test_status_shows_a_dead_process_and_where_its_log_is(
+    runtime: LocalRuntime, topology: Topology
+) -> None:
+    record = runtime.up(topology, 2, {}, silent)
+    kill(record.processes[0])
+
+    result = run("status")
+
+    assert result.exit_code == 1
+    assert f"first died; its log: {record.processes[0].log}" in result.stdout
+    assert "SERVING" in result.stdout
+
+
+def test_status_of_a_damaged_state_file_says_what_to_do() -> None:
+    stacks.state_file("fake").parent.mkdir(parents=True)
+    stacks.state_file("fake").write_text("{")
+
+    result = run("status")
+
+    assert result.exit_code == 2
+    assert str(stacks.state_file("fake")) in result.stderr
+    assert "`testbed down fake` ends what is left" in result.stderr
+
+
+def test_down_stops_every_stack_and_says_what_it_did(
+    runtime: LocalRuntime, topology: Topology
+) -> None:
+    runtime.up(topology, 2, {}, silent)
+
+    assert "design fake is down: 2 processes stopped" in run("down").stdout
+    assert run("down").stdout == "nothing was up\n"
+
+
+def test_logs_of_a_process_are_printed_and_an_unknown_one_is_named(
+    runtime: LocalRuntime, topology: Topology
+) -> None:
+    runtime.up(topology, 2, {}, silent)
+    stacks.log_file("fake", "second").write_text("[bold]a line[/] of a log\n")
+
+    assert run("logs", "fake", "second").stdout == "[bold]a line[/] of a log\n"
+    assert "no log of 'third'" in run("logs", "fake", "third").stderr
+    assert "has no logs" in run("logs", "nowhere").stderr
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "logs", "compare"])
+def test_help_shows_every_command_with_an_example(command: str) -> None:
+    assert command in run("--help").stdout
+    assert f"testbed {command}" in run(command, "--help").stdout
