@@ -12,7 +12,7 @@ from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
 from common.owners.queue import QueueOwner
 from common.owners.results import ResultOwner
-from common.rpc.callers import NODE
+from common.rpc.callers import NODE, PUBLIC
 from common.rpc.employ import employ
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
@@ -54,6 +54,7 @@ def assemble(process: Process) -> None:
     peers = {
         number_of(name): RemoteTaskQueue(process.connect(name, NODE)) for name in settings.peers
     }
+    process.admit(NODE, PUBLIC)
     process.serve(
         task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
         task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,

@@ -61,9 +61,24 @@ async def _start(
             refused.append(job_id)
         else:
             started.append(assignment)
+            _log_handed_out(worker, assignment)
     if refused:
         background.start(_drop(refused, queue), f"remove {len(refused)} entries that may not start")
     return started
+
+
+def _log_handed_out(worker: str, assignment: Assignment) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        job_id, attempt = assignment.execution
+        logger.debug(
+            "handed to %s",
+            worker,
+            extra={
+                "job_id": job_id,
+                "attempt": attempt,
+                "correlation_id": assignment.correlation_id,
+            },
+        )
 
 
 async def _drop(job_ids: Sequence[str], queue: Queue) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -91,11 +91,17 @@ class MetricsInterceptor(AsyncServerInterceptor):
 class CallInterceptor(AsyncServerInterceptor):
     """Checks the caller, takes over deadline and correlation id, turns errors into statuses.
 
-    ``default_deadline`` bounds, in seconds, a call that comes without a deadline of its own.
+    ``default_deadline`` bounds, in seconds, a call that comes without a deadline of its own;
+    ``allowed`` says which methods each caller may call.
     """
 
-    def __init__(self, default_deadline: float) -> None:
+    def __init__(
+        self,
+        default_deadline: float,
+        allowed: Mapping[str, frozenset[str]] = callers.ALLOWED,
+    ) -> None:
         self._default_deadline = default_deadline
+        self._allowed = allowed
 
     async def intercept(
         self, method: Any, request_or_iterator: Any, context: Any, method_name: str
@@ -124,7 +130,7 @@ class CallInterceptor(AsyncServerInterceptor):
         with context.call(correlation, timeout, caller):
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug("%s called by %s", method_name, caller)
-            callers.check(caller, method_name)
+            callers.check(caller, method_name, self._allowed)
             if timeout <= 0:
                 raise DeadlineAlreadyPast
             return await method(request, grpc_context)

@@ -33,6 +33,7 @@ from common.clock import SystemClock
 from common.config import ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
+from common.rpc import callers
 from common.rpc.channel import MAX_MESSAGE_BYTES, Peer
 from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
 
@@ -62,6 +63,7 @@ class Process:
             collector(registry=self.registry)
         self._servicers: list[tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]] = []
         self._peers: list[Peer] = []
+        self._allowed = dict(callers.ALLOWED)
         self._beside: list[Beside] = []
         self._stops: list[Callable[[], Awaitable[None] | None]] = []
         self._health = health.aio.HealthServicer()
@@ -86,6 +88,10 @@ class Process:
         """Serve a service: its descriptor, the generated ``add_…_to_server`` and the servicer."""
         self._servicers.append((service, lambda server: add(servicer, server)))
 
+    def admit(self, caller: str, methods: frozenset[str]) -> None:
+        """Let a caller in that only this design has, for these methods (full gRPC paths)."""
+        self._allowed[caller] = methods
+
     def run_beside(self, work: Beside) -> None:
         """Run ``work`` from start to stop; if it fails, so does the process."""
         self._beside.append(work)
@@ -105,7 +111,7 @@ class Process:
         self._server = grpc.aio.server(
             interceptors=[
                 MetricsInterceptor(self.registry, paths),
-                CallInterceptor(settings.default_deadline),
+                CallInterceptor(settings.default_deadline, self._allowed),
             ],
             options=_OPTIONS,
             maximum_concurrent_rpcs=settings.max_concurrent_calls,

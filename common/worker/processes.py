@@ -53,8 +53,8 @@ class CpuProcess:
         if self._watched:
             return
         await asyncio.shield(self._started)
-        # The process holds the only other end of the pipe: it becomes readable when that ends.
-        # Pebble sees most ends itself, but not one with exit code 0.
+        # The process holds the only other end of the pipe, which becomes readable when it ends.
+        # Pebble itself looks ten times a second and takes exit code 0 for a regular end.
         self._loop.add_reader(self._lifeline.fileno(), self._end)
         self._watched = True
 
