@@ -306,7 +306,8 @@ def test_process_that_died_idle_is_replaced(assignment, cpu_kinds) -> None:
             first = int((await runs.run(assignment("a", "pid"))).output)
             process = psutil.Process(first)
             process.kill()
-            await until(lambda: not psutil.pid_exists(first))
+            # Blocks the event loop on purpose: it must not have seen the end when the job comes.
+            process.wait(timeout=BOUND)
             second = await runs.run(assignment("b", "pid"))
             return first, int(second.output)
 
