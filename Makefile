@@ -1,0 +1,117 @@
+# `make` alone lists the targets. Needs Python 3.11 or newer and make; the rest goes into .venv.
+
+PYTHON ?= python3
+UV ?= uv
+RUNTIME ?= local
+SLOTS ?=
+ARGS ?=
+
+DESIGNS := a b
+BIN := .venv/bin
+READY := .venv/.ready
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+BUF := node_modules/.bin/buf
+
+## Run
+##   make compare        A and B under the same traffic, side by side: the main job
+##   make up-a, up-b     start a design and wait until it serves; SLOTS=24 for more job slots
+##   make load           Locust's web UI on the stack that is up
+##   make status         what is up, where, is it healthy?
+##   make down           stop everything
+##   make bench          jobs/s and calls/s as ratios to a bare echo server
+
+.PHONY: compare bench status down load $(DESIGNS:%=up-%)
+compare bench status: $(READY)
+	@$(BIN)/testbed $@ $(ARGS)
+
+$(DESIGNS:%=up-%): up-%: $(READY)
+	@$(BIN)/testbed up $* --runtime $(RUNTIME) $(if $(SLOTS),--slots $(SLOTS)) $(ARGS)
+
+down: $(READY)
+	@$(BIN)/testbed down $(ARGS)
+
+load: $(READY)
+	@$(BIN)/locust -f locustfiles/mixed.py $(ARGS)
+
+## Check
+##   make test           all tests; ARGS="-k lease" for some
+##   make check          all that follows, then the tests
+##   make lint           style and format
+##   make types          types
+##   make imports        who may import whom
+##   make verify         the committed stubs are those of proto/; the contract's own style
+
+.PHONY: test check lint types imports verify
+test: $(READY)
+	@$(BIN)/pytest -q $(ARGS)
+
+check: lint types imports verify test
+
+lint: $(READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { \
+		echo "the format differs: run $(BIN)/ruff format" >&2; exit 1; }
+
+types: $(READY)
+	@$(BIN)/mypy
+# Locust puts the directory of its files on the path, so the package in there is a top-level one.
+	@MYPYPATH=locustfiles $(BIN)/mypy --explicit-package-bases locustfiles
+# grpcio-tools has no types.
+	@$(BIN)/mypy --disable-error-code import-untyped proto/generate.py
+
+imports: $(READY)
+	@$(BIN)/lint-imports --no-logo
+
+verify: $(READY)
+	@$(BIN)/python proto/generate.py --check
+	@if [ -x $(BUF) ] || command -v npm >/dev/null; then $(MAKE) --no-print-directory buf; \
+	else echo "buf lint: skipped, it needs node and npm"; fi
+
+.PHONY: buf
+buf: $(BUF)
+	@$(BUF) lint && echo "the stubs and the style of the contract are right"
+
+# Not `npm ci`: that refuses a lock file without buf's packages for other systems.
+$(BUF): package-lock.json
+	@npm install --no-save --silent --no-audit --no-fund
+	@touch $@
+
+## Maintain
+##   make generate       write the stubs of proto/ to common/gen
+##   make lock           write requirements.lock from pyproject.toml; needs uv
+##   make clean          stop everything, remove caches and logs; keeps .venv and results
+
+.PHONY: generate lock clean help
+generate: $(READY)
+	@$(BIN)/python proto/generate.py
+
+lock:
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
+	@$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+		-o requirements.lock
+	@echo "wrote requirements.lock"
+
+clean:
+	@if [ -x $(BIN)/testbed ]; then $(BIN)/testbed down; fi
+	@rm -rf .testbed .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './node_modules/*' \
+		-prune -exec rm -rf {} +
+
+help:
+	@sed -n 's/^## \{0,1\}//p' $(MAKEFILE_LIST)
+
+# The environment is made once, and again when what it is made from changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, and '$(PYTHON)' is not that:" \
+		"name one with make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "making the environment in .venv: once, about a minute"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-build-isolation --no-deps -e .
+	@touch $@
