@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -79,4 +83,11 @@ def _show(record: StackRecord, title: str, seconds: float) -> None:
     )
     console.out.print(f"  endpoints  {', '.join(record.endpoints)}", markup=False)
     console.out.print(f"  metrics    {metrics}", markup=False)
-    console.out.print("next: locust -f locustfiles/mixed.py", markup=False)
+    console.out.print(f"next: {_locust()} -f locustfiles/mixed.py", markup=False)
+
+
+def _locust() -> str:
+    """Return how the user can call locust: by name, or where it lies beside this interpreter."""
+    beside = Path(sys.executable).with_name("locust")
+    found = shutil.which("locust")
+    return "locust" if found and Path(found) == beside else os.path.relpath(beside)

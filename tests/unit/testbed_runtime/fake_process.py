@@ -34,7 +34,7 @@ def main() -> None:
 
 def _serve(address: str, behaviour: str | None) -> None:
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: behaviour == DEAF or stop.set())
+    signal.signal(signal.SIGTERM, lambda *_: None if behaviour == DEAF else stop.set())
     server = grpc.server(ThreadPoolExecutor(max_workers=2))
     servicer = health.HealthServicer()
     serving = health_pb2.HealthCheckResponse.NOT_SERVING if behaviour == UNWELL else 1

@@ -38,7 +38,7 @@ def test_up_prints_endpoints_metrics_and_the_next_command(topology: Topology) ->
     assert f"endpoints  127.0.0.1:{second.port}" in result.stdout
     assert f"first 127.0.0.1:{first.metrics_port}" in result.stdout
     assert "4 slots, lease=9" in result.stdout
-    assert result.stdout.endswith("next: locust -f locustfiles/mixed.py\n")
+    assert result.stdout.endswith("locust -f locustfiles/mixed.py\n")
     assert "serves (2 of 2)" in result.stderr
 
 
