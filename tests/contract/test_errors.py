@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,8 +11,9 @@ import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from tests.support import jobs
-from tests.support.client import CANCELED, DONE, QUEUED, TIMEOUT, Client, rejection_of, spec
+from tests.support.client import DONE, QUEUED, TERMINAL, TIMEOUT, Client, rejection_of, spec
 from tests.support.raw import call_with_timeout
+from tests.support.waiting import eventually
 
 MIB = 1 << 20
 ABSENT_ID = "0" * 16
@@ -245,8 +248,30 @@ def test_a_deadline_that_passes_on_the_way_leaves_no_job_waiting(client: Client)
                 endpoint, "/taskqueue.v1.TaskQueueService/SubmitJob", request, grpc_timeout
             )
 
-    for job_id in {job.job_id for job in client.all_jobs()} - before:
-        assert client.wait(job_id).state in (DONE, CANCELED)
+    _assert_all_end_but(client, before)
+
+
+def test_a_submit_that_its_client_abandons_leaves_no_job_waiting(client: Client) -> None:
+    request = pb.SubmitJobRequest(job=jobs.noop())
+    before = {job.job_id for job in client.all_jobs()}
+    pauses = random.Random(1)
+
+    for _ in range(120):
+        call = client.stub.SubmitJob.future(request, timeout=TIMEOUT)
+        # Wherever this takes the call, nothing may be left half done.
+        time.sleep(pauses.uniform(0, 0.003))
+        call.cancel()
+
+    _assert_all_end_but(client, before)
+
+
+def _assert_all_end_but(client: Client, known: set[str]) -> None:
+    """Every job that is not known may have run or not, but none is waiting for ever."""
+    eventually(
+        lambda: {job.job_id for job in client.all_jobs() if job.state not in TERMINAL} - known,
+        lambda waiting: not waiting,
+        what="the end of all other jobs",
+    )
     assert client.run(jobs.noop()).state == DONE
 
 

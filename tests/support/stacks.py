@@ -49,7 +49,7 @@ class Stack:
     ) -> None:
         self.design = design
         self.slots = slots
-        self.topology = _shifted(TOPOLOGIES[design])
+        self.topology = shifted(TOPOLOGIES[design])
         self._settings = settings
         self._directory = directory
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -213,7 +213,7 @@ def health_of(address: str, service: str = "") -> str:
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
-def _shifted(topology: Topology) -> Topology:
+def shifted(topology: Topology) -> Topology:
     """Move a topology to ports that are free."""
     for offset in _OFFSETS:
         processes = tuple(
