@@ -200,12 +200,17 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path) -> None:
 
 
 def _closing(folder: Path, ended: session.Ended) -> None:
-    link = session.point_latest(folder)
-    console.out.print()
+    """Say where the result is; ``results/latest`` moves on only if all trials ran."""
+    lines = [f"Report: {folder}/{{{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV}}}"]
     if ended.stopped:
-        console.out.print(Text(f"Stopped after {ended.trials} trials: {ended.stopped}"))
-    console.out.print(Text(f"Report: {folder}/{{{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV}}}"))
-    console.out.print(Text(f"        also {link}; nothing is left running"))
+        lines.insert(0, f"Stopped after {ended.trials} trials: {ended.stopped}")
+        lines.append("        Nothing is left running.")
+    else:
+        link = session.point_latest(folder)
+        lines.append(f"        {link} points there. Nothing is left running.")
+    console.out.print()
+    for line in lines:
+        console.out.print(Text(line))
 
 
 def _say(line: str) -> None:

@@ -14,19 +14,29 @@ from testbed.analysis.trial import TrialFigures
 
 ROUNDS_SHOWN = 5
 LOST_SHOWN = 5
+PLAIN_WIDTH = 120
 NOTHING = "–"
 
 
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
-    """Print the whole report."""
-    for line in what_ran(comparison, plan):
-        console.print(Text(line), highlight=False)
-    console.print()
-    console.print(table(comparison))
-    for line in how_to_read(comparison):
-        console.print(Text(line), highlight=False)
+    """Print the whole report; without a single usable trial only why there is none."""
+    console = wide_enough(console)
+    if any(trial.valid for trial in comparison.trials):
+        for line in what_ran(comparison, plan):
+            console.print(Text(line))
+        console.print()
+        console.print(table(comparison))
+        for line in how_to_read(comparison):
+            console.print(Text(line))
     for note in notes(comparison):
-        console.print(note, highlight=False)
+        console.print(note)
+
+
+def wide_enough(console: Console) -> Console:
+    """Return a console that does not cut a table where there is no terminal to fit it to."""
+    if console.is_terminal:
+        return console
+    return Console(file=console.file, width=PLAIN_WIDTH, highlight=False, soft_wrap=True)
 
 
 def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
@@ -49,17 +59,23 @@ def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
         f"seed {traffic['seed']}."
     )
     yield (
-        f"{comparison.rounds} of {plan['rounds']} rounds, the order turned round each time; every "
-        f"trial a fresh stack, {traffic['warmup']:g} s warm-up discarded, "
-        f"{traffic['duration']:g} s measured."
+        f"{rounds_text(comparison.rounds, plan['rounds'])}; every trial a fresh stack, "
+        f"{traffic['warmup']:g} s warm-up discarded, about {traffic['duration']:g} s measured."
     )
+
+
+def rounds_text(run: int, planned: int) -> str:
+    """Say how many rounds there were."""
+    if run < planned:
+        return f"{run} of {planned} rounds"
+    return "1 round" if planned == 1 else f"{planned} rounds, the order turned round each time"
 
 
 def table(comparison: Comparison) -> Table:
     """Lay out the metrics: the median of each side, the ratio of each round, their median."""
     first, second = comparison.labels
     result = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    result.add_column("", no_wrap=True)
+    result.add_column("")
     result.add_column("", no_wrap=True, style="dim")
     for label in (first, second):
         result.add_column(label, justify="right", no_wrap=True)
@@ -95,7 +111,7 @@ def _side(row: Row, side: int) -> str:
     if row.too_few(side):
         return "too few"
     value = row.median(side)
-    return NOTHING if value is None else number(value)
+    return NOTHING if value is None else number(value, row.metric.is_count)
 
 
 def _spread(row: Row) -> str:
@@ -103,20 +119,20 @@ def _spread(row: Row) -> str:
         return ""
     if len(row.ratios) > ROUNDS_SHOWN:
         return f"{min(row.given_ratios):.2f} – {max(row.given_ratios):.2f}"
-    return "  ".join(f"{_ratio(each):>5}" for each in row.ratios)
+    return " ".join(f"{_ratio(each) or NOTHING:>5}" for each in row.ratios)
 
 
 def _ratio(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.2f}"
+    return "" if value is None else f"{value:.2f}"
 
 
-def number(value: float) -> str:
-    """Write a number with three significant digits, whole ones in full."""
-    if float(value).is_integer() or abs(value) >= 100:
+def number(value: float, is_count: bool = False) -> str:
+    """Write a count in full, another number with three significant digits."""
+    if is_count or value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
-    return (
-        f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-    )
+    if abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def how_to_read(comparison: Comparison) -> Iterator[str]:
@@ -164,4 +180,4 @@ def notes(comparison: Comparison) -> Iterator[Text]:
 
 def _name(trial: TrialFigures) -> str:
     header = trial.header
-    return f"trial {header.number} (round {header.round}, design {header.design})"
+    return f"trial {header.number} (round {header.round}, design {header.design.upper()})"

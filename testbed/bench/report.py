@@ -1,0 +1,91 @@
+"""The bench's outcome for a terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from testbed.bench.figures import Spread, Standing
+from testbed.bench.measure import ECHO
+from testbed.bench.session import BenchPlan
+from testbed.recording.files import write_json
+
+FORMAT = 1
+BENCH_JSON = "bench.json"
+
+
+def write(
+    folder: Path, plan: BenchPlan, provenance: Mapping[str, Any], result: Sequence[Standing]
+) -> Path:
+    """Write ``bench.json`` and return its path."""
+    path = folder / BENCH_JSON
+    content = {
+        "format": FORMAT,
+        "plan": asdict(plan),
+        "provenance": dict(provenance),
+        "subjects": {each.name: asdict(each) for each in result},
+    }
+    write_json(path, content)
+    return path
+
+
+def table(result: Sequence[Standing]) -> Table:
+    """Lay out one column per subject."""
+    laid = Table(box=None, pad_edge=False, header_style="bold")
+    laid.add_column("", no_wrap=True)
+    laid.add_column("", style="dim", no_wrap=True)
+    for each in result:
+        title = each.name if each.name == ECHO else each.name.upper()
+        laid.add_column(title, justify="right", no_wrap=True)
+    for label, unit, cells in _rows(result):
+        laid.add_row(label, unit, *cells)
+    return laid
+
+
+def explanation(plan: BenchPlan) -> str:
+    """Say what the figures are."""
+    return (
+        f"{_rounds(plan.rounds)}. {plan.callers} callers submit no-op "
+        f"jobs for {plan.seconds:g} s, each with one call in flight, from a grpc.aio client on the "
+        "same machine; jobs/s runs from the first job's creation to the last one's end. Ratios are "
+        "to the echo server's calls in the same round: a bare grpc.aio server that answers a "
+        "constant. CPU is of the servers alone, for each call and all that follows from it."
+    )
+
+
+def _rounds(rounds: int) -> str:
+    return "One round" if rounds == 1 else f"Medians of {rounds} rounds, least–greatest below"
+
+
+def _rows(result: Sequence[Standing]) -> list[tuple[str, str, list[str]]]:
+    return [
+        ("submit calls", "1/s", [_spread(each.submits_per_second, 0) for each in result]),
+        ("  as a ratio to echo", "", [_spread(each.submit_ratio, 3) for each in result]),
+        ("no-op jobs finished", "1/s", [_spread(each.jobs_per_second, 0) for each in result]),
+        ("  as a ratio to echo", "", [_spread(each.job_ratio, 3) for each in result]),
+        ("server CPU per call", "µs", [_spread(each.cpu_us_per_call, 0) for each in result]),
+        ("memory per finished job", "bytes", [_number(each.bytes_per_job, 0) for each in result]),
+        ("CPU while idle", "% of a core", [_percent(each.idle_cores) for each in result]),
+        ("errors", "calls", [str(each.errors) for each in result]),
+    ]
+
+
+def _spread(value: Spread | None, digits: int) -> str:
+    if value is None:
+        return ""
+    middle, low, high = (
+        f"{each:,.{digits}f}" for each in (value.median, value.least, value.greatest)
+    )
+    return middle if value.least == value.greatest else f"{middle}\n{low}–{high}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def _percent(cores: float | None) -> str:
+    return "" if cores is None else f"{cores * 100:.1f}"
