@@ -11,7 +11,7 @@ from grpc.experimental import gevent as grpc_gevent
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 
 # Shared out over the endpoints, so that stacks with one entry and with many get the same number.
-CONNECTIONS = 12
+CONNECTIONS = 6
 
 _OPTIONS = (
     # A repeat inside the client would hide an error and lengthen a latency.

@@ -173,6 +173,8 @@ def declare(parser: Parser) -> None:
         )
         # What Locust's parser has as an argument, but not its groups.
         action.include_in_web_ui = facts["web"]
+    # Locust answers --help before it reads a locustfile, so its help lacks these options.
+    group.add_argument("--help-all", action="help", help="Show Locust's options and these.")
     parser.set_defaults(stop_timeout=STOP_TIMEOUT)
 
 

@@ -42,6 +42,7 @@ class TaskQueueUser(User):
 
     abstract = True
     session = Session()
+    _stopped = False
 
     def on_start(self) -> None:
         """Join the test that is running."""
@@ -51,11 +52,27 @@ class TaskQueueUser(User):
         number, name = run.next_user()
         self.choices = random.Random(f"{run.options.seed}/{name}/choices")
         self.details = random.Random(f"{run.options.seed}/{name}/details")
-        self.client = TaskQueueClient(
+        self._client = TaskQueueClient(
             self.environment.events.request, run.pool, number, run.options.deadline
         )
         self._jobs = run.jobs
         self._think_time = run.options.think_time
+
+    @property
+    def client(self) -> TaskQueueClient:
+        """The calls that this user can make; raises ``StopUser`` once it was told to stop."""
+        if self._stopped:
+            raise StopUser
+        return self._client
+
+    def stop(self, force: bool = False) -> bool:
+        """Stop as Locust does, and begin no other call.
+
+        Locust kills a user that pauses; one whose pause is over by the time the kill arrives would
+        lose the call that it has begun, and with it perhaps an accepted job.
+        """
+        self._stopped = True
+        return bool(super().stop(force))
 
     def wait_time(self) -> float:
         """Return the pause before the next task, in seconds."""

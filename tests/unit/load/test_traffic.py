@@ -1,0 +1,211 @@
+"""What real Locust processes send, count and record."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import eventually
+from tests.unit.load.processes import (
+    Locust,
+    StartLocust,
+    StartStub,
+    free_master_port,
+    read_record,
+)
+
+HEADLESS = ("--headless", "--only-summary", "-r", "100")
+CALLS = {
+    "SubmitJob": ["SubmitJob"],
+    "GetJobStatus": ["GetJobStatus"],
+    "GetJobResult": ["GetJobResult", "GetJobResult (not finished)"],
+    "CancelJob": ["CancelJob", "CancelJob (already finished)"],
+    "ListJobs": ["ListJobs"],
+}
+
+
+def locust_counts(path: Path) -> Counter[str]:
+    """Locust's own final request counts by name."""
+    return Counter({each["name"]: each["num_requests"] for each in json.loads(path.with_name(f"{path.name}.json").read_text())})
+
+
+def test_mixed_traffic_is_counted_as_the_server_saw_it(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub = start_stub("--ports", "2", "--polls", "2")
+    record, summary, users = tmp_path / "record", tmp_path / "summary.json", 4
+    locust = start_locust(
+        "mixed.py", *HEADLESS, "-H", f"grpc://{stub.host}", "-u", str(users), "-t", "3s",
+        "--record", str(record), "--json-file", str(summary), "--csv", str(tmp_path / "figures"),
+        "--think-time", "0.01",
+    ).wait()  # fmt: skip
+
+    assert locust.code == 0, locust.output
+    assert f"Recorded in {record}" in locust.output
+    served, counted, recorded = stub.calls(), locust_counts(summary), read_record(record)
+    for method, names in CALLS.items():
+        assert served[method] == sum(counted[name] for name in names) > 0
+        # A call that is in flight when the test stops is accepted, but not measured.
+        assert served[method] - users <= recorded.count(*names) <= served[method]
+    assert len(set(recorded.accepted)) == recorded.data["accepted"] == served["SubmitJob"]
+    with (tmp_path / "figures_stats.csv").open(newline="") as file:
+        assert {row["Name"] for row in csv.DictReader(file)} > set(CALLS)
+    assert recorded.data["endpoints"] == stub.host.split(",")
+    assert recorded.data["generator_cpu_seconds"] > 0
+    for name in ("GetJobResult (not finished)", "CancelJob (already finished)"):
+        call = recorded.data["calls"][name]
+        assert call["expected"] == call["count"] == recorded.answered(name) > 0
+        assert call["min_us"] <= call["max_us"]
+
+
+def test_endpoints_are_used_evenly(start_stub: StartStub, start_locust: StartLocust) -> None:
+    stub = start_stub("--ports", "3")
+    users = 2
+    start_locust("submit.py", *HEADLESS, "-H", stub.host, "-u", str(users), "-t", "2s").wait()
+
+    counts = [each["calls"]["SubmitJob"] for each in stub.stop()]
+    assert min(counts) > 0
+    assert max(counts) - min(counts) <= users
+    assert [each["connections"] for each in stub.stop()] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("delay", ["0", "1"])
+def test_two_processes_add_up_also_when_calls_outlast_the_test(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path, delay: str
+) -> None:
+    stub = start_stub("--delay", delay)
+    record, summary, users = tmp_path / "record", tmp_path / "summary.json", 4
+    locust = start_locust(
+        "mixed.py", *HEADLESS, "-H", stub.host, "-u", str(users), "-t", "3s", "--processes", "2",
+        "--mix", "submit=2,status=1", "--record", str(record), "--json-file", str(summary),
+        env=free_master_port(),
+    ).wait()  # fmt: skip
+
+    assert locust.code == 0, locust.output
+    served, counted, recorded = stub.calls(), locust_counts(summary), read_record(record)
+    for method in ("SubmitJob", "GetJobStatus"):
+        assert served[method] == counted[method] > 0
+        assert served[method] - users <= recorded.count(method) <= served[method]
+    assert len(set(recorded.accepted)) == recorded.data["accepted"] == served["SubmitJob"]
+    assert recorded.files == 3
+
+
+def test_ctrl_c_on_two_processes_leaves_a_whole_record(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub = start_stub("--delay", "0.3")
+    record = tmp_path / "record"
+    running: Locust = start_locust(
+        "submit.py", *HEADLESS, "-H", stub.host, "-u", "4", "--processes", "2",
+        "--record", str(record), "--think-time", "0", env=free_master_port(),
+    )  # fmt: skip
+    eventually(running.output, lambda text: "All users spawned" in text, what="the users")
+    running.interrupt()
+    locust = running.wait()
+
+    recorded = read_record(record)
+    assert recorded.data["accepted"] == len(recorded.accepted) > 0, locust.output
+    assert recorded.data["accepted"] == stub.calls()["SubmitJob"]
+
+
+def test_life_cycles_end_with_a_result(start_stub: StartStub, start_locust: StartLocust) -> None:
+    stub = start_stub("--polls", "2")
+    locust = start_locust(
+        "lifecycle.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--think-time", "0.01"
+    ).wait()
+
+    assert locust.code == 0, locust.output
+    order = stub.stop()[0]["order"]
+    cycle = ["SubmitJob", "GetJobStatus", "GetJobStatus", "GetJobStatus", "GetJobResult"]
+    assert len(order) > len(cycle)
+    assert order == (cycle * len(order))[: len(order)]
+
+
+def test_the_seed_decides_the_sequence_of_operations(
+    start_stub: StartStub, start_locust: StartLocust
+) -> None:
+    sequences = []
+    for seed in ("7", "7", "8"):
+        stub = start_stub()
+        start_locust(
+            "mixed.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--seed", seed,
+            "--think-time", "0.01",
+        ).wait()  # fmt: skip
+        sequences.append(stub.stop()[0]["order"])
+
+    length = min(map(len, sequences))
+    assert length > 20
+    first, again, other = (each[:length] for each in sequences)
+    assert first == again != other
+
+
+def test_options_are_read_from_the_environment_and_from_any_directory(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub = start_stub()
+    locust = start_locust(
+        "submit.py", *HEADLESS, "-u", "1", "-t", "1s", cwd=tmp_path,
+        env={"LOCUST_HOST": stub.host, "LOAD_KIND": "word_count", "LOAD_PAYLOAD_BYTES": "200"},
+    ).wait()  # fmt: skip
+
+    assert locust.code == 0, locust.output
+    assert list(stub.stop()[0]["kinds"]) == ["word_count 200"]
+
+
+def test_warm_up_is_left_out_of_the_figures_but_not_of_the_accepted_jobs(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub = start_stub()
+    record = tmp_path / "record"
+    start_locust(
+        "submit.py", *HEADLESS, "-H", stub.host, "-u", "2", "-t", "3s", "--warmup", "1",
+        "--record", str(record),
+    ).wait()  # fmt: skip
+
+    recorded = read_record(record)
+    assert 0 < recorded.count("SubmitJob") < recorded.data["accepted"]
+    assert recorded.data["accepted"] == stub.calls()["SubmitJob"]
+
+
+def test_a_server_s_errors_are_counted_as_it_says(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    expected = {
+        "definite": "RESOURCE_EXHAUSTED QUEUE_FULL",
+        "indefinite": "UNAVAILABLE OWNER_UNREACHABLE",
+    }
+    for outcome, kind in expected.items():
+        stub, record = start_stub("--refuse", outcome), tmp_path / outcome
+        locust = start_locust(
+            "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "1s", "--record", str(record)
+        ).wait()
+
+        call = read_record(record).data["calls"]["SubmitJob"]
+        assert locust.code == 1
+        assert f"CallError('{kind} ({outcome})')" in locust.output
+        assert call["error_kinds"] == {kind: call["count"]}
+        assert call["errors"][outcome] == call["count"] > 0
+        assert read_record(record).answered("SubmitJob") == 0
+
+
+def test_calls_without_an_answer_are_indefinite_failures(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    slow, gone = start_stub("--delay", "30"), start_stub()
+    gone.stop()
+    for stub, kind in ((slow, "DEADLINE_EXCEEDED"), (gone, "UNAVAILABLE")):
+        record = tmp_path / kind
+        locust = start_locust(
+            "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--deadline", "0.1",
+            "--record", str(record),
+        ).wait()  # fmt: skip
+
+        call = read_record(record).data["calls"]["SubmitJob"]
+        assert locust.code == 1
+        assert call["error_kinds"] == {kind: call["count"]}
+        assert call["errors"] == {"definite": 0, "indefinite": call["count"]}
+        assert call["count"] > 0
