@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common import context
-from common.domain.errors import InvalidArgument, PayloadTooLarge
+from common.domain.errors import InvalidArgument, PayloadTooLarge, TaskQueueError
 from common.domain.job import MAX_PAYLOAD_BYTES, MAX_REQUEST_ID_BYTES, Job, JobSpec, JobState
 from common.flows.background import Background
 from common.flows.batch import only, only_success
@@ -29,6 +29,17 @@ async def submit(
 ) -> str:
     """Accept a checked job and return its id.
 
+    Once begun it is finished, even if the client goes away: a record without an entry would wait
+    for ever.
+    """
+    return await background.finish(_accept(spec, request_id, jobs, queue, background))
+
+
+async def _accept(
+    spec: JobSpec, request_id: str, jobs: Jobs, queue: Queue, background: Background
+) -> str:
+    """Create the record and enqueue it.
+
     A repeat of a ``request_id`` enqueues the first job once more, which changes nothing if that
     succeeded the first time and mends it if it did not. If the enqueue fails, the record is
     withdrawn in the background, so that no job waits for ever that nobody was promised.
@@ -42,7 +53,7 @@ async def submit(
         error = await only(queue.enqueue([entry]))
         if error is not None:
             raise error
-    except BaseException:
+    except TaskQueueError:
         background.start(_withdraw(job, jobs, queue), f"withdraw {job.id}")
         raise
     return job.id

@@ -106,6 +106,33 @@ def test_repeat_after_a_failed_enqueue_is_accepted_as_a_new_job() -> None:
     assert stack.run(stack.client.status(job_id)).state is JobState.QUEUED
 
 
+def test_submit_goes_on_though_its_client_has_gone() -> None:
+    stack = Stack()
+
+    async def abandon() -> None:
+        created = asyncio.Event()
+        go_on = asyncio.Event()
+        create = stack.jobs.create
+
+        async def slow_create(new: Any) -> Any:
+            answer = await create(new)
+            created.set()
+            await go_on.wait()
+            return answer
+
+        stack.client._jobs.create = slow_create
+        call = asyncio.create_task(stack.client.submit(SPEC))
+        await created.wait()
+        call.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    stack.run(abandon())
+    assert stack.states() == [JobState.QUEUED]
+    assert stack.queue_owner.depth() == 1
+
+
 def test_leases_are_given_back_if_the_start_cannot_be_recorded() -> None:
     stack = Stack()
     job_id = stack.run(stack.client.submit(SPEC))
