@@ -30,7 +30,12 @@ CALLS = {
 
 def locust_counts(path: Path) -> Counter[str]:
     """Locust's own final request counts by name."""
-    return Counter({each["name"]: each["num_requests"] for each in json.loads(path.with_name(f"{path.name}.json").read_text())})
+    return Counter(
+        {
+            each["name"]: each["num_requests"]
+            for each in json.loads(path.with_name(f"{path.name}.json").read_text())
+        }
+    )
 
 
 def test_mixed_traffic_is_counted_as_the_server_saw_it(

@@ -1,0 +1,80 @@
+"""Tests that are started from Locust's web form."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.support.waiting import eventually
+from tests.unit.load.processes import StartLocust, StartStub, free_port, read_record
+
+FORM = {"user_count": "2", "spawn_rate": "10"}
+SHOWN = ("mix", "kind", "job_ms", "payload_bytes", "deadline", "think_time", "seed")
+
+
+class WebUi:
+    """Locust's web UI, as a browser uses it."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+
+    def get(self, path: str) -> str:
+        """Return a page, or nothing while it does not answer."""
+        try:
+            with urllib.request.urlopen(self._url + path, timeout=10) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return ""
+
+    def post(self, path: str, **form: str) -> dict[str, Any]:
+        """Send a form and return the JSON answer."""
+        data = urllib.parse.urlencode(form).encode()
+        with urllib.request.urlopen(self._url + path, data, timeout=30) as answer:
+            value: dict[str, Any] = json.loads(answer.read())
+            return value
+
+    def requests(self) -> dict[str, int]:
+        """Return the number of requests by name."""
+        stats = json.loads(self.get("/stats/requests") or '{"stats": []}')["stats"]
+        return {each["name"]: each["num_requests"] for each in stats}
+
+
+def test_the_web_form_shows_checks_and_applies_the_options(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub, port, record = start_stub("--ports", "2"), free_port(), tmp_path / "record"
+    running = start_locust(
+        "mixed.py", "--web-host", "127.0.0.1", "--web-port", str(port), "--record", str(record)
+    )
+    web = WebUi(port)
+    page = eventually(lambda: web.get("/"), what="the web UI")
+
+    assert "no stack is up" in running.output()
+    assert all(f'"{name}"' in page for name in SHOWN)
+    assert '"record"' not in page
+
+    nothing_up = web.post("/swarm", **FORM, host="")
+    bad_mix = web.post("/swarm", **FORM, host=stub.host, mix="submit=1,dance=1")
+    assert not nothing_up["success"]
+    assert "make up-a" in nothing_up["message"]
+    assert bad_mix["message"].startswith("--mix: unknown operation 'dance'")
+
+    assert web.post("/swarm", **FORM, host=stub.host, mix="submit=1")["success"]
+    eventually(web.requests, lambda counts: counts.get("SubmitJob", 0) > 5, what="submits")
+    late = web.post("/swarm", **FORM, host=stub.host, mix="list=1")
+    assert late["message"] == "stop the test before you change its options or host"
+    web.post("/stop")
+    assert read_record(record / "run-001").count("SubmitJob") > 5
+
+    other = start_stub()
+    assert web.post("/swarm", **FORM, host=other.host, mix="list=1")["success"]
+    eventually(web.requests, lambda counts: counts.get("ListJobs", 0) > 5, what="lists")
+    web.post("/stop")
+    assert read_record(record / "run-002").data["endpoints"] == [other.host]
+    running.interrupt()
+    assert running.wait().code == 0
+    assert set(stub.calls()) == {"SubmitJob"}
+    assert set(other.calls()) == {"ListJobs"}
