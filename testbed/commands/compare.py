@@ -203,7 +203,8 @@ def _closing(folder: Path, ended: session.Ended) -> None:
     """Say where the result is; ``results/latest`` moves on only if all trials ran."""
     lines = [f"Report: {folder}/{{{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV}}}"]
     if ended.stopped:
-        lines.insert(0, f"Stopped after {ended.trials} trials: {ended.stopped}")
+        reason = ended.stopped.partition("\n")[0]
+        lines.insert(0, f"Stopped after {ended.trials} trials: {reason}")
         lines.append("        Nothing is left running.")
     else:
         link = session.point_latest(folder)

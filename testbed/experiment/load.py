@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from testbed.errors import TestbedError
@@ -20,6 +20,7 @@ from testbed.stacks import StackRecord
 STOP_SECONDS = 10.0
 END_GRACE = 30.0
 LOG_LINES = 12
+WATCH_SECONDS = 0.5
 CHECK_SECONDS = 60.0
 
 
@@ -122,17 +123,23 @@ class LoadProcess:
         """Process id."""
         return self._process.pid
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, watch: Callable[[], None] = lambda: None) -> None:
         """Wait for its end. Raises :class:`TrialFailed` if it fails, hangs or leaves nothing.
 
-        Errors of calls are no failure of the generator: they are in its recording.
+        Errors of calls are no failure of the generator: they are in its recording. ``watch`` is
+        called now and then and may end the wait by raising.
         """
-        try:
-            code = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise TrialFailed(
-                f"the load generator did not end within {seconds:.0f} s; {self._tail()}"
-            ) from None
+        end = time.monotonic() + seconds
+        while True:
+            watch()
+            try:
+                code = self._process.wait(WATCH_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    raise TrialFailed(
+                        f"the load generator did not end within {seconds:.0f} s; {self._tail()}"
+                    ) from None
         if code:
             raise TrialFailed(f"the load generator ended with code {code}; {self._tail()}")
         if not (self.log.parent / LOAD).exists():

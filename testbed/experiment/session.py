@@ -92,7 +92,7 @@ def _run_trials(plan: Plan, folder: Path, tools: Tools) -> Ended:
             header = Trial(plan, which, path, tools).run()
             done += 1
             problem = verdict(header, path)
-            tools.progress.trial_done(problem or "complete")
+            tools.progress.trial_done(problem.partition("\n")[0] or "complete")
             if problem and not plan.keep_going:
                 return Ended(done, stopped=f"trial {which.number}, {title}: {problem}")
     except Interrupted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -120,14 +120,11 @@ class Trial:
                 sampler.watch(STACK, process.name, process.pid)
             with self._load(command) as load:
                 sampler.watch(GENERATOR, "locust", load.pid)
-                load.wait(run_seconds(self._plan.traffic) + END_GRACE)
-        gone = sampler.gone(STACK)
-        if gone:
-            logs = {process.name: process.log for process in stack.processes}
-            raise TrialFailed(
-                "ended while it was driven: "
-                + ", ".join(f"{name} (log: {logs[name] or 'none'})" for name in gone)
-            )
+                load.wait(
+                    run_seconds(self._plan.traffic) + END_GRACE,
+                    watch=lambda: _require_alive(stack, sampler.gone(STACK)),
+                )
+        _require_alive(stack, sampler.gone(STACK))
 
     @contextmanager
     def _load(self, command: Sequence[str]) -> Iterator[LoadProcess]:
@@ -161,6 +158,21 @@ class Trial:
             yield
         finally:
             self._phases[name] = round(time.monotonic() - start, 3)
+
+
+def _require_alive(stack: StackRecord, gone: Collection[str]) -> None:
+    if not gone:
+        return
+    if len(gone) == len(stack.processes):
+        folders = {str(Path(each.log).parent) for each in stack.processes}
+        raise TrialFailed(
+            f"all {len(gone)} processes ended while they were driven: was the stack stopped from "
+            f"elsewhere? Logs: {', '.join(sorted(folders))}"
+        )
+    logs = {each.name: each.log for each in stack.processes}
+    raise TrialFailed(
+        "ended while driven: " + ", ".join(f"{name} (log: {logs[name]})" for name in gone)
+    )
 
 
 def _told(error: TestbedError) -> str:

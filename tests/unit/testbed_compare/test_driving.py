@@ -110,12 +110,32 @@ def test_lost_job_stops_the_run_and_is_named(bench: Any) -> None:
     assert read_trial(folder / files.TRIALS / "001-a").jobs[0].lost
 
 
-def test_process_of_the_stack_that_ends_while_driven_fails_the_trial(bench: Any) -> None:
+HANGS = "import time; time.sleep(60)"
+
+
+def test_stack_that_ends_while_driven_fails_the_trial_at_once(bench: Any) -> None:
     gone = psutil.Popen(["true"])
     gone.wait()
     bench.stacks.pid = gone.pid
+    bench.script = HANGS
     ended, _ = run(bench)
-    assert "server (log: server.log)" in ended.stopped
+    assert "all 1 processes ended while they were driven" in ended.stopped
+
+
+def test_process_that_ends_while_driven_is_named_with_its_log(bench: Any) -> None:
+    gone = psutil.Popen(["true"])
+    gone.wait()
+    original = bench.stacks.up
+
+    def up(design: str, slots: int) -> Any:
+        record = original(design, slots)
+        dead = replace(record.processes[0], name="worker", pid=gone.pid, log="worker.log")
+        return replace(record, processes=(*record.processes, dead))
+
+    bench.stacks.up = up
+    bench.script = HANGS
+    ended, _ = run(bench)
+    assert "ended while driven: worker (log: worker.log)" in ended.stopped
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
