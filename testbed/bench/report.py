@@ -53,7 +53,9 @@ def explanation(plan: BenchPlan) -> str:
         f"jobs for {plan.seconds:g} s, each with one call in flight, from a grpc.aio client on the "
         "same machine; jobs/s runs from the first job's creation to the last one's end. Ratios are "
         "to the echo server's calls in the same round: a bare grpc.aio server that answers a "
-        "constant. CPU is of the servers alone, for each call and all that follows from it."
+        "constant. It is one process, so that a design of several can do more calls than it where "
+        "cores are free, or contended for. CPU is of the servers alone, for each call and all that "
+        "follows from it."
     )
 
 

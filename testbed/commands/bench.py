@@ -18,8 +18,7 @@ from testbed.experiment.pace import Pace
 from testbed.experiment.session import new_folder
 from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.recording import provenance
-from testbed.report import progress
-from testbed.report.terminal import wide_enough
+from testbed.report import progress, terminal
 
 INTERRUPTED_CODE = 130
 NAME = "bench"
@@ -109,6 +108,8 @@ def run(plan: BenchPlan) -> int:
             f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
         )
     )
+    if note := terminal.busy_note(origin["machine"]):
+        console.err.print(Text(note))
     for other in others_up(plan.designs):
         console.err.print(f"note  design {other.upper()} is up and shares the machine")
     interrupts = Interrupts()
@@ -118,7 +119,7 @@ def run(plan: BenchPlan) -> int:
             control = RuntimeStacks(runtimes.get(), told)
             result = session.run(plan, folder, control, interrupts, told)
         path = report.write(folder, plan, origin, result)
-        wide_enough(console.out).print(report.table(result))
+        terminal.wide_enough(console.out).print(report.table(result))
         console.out.print(Text(f"\n{report.explanation(plan)}\n\nReport: {path}"))
         return 0
     console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))

@@ -30,7 +30,6 @@ from testbed.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV, wr
 
 INTERRUPTED_CODE = 130
 UP_SECONDS, DRIVE_OVERHEAD, AUDIT_SECONDS, DOWN_SECONDS = 3.0, 3.0, 1.0, 2.0
-BUSY_LOAD = 0.5
 
 _PLAN = Plan()
 _TRAFFIC = Traffic()
@@ -189,12 +188,8 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path) -> None:
         f"about {progress.minutes(seconds)}. Ctrl-C stops it and keeps what there is."
     )
     _say(f"Raw data: {folder}")
-    load, cores = origin["machine"]["load_average"][0], origin["machine"]["cores"]
-    if load > BUSY_LOAD * cores:
-        _say(
-            f"note  the machine is busy already (load average {load} on {cores} cores): expect a "
-            "larger spread between rounds"
-        )
+    if note := terminal.busy_note(origin["machine"]):
+        _say(note)
     for other in others_up(plan.designs):
         _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
 

@@ -53,6 +53,11 @@ class Locust:
 
         Raises :class:`TestbedError` with Locust's own words if it is not there or refuses them.
         """
+        if not self._locustfile.is_file():
+            raise TestbedError(
+                f"{self._locustfile} is missing",
+                "run this in the project, or set TESTBED_HOME to it",
+            )
         done = subprocess.run(
             self._command({}, "--list"),
             cwd=home,

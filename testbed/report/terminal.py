@@ -15,6 +15,7 @@ from testbed.analysis.trial import TrialFigures
 ROUNDS_SHOWN = 5
 LOST_SHOWN = 5
 PLAIN_WIDTH = 120
+BUSY_LOAD = 0.5
 NOTHING = "–"
 
 
@@ -37,6 +38,17 @@ def wide_enough(console: Console) -> Console:
     if console.is_terminal:
         return console
     return Console(file=console.file, width=PLAIN_WIDTH, highlight=False, soft_wrap=True)
+
+
+def busy_note(machine: Mapping[str, Any]) -> str:
+    """Say so if the machine had other work when the run began; else nothing."""
+    load, cores = machine["load_average"][0], machine["cores"]
+    if load <= BUSY_LOAD * cores:
+        return ""
+    return (
+        f"note  the machine is busy already (load average {load} on {cores} cores): expect a "
+        "larger spread between rounds"
+    )
 
 
 def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:

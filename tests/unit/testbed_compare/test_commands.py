@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from testbed import stacks
+from testbed.cli import make_app
+from testbed.report import terminal
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
+    return tmp_path
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(make_app(), list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--rounds", "0"), "--rounds 0"),
+        (("--users", "-1"), "--users -1"),
+        (("--duration", "nan"), "--duration nan"),
+        (("--designs", "a,zebra"), "'zebra'"),
+        (("--kind", "juggle"), "'juggle'"),
+        (("--slots", "13"), "13 slots"),
+        (("--name", "../x"), "--name"),
+    ],
+)
+def test_impossible_comparison_is_refused_before_anything_starts(
+    home: Path, options: tuple[str, str], named: str
+) -> None:
+    result = invoke("compare", *options)
+    assert result.exit_code == 2
+    assert named in " ".join(result.output.split())
+    assert list(home.iterdir()) == []
+
+
+def test_comparison_outside_a_project_says_what_is_missing(home: Path) -> None:
+    result = invoke("compare")
+    assert result.exit_code == 2
+    assert "mixed.py is missing" in " ".join(result.output.split())
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "named"), [(("--designs", "zebra"), "'zebra'"), (("--slots", "13"), "13 slots")]
+)
+def test_impossible_bench_is_refused_before_anything_starts(
+    home: Path, options: tuple[str, str], named: str
+) -> None:
+    result = invoke("bench", *options)
+    assert result.exit_code == 2
+    assert named in " ".join(result.output.split())
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["compare", "bench"])
+def test_help_explains_every_option(command: str) -> None:
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert "--rounds" in result.output
+    assert "results/" in result.output
+
+
+def test_busy_machine_is_noted() -> None:
+    assert terminal.busy_note({"load_average": [0.3, 9, 9], "cores": 2}) == ""
+    assert "load average 3" in terminal.busy_note({"load_average": [3, 0, 0], "cores": 2})
+
+
+def test_mix_is_refused_in_the_words_of_the_load_generator(home: Path) -> None:
+    root = Path(__file__).parents[3]
+    (home / "locustfiles").symlink_to(root / "locustfiles")
+    result = invoke("compare", "--mix", "dance=1")
+    assert result.exit_code == 2
+    assert "unknown operation 'dance'" in " ".join(result.output.split())
+    assert not (home / "results").exists()
