@@ -60,7 +60,13 @@ class Comparison:
     def labels(self) -> tuple[str, str]:
         """A name for each side, distinct also when a design is compared with itself."""
         first, second = (design.upper() for design in self.designs)
-        return (f"{first} (1st)", f"{second} (2nd)") if first == second else (first, second)
+        return (f"{first} 1st", f"{second} 2nd") if first == second else (first, second)
+
+    @property
+    def ratio_label(self) -> str:
+        """A name for the ratio second/first."""
+        first, second = (label.split()[-1] for label in self.labels)
+        return f"{second}/{first}"
 
     @property
     def complete(self) -> bool:

@@ -91,7 +91,7 @@ def table(comparison: Comparison) -> Table:
     result.add_column("", no_wrap=True, style="dim")
     for label in (first, second):
         result.add_column(label, justify="right", no_wrap=True)
-    result.add_column(f"{second}/{first}", justify="right", no_wrap=True, style="bold")
+    result.add_column(comparison.ratio_label, justify="right", no_wrap=True, style="bold")
     result.add_column(_spread_title(comparison.rounds), justify="right", no_wrap=True)
     group = ""
     for row in comparison.rows:
@@ -156,7 +156,7 @@ def how_to_read(comparison: Comparison) -> Iterator[str]:
     )
     yield ""
     yield (
-        f"{first} and {second} are medians of the rounds. {second}/{first} is the median of the "
+        f"{first} and {second} are medians of the rounds. {comparison.ratio_label} is the median of the "
         f"ratios within a round, over {rounds} round{'s' * (rounds != 1)}; beside it their spread."
     )
     yield (

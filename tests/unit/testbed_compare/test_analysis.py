@@ -237,4 +237,5 @@ def test_too_few_samples_give_neither_value_nor_ratio(make: Any) -> None:
 def test_sides_of_a_self_comparison_have_different_names(make: Any) -> None:
     plan = {"rounds": 1, "designs": ["a", "a"]}
     comparison = compare(ExperimentRecording(("a", "a"), plan, {}, (scaled(make, 1, 0, 1),)))
-    assert len(set(comparison.labels)) == 2
+    assert comparison.labels == ("A 1st", "A 2nd")
+    assert comparison.ratio_label == "2nd/1st"
