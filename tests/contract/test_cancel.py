@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
@@ -109,3 +112,20 @@ def test_cancel_of_a_canceled_job_returns_it_unchanged(client: Client) -> None:
     status = client.wait(job_id)
     assert status.state == CANCELED
     assert client.cancel(job_id) == status
+
+
+def test_a_cancel_that_races_with_the_start_always_ends_the_job(client: Client, slots: int) -> None:
+    pauses = random.Random(3)
+    job_ids = []
+    for _ in range(8 * slots):
+        job_ids.append(client.submit(jobs.sleep(600_000)))
+        time.sleep(pauses.uniform(0, 0.004))
+        told = client.cancel(job_ids[-1])
+        if told.state == CANCELED:
+            assert told.attempt == 0, "canceled in the queue, so it never started"
+        else:
+            assert (told.state, told.cancel_requested) == (RUNNING, True)
+    statuses = [client.wait(job_id) for job_id in job_ids]
+    assert {status.state for status in statuses} == {CANCELED}
+    assert {status.attempt for status in statuses} <= {0, 1}
+    assert client.run(jobs.sleep(1)).state == DONE

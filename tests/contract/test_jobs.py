@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
@@ -92,6 +94,15 @@ def test_every_endpoint_answers_for_every_job(client: Client) -> None:
 def test_many_jobs_at_once_all_finish(client: Client) -> None:
     job_ids = [client.submit(jobs.noop()) for _ in range(300)]
     assert {client.wait(job_id).state for job_id in job_ids} == {DONE}
+
+
+def test_many_large_jobs_at_once_all_finish(client: Client, slots: int) -> None:
+    texts = [f"large {number} ".ljust(1 << 20, ".") for number in range(2 * slots)]
+    job_ids = [client.submit(jobs.word_count(text)) for text in texts]
+    for number, job_id in enumerate(job_ids):
+        assert client.wait(job_id).state == DONE
+        words = {each["word"] for each in json.loads(client.result(job_id).output)["top"]}
+        assert words == {"large", str(number)}
 
 
 def test_large_outputs_and_inputs_come_through_whole(client: Client) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from tests.support import jobs
-from tests.support.client import DONE, Client, rejection_of, spec
+from tests.support.client import DONE, TIMEOUT, Client, rejection_of, spec
 
 
 def test_a_repeat_returns_the_first_job_at_every_endpoint(client: Client, unique: str) -> None:
@@ -64,3 +66,20 @@ def test_submits_without_a_request_id_are_all_new(client: Client) -> None:
 def test_different_request_ids_are_different_jobs(client: Client, unique: str) -> None:
     job_ids = {client.submit(jobs.noop(), f"{unique}-{number}") for number in range(20)}
     assert len(job_ids) == 20
+
+
+def test_a_repeat_of_an_abandoned_submit_gives_one_job_that_runs(
+    client: Client, unique: str
+) -> None:
+    pauses = random.Random(2)
+    for number in range(60):
+        request = pb.SubmitJobRequest(job=jobs.sleep(1), request_id=f"{unique}-{number}")
+        call = client.stub.SubmitJob.future(request, timeout=TIMEOUT)
+        time.sleep(pauses.uniform(0, 0.003))
+        call.cancel()
+
+    job_ids = [client.submit(jobs.sleep(1), f"{unique}-{number}") for number in range(60)]
+
+    assert len(set(job_ids)) == 60
+    # The answer of the repeat was a promise, whatever became of the first call.
+    assert {client.wait(job_id).state for job_id in job_ids} == {DONE}

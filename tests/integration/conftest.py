@@ -17,4 +17,4 @@ StackMaker = Callable[..., Stack]
 def start_stack(tmp_path: Path) -> Iterator[StackMaker]:
     """Starts a design with the given settings; it is stopped when the test has ended."""
     with ExitStack() as exits:
-        yield lambda design, **settings: exits.enter_context(running(design, tmp_path, **settings))
+        yield lambda design, **options: exits.enter_context(running(design, tmp_path, **options))

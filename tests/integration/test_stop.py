@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.integration.conftest import StackMaker
 from tests.support import jobs
 from tests.support.client import DONE, RUNNING
+from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -99,7 +100,7 @@ def test_a_stopping_worker_finishes_what_ends_within_its_grace(start_stack: Stac
 def test_health_is_off_before_running_work_has_ended(
     start_stack: StackMaker, watch_health: type[HealthWatch], design: str, name: str
 ) -> None:
-    stack = start_stack(design, stop_grace=20.0)
+    stack = start_stack(design, stop_grace=20.0, log_level="DEBUG")
     client = stack.client(name) if design == "b" else stack.client()
     job_id = client.submit(jobs.sleep(2_000))
     client.wait(job_id, RUNNING)
@@ -110,14 +111,34 @@ def test_health_is_off_before_running_work_has_ended(
 
     eventually(lambda: len(watch.seen) > 1, what="a change of health")
     assert watch.seen[1] == "NOT_SERVING"
-    assert stack.process(name).is_running()
+    assert not _ended(stack, name, job_id), "health came first"
+    watch.close()
     assert stack.join(name) == 0
+    assert _ended(stack, name, job_id), "the job was finished before the process ended"
     if design == "a":
         status = client.status(job_id)
         assert (status.state, status.attempt) == (DONE, 1)
-    else:
-        finished = [line for line in stack.log(name) if "is lost" in str(line)]
-        assert finished == []
+
+
+def _ended(stack: Stack, name: str, job_id: str) -> bool:
+    """Whether a process has logged that it ended the job as DONE."""
+    return any(
+        line.get("job_id") == job_id and line["message"] == "ended DONE" for line in stack.log(name)
+    )
+
+
+@pytest.mark.parametrize(("design", "name"), [("a", "worker"), ("a", "job"), ("b", "node-1")])
+def test_an_open_health_watch_does_not_hold_up_a_stop(
+    start_stack: StackMaker, watch_health: type[HealthWatch], design: str, name: str
+) -> None:
+    stack = start_stack(design, stop_grace=60.0)
+    watch = watch_health(stack.address(name))
+    eventually(lambda: watch.seen == ["SERVING"], what="the first health")
+
+    stack.terminate(name)
+
+    assert stack.join(name, within=20) == 0
+    assert watch.seen[1] == "NOT_SERVING"
 
 
 @pytest.mark.parametrize("design", ["a", "b"])
