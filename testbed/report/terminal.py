@@ -143,7 +143,7 @@ def number(value: float, is_count: bool = False) -> str:
     if is_count or value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     if abs(value) < 1:
-        return f"{value:.3g}"
+        return f"{value:#.3g}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
@@ -156,8 +156,9 @@ def how_to_read(comparison: Comparison) -> Iterator[str]:
     )
     yield ""
     yield (
-        f"{first} and {second} are medians of the rounds. {comparison.ratio_label} is the median of the "
-        f"ratios within a round, over {rounds} round{'s' * (rounds != 1)}; beside it their spread."
+        f"{first} and {second} are medians of the rounds. {comparison.ratio_label} is the median "
+        f"of the ratios within a round, over {rounds} round{'s' * (rounds != 1)}; beside it their "
+        "spread."
     )
     yield (
         "Closed loop: a user waits for each answer, so users and think time set the rate as much "
