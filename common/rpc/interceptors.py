@@ -102,6 +102,9 @@ class CallInterceptor(AsyncServerInterceptor):
     ) -> None:
         self._default_deadline = default_deadline
         self._allowed = allowed
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def intercept(
         self, method: Any, request_or_iterator: Any, context: Any, method_name: str
@@ -109,6 +112,8 @@ class CallInterceptor(AsyncServerInterceptor):
         """Run one call."""
         if method_name.startswith("/grpc."):
             return await _pass(method, request_or_iterator, context)
+        self._in_flight += 1
+        self._idle.clear()
         try:
             return await self._run(method, request_or_iterator, context, method_name)
         except TaskQueueError as error:
@@ -120,6 +125,14 @@ class CallInterceptor(AsyncServerInterceptor):
             logger.exception("%s met a defect", method_name)
             failed = InternalError(f"{type(error).__name__} in {method_name}; see the log")
             await context.abort_with_status(status.to_grpc(failed))
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def drain(self) -> None:
+        """Wait until no call is in flight; streams of health and reflection do not count."""
+        await self._idle.wait()
 
     async def _run(self, method: Any, request: Any, grpc_context: Any, method_name: str) -> Any:
         pairs = metadata.of(grpc_context.invocation_metadata())

@@ -7,6 +7,7 @@ hands them to the :class:`Process`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -42,6 +43,8 @@ logger = logging.getLogger(__name__)
 S = TypeVar("S")
 Beside = Callable[[], Coroutine[Any, Any, None]]
 _SERVING = health_pb2.HealthCheckResponse.SERVING
+# Seconds for answers that are written and not yet sent.
+LAST_ANSWERS = 0.1
 _OPTIONS = (
     # Two servers on one port would each get a part of the calls.
     ("grpc.so_reuseport", 0),
@@ -108,11 +111,9 @@ class Process:
             for service, _ in self._servicers
             for method in service.methods
         ]
+        self._calls = CallInterceptor(settings.default_deadline, self._allowed)
         self._server = grpc.aio.server(
-            interceptors=[
-                MetricsInterceptor(self.registry, paths),
-                CallInterceptor(settings.default_deadline, self._allowed),
-            ],
+            interceptors=[MetricsInterceptor(self.registry, paths), self._calls],
             options=_OPTIONS,
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
@@ -138,7 +139,7 @@ class Process:
             stopping = stop()
             if stopping is not None:
                 await stopping
-        await self._server.stop(self.settings.stop_grace)
+        await self._stop_serving()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -147,6 +148,14 @@ class Process:
             await peer.close()
         self._metrics.shutdown()
         self._metrics.server_close()
+
+    async def _stop_serving(self) -> None:
+        """Refuse calls, answer those in flight, then cut what never ends by itself."""
+        stopping = asyncio.create_task(self._server.stop(self.settings.stop_grace))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._calls.drain(), self.settings.stop_grace)
+        await self._server.stop(LAST_ANSWERS)
+        await stopping
 
     def _bind(self) -> None:
         settings = self.settings
