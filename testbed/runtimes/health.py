@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
+from threading import Event
 from typing import Any
 
 import grpc
@@ -46,14 +48,42 @@ def wait_until_serving(
     ``watch`` is called many times a second and may raise to end the wait, ``ready`` once for each
     name that serves. ``timeout`` is in seconds.
     """
-    end = time.monotonic() + timeout
     waiting = dict.fromkeys(addresses)
+    serving: SimpleQueue[str] = SimpleQueue()
+    stop = Event()
+    # In a thread of its own: signals arrive in the main thread, and an exception that a handler
+    # raises there inside of gRPC would be lost.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        try:
+            asking = pool.submit(_ask_until_serving, addresses, timeout, serving, stop)
+            while waiting:
+                watch()
+                was_last = asking.done()
+                try:
+                    name = serving.get(timeout=_TICK)
+                except Empty:
+                    if was_last:
+                        break
+                    continue
+                del waiting[name]
+                ready(name)
+        finally:
+            stop.set()
+        asking.result()
+    return list(waiting)
+
+
+def _ask_until_serving(
+    addresses: Mapping[str, str], timeout: float, serving: SimpleQueue[str], stop: Event
+) -> None:
+    """Put the name of each of ``addresses`` that serves; return after all, ``timeout`` or stop."""
+    end = time.monotonic() + timeout
+    missing = len(addresses)
     again: list[str] = []
     with _questions(addresses) as (ask, answers):
         for name in addresses:
             ask(name, timeout, True)
-        while waiting and (left := end - time.monotonic()) > 0:
-            watch()
+        while missing and (left := end - time.monotonic()) > 0 and not stop.is_set():
             try:
                 name, health = answers.get(timeout=min(_TICK, left))
             except Empty:
@@ -63,11 +93,10 @@ def wait_until_serving(
                 again.clear()
                 continue
             if health == SERVING:
-                del waiting[name]
-                ready(name)
+                missing -= 1
+                serving.put(name)
             else:
                 again.append(name)
-    return list(waiting)
 
 
 _Ask = Callable[[str, float, bool], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,7 +20,7 @@ Behave = Callable[..., None]
 
 
 @pytest.fixture
-def hanging_up(topology: Topology, behave: Behave) -> subprocess.Popen[str]:
+def hanging_up(topology: Topology, behave: Behave) -> Iterator[subprocess.Popen[str]]:
     """An ``up`` that has started all processes, one of which will never serve."""
     behave(second=HANG)
     process = command("up", "fake", topology=topology)
@@ -28,7 +28,9 @@ def hanging_up(topology: Topology, behave: Behave) -> subprocess.Popen[str]:
         lambda: (record := stacks.load("fake")) and len(record.processes) == 2,
         what="the start of both processes",
     )
-    return process
+    yield process
+    process.kill()
+    process.communicate(timeout=30)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
