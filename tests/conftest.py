@@ -33,6 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse unknown designs before anything is collected."""
+    chosen_targets(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --target, leave out all that does not call it."""
+    if not config.getoption("--target"):
+        return
+    calls = [item for item in items if "target" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[item for item in items if item not in calls])
+    items[:] = calls
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that takes a target against every one that was asked for."""
     if "target" in metafunc.fixturenames:

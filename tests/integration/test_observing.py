@@ -9,11 +9,11 @@ import pytest
 
 from tests.integration.conftest import StackMaker
 from tests.support import jobs
-from tests.support.client import DONE
+from tests.support.client import DONE, pb
 from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
-PASSES = {"a": ["gateway", "job", "queue", "coordinator", "worker", "result"], "b": ["node-3"]}
+PASSES = {"a": ["gateway", "job", "queue", "coordinator", "worker"], "b": ["node-3"]}
 
 
 @pytest.mark.parametrize("design", ["a", "b"])
@@ -37,6 +37,22 @@ def test_every_log_line_is_one_json_object_and_the_correlation_id_passes_every_h
     assert any(line.get("job_id") == job_id for name in PASSES[design] for line in stack.log(name))
 
 
+def test_a_call_for_a_result_keeps_its_correlation_id(start_stack: StackMaker, unique: str) -> None:
+    stack = start_stack("a", log_level="DEBUG")
+    client = stack.client()
+    job_id = client.run(jobs.sleep(1)).job_id
+    request = pb.GetJobResultRequest(job_id=job_id)
+
+    client.stub.GetJobResult(request, timeout=10, metadata=[("x-correlation-id", unique)])
+
+    for name in ("gateway", "job", "result"):
+        eventually(
+            lambda name=name: [line for line in stack.log(name) if _is_of(line, unique)],
+            what=f"a line of {name} with the correlation id of the call",
+        )
+    assert not [line for line in stack.log("queue") if _is_of(line, unique)]
+
+
 def _is_of(line: dict[str, object], correlation_id: str) -> bool:
     return line.get("correlation_id") == correlation_id
 
@@ -45,7 +61,7 @@ def test_a_forwarded_call_keeps_its_correlation_id(start_stack: StackMaker, uniq
     stack = start_stack("b", log_level="DEBUG")
     client = stack.client()
     job_id = client.at[1].submit(jobs.noop())
-    request = jobs.pb.GetJobStatusRequest(job_id=job_id)
+    request = pb.GetJobStatusRequest(job_id=job_id)
 
     client.stubs[5].GetJobStatus(request, timeout=10, metadata=[("x-correlation-id", unique)])
 
