@@ -26,6 +26,7 @@ class Settings:
     metrics: str
     peers: Mapping[str, str] = field(default_factory=dict)
     slots: int = 0
+    fetchers: int = 1
     heartbeat_interval: float = 0.5
     heartbeat_timeout: float = 3.0
     lease: float = 6.0
@@ -47,6 +48,8 @@ class Settings:
             )
         if self.slots < 0:
             raise ConfigError("slots must not be negative")
+        if not 1 <= self.fetchers <= max(1, self.slots):
+            raise ConfigError("fetchers must be at least 1 and at most slots")
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Settings:

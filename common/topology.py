@@ -19,7 +19,8 @@ class ProcessSpec:
 
     ``module`` is what ``python -m`` starts. ``port`` serves gRPC and ``metrics_port`` Prometheus.
     ``peers`` are the names of the processes that it calls. ``slot_share`` is its part of the
-    stack's execution slots, 0 for a process that runs no jobs.
+    stack's execution slots and how many fetches for them it keeps under way, 0 for a process that
+    runs no jobs.
     """
 
     name: str
@@ -78,5 +79,6 @@ class Topology:
                 "metrics": f"{bind}:{process.metrics_port}",
                 "peers": ",".join(f"{peer}={address}" for peer, address in peers.items()),
                 "slots": slots // shares * process.slot_share,
+                "fetchers": max(1, process.slot_share),
             }
         )

@@ -25,6 +25,7 @@ def employ(process: Process, coordinator: Coordinator, kinds: HandlerRegistry) -
         heartbeat_interval=settings.heartbeat_interval,
         long_poll=settings.long_poll,
         stop_grace=settings.stop_grace,
+        fetchers=settings.fetchers,
     )
     gauge = Gauge(
         "taskqueue_worker_slots_busy",

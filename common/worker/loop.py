@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 
 from common import context
@@ -21,7 +22,8 @@ class Worker:
     """Runs up to ``slots`` executions at once for a coordinator. Times are in seconds.
 
     ``long_poll`` is how long the coordinator may hold a fetch, ``stop_grace`` how long running
-    work may go on after :meth:`stop`. A coordinator out of reach is met with retries; anything but
+    work may go on after :meth:`stop`. ``fetchers`` is how many fetches may be under way at a time,
+    each for its share of the slots. A coordinator out of reach is met with retries; anything but
     a ``TaskQueueError`` from it is a defect, which ends the worker and comes out of :meth:`run`.
     """
 
@@ -34,9 +36,12 @@ class Worker:
         heartbeat_interval: float = 0.5,
         long_poll: float = 20.0,
         stop_grace: float = 5.0,
+        fetchers: int = 1,
     ) -> None:
         if slots < 1:
             raise ValueError(f"slots must be at least 1, is {slots}")
+        if not 1 <= fetchers <= slots:
+            raise ValueError(f"fetchers must be 1 to {slots}, the slots, is {fetchers}")
         self._calls = Calls(coordinator, name, slots, heartbeat_interval, long_poll)
         self._executor = executor
         self._heartbeat_interval = heartbeat_interval
@@ -46,6 +51,9 @@ class Worker:
         self._has_room = asyncio.Event()
         self._has_ended = asyncio.Event()
         self._flushed = asyncio.Event()
+        self._fetchers = fetchers
+        self._share = math.ceil(slots / fetchers)
+        self._asked = 0
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._stopping: asyncio.Task[None] | None = None
         self._update()
@@ -60,6 +68,11 @@ class Worker:
         """Execution slots in use."""
         return self._holdings.busy
 
+    @property
+    def _room(self) -> int:
+        """Slots that are free and that no fetch under way may fill."""
+        return max(0, self._holdings.free - self._asked)
+
     def start(self) -> None:
         """Begin; does nothing if begun."""
         if self._loops or self._stopping is not None:
@@ -67,7 +80,7 @@ class Worker:
         for what, loop in (
             ("heartbeat", self._beat()),
             ("report", self._report()),
-            ("fetch", self._fetch()),
+            *((f"fetch-{number}", self._fetch()) for number in range(self._fetchers)),
         ):
             task = asyncio.create_task(loop, name=f"worker-{what}")
             task.add_done_callback(_log_defect)
@@ -96,7 +109,8 @@ class Worker:
         await asyncio.shield(self._stopping)
 
     async def _stop(self) -> None:
-        await self._end_loop("fetch")
+        for number in range(self._fetchers):
+            await self._end_loop(f"fetch-{number}")
         running = [held.task for held in self._holdings.running() if held.task is not None]
         if running:
             await asyncio.wait(running, timeout=self._stop_grace)
@@ -135,18 +149,29 @@ class Worker:
         clock = asyncio.get_running_loop().time
         while True:
             await self._has_room.wait()
-            free = self._holdings.free
-            if not free:  # gone again between the wake-up and now
+            room = min(self._share, self._room)
+            if not room:  # gone again between the wake-up and now
                 continue
             begun = clock()
-            answer = await self._calls.fetch(free)
-            for assignment in answer or ():
-                self._accept(assignment)
+            answer = await self._fetch_into(room)
             # No answer, or an empty one long before its time: either would make this loop spin.
             if answer or (answer is not None and clock() - begun >= self._long_poll / 2):
                 backoff.reset()
             else:
                 await backoff.pause()
+
+    async def _fetch_into(self, room: int) -> list[Assignment] | None:
+        """Fetch up to ``room`` jobs, which no other fetch may count on meanwhile."""
+        self._asked += room
+        self._update()
+        try:
+            answer = await self._calls.fetch(room)
+            for assignment in answer or ():
+                self._accept(assignment)
+            return answer
+        finally:
+            self._asked -= room
+            self._update()
 
     async def _beat(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -219,7 +244,7 @@ class Worker:
     def _update(self) -> None:
         """Wake the loops that have something to do."""
         ended = self._holdings.to_report
-        _set(self._has_room, self._holdings.free > 0)
+        _set(self._has_room, self._room > 0)
         _set(self._has_ended, ended)
         _set(self._flushed, not ended)
 

@@ -514,3 +514,33 @@ def test_defect_of_the_coordinator_ends_the_worker_and_gives_its_work_back(
 def test_worker_without_slots_is_refused(coordinator, executor):
     with pytest.raises(ValueError, match="slots must be at least 1, is 0"):
         Worker("w", 0, coordinator, executor)
+
+
+def test_fetchers_share_the_slots_and_never_ask_for_more_than_there_are(
+    bounded, coordinator, executor, assignment
+):
+    async def scenario():
+        worker = Worker("w", 5, coordinator, executor, fetchers=3)
+        worker.start()
+        await coordinator.until(lambda: len(coordinator.fetches) == 3)
+        assert coordinator.fetches == [2, 2, 1]
+        jobs = [assignment(name) for name in "abcde"]
+        await coordinator.give(*jobs)
+        await executor.until(lambda: len(executor.running) == 5)
+        assert worker.busy == 5
+        asked = len(coordinator.fetches)
+        executor.end(jobs[0].execution)
+        await coordinator.until(lambda: len(coordinator.fetches) > asked)
+        assert coordinator.fetches[asked:] == [1]
+        for job in jobs[1:]:
+            executor.end(job.execution)
+        await worker.stop()
+        assert set(coordinator.outcomes) == {job.execution for job in jobs}
+
+    bounded(scenario())
+
+
+@pytest.mark.parametrize("fetchers", [0, 3])
+def test_worker_with_more_fetchers_than_slots_is_refused(coordinator, executor, fetchers):
+    with pytest.raises(ValueError, match="fetchers must be 1 to 2"):
+        Worker("w", 2, coordinator, executor, fetchers=fetchers)
