@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.client import Client
 from tests.support.stacks import SLOTS, Stack
-from tests.support.targets import DESIGNS, Target, Targets, chosen_targets
+from tests.support.targets import DESIGNS, Targets, chosen_targets
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,20 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --target, leave out all that does not call it."""
+    """With --target, leave out all but the contract suite."""
     if not config.getoption("--target"):
         return
-    calls = [item for item in items if "target" in getattr(item, "fixturenames", ())]
-    config.hook.pytest_deselected(items=[item for item in items if item not in calls])
-    items[:] = calls
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test that takes a target against every one that was asked for."""
-    if "target" in metafunc.fixturenames:
-        metafunc.parametrize(
-            "target", chosen_targets(metafunc.config), indirect=True, scope="session"
-        )
+    suite = Path(__file__).parent / "contract"
+    kept = [item for item in items if item.path.is_relative_to(suite)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")
@@ -63,26 +56,6 @@ def targets(
     made = Targets(request.config, tmp_path_factory.mktemp("targets"))
     yield made
     made.close()
-
-
-@pytest.fixture(scope="session")
-def target(request: pytest.FixtureRequest, targets: Targets) -> Target:
-    """One running task queue."""
-    return targets.get(request.param)
-
-
-@pytest.fixture(scope="session")
-def client(target: Target) -> Iterator[Client]:
-    """A client that calls the target's endpoints in turn."""
-    made = Client(target.endpoints)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="session")
-def slots(target: Target) -> int:
-    """How many jobs the target runs at once."""
-    return target.slots
 
 
 @pytest.fixture

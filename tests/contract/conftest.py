@@ -8,6 +8,35 @@ import pytest
 
 from tests.support import jobs
 from tests.support.client import RUNNING, TERMINAL, Client
+from tests.support.targets import Target, Targets, chosen_targets
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that takes a target against every one that was asked for."""
+    if "target" in metafunc.fixturenames:
+        metafunc.parametrize(
+            "target", chosen_targets(metafunc.config), indirect=True, scope="session"
+        )
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest, targets: Targets) -> Target:
+    """One running task queue."""
+    return targets.get(request.param)
+
+
+@pytest.fixture(scope="session")
+def client(target: Target) -> Iterator[Client]:
+    """A client that calls the target's endpoints in turn."""
+    made = Client(target.endpoints)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def slots(target: Target) -> int:
+    """How many jobs the target runs at once."""
+    return target.slots
 
 
 @pytest.fixture
