@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Mapping
 
 import psutil
@@ -11,23 +12,31 @@ from testbed.errors import TestbedError
 from testbed.runtimes.local.processes import MARKER
 
 HOST = "127.0.0.1"
+_RETRY = 0.05
 
 
-def require_free(wanted: Mapping[int, str]) -> None:
+def require_free(wanted: Mapping[int, str], wait: float = 3.0) -> None:
     """Raise :class:`TestbedError` unless every port can be listened on.
 
-    ``wanted`` maps a port to what needs it. The error names each taken port and who holds it.
+    ``wanted`` maps a port to what needs it. The error names each taken port and who holds it. For
+    a port without a visible holder there is a ``wait`` of so many seconds: the last threads of a
+    process that has just ended still hold its sockets for a moment.
     """
-    taken = {port: use for port, use in wanted.items() if not _is_free(port)}
-    if not taken:
-        return
-    holders = _holders()
+    end = time.monotonic() + wait
+    while taken := {port: use for port, use in wanted.items() if not _is_free(port)}:
+        holders = _holders()
+        if taken.keys() <= holders.keys() or time.monotonic() >= end:
+            raise _error(taken, holders)
+        time.sleep(_RETRY)
+
+
+def _error(taken: Mapping[int, str], holders: Mapping[int, psutil.Process]) -> TestbedError:
     lines, hints = [], dict[str, None]()
     for port, use in taken.items():
         holder = holders.get(port)
         lines.append(f"port {port} ({use}) is taken by {_describe(holder)}")
         hints[_hint(port, holder)] = None
-    raise TestbedError("\n".join(lines), "\n".join(hints))
+    return TestbedError("\n".join(lines), "\n".join(hints))
 
 
 def _is_free(port: int) -> bool:

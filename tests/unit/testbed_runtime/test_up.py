@@ -13,7 +13,7 @@ from common.topology import Topology
 from testbed import runtimes, stacks
 from testbed.errors import TestbedError
 from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime, lock, processes
+from testbed.runtimes.local import LocalRuntime, lock, ports, processes
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import CRASH, UNWELL
 
@@ -106,6 +106,33 @@ def test_taken_ports_are_all_named_with_their_holder(
     assert f"port {first.port} (first, gRPC) is taken by process {me.pid}" in str(caught.value)
     assert f"port {second.metrics_port} (second, metrics) is taken" in str(caught.value)
     assert nothing_is_left()
+
+
+def test_port_that_an_ended_process_is_about_to_give_back_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as lingering:
+        port = lingering.getsockname()[1]
+
+        def nobody_visible(kind: str) -> list[object]:
+            lingering.close()
+            return []
+
+        monkeypatch.setattr(psutil, "net_connections", nobody_visible)
+
+        ports.require_free({port: "first, gRPC"}, wait=30)
+
+
+def test_port_with_an_invisible_holder_is_named_with_a_way_to_find_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(psutil, "net_connections", lambda kind: [])
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        with pytest.raises(TestbedError, match="a process that cannot be seen") as caught:
+            ports.require_free({port: "first, gRPC"}, wait=0)
+
+    assert f"sport = :{port}" in caught.value.hint
 
 
 def test_port_held_by_a_stack_of_another_root_says_where_to_stop_it(
