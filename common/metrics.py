@@ -11,6 +11,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from common.buckets import BUCKETS
 from common.domain import errors
 from common.domain.errors import TaskQueueError
 from common.domain.job import Execution, Job, JobState
@@ -21,13 +22,6 @@ from common.owners.queue import QueueOwner
 logger = logging.getLogger(__name__)
 
 MICROSECONDS = 1_000_000
-# Seconds. The steps from 10 µs to 1 ms follow gRFC A66: calls over loopback end there.
-BUCKETS = (
-    *(0.00001, 0.00005, 0.0001, 0.0002, 0.0003, 0.0004, 0.0006, 0.0008),
-    *(0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008),
-    *(0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08),
-    *(0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
-)
 
 
 class JobMetrics:

@@ -13,8 +13,8 @@ from grpc_interceptor.server import AsyncServerInterceptor
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from common import context
+from common.buckets import BUCKETS
 from common.domain.errors import DeadlineAlreadyPast, InternalError, TaskQueueError
-from common.metrics import BUCKETS
 from common.rpc import callers, metadata, status
 
 logger = logging.getLogger(__name__)
