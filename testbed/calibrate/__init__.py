@@ -1,0 +1,1 @@
+"""Holds the instrument against a server whose service times and stalls are known."""

@@ -1,0 +1,1 @@
+"""Finds the highest rate at which a design holds a stated objective, and how it scales."""

@@ -1,0 +1,224 @@
+"""The search for the highest rate that holds: pure, asked for a rate and told what came of it.
+
+Three stages. *Climb*: from the first rate upwards by a factor until one fails, or downwards until
+one holds. *Narrow*: bisection on a log scale until the two are as close as asked for. *Confirm*:
+repeated longer drives at the rate that holds and at the one above it, in turn; the majority
+decides, and a rate that is not confirmed moves the bracket by one step.
+
+One bad drive proves little on a shared machine. So a failure counts once it has happened twice at
+a rate; the confirmation is there for the opposite error, a rate that has held by luck.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+
+REPEATS_OF_FAILURE = 2
+
+
+class Stage(StrEnum):
+    """What a drive is for."""
+
+    CLIMB = "climb"
+    NARROW = "narrow"
+    CONFIRM = "confirm"
+    DONE = "done"
+
+
+class Told(StrEnum):
+    """What came of a drive. VOID says that the generator could not offer the rate."""
+
+    HELD = "held"
+    FAILED = "failed"
+    VOID = "void"
+
+
+class Outcome(StrEnum):
+    """How a search ended."""
+
+    FOUND = "found"
+    UNCONFIRMED = "unconfirmed"
+    AT_LEAST = "at least"
+    NEVER = "never"
+    GENERATOR = "generator is the limit"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """Where to search. ``precision`` is the ratio of the bracket's ends, less one.
+
+    Raises ``ValueError`` if the values make no search.
+    """
+
+    first: float = 50.0
+    least: float = 2.0
+    most: float = 5000.0
+    factor: float = 2.0
+    precision: float = 0.1
+    confirmations: int = 3
+    steps: int = 40
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least <= self.first <= self.most:
+            raise ValueError(
+                f"the first rate {self.first:g} must lie between {self.least:g} and {self.most:g}"
+            )
+        if self.factor <= 1 or self.precision <= 0:
+            raise ValueError("the factor must be above 1 and the precision above 0")
+        if self.confirmations < 1 or self.steps < 1:
+            raise ValueError("confirmations and steps must be at least 1")
+
+
+class Search:
+    """Asks for one rate after the other: :meth:`next_rate`, drive, :meth:`tell`, and again."""
+
+    def __init__(self, plan: SearchPlan) -> None:
+        self._plan = plan
+        self._held: float | None = None
+        self._failed: float | None = None
+        self._upper_void = False
+        self._stage = Stage.CLIMB
+        self._rate: float | None = plan.first
+        self._failures = 0
+        self._voids = 0
+        self._steps = 0
+        self._outcome = Outcome.RUNNING
+        self._votes: dict[float, list[Told]] = defaultdict(list)
+
+    @property
+    def stage(self) -> Stage:
+        """What the next drive is for."""
+        return self._stage
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the search ended."""
+        return self._outcome
+
+    @property
+    def held(self) -> float | None:
+        """The highest rate known to hold."""
+        return self._held
+
+    @property
+    def failed(self) -> float | None:
+        """The lowest rate known not to hold, or not to be offered."""
+        return self._failed
+
+    def votes(self, rate: float) -> tuple[int, int]:
+        """Return how many of the confirming drives at ``rate`` held, and how many there were."""
+        told = self._votes.get(rate, [])
+        return told.count(Told.HELD), len(told)
+
+    def next_rate(self) -> float | None:
+        """Return the rate to drive next, ``None`` once the search has ended."""
+        return self._rate
+
+    def tell(self, rate: float, told: Told) -> None:
+        """Take in what came of a drive. Raises ``ValueError`` if ``rate`` was not asked for."""
+        if self._rate is None or rate != self._rate:
+            raise ValueError(f"rate {rate:g} was not asked for, {self._rate} was")
+        self._steps += 1
+        if self._stage is Stage.CONFIRM:
+            self._votes[rate].append(told)
+            self._confirm()
+        elif told is Told.HELD:
+            self._settle(rate, None)
+        else:
+            self._failures += 1
+            self._voids += told is Told.VOID
+            if self._failures >= REPEATS_OF_FAILURE:
+                self._settle(rate, told)
+        if self._steps >= self._plan.steps and self._stage is not Stage.DONE:
+            self._give_up()
+
+    def _settle(self, rate: float, failed: Told | None) -> None:
+        """Move the bracket: a rate has held, or has failed often enough."""
+        if failed is None:
+            self._held = rate
+        else:
+            # One of two void drives was a proper failure: then it is the design that fails.
+            self._failed, self._upper_void = rate, self._voids == self._failures
+        self._failures = self._voids = 0
+        self._move()
+
+    def _move(self) -> None:
+        plan = self._plan
+        if self._failed is None:
+            assert self._held is not None
+            if self._held >= plan.most:
+                self._end(Outcome.AT_LEAST)
+            else:
+                self._rate = min(self._held * plan.factor, plan.most)
+        elif self._held is None:
+            if self._failed <= plan.least:
+                self._end(Outcome.GENERATOR if self._upper_void else Outcome.NEVER)
+            else:
+                self._rate = max(self._failed / plan.factor, plan.least)
+        elif self._failed / self._held > (1 + plan.precision) * (1 + 1e-9):
+            self._stage = Stage.NARROW
+            self._rate = math.sqrt(self._held * self._failed)
+        else:
+            self._stage = Stage.CONFIRM
+            self._confirm()
+
+    def _confirm(self) -> None:
+        """Decide by the votes so far, or ask for another drive at one end of the bracket."""
+        assert self._held is not None
+        assert self._failed is not None
+        below = self._verdict(self._held)
+        above = Told.VOID if self._upper_void else self._verdict(self._failed)
+        if below in {Told.FAILED, Told.VOID}:
+            self._lower(below)
+        elif above is Told.HELD:
+            self._raise()
+        elif below is Told.HELD and above is not None:
+            self._end(Outcome.GENERATOR if above is Told.VOID else Outcome.FOUND)
+        else:
+            first, second = self._held, self._failed
+            turn = above is None and len(self._votes[second]) < len(self._votes[first])
+            self._rate = second if turn or below is not None else first
+
+    def _verdict(self, rate: float) -> Told | None:
+        """Return what the majority of the confirming drives says, once it cannot change."""
+        votes, needed = self._votes[rate], self._plan.confirmations // 2 + 1
+        if votes.count(Told.HELD) >= needed:
+            return Told.HELD
+        against = len(votes) - votes.count(Told.HELD)
+        if against < self._plan.confirmations - needed + 1:
+            return None
+        return Told.VOID if votes.count(Told.VOID) == against else Told.FAILED
+
+    def _lower(self, verdict: Told) -> None:
+        assert self._held is not None
+        self._failed, self._upper_void = self._held, verdict is Told.VOID
+        lower = self._failed / (1 + self._plan.precision)
+        if lower < self._plan.least:
+            self._held = None
+            self._end(Outcome.GENERATOR if self._upper_void else Outcome.NEVER)
+            return
+        self._held = lower
+        self._confirm()
+
+    def _raise(self) -> None:
+        assert self._failed is not None
+        self._held = self._failed
+        if self._held >= self._plan.most:
+            self._end(Outcome.AT_LEAST)
+            return
+        self._failed = min(self._held * (1 + self._plan.precision), self._plan.most)
+        self._confirm()
+
+    def _give_up(self) -> None:
+        if self._stage is Stage.CONFIRM and self._held is not None:
+            # The lower end may be a step that nobody has driven yet.
+            if self._verdict(self._held) is not Told.HELD and not self.votes(self._held)[1]:
+                self._held = None
+        self._end(Outcome.UNCONFIRMED)
+
+    def _end(self, outcome: Outcome) -> None:
+        self._stage, self._rate, self._outcome = Stage.DONE, None, outcome
