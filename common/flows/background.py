@@ -54,6 +54,8 @@ class Background:
             return await work
 
     async def _logged(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        # No call waits for this; the task has a context of its own.
+        context.handle(None)
         try:
             await self._bounded(work)
         except TaskQueueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import grpc
 from common import context
 from common.domain.errors import DeadlineExceeded
 from common.rpc import metadata, status
+from common.rpc.outbound import ClientMetrics, MethodMetrics, Timed, role_of
 
 T = TypeVar("T")
 
@@ -28,11 +30,15 @@ OPTIONS: tuple[tuple[str, int], ...] = (
 class Peer:
     """A connection to one process. ``cap`` is the most seconds that a call may take."""
 
-    def __init__(self, name: str, address: str, caller: str, cap: float) -> None:
+    def __init__(
+        self, name: str, address: str, caller: str, cap: float, metrics: ClientMetrics
+    ) -> None:
         self.name = name
         self.channel = grpc.aio.insecure_channel(address, options=OPTIONS)
         self._caller = caller
         self._cap = cap
+        self._metrics = metrics
+        self._methods: dict[tuple[type, str], MethodMetrics] = {}
 
     async def call(self, method: Callable[..., Awaitable[T]], request: Any) -> T:
         """Call a method of a stub on this channel with the time that is left.
@@ -47,11 +53,26 @@ class Peer:
             (metadata.CALLER, self._caller),
             (metadata.CORRELATION_ID, context.correlation_id()),
         )
-        try:
-            return await method(request, timeout=timeout, metadata=pairs)
-        except grpc.aio.AioRpcError as error:
-            raise status.from_grpc(error, self.name) from error
+        with self._timed(request) as timed:
+            try:
+                response = await method(request, timeout=timeout, metadata=pairs)
+            except grpc.aio.AioRpcError as error:
+                timed.code = error.code().name
+                raise status.from_grpc(error, self.name) from error
+            except asyncio.CancelledError:
+                timed.code = "CANCELLED"
+                raise
+            timed.code = "OK"
+            return response
 
     async def close(self) -> None:
         """Close the connection."""
         await self.channel.close()
+
+    def _timed(self, request: Any) -> Timed:
+        handling = context.handling()
+        key = (type(request), handling.method if handling is not None else "")
+        metrics = self._methods.get(key)
+        if metrics is None:
+            metrics = self._methods[key] = self._metrics.of(key[0], role_of(self.name), key[1])
+        return Timed(metrics, handling)

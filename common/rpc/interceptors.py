@@ -10,10 +10,11 @@ from typing import Any
 
 import grpc
 from grpc_interceptor.server import AsyncServerInterceptor
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
 
 from common import context
 from common.buckets import BUCKETS
+from common.context import Handling, handle, unhandle
 from common.domain.errors import DeadlineAlreadyPast, InternalError, TaskQueueError
 from common.rpc import callers, metadata, status
 
@@ -29,6 +30,7 @@ class _MethodMetrics:
     def __init__(self, metrics: MetricsInterceptor, path: str) -> None:
         service, _, method = path[1:].partition("/")
         labels = {"grpc_type": "unary", "grpc_service": service, "grpc_method": method}
+        self.method = method
         self.started = metrics.started.labels(**labels)
         self.received = metrics.received.labels(**labels)
         self.sent = metrics.sent.labels(**labels)
@@ -37,6 +39,25 @@ class _MethodMetrics:
             code.name: metrics.handled.labels(**labels, grpc_code=code.name)
             for code in grpc.StatusCode
         }
+        self._by_caller = metrics.by_caller
+        self._waiting = metrics.waiting
+        self._labels = {"grpc_service": service, "grpc_method": method}
+        self._callers: dict[str, tuple[Summary, Counter]] = {}
+
+    def ended(self, handling: Handling, code: str, seconds: float) -> None:
+        """Count and time a call; ``seconds`` is the time of its handling."""
+        self.handling.observe(seconds)
+        self.handled[code].inc()
+        by_caller, waiting = self._callers.get(handling.caller) or self._caller(handling.caller)
+        by_caller.observe(seconds)
+        if handling.waited:
+            waiting.inc(handling.waited)
+
+    def _caller(self, caller: str) -> tuple[Summary, Counter]:
+        labels = {**self._labels, "caller": caller}
+        metrics = self._by_caller.labels(**labels), self._waiting.labels(**labels)
+        self._callers[caller] = metrics
+        return metrics
 
 
 class MetricsInterceptor(AsyncServerInterceptor):
@@ -59,6 +80,19 @@ class MetricsInterceptor(AsyncServerInterceptor):
             buckets=BUCKETS,
             registry=registry,
         )
+        by_caller = ["grpc_service", "grpc_method", "caller"]
+        self.by_caller = Summary(
+            "taskqueue_handling_seconds",
+            "The same by caller; empty for one that was not admitted",
+            by_caller,
+            registry=registry,
+        )
+        self.waiting = Counter(
+            "taskqueue_waiting_seconds",
+            "The part of it in which the answer of a peer was awaited",
+            by_caller,
+            registry=registry,
+        )
         self._methods = {path: _MethodMetrics(self, path) for path in paths}
 
     async def intercept(
@@ -71,6 +105,8 @@ class MetricsInterceptor(AsyncServerInterceptor):
         metrics.started.inc()
         metrics.received.inc()
         code = "UNKNOWN"
+        handling = Handling(metrics.method)
+        token = handle(handling)
         began = time.perf_counter()
         try:
             response = await method(request_or_iterator, context)
@@ -84,8 +120,8 @@ class MetricsInterceptor(AsyncServerInterceptor):
             code = _CODES.get(context.code(), "UNKNOWN")
             raise
         finally:
-            metrics.handling.observe(time.perf_counter() - began)
-            metrics.handled[code].inc()
+            metrics.ended(handling, code, time.perf_counter() - began)
+            unhandle(token)
 
 
 class CallInterceptor(AsyncServerInterceptor):
@@ -144,6 +180,9 @@ class CallInterceptor(AsyncServerInterceptor):
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug("%s called by %s", method_name, caller)
             callers.check(caller, method_name, self._allowed)
+            # A name from outside becomes a label only once it is known to be one of ours.
+            if (handling := context.handling()) is not None:
+                handling.caller = caller
             if timeout <= 0:
                 raise DeadlineAlreadyPast
             return await method(request, grpc_context)
