@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from testbed.statistics import Better
+
 PERCENTILES = (50, 95, 99)
 CALLS = (
     "SubmitJob",
@@ -34,7 +36,8 @@ class Figure:
 class Metric:
     """A figure's name in files, its label and unit for a reader, and its group in the table.
 
-    ``is_count`` marks whole numbers, for which a ratio of designs says nothing.
+    ``is_count`` marks whole numbers, for which a ratio of designs says nothing. ``better`` is the
+    direction that is to be wished for, ``None`` if a difference is neither good nor bad.
     """
 
     name: str
@@ -42,11 +45,12 @@ class Metric:
     unit: str
     group: str
     is_count: bool = False
+    better: Better | None = "lower"
 
 
 THROUGHPUT = (
-    Metric("requests_per_second", "requests answered", "1/s", "throughput"),
-    Metric("jobs_per_second", "jobs finished", "1/s", "throughput"),
+    Metric("requests_per_second", "requests answered", "1/s", "throughput", better="higher"),
+    Metric("jobs_per_second", "jobs finished", "1/s", "throughput", better="higher"),
 )
 JOB_TIMES = (
     *(
@@ -57,16 +61,18 @@ JOB_TIMES = (
 )
 COST = (
     Metric("cpu_ms_per_job", "stack CPU per finished job", "ms", "cost"),
-    Metric("stack_cores", "stack CPU", "cores", "cost"),
+    Metric("stack_cores", "stack CPU", "cores", "cost", better=None),
     Metric("peak_rss_mib", "stack peak memory (RSS)", "MiB", "cost"),
-    Metric("generator_cores", "load generator CPU", "cores", "cost"),
+    Metric("generator_cores", "load generator CPU", "cores", "cost", better=None),
 )
 CHECKS = (
-    Metric("errors_definite", "errors, definite", "calls", "checks", is_count=True),
-    Metric("errors_indefinite", "errors, indefinite", "calls", "checks", is_count=True),
-    Metric("jobs_accepted", "jobs accepted", "jobs", "checks", is_count=True),
-    Metric("jobs_lost", "jobs lost", "jobs", "checks", is_count=True),
-    Metric("jobs_rerun", "jobs run again", "jobs", "checks", is_count=True),
+    Metric("errors_definite", "errors, definite", "calls", "checks", is_count=True, better=None),
+    Metric(
+        "errors_indefinite", "errors, indefinite", "calls", "checks", is_count=True, better=None
+    ),
+    Metric("jobs_accepted", "jobs accepted", "jobs", "checks", is_count=True, better=None),
+    Metric("jobs_lost", "jobs lost", "jobs", "checks", is_count=True, better=None),
+    Metric("jobs_rerun", "jobs run again", "jobs", "checks", is_count=True, better=None),
 )
 
 

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from testbed.analysis.comparison import Comparison, Row
 from testbed.analysis.trial import TrialFigures
+from testbed.report.numbers import NOTHING, number
 
 ROUNDS_SHOWN = 5
 LOST_SHOWN = 5
 PLAIN_WIDTH = 120
 BUSY_LOAD = 0.5
-NOTHING = "–"
 
 
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
@@ -136,15 +136,6 @@ def _spread(row: Row) -> str:
 
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def number(value: float, is_count: bool = False) -> str:
-    """Write a count in full, another number with three significant digits."""
-    if is_count or value == 0 or abs(value) >= 100:
-        return f"{value:,.0f}"
-    if abs(value) < 1:
-        return f"{value:#.3g}"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def how_to_read(comparison: Comparison) -> Iterator[str]:
