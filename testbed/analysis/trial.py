@@ -16,6 +16,7 @@ from testbed.recording.model import (
     LoadRecording,
     TrialHeader,
     TrialRecording,
+    Window,
 )
 
 US_TO_MS = 1e-3
@@ -49,42 +50,42 @@ def analyse(trial: TrialRecording) -> TrialFigures:
     header, load = trial.header, trial.load
     if header.status != COMPLETE or load is None:
         return TrialFigures(header, problems=(f"{header.status}: {header.error or 'no reason'}",))
+    window = load.measured
     figures = {
-        **_calls(load),
-        **_jobs(trial.jobs, load),
-        **_cost(trial, load),
+        **_calls(load, window),
+        **_jobs(trial.jobs, window),
+        **_cost(trial, window),
     }
     lost = tuple(job for job in trial.jobs if job.lost)
     return TrialFigures(
         header=header,
         figures=figures,
-        calls=tuple(name for name, call in load.calls.items() if call.latencies.get_total_count()),
+        calls=tuple(name for name, call in load.calls.items() if call.answered(window)),
         lost=lost,
         problems=tuple(_problems(figures, lost)),
         warnings=tuple(_warnings(trial, load, figures)),
     )
 
 
-def _calls(load: LoadRecording) -> dict[str, Figure]:
-    answered = sum(call.latencies.get_total_count() for call in load.calls.values())
-    definite = sum(call.definite for call in load.calls.values())
-    indefinite = sum(call.indefinite for call in load.calls.values())
+def _calls(load: LoadRecording, window: Window) -> dict[str, Figure]:
+    rows = load.in_window(window)
+    answered = sum(row.answered + row.expected for row in rows)
     figures = {
-        "requests_per_second": Figure(answered / load.window.seconds, answered),
-        "errors_definite": Figure(definite),
-        "errors_indefinite": Figure(indefinite),
+        "requests_per_second": Figure(answered / window.seconds, answered),
+        "errors_definite": Figure(sum(row.definite for row in rows)),
+        "errors_indefinite": Figure(sum(row.indefinite for row in rows)),
         "jobs_accepted": Figure(len(load.accepted_ids)),
     }
     for name, call in load.calls.items():
+        latencies = call.histogram(load.latency, window)
         for percent in metrics.PERCENTILES:
-            figure = quantiles.of_histogram(call.latencies, percent, US_TO_MS)
+            figure = quantiles.of_histogram(latencies, percent, US_TO_MS)
             figures[metrics.latency(name, percent).name] = figure
     return figures
 
 
-def _jobs(jobs: tuple[JobRow, ...], load: LoadRecording) -> dict[str, Figure]:
+def _jobs(jobs: tuple[JobRow, ...], window: Window) -> dict[str, Figure]:
     """Times are of the jobs created in the window; a canceled job has no completion time."""
-    window = load.window
     created = [job for job in jobs if window.holds_us(job.create_us)]
     completion = sorted(
         (job.finish_us - job.create_us) * US_TO_MS
@@ -96,7 +97,7 @@ def _jobs(jobs: tuple[JobRow, ...], load: LoadRecording) -> dict[str, Figure]:
         for job in created
         if job.attempt == 1 and job.start_us is not None and job.create_us is not None
     )
-    finished = finished_in(jobs, load)
+    finished = finished_in(jobs, window)
     return {
         "jobs_per_second": Figure(finished / window.seconds, finished),
         **{
@@ -109,17 +110,16 @@ def _jobs(jobs: tuple[JobRow, ...], load: LoadRecording) -> dict[str, Figure]:
     }
 
 
-def finished_in(jobs: tuple[JobRow, ...], load: LoadRecording) -> int:
+def finished_in(jobs: tuple[JobRow, ...], window: Window) -> int:
     """Count the jobs, whenever created, whose execution ended within the window."""
-    return sum(job.state in FINISHED_STATES and load.window.holds_us(job.finish_us) for job in jobs)
+    return sum(job.state in FINISHED_STATES and window.holds_us(job.finish_us) for job in jobs)
 
 
-def _cost(trial: TrialRecording, load: LoadRecording) -> dict[str, Figure]:
-    window = load.window
+def _cost(trial: TrialRecording, window: Window) -> dict[str, Figure]:
     stack = resources.cpu_seconds(trial.resources, STACK, window)
     generator = resources.cpu_seconds(trial.resources, GENERATOR, window)
     peak = resources.peak_rss(trial.resources, STACK)
-    finished = finished_in(trial.jobs, load)
+    finished = finished_in(trial.jobs, window)
     per_job = stack * 1000 / finished if stack is not None and finished else None
     return {
         "cpu_ms_per_job": Figure(per_job, finished),
@@ -148,7 +148,7 @@ def _warnings(
             f"the load generator used {generator:.2f} of one core: it, not the stack, may be what "
             "is measured; use fewer users or a longer think time"
         )
-    gap = resources.longest_gap(trial.resources, load.window)
+    gap = resources.longest_gap(trial.resources, load.measured)
     if gap > SAMPLE_GAP_LIMIT:
         warnings.append(f"no CPU sample for {gap:.1f} s: the machine was overloaded")
     kinds: dict[str, int] = {}

@@ -2,7 +2,8 @@
 
 =====================  ===========================================================
 ``trial.json``         which trial it was and how it ended
-``load.json``          written by the load generator: calls, errors, the window
+``load.json``          written by the load generator: what was offered, errors, the window
+``calls.hlog``         written by the load generator: the times of calls, by whole second
 ``accepted-*.txt``     written by the load generator: accepted job ids
 ``resources.csv``      CPU seconds and resident bytes of each process over time
 ``jobs.csv``           every job as the audit found it
@@ -25,6 +26,7 @@ from testbed.recording.model import JobRow, ResourceRow, TrialHeader
 
 TRIAL = "trial.json"
 LOAD = "load.json"
+CALLS = "calls.hlog"
 ACCEPTED = "accepted-*.txt"
 RESOURCES = "resources.csv"
 JOBS = "jobs.csv"

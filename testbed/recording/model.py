@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from testbed.recording import calls
+from testbed.recording.calls import RESPONSE, SERVICE, CallSeries
+
 FINISHED_STATES = frozenset({"DONE", "FAILED"})
 TERMINAL_STATES = FINISHED_STATES | {"CANCELED"}
 
@@ -20,9 +23,14 @@ INTERRUPTED = "interrupted"
 STACK = "stack"
 GENERATOR = "generator"
 
+CLOSED = "closed"
+OPEN = "open"
+
+Window = calls.Window
+
 
 class Histogram(Protocol):
-    """The part of an HDR histogram that is read here; values are microseconds."""
+    """The part of an HDR histogram that analysis reads; values are microseconds."""
 
     def get_total_count(self) -> int:
         """Return the number of recorded values."""
@@ -32,40 +40,93 @@ class Histogram(Protocol):
 
 
 @dataclass(frozen=True)
-class Window:
-    """The measured part of a drive: after the warm-up, before the users stop."""
+class Offered:
+    """What an open loop was to send: calls per second, how they arrive, the most in flight.
 
-    from_unix: float
-    to_unix: float
+    All are ``None`` in a closed loop. With a shape, ``rate`` is the highest.
+    """
 
-    @property
-    def seconds(self) -> float:
-        """Length of the window."""
-        return self.to_unix - self.from_unix
-
-    def holds_us(self, time_us: int | None) -> bool:
-        """Whether a time in microseconds lies in the window; ``None`` does not."""
-        return time_us is not None and self.from_unix * 1e6 <= time_us < self.to_unix * 1e6
+    rate: float | None = None
+    process: str | None = None
+    max_in_flight: int | None = None
 
 
 @dataclass(frozen=True)
-class CallRecording:
-    """One kind of call in the window: latencies of the answered ones, and the errors."""
+class Step:
+    """A part of a drive in which the load was to stand still: ``value`` users, or calls per second.
 
-    name: str
-    latencies: Histogram
+    A ramp or a wave is one step for each of the pieces that it is cut into.
+    """
+
+    index: int
+    label: str
+    value: float
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """What happened to all calls in the second that begins at ``unix``, over all processes.
+
+    ``due`` were to be sent by the schedule, ``sent`` were, ``dropped`` never will be, because too
+    many were in flight. In a closed loop a call is due when it is sent. Calls that ended count as
+    ``answered``, as ``expected`` (an answer without a result that is no failure), or as errors.
+    ``in_flight_max`` is the sum of the highest numbers of each process, ``generator_cpu`` in
+    seconds.
+    """
+
+    unix: int
+    due: int = 0
+    sent: int = 0
+    dropped: int = 0
+    answered: int = 0
+    expected: int = 0
     definite: int = 0
     indefinite: int = 0
-    error_kinds: Mapping[str, int] = field(default_factory=dict)
+    in_flight_max: int = 0
+    generator_cpu: float = 0.0
+
+    @property
+    def ended(self) -> int:
+        """Calls that ended, whichever way."""
+        return self.answered + self.expected + self.definite + self.indefinite
 
 
 @dataclass(frozen=True)
 class LoadRecording:
-    """What the load generator saw. ``accepted_ids`` includes the jobs of the warm-up."""
+    """What the load generator saw of a whole drive, the warm-up included.
+
+    ``window`` is the whole drive and ``nominal_warmup`` what was asked for, in seconds;
+    ``seconds`` are in order and without gaps. ``calls`` has a series for each name.
+    """
 
     window: Window
-    calls: Mapping[str, CallRecording]
+    loop: str
+    offered: Offered
+    nominal_warmup: float
+    steps: tuple[Step, ...]
+    seconds: tuple[Second, ...]
+    calls: Mapping[str, CallSeries]
     accepted_ids: frozenset[str]
+
+    @property
+    def latency(self) -> str:
+        """The kind of time that is a call's latency: from the intended send if there is one."""
+        return RESPONSE if self.loop == OPEN else SERVICE
+
+    @property
+    def measured(self) -> Window:
+        """The whole seconds after the nominal warm-up."""
+        return self.after(self.nominal_warmup)
+
+    def after(self, warmup: float) -> Window:
+        """Return the whole seconds that begin ``warmup`` seconds after the drive or later."""
+        return Window(self.window.from_unix + warmup, self.window.to_unix).whole()
+
+    def in_window(self, window: Window) -> tuple[Second, ...]:
+        """Return the rows of the seconds that lie wholly in ``window``."""
+        inside = window.whole_seconds()
+        return tuple(each for each in self.seconds if each.unix in inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +169,15 @@ class ResourceRow:
 class TrialHeader:
     """Which trial it was and how it ended.
 
-    ``side`` is 0 for the first design of a comparison and 1 for the second, ``position`` the
-    place within its round. ``status`` is ``complete``, ``failed`` or ``interrupted``. ``settings``
-    is what the stack ran with besides its defaults, ``phases`` the seconds that each phase took.
+    ``number`` is its place in the schedule, ``attempt`` counts the tries of that place.
+    ``plan_cell`` has the level of each factor. ``side`` is 0 for the first design of a comparison
+    and 1 for the second, ``position`` the place of its side within block and cell. ``status`` is
+    ``complete``, ``failed`` or ``interrupted``. ``settings`` is what the stack ran with besides
+    its defaults, ``fairness`` what it said it ran with, ``phases`` the seconds that each took.
     """
 
     number: int
-    round: int
+    block: int
     position: int
     side: int
     design: str
@@ -125,6 +188,9 @@ class TrialHeader:
     settings: Mapping[str, str] = field(default_factory=dict)
     started: str = ""
     phases: Mapping[str, float] = field(default_factory=dict)
+    plan_cell: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    fairness: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from hdrh.histogram import HdrHistogram
 
 from testbed.recording import files
 from testbed.recording.files import RecordingError
-from testbed.recording.model import (
-    COMPLETE,
-    CallRecording,
-    ExperimentRecording,
-    LoadRecording,
-    TrialRecording,
-    Window,
-)
+from testbed.recording.load import read_load
+from testbed.recording.model import COMPLETE, ExperimentRecording, TrialRecording
 
-LOAD_FORMAT = 1
+__all__ = ["read_experiment", "read_load", "read_trial"]
 
 
 def read_experiment(folder: Path) -> ExperimentRecording:
@@ -47,37 +38,4 @@ def read_trial(folder: Path) -> TrialRecording:
         load=read_load(folder),
         jobs=files.read_jobs(folder),
         resources=files.read_resources(folder),
-    )
-
-
-def read_load(folder: Path) -> LoadRecording:
-    """Read what the load generator wrote. Raises :class:`RecordingError`."""
-    path = folder / files.LOAD
-    raw = files.read_json(path)
-    if raw.get("format") != LOAD_FORMAT:
-        raise RecordingError(f"{path} has format {raw.get('format')!r}, not {LOAD_FORMAT}")
-    accepted = files.read_accepted(folder)
-    try:
-        if raw["accepted"] != len(accepted):
-            raise RecordingError(
-                f"{path} counts {raw['accepted']} accepted jobs, {files.ACCEPTED} name "
-                f"{len(accepted)}"
-            )
-        window = Window(float(raw["measured"]["from_unix"]), float(raw["measured"]["to_unix"]))
-        calls = {name: _call(name, call) for name, call in raw["calls"].items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordingError(f"{path} is no load recording: {error!r}") from error
-    if window.seconds <= 0:
-        raise RecordingError(f"{path} has no measured window: the warm-up took the whole drive")
-    return LoadRecording(window, calls, frozenset(accepted))
-
-
-def _call(name: str, raw: dict[str, Any]) -> CallRecording:
-    errors = raw["errors"]
-    return CallRecording(
-        name=name,
-        latencies=HdrHistogram.decode(raw["histogram"]),
-        definite=int(errors.get("definite", 0)),
-        indefinite=int(errors.get("indefinite", 0)),
-        error_kinds=raw.get("error_kinds", {}),
     )

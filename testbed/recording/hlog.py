@@ -1,0 +1,63 @@
+"""Reads ``calls.hlog``: an HDR histogram log with one line for each second, call and kind of time.
+
+The tag of a line is ``NAME|KIND``, with what a tag may not hold (spaces, commas) in the name
+percent-encoded. Two lines of equal tag and second add up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+from testbed.recording.calls import KINDS, Interval, merge
+from testbed.recording.files import RecordingError
+
+Intervals = Mapping[str, Mapping[str, Mapping[int, Interval]]]
+
+_LINE = re.compile(
+    r"Tag=(?P<name>[^,|]+)\|(?P<kind>[a-z]+),(?P<start>\d+)\.0+,1\.0+,[\d.]+,(?P<data>.+)"
+)
+_NO_DATA = ("#", '"StartTimestamp"')
+
+
+def read_intervals(path: Path) -> Intervals:
+    """Return the intervals by name, kind and second.
+
+    Raises :class:`RecordingError` that names the file and the line if it is damaged.
+    """
+    found: dict[str, dict[str, dict[int, Interval]]] = defaultdict(lambda: defaultdict(dict))
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise RecordingError(f"{path} is missing") from None
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path} cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.startswith(_NO_DATA):
+            continue
+        try:
+            name, kind, second, interval = _parse(line)
+        except ValueError as error:
+            raise RecordingError(f"{path} is damaged at line {number}: {error}") from error
+        seconds = found[name][kind]
+        if second in seconds:
+            interval = Interval.of(merge((seconds[second], interval)))
+        seconds[second] = interval
+    return found
+
+
+def _parse(line: str) -> tuple[str, str, int, Interval]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise ValueError("not Tag=NAME|KIND,second,1.0,max,histogram")
+    if match["kind"] not in KINDS:
+        raise ValueError(f"a time of the kind {match['kind']!r}, not {', '.join(KINDS)}")
+    return (
+        unquote(match["name"]),
+        match["kind"],
+        int(match["start"]),
+        Interval.decode(match["data"]),
+    )
