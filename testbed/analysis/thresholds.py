@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.analysis.comparison import CellComparison, Comparison
+from testbed.analysis.comparison import CellComparison, Comparison, ratio_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Checked:
     def text(self) -> str:
         """Say what was asked for and what was found."""
         found = "no figure" if self.value is None else f"{self.value:.4g}"
-        where = f", {self.cell.title}" if self.cell.title else ""
+        where = f", {self.cell.name}" if self.cell.name else ""
         return f"{self.subject} {self.threshold.text}: {found}{where}"
 
 
@@ -74,11 +74,11 @@ def check(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple[Chec
 
 
 def _in_cell(threshold: Threshold, cell: CellComparison) -> Iterator[Checked]:
-    row = next((row for row in cell.rows if row.metric.name == threshold.metric), None)
+    row = cell.row(threshold.metric)
     if threshold.ratio:
-        yield Checked(threshold, cell, cell.ratio_label, row.ratio if row else None)
+        yield Checked(threshold, cell, cell.ratio_label, ratio_of(row) if row else None)
         return
     for side, design in enumerate(cell.designs):
         if threshold.design in {None, design}:
-            value = row.median(side) if row else None
+            value = row.medians[side] if row else None
             yield Checked(threshold, cell, cell.labels[side], value)
