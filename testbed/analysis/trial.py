@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from testbed.analysis import metrics, quantiles, resources
+from testbed.analysis import metrics, quantiles, resources, validity
 from testbed.analysis.metrics import Figure
+from testbed.analysis.validity import Limits
 from testbed.recording.model import (
     COMPLETE,
     FINISHED_STATES,
@@ -45,8 +46,11 @@ class TrialFigures:
         return not self.problems
 
 
-def analyse(trial: TrialRecording) -> TrialFigures:
-    """Work out the figures of a trial; one that did not complete has none."""
+def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures:
+    """Work out the figures of a trial; one that did not complete has none.
+
+    ``limits`` are those of its plan, by default those of any plan that names none.
+    """
     header, load = trial.header, trial.load
     if header.status != COMPLETE or load is None:
         return TrialFigures(header, problems=(f"{header.status}: {header.error or 'no reason'}",))
@@ -62,7 +66,7 @@ def analyse(trial: TrialRecording) -> TrialFigures:
         figures=figures,
         calls=tuple(name for name, call in load.calls.items() if call.answered(window)),
         lost=lost,
-        problems=tuple(_problems(figures, lost)),
+        problems=tuple(validity.problems(trial, window, limits or Limits())),
         warnings=tuple(_warnings(trial, load, figures)),
     )
 
@@ -127,15 +131,6 @@ def _cost(trial: TrialRecording, window: Window) -> dict[str, Figure]:
         "generator_cores": Figure(None if generator is None else generator / window.seconds),
         "peak_rss_mib": Figure(None if peak is None else peak / (1 << 20)),
     }
-
-
-def _problems(figures: Mapping[str, Figure], lost: tuple[JobRow, ...]) -> list[str]:
-    problems = []
-    if lost:
-        problems.append(f"{len(lost)} of {figures['jobs_accepted'].value:.0f} accepted jobs lost")
-    if not figures["requests_per_second"].value:
-        problems.append("no call was answered in the measured window")
-    return problems
 
 
 def _warnings(

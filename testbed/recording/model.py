@@ -205,9 +205,24 @@ class TrialRecording:
 
 @dataclass(frozen=True)
 class ExperimentRecording:
-    """A comparison as recorded: its plan and provenance as plain data, and its trials in order."""
+    """A comparison as recorded: its plan and provenance as plain data, and its trials in order.
+
+    ``schedule`` has every planned trial as plain data, by ``number``. ``ended`` says how the
+    experiment ended: ``reason`` in words, and in ``needless`` the numbers that were not run because
+    enough was known. It is empty while an experiment runs, or if it was killed.
+    """
 
     designs: tuple[str, str]
     plan: Mapping[str, Any]
     provenance: Mapping[str, Any]
     trials: tuple[TrialRecording, ...]
+    schedule: tuple[Mapping[str, Any], ...] = ()
+    ended: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """The numbers of the trials that have to be there for the experiment to be complete."""
+        needless = set(self.ended.get("needless", ()))
+        return tuple(
+            int(each["number"]) for each in self.schedule if each["number"] not in needless
+        )

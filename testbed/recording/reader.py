@@ -23,6 +23,8 @@ def read_experiment(folder: Path) -> ExperimentRecording:
             plan=raw["plan"],
             provenance=raw["provenance"],
             trials=tuple(map(read_trial, folders)),
+            schedule=tuple(raw["schedule"]),
+            ended=raw.get("ended", {}),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RecordingError(f"{folder / files.EXPERIMENT} is no experiment: {error!r}") from error
