@@ -17,6 +17,7 @@ from testbed.experiment.load import END_GRACE, LoadProcess, run_seconds
 from testbed.experiment.plan import Plan, TrialPlan
 from testbed.experiment.ports import LoadCommand, Progress, Stacks, TrialFailed
 from testbed.experiment.sampler import Sampler
+from testbed.experiment.scraper import Scraper
 from testbed.recording import files
 from testbed.recording.model import (
     COMPLETE,
@@ -115,7 +116,7 @@ class Trial:
 
     def _drive(self, stack: StackRecord) -> None:
         command = self._tools.load(stack, self._folder)
-        with Sampler(self._folder) as sampler:
+        with Sampler(self._folder) as sampler, Scraper(self._folder, stack.metrics):
             for process in stack.processes:
                 sampler.watch(STACK, process.name, process.pid)
             with self._load(command) as load:

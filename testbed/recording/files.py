@@ -1,4 +1,4 @@
-"""The files of a trial's folder, written and read; every format is in this module alone.
+"""The files of a trial's folder, written and read; times and metrics have modules of their own.
 
 =====================  ===========================================================
 ``trial.json``         which trial it was and how it ended
@@ -7,6 +7,7 @@
 ``accepted-*.txt``     written by the load generator: accepted job ids
 ``resources.csv``      CPU seconds and resident bytes of each process over time
 ``jobs.csv``           every job as the audit found it
+``metrics.jsonl.gz``   what each process said of itself, second by second
 ``locust.log``         what the load generator said
 =====================  ===========================================================
 """

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from testbed.recording import calls
 from testbed.recording.calls import RESPONSE, SERVICE, CallSeries
+from testbed.recording.series import MetricSeries
 
 FINISHED_STATES = frozenset({"DONE", "FAILED"})
 TERMINAL_STATES = FINISHED_STATES | {"CANCELED"}
@@ -201,6 +202,7 @@ class TrialRecording:
     load: LoadRecording | None = None
     jobs: tuple[JobRow, ...] = ()
     resources: tuple[ResourceRow, ...] = ()
+    metrics: MetricSeries = field(default_factory=MetricSeries)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from testbed.recording import files
 from testbed.recording.files import RecordingError
 from testbed.recording.load import read_load
+from testbed.recording.metrics import read_metrics
 from testbed.recording.model import COMPLETE, ExperimentRecording, TrialRecording
 
 __all__ = ["read_experiment", "read_load", "read_trial"]
@@ -40,4 +41,5 @@ def read_trial(folder: Path) -> TrialRecording:
         load=read_load(folder),
         jobs=files.read_jobs(folder),
         resources=files.read_resources(folder),
+        metrics=read_metrics(folder),
     )
