@@ -82,3 +82,9 @@ class Topology:
                 "fetchers": max(1, process.slot_share),
             }
         )
+
+
+def role_of(name: str) -> str:
+    """Return the role in a process's name: ``node`` of ``node-3``, and ``job`` of ``job``."""
+    role, _, number = name.rpartition("-")
+    return role if number.isdecimal() else name

@@ -11,7 +11,8 @@ import grpc
 from common import context
 from common.domain.errors import DeadlineExceeded
 from common.rpc import metadata, status
-from common.rpc.outbound import ClientMetrics, MethodMetrics, Timed, role_of
+from common.rpc.outbound import ClientMetrics, MethodMetrics, Timed
+from common.topology import role_of
 
 T = TypeVar("T")
 

@@ -99,9 +99,3 @@ def method_of(request: type[Message]) -> MethodDescriptor:
             if method.input_type is wanted:
                 return cast(MethodDescriptor, method)
     raise TypeError(f"no method beside {wanted.full_name} takes it")
-
-
-def role_of(name: str) -> str:
-    """Return the role in a process's name: ``node`` of ``node-3``, and ``job`` of ``job``."""
-    role, _, number = name.rpartition("-")
-    return role if number.isdecimal() else name
