@@ -1,26 +1,35 @@
-"""What a comparison is going to do, checked before anything starts."""
+"""What an experiment is going to do, as immutable values; :mod:`planfile` reads and checks them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+import itertools
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from common.domain.job import MAX_PAYLOAD_BYTES
-from testbed.errors import TestbedError
+from testbed.analysis.thresholds import Threshold
+from testbed.analysis.validity import Limits
+from testbed.statistics import LOOK_BLOCKS
 
-
-class PlanError(TestbedError):
-    """Something asked for is impossible; the message names every such option."""
+Level = int | float | str
+CLOSED_FACTORS = ("users", "think_time")
+OPEN_FACTORS = ("rate",)
+FACTORS = (*CLOSED_FACTORS, *OPEN_FACTORS, "job_ms", "mix", "payload_bytes", "slots", "kind")
+# The factor that a plan with several pairs of designs has by that.
+PAIR = "designs"
+# Seconds of a trial besides its drive, as measured on two cores.
+UP_SECONDS, DRIVE_OVERHEAD, AUDIT_SECONDS, DOWN_SECONDS = 3.0, 3.0, 1.0, 2.0
+ASK_SECONDS = UP_SECONDS + DOWN_SECONDS
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """The load of every trial. Times are in seconds, except ``job_ms``.
+    """The load of a trial. Times are in seconds, except ``job_ms``.
 
     ``think_time`` is the mean pause of a user between two calls; ``mix`` the weights of the calls
-    as the load generator reads them.
+    as the load generator reads them. With a ``rate`` (calls per second in total) the loop is open:
+    ``arrivals`` come as ``poisson`` or ``even``, at most ``max_in_flight`` at a time, and
+    ``users`` and ``think_time`` have no meaning.
     """
 
     users: int = 20
@@ -33,111 +42,141 @@ class Traffic:
     deadline: float = 5.0
     think_time: float = 0.05
     seed: int = 1
+    rate: float | None = None
+    arrivals: str = "poisson"
+    max_in_flight: int = 1000
+
+    @property
+    def seconds(self) -> float:
+        """How long the drive takes, warm-up included."""
+        return self.warmup + self.duration
 
 
 @dataclass(frozen=True)
-class TrialPlan:
-    """One trial: ``round`` and ``position`` count from 1, ``side`` is 0 or 1."""
+class Cell:
+    """One combination of levels: what both sides of its trials run with.
 
-    number: int
-    round: int
-    position: int
-    side: int
-    design: str
+    ``factors`` has the level of each factor of the plan, and under ``designs`` the pair if the plan
+    has several.
+    """
 
-    @property
-    def folder(self) -> str:
-        """Name of the trial's folder; the names sort in the order of the trials."""
-        return f"{self.number:03d}-{self.design}"
+    index: int
+    designs: tuple[str, str]
+    factors: Mapping[str, Level]
+    traffic: Traffic
+    slots: int
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When to stop before the last block.
+
+    A cell is run no more once the interval of the ratio of every one of ``metrics`` reaches no
+    further than ``half_width`` up or down (0.05 for 5 %), ``min_blocks`` at the earliest.
+    """
+
+    metrics: tuple[str, ...]
+    half_width: float = 0.05
+    min_blocks: int = LOOK_BLOCKS
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole comparison.
+    """A whole experiment: the cross product of ``pairs`` and ``factors``, ``blocks`` times over.
 
-    ``audit`` bounds the wait for jobs after a drive, in seconds; ``titles`` says for a reader what
-    each design is.
+    ``traffic`` and ``slots`` hold where no factor says otherwise; its ``seed`` is that of the
+    first block and of the order of the trials. ``audit`` bounds the wait for jobs after a drive, in
+    seconds.
     """
 
-    designs: tuple[str, str] = ("a", "b")
-    rounds: int = 3
+    name: str
+    about: str = ""
+    pairs: tuple[tuple[str, str], ...] = (("a", "b"),)
+    blocks: int = 5
     slots: int = 12
-    name: str = "compare"
-    keep_going: bool = False
     audit: float = 60.0
     traffic: Traffic = field(default_factory=Traffic)
-    titles: Mapping[str, str] = field(default_factory=dict)
+    factors: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    stop: Stop | None = None
+    thresholds: tuple[Threshold, ...] = ()
 
-    def trials(self) -> Iterator[TrialPlan]:
-        """Give the trials in order: the sides alternate and each round turns them round."""
-        number = 0
-        for turn in range(1, self.rounds + 1):
-            sides = (0, 1) if turn % 2 else (1, 0)
-            for position, side in enumerate(sides, start=1):
-                number += 1
-                yield TrialPlan(number, turn, position, side, self.designs[side])
+    @property
+    def designs(self) -> tuple[str, ...]:
+        """The designs that take part, each once."""
+        return tuple(dict.fromkeys(design for pair in self.pairs for design in pair))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are sent at a rate, whatever is answered."""
+        return self.traffic.rate is not None or "rate" in self.factors
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Return the cross product of the pairs and the levels, in the order of the plan."""
+        combinations = itertools.product(self.pairs, itertools.product(*self.factors.values()))
+        return tuple(
+            self._cell(index, pair, dict(zip(self.factors, levels, strict=True)))
+            for index, (pair, levels) in enumerate(combinations)
+        )
+
+    def _cell(self, index: int, pair: tuple[str, str], levels: dict[str, Level]) -> Cell:
+        named: dict[str, Level] = {PAIR: ",".join(pair)} if len(self.pairs) > 1 else {}
+        traffic = {name: level for name, level in levels.items() if name != "slots"}
+        return Cell(
+            index=index,
+            designs=pair,
+            factors={**named, **levels},
+            traffic=replace(self.traffic, **traffic),  # type: ignore[arg-type]
+            slots=int(levels.get("slots", self.slots)),
+        )
+
+    def trial_phases(self) -> tuple[float, float, float, float]:
+        """Return the seconds expected of bringing up, driving, auditing and stopping."""
+        drive = self.traffic.seconds + DRIVE_OVERHEAD
+        return UP_SECONDS, drive, AUDIT_SECONDS, DOWN_SECONDS
+
+    def seconds(self) -> float:
+        """Return the seconds expected of the whole experiment, if nothing stops it early."""
+        cells = self.cells()
+        stacks = {(cell.slots, design) for cell in cells for design in cell.designs}
+        trials = 2 * len(cells) * self.blocks
+        return trials * sum(self.trial_phases()) + len(stacks) * ASK_SECONDS
 
     def as_data(self) -> dict[str, Any]:
-        """Return the plan as plain data."""
-        return {**asdict(self), "designs": list(self.designs)}
+        """Return the plan as plain data, in the keys and tables of a plan file, nothing left out.
 
+        ``designs`` is there also where ``pairs`` is; it is the first of them.
+        """
+        traffic = {
+            name: value
+            for name, value in asdict(self.traffic).items()
+            if name not in {*self.factors, "duration", "warmup", "seed"} and self._applies(name)
+        }
+        data: dict[str, Any] = {
+            "name": self.name,
+            "about": self.about,
+            "designs": list(self.pairs[0]),
+            "blocks": self.blocks,
+            "warmup": self.traffic.warmup,
+            "duration": self.traffic.duration,
+            "seed": self.traffic.seed,
+            "audit": self.audit,
+            **({} if "slots" in self.factors else {"slots": self.slots}),
+            "traffic": traffic,
+            "limits": asdict(self.limits),
+        }
+        if len(self.pairs) > 1:
+            data["pairs"] = [list(pair) for pair in self.pairs]
+        if self.factors:
+            data["factors"] = {name: list(levels) for name, levels in self.factors.items()}
+        if self.stop is not None:
+            data["stop"] = {**asdict(self.stop), "metrics": list(self.stop.metrics)}
+        if self.thresholds:
+            data["thresholds"] = [each.as_data() for each in self.thresholds]
+        return data
 
-def check(plan: Plan, designs: Iterable[str], kinds: Iterable[str]) -> None:
-    """Raise :class:`PlanError` naming every option with an impossible value.
-
-    ``designs`` and ``kinds`` are those that are known. The mix is checked by the load generator.
-    """
-    problems = [
-        *_plan_problems(plan, sorted(designs)),
-        *_traffic_problems(plan.traffic, sorted(kinds)),
-    ]
-    if problems:
-        raise PlanError("; ".join(problems))
-
-
-def parse_designs(text: str) -> tuple[str, str]:
-    """Read ``a,b``. Raises :class:`PlanError` unless it names exactly two."""
-    names = [name.strip().lower() for name in text.split(",")]
-    if len(names) != 2 or not all(names):
-        raise PlanError(
-            f"--designs {text!r}: give two designs with a comma, for example a,b or a,a"
-        )
-    return names[0], names[1]
-
-
-def _plan_problems(plan: Plan, known: list[str]) -> Iterator[str]:
-    for design in dict.fromkeys(plan.designs):
-        if design not in known:
-            yield f"--designs: there is no design {design!r}; known are {', '.join(known)}"
-    yield from _whole("--rounds", plan.rounds, 1, 1000)
-    yield from _whole("--slots", plan.slots, 1, 10_000)
-    if not plan.name.replace("-", "").replace("_", "").isalnum() or plan.name in {
-        "latest",
-        "bench",
-    }:
-        yield (
-            f"--name {plan.name!r}: letters, digits, - and _ only, and neither 'latest' nor 'bench'"
-        )
-
-
-def _traffic_problems(traffic: Traffic, kinds: list[str]) -> Iterator[str]:
-    if traffic.kind not in kinds:
-        yield f"--kind: there is no kind {traffic.kind!r}; known are {', '.join(kinds)}"
-    yield from _whole("--users", traffic.users, 1, 10_000)
-    yield from _range("--duration", traffic.duration, 1, 86_400, "seconds")
-    yield from _range("--warmup", traffic.warmup, 0, 3600, "seconds")
-    yield from _range("--job-ms", traffic.job_ms, 0, 600_000, "milliseconds")
-    yield from _whole("--payload-bytes", traffic.payload_bytes, 0, MAX_PAYLOAD_BYTES)
-    yield from _range("--deadline", traffic.deadline, 0.001, 60, "seconds")
-    yield from _range("--think-time", traffic.think_time, 0, 3600, "seconds")
-    yield from _whole("--seed", traffic.seed, 0, 2**63 - 1)
-
-
-def _whole(option: str, value: int, least: int, most: int) -> Iterator[str]:
-    if not least <= value <= most:
-        yield f"{option} {value}: must be from {least} to {most}"
-
-
-def _range(option: str, value: float, least: float, most: float, unit: str) -> Iterator[str]:
-    if not math.isfinite(value) or not least <= value <= most:
-        yield f"{option} {value:g}: must be from {least:g} to {most:g} {unit}"
+    def _applies(self, name: str) -> bool:
+        """Whether a field of the traffic has a meaning in the loop of this plan."""
+        if self.is_open:
+            return name not in CLOSED_FACTORS
+        return name not in {*OPEN_FACTORS, "arrivals", "max_in_flight"}
