@@ -67,7 +67,7 @@ class Stub:
 
     async def _until(self, unix_ns: int) -> None:
         # The loop's timers have a resolution of a millisecond and may be early by one.
-        while (left := unix_ns - self._now()) > 0:
+        while (left := unix_ns - self._now()) > 0:  # noqa: ASYNC110 - it is time that is awaited
             await asyncio.sleep(left / 1e9)
 
     def _now(self) -> int:
@@ -109,7 +109,7 @@ def _end_of_input(stopped: asyncio.Event) -> Callable[[], None]:
 
 def _handler(
     serve_one: Callable[..., Awaitable[Message]], read: Callable[[bytes], Message]
-) -> grpc.RpcMethodHandler:
+) -> grpc.RpcMethodHandler[Message, Message]:
     return grpc.unary_unary_rpc_method_handler(
         serve_one,
         request_deserializer=read,

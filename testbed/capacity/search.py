@@ -87,6 +87,7 @@ class Search:
         self._voids = 0
         self._steps = 0
         self._outcome = Outcome.RUNNING
+        self._driven: set[float] = set()
         self._votes: dict[float, list[Told]] = defaultdict(list)
 
     @property
@@ -123,6 +124,7 @@ class Search:
         if self._rate is None or rate != self._rate:
             raise ValueError(f"rate {rate:g} was not asked for, {self._rate} was")
         self._steps += 1
+        self._driven.add(rate)
         if self._stage is Stage.CONFIRM:
             self._votes[rate].append(told)
             self._confirm()
@@ -214,10 +216,9 @@ class Search:
         self._confirm()
 
     def _give_up(self) -> None:
-        if self._stage is Stage.CONFIRM and self._held is not None:
-            # The lower end may be a step that nobody has driven yet.
-            if self._verdict(self._held) is not Told.HELD and not self.votes(self._held)[1]:
-                self._held = None
+        # The lower end may be a rate that has only been stepped down to, and not been driven.
+        if self._held is not None and self._held not in self._driven:
+            self._held = None
         self._end(Outcome.UNCONFIRMED)
 
     def _end(self, outcome: Outcome) -> None:
