@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import pkgutil
 import platform
 from functools import cache
 from importlib import metadata
@@ -19,7 +20,6 @@ from prometheus_client import CollectorRegistry, Gauge, Info
 import common
 import common.handlers
 from common.config import Settings
-from common.handlers import registry as handlers
 
 _DIGITS = 16
 
@@ -31,7 +31,7 @@ def expose(settings: Settings, registry: CollectorRegistry) -> None:
         {
             "code": digest_of(str(common.__path__[0])),
             "handlers": digest_of(str(common.handlers.__path__[0])),
-            "kinds": ",".join(handlers.load().names()),
+            "kinds": ",".join(kinds()),
             "python": platform.python_version(),
             "grpcio": metadata.version("grpcio"),
             "log_level": settings.log_level,
@@ -44,6 +44,15 @@ def expose(settings: Settings, registry: CollectorRegistry) -> None:
         value = getattr(settings, each.name)
         if isinstance(value, int | float):
             gauge.labels(name=each.name).set(value)
+
+
+def kinds() -> list[str]:
+    """Name the modules of the kinds of job.
+
+    They are not imported: not every process runs jobs, and none should grow by being asked.
+    """
+    names = (module.name for module in pkgutil.iter_modules(common.handlers.__path__))
+    return sorted(name for name in names if not name.startswith("_") and name != "registry")
 
 
 @cache
