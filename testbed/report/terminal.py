@@ -1,4 +1,4 @@
-"""A comparison for a terminal: what was done, the table, how to read it."""
+"""A comparison for a terminal: what was done, a table for each cell, how to read it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from testbed.analysis.comparison import Comparison, Row
+from testbed.analysis.comparison import CellComparison, Comparison, ratio_of
 from testbed.analysis.trial import TrialFigures
-from testbed.report.numbers import NOTHING, number
+from testbed.analysis.verdicts import Judged
+from testbed.report.numbers import NOTHING, number, plural
+from testbed.statistics import Outcome
 
-ROUNDS_SHOWN = 5
 LOST_SHOWN = 5
 PLAIN_WIDTH = 120
 BUSY_LOAD = 0.5
@@ -25,9 +26,12 @@ def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> N
     if any(trial.valid for trial in comparison.trials):
         for line in what_ran(comparison, plan):
             console.print(Text(line))
-        console.print()
-        console.print(table(comparison))
-        for line in how_to_read(comparison):
+        for cell in comparison.cells:
+            console.print()
+            if cell.name:
+                console.print(Text(cell.name, style="bold"))
+            console.print(table(cell))
+        for line in how_to_read(comparison, plan):
             console.print(Text(line))
     for note in notes(comparison):
         console.print(note)
@@ -47,114 +51,133 @@ def busy_note(machine: Mapping[str, Any]) -> str:
         return ""
     return (
         f"note  the machine is busy already (load average {load} on {cores} cores): expect a "
-        "larger spread between rounds"
+        "larger spread between blocks"
     )
 
 
 def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
     """Say what was compared under which traffic."""
-    traffic = plan["traffic"]
-    first, second = comparison.labels
     titles = plan.get("titles", {})
-    named = [
-        f"{label} = design {design}" + (f", {titles[design]}" if design in titles else "")
-        for label, design in zip((first, second), comparison.designs, strict=True)
-    ]
-    yield "; ".join(named) + f"; {plan['slots']} execution slots each."
+    for pair in dict.fromkeys((cell.labels, cell.designs) for cell in comparison.cells):
+        named = [
+            f"{label} = design {design}" + (f", {titles[design]}" if design in titles else "")
+            for label, design in zip(*pair, strict=True)
+        ]
+        yield "; ".join(named)
+    slots = plan.get("slots")
+    yield from traffic_lines(plan["traffic"], plan)
     yield (
-        f"Closed loop of {traffic['users']} users, each thinking "
-        f"{traffic['think_time']} s on average between calls; mix {traffic['mix']}."
-    )
-    yield (
-        f"Jobs of kind {traffic['kind']}, {traffic['job_ms']:g} ms, "
-        f"{traffic['payload_bytes']} payload bytes; deadline of a call {traffic['deadline']:g} s; "
-        f"seed {traffic['seed']}."
-    )
-    yield (
-        f"{rounds_text(comparison.rounds, plan['rounds'])}; every trial a fresh stack, "
-        f"{traffic['warmup']:g} s warm-up discarded, about {traffic['duration']:g} s measured."
+        f"{blocks_text(comparison.blocks, plan['blocks'])}; every trial on a fresh stack"
+        + (f" of {slots} execution slots" if slots else "")
+        + f", {plan['warmup']:g} s warm-up discarded, about {plan['duration']:g} s measured."
     )
 
 
-def rounds_text(run: int, planned: int) -> str:
-    """Say how many rounds there were."""
+def traffic_lines(traffic: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
+    """Describe the load; what is a factor of the plan is not in ``traffic`` but in its levels."""
+    factors = plan.get("factors", {})
+
+    def of(name: str) -> str:
+        levels = factors.get(name, [traffic.get(name)])
+        return ", ".join(f"{each:g}" if isinstance(each, float) else str(each) for each in levels)
+
+    if "rate" in factors or traffic.get("rate") is not None:
+        yield (
+            f"Open loop of {of('rate')} calls per second, {of('arrivals')} arrivals, at most "
+            f"{of('max_in_flight')} in flight; mix {of('mix')}."
+        )
+    else:
+        yield (
+            f"Closed loop of {of('users')} users, each thinking {of('think_time')} s on average "
+            f"between calls; mix {of('mix')}."
+        )
+    yield (
+        f"Jobs of kind {of('kind')}, {of('job_ms')} ms, {of('payload_bytes')} payload bytes; "
+        f"deadline of a call {of('deadline')} s; seed {plan.get('seed')}."
+    )
+
+
+def blocks_text(run: int, planned: int) -> str:
+    """Say how many blocks there were."""
     if run < planned:
-        return f"{run} of {planned} rounds"
-    return "1 round" if planned == 1 else f"{planned} rounds, the order turned round each time"
+        return f"{run} of {planned} blocks"
+    return plural(planned, "block")
 
 
-def table(comparison: Comparison) -> Table:
-    """Lay out the metrics: the median of each side, the ratio of each round, their median."""
-    first, second = comparison.labels
+def table(cell: CellComparison) -> Table:
+    """Lay out the metrics: the median of each side, the ratio, its interval and the verdict."""
     result = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     result.add_column("")
     result.add_column("", no_wrap=True, style="dim")
-    for label in (first, second):
+    for label in cell.labels:
         result.add_column(label, justify="right", no_wrap=True)
-    result.add_column(comparison.ratio_label, justify="right", no_wrap=True, style="bold")
-    result.add_column(_spread_title(comparison.rounds), justify="right", no_wrap=True)
+    result.add_column(cell.ratio_label, justify="right", no_wrap=True, style="bold")
+    result.add_column("95 %", justify="right", no_wrap=True)
+    result.add_column("", no_wrap=True)
     group = ""
-    for row in comparison.rows:
+    for row in cell.rows:
         if row.metric.group != group:
             group = row.metric.group
             result.add_row(Text(group, style="italic cyan"))
-        result.add_row(*_cells(row))
+        result.add_row(*_cells(row, cell.labels))
     return result
 
 
-def _spread_title(rounds: int) -> str:
-    if rounds > ROUNDS_SHOWN:
-        return "least to greatest"
-    return "in each round"
-
-
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Judged, labels: tuple[str, str]) -> tuple[str | Text, ...]:
+    ratio = ratio_of(row)
     return (
         f"  {row.metric.label}",
         row.metric.unit,
         _side(row, 0),
         _side(row, 1),
-        _ratio(row.ratio),
-        _spread(row),
+        "" if ratio is None else f"{ratio:.2f}",
+        f"{row.ratio.low:.2f} – {row.ratio.high:.2f}" if row.ratio else "",
+        verdict(row, labels),
     )
 
 
-def _side(row: Row, side: int) -> str:
-    if row.too_few(side):
-        return "too few"
-    value = row.median(side)
-    return NOTHING if value is None else number(value, row.metric.is_count)
+def _side(row: Judged, side: int) -> str:
+    value = row.medians[side]
+    if value is None:
+        return "too few" if row.too_few[side] else NOTHING
+    return number(value, row.metric.is_count)
 
 
-def _spread(row: Row) -> str:
-    if not row.given_ratios:
-        return ""
-    if len(row.ratios) > ROUNDS_SHOWN:
-        return f"{min(row.given_ratios):.2f} – {max(row.given_ratios):.2f}"
-    return " ".join(f"{_ratio(each) or NOTHING:>5}" for each in row.ratios)
+def verdict(row: Judged, labels: tuple[str, str]) -> Text:
+    """Write a verdict in a word or two; nothing for a metric that is not judged."""
+    match row.outcome:
+        case Outcome.A_BETTER:
+            return Text(f"{labels[0]} better", style="green")
+        case Outcome.B_BETTER:
+            return Text(f"{labels[1]} better", style="green")
+        case Outcome.NO_DIFFERENCE:
+            return Text("no difference shown", style="dim")
+        case Outcome.NOT_ENOUGH_DATA:
+            return Text("not enough data", style="dim")
+        case _:
+            return Text("")
 
 
-def _ratio(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
-
-
-def how_to_read(comparison: Comparison) -> Iterator[str]:
-    """Say what the table can and cannot tell."""
-    first, second = comparison.labels
-    rounds = sum(
-        any(row.ratios[number] is not None for row in comparison.rows)
-        for number in range(comparison.rounds)
-    )
+def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the tables can and cannot tell."""
+    cell = comparison.cells[0]
+    first, second = cell.labels
     yield ""
     yield (
-        f"{first} and {second} are medians of the rounds. {comparison.ratio_label} is the median "
-        f"of the ratios within a round, over {rounds} round{'s' * (rounds != 1)}; beside it their "
-        "spread."
+        f"{first} and {second} are medians of the trials. {cell.ratio_label} is the mean (of "
+        "logarithms) of the ratios within a block; the interval beside it is from the spread "
+        "between blocks. A verdict takes into account how many metrics are judged."
     )
-    yield (
-        "Closed loop: a user waits for each answer, so users and think time set the rate as much "
-        "as the stack does, and a stall delays calls that then are not measured."
-    )
+    if "rate" in plan.get("factors", {}) or plan["traffic"].get("rate") is not None:
+        yield (
+            "Open loop: arrivals wait for no answer, and a call's latency counts from when it was "
+            "due, so a stall is in the percentiles of all calls that it delayed."
+        )
+    else:
+        yield (
+            "Closed loop: a user waits for each answer, so users and think time set the rate as "
+            "much as the stack does, and a stall delays calls that then are not measured."
+        )
     yield (
         'Percentiles of calls are of the answered ones, from microsecond histograms; "too few" '
         "means fewer than ten samples beyond the percentile. Job times are by the owner's clock."
@@ -172,10 +195,11 @@ def notes(comparison: Comparison) -> Iterator[Text]:
             yield Text(f"      lost {job.job_id}: {job.problem}", style="red")
         if len(trial.lost) > LOST_SHOWN:
             yield Text(f"      and {len(trial.lost) - LOST_SHOWN} more, see comparison.json", "red")
-    missing = comparison.planned_trials - len(comparison.trials)
-    if missing:
+    if comparison.missing:
         yield Text(
-            f"PARTIAL  {missing} of {comparison.planned_trials} trials did not run", "bold red"
+            f"PARTIAL  {len(comparison.missing)} of {comparison.planned_trials} trials have no "
+            "valid attempt",
+            "bold red",
         )
     for trial in comparison.trials:
         for warning in trial.warnings:
@@ -184,4 +208,4 @@ def notes(comparison: Comparison) -> Iterator[Text]:
 
 def _name(trial: TrialFigures) -> str:
     header = trial.header
-    return f"trial {header.number} (round {header.round}, design {header.design.upper()})"
+    return f"trial {header.number} (block {header.block}, design {header.design.upper()})"
