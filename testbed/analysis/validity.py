@@ -44,18 +44,23 @@ def problems(trial: TrialRecording, window: Window, limits: Limits) -> Iterator[
     load = trial.load
     if load is None:
         raise ValueError("a trial that did not complete has nothing to judge")
-    rows = load.in_window(window)
     lost = sum(job.lost for job in trial.jobs)
     if lost:
         yield f"{lost} of {len(load.accepted_ids)} accepted jobs lost"
     if not any(call.answered(window) for call in load.calls.values()):
         yield "no call was answered in the measured window"
         return
+    yield from generator_problems(load, window, limits)
+    yield from _steadiness(load)
+
+
+def generator_problems(load: LoadRecording, window: Window, limits: Limits) -> Iterator[str]:
+    """Give the reasons for which the load generator, not the stack, decided what was measured."""
+    rows = load.in_window(window)
     if load.loop == OPEN:
         yield from _offered(load, rows, limits)
         yield from _send_delay(load, window, limits)
     yield from _generator(rows, limits)
-    yield from _steadiness(load)
 
 
 def _offered(load: LoadRecording, rows: tuple[Second, ...], limits: Limits) -> Iterator[str]:
