@@ -29,7 +29,7 @@ def ratio_interval(first: Trials, second: Trials, *, confidence: float = 0.95) -
     block that lacks a side is left out.
 
     The estimate is the geometric mean of the ratios of the blocks. The interval is Student's t on
-    their logarithms: of the candidates in ``testbed.statistics.candidates`` the only one that
+    their logarithms: of the candidates in ``testbed.statistics.coverage`` the only one that
     covers as promised with three to ten blocks (``docs/statistics.md``).
 
     Returns ``None`` if fewer than two blocks are left, or if a value is zero, negative or infinite,

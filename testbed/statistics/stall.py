@@ -52,7 +52,7 @@ class PeriodicStall:
         return self.service
 
     def cdf(self, seconds: float) -> float:
-        """Return the share of evenly spread requests with a response time of at most ``seconds``."""
+        """Return the share of evenly spread requests answered within ``seconds``."""
         return sum(piece.length_up_to(seconds) for piece in self._pieces()) / self.period
 
     def percentile(self, percent: float) -> float:

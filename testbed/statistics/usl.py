@@ -119,9 +119,7 @@ def _fit(basis: Floats, costs: Floats) -> Floats:
     return coefficients
 
 
-def _resample(
-    basis: Floats, residuals: Floats, fitted: Floats, freedom: int, seed: int
-) -> Floats:
+def _resample(basis: Floats, residuals: Floats, fitted: Floats, freedom: int, seed: int) -> Floats:
     """Return coefficients fitted to data made of the fit and shuffled residuals, (resamples, 3)."""
     chance = np.random.default_rng(seed)
     spread = (residuals - residuals.mean()) * math.sqrt(len(residuals) / freedom)
@@ -140,7 +138,9 @@ def _described(
     def interval(which: int) -> Interval:
         low, high = np.quantile(spread[which], [tail, 1 - tail], method="closest_observation")
         value = float(values[which])
-        return Interval(value, min(value, float(low)), max(value, float(high)), len(loads), confidence)
+        return Interval(
+            value, min(value, float(low)), max(value, float(high)), len(loads), confidence
+        )
 
     peaks = best[2] > 0
     return UslFit(
@@ -161,5 +161,7 @@ def _parameters(coefficients: Floats) -> Floats:
         rate = 1 / (first + second)
         sigma, kappa = second * rate, third * rate
         peak = np.maximum(1.0, np.sqrt(first / third))
-        top = np.where(third > 0, peak / (first + second * peak + third * peak * (peak - 1)), 1 / second)
+        top = np.where(
+            third > 0, peak / (first + second * peak + third * peak * (peak - 1)), 1 / second
+        )
     return np.array([rate, sigma, kappa, np.where(third > 0, peak, np.inf), top])

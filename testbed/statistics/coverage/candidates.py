@@ -1,7 +1,4 @@
-"""Methods that were tried against each other; ``testbed.statistics.coverage`` measures them.
-
-Not part of the interface: the ones that won are in ``ratios``, ``means``, ``steady``.
-"""
+"""Methods that were tried against each other. The ones that won are used outside of here."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+from testbed.statistics.means import batched, correlation, mean_interval
 
 Floats = NDArray[np.float64]
 Ends = tuple[float, float]
@@ -54,9 +53,7 @@ def studentised(logs: Floats, confidence: float, chance: np.random.Generator) ->
     some = spreads > 1e-12 * max(1e-12, float(logs.std()))
     values = (drawn[some].mean(axis=1) - logs.mean()) / spreads[some]
     low, high = np.quantile(values, _tails(confidence))
-    return float(logs.mean() - high * logs.std(ddof=1)), float(
-        logs.mean() - low * logs.std(ddof=1)
-    )
+    return float(logs.mean() - high * logs.std(ddof=1)), float(logs.mean() - low * logs.std(ddof=1))
 
 
 def signed_rank(logs: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
@@ -76,6 +73,56 @@ RATIOS: dict[str, Method] = {
     "BCa": bca,
     "bootstrap-t": studentised,
     "signed rank": signed_rank,
+}
+
+
+def independent(series: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+    """Student's t as if the seconds were independent."""
+    return student(series, confidence, _chance)
+
+
+def autoregressive(series: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+    """Student's t with the effective number of seconds of an AR(1) process."""
+    residuals = series - series.mean()
+    related = correlation(residuals, fitted=1)
+    inflation = (1 + related) / (1 - related)
+    worth = max(2.0, len(series) / inflation)
+    variance = series.var() / (1 - 1 / worth) * inflation / len(series)
+    reach = stats.t.ppf((1 + confidence) / 2, worth - 1) * math.sqrt(variance)
+    return float(series.mean() - reach), float(series.mean() + reach)
+
+
+def ten_batches(series: Floats, confidence: float, chance: np.random.Generator) -> Ends:
+    """Student's t on the means of ten batches."""
+    return student(batched(series, len(series) // 10), confidence, chance)
+
+
+def stationary(series: Floats, confidence: float, chance: np.random.Generator) -> Ends:
+    """Stationary bootstrap (Politis and Romano 1994), mean block of the cube root of the length."""
+    count, resamples = len(series), 299
+    fresh = chance.random((resamples, count)) < 1 / (1.5 * count ** (1 / 3))
+    fresh[:, 0] = True
+    starts = chance.integers(count, size=(resamples, count))
+    places = np.arange(count)
+    begun = np.maximum.accumulate(np.where(fresh, places, 0), axis=1)
+    picked = (np.take_along_axis(starts, begun, axis=1) + places - begun) % count
+    low, high = np.quantile(series[picked].mean(axis=1), _tails(confidence))
+    return float(low), float(high)
+
+
+def chosen(series: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+    """The method of :func:`testbed.statistics.mean_interval`."""
+    interval = mean_interval(series.tolist(), confidence)
+    assert interval is not None, "the series are long enough"
+    return interval.low, interval.high
+
+
+MEANS: dict[str, Method] = {
+    "independent": independent,
+    "AR(1)": autoregressive,
+    "ten batches": ten_batches,
+    "stationary bootstrap": stationary,
+    "**batches and AR(1)**": chosen,
 }
 
 
