@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from testbed.calibrate import journal
@@ -15,10 +16,12 @@ from testbed.calibrate.compare import PhaseFigures, compare
 from testbed.calibrate.plan import THINK_SECONDS, CalibrationPlan, Phase
 from testbed.errors import TestbedError
 from testbed.experiment.interrupts import Interrupts
-from testbed.experiment.load import END_GRACE, LoadProcess
+from testbed.experiment.load import END_GRACE, LoadProcess, Locust
+from testbed.experiment.plan import Traffic
 from testbed.experiment.ports import Progress
 from testbed.recording.load import read_load
 from testbed.recording.model import OPEN
+from testbed.stacks import StackRecord
 
 STUB_LOG = "stub.log"
 STOP_SECONDS = 5.0
@@ -75,36 +78,29 @@ class Bench:
 def command(
     plan: CalibrationPlan, phase: Phase, host: str, folder: Path, home: Path
 ) -> Sequence[str]:
-    """Return the command line of the instrument: what any user would run, with a record."""
-    options: dict[str, object] = {
-        "--host": host,
-        "--run-time": f"{plan.warmup + plan.duration}s",
-        "--mix": "submit=1,status=1",
-        "--warmup": plan.warmup,
-        "--seed": plan.seed,
-        "--record": folder,
-        "--exit-code-on-error": 0,
-    }
+    """Return the command line of the instrument, made by what makes those of all trials.
+
+    Raises :class:`CalibrationFailed` if the project is not at ``home``.
+    """
+    traffic = Traffic(
+        duration=plan.duration,
+        warmup=plan.warmup,
+        mix="submit=1,status=1",
+        kind="noop",
+        seed=plan.seed,
+    )
     if phase.loop == OPEN:
-        options |= {
-            "--rate": f"{phase.rate:g}",
-            "--arrivals": "even",
-            "--max-in-flight": round(phase.rate * _IN_FLIGHT_SECONDS),
-        }
+        flying = round(phase.rate * _IN_FLIGHT_SECONDS)
+        traffic = replace(traffic, rate=phase.rate, arrivals="even", max_in_flight=flying)
     else:
-        options |= {
-            "--users": phase.users,
-            "--spawn-rate": phase.users,
-            "--think-time": THINK_SECONDS,
-        }
-    arguments = [part for name, value in options.items() for part in (name, str(value))]
+        traffic = replace(traffic, users=phase.users, think_time=THINK_SECONDS)
     locustfile = home / "locustfiles" / "mixed.py"
     if not locustfile.is_file():
         raise CalibrationFailed(
             f"{locustfile} is missing", "run this in the project, or set TESTBED_HOME to it"
         )
-    base = [sys.executable, "-m", "locust", "-f", str(locustfile)]
-    return [*base, "--headless", "--only-summary", *arguments]
+    stub = StackRecord("stub", "stub", (host,), {}, (), 0, {}, "")
+    return Locust(locustfile, traffic)(stub, folder)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,80 @@
+"""Drives of a capacity run: trials like those of any experiment, each on a fresh stack.
+
+Fresh, because what an overloaded stack has left over, in queues and in memory, would be charged to
+the next rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from testbed.analysis.validity import Limits
+from testbed.capacity import judge
+from testbed.capacity.judge import Judgement
+from testbed.capacity.plan import CapacityPlan
+from testbed.experiment.plan import Cell, Level, Traffic
+from testbed.experiment.schedule import TrialPlan
+from testbed.experiment.trial import Tools, Trial
+from testbed.recording import files
+from testbed.recording.reader import read_trial
+
+SWEEP_THINK = 0.0
+
+
+class TrialDriver:
+    """Runs each drive as a trial, into a folder below ``folder``."""
+
+    def __init__(
+        self, plan: CapacityPlan, folder: Path, tools: Tools, limits: Limits | None = None
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._tools = tools
+        self._limits = limits or Limits()
+        self._number = 0
+
+    def open_loop(self, design: str, rate: float, confirm: bool) -> Judgement:
+        """Drive at a rate and judge it by the objective."""
+        traffic = replace(
+            self._plan.traffic, rate=rate, duration=self._plan.drive_seconds(rate, confirm)
+        )
+        title = f"design {design.upper()}, {rate:.3g} calls/s" + ", to confirm" * confirm
+        path = self._run(design, title, traffic, {"rate": rate})
+        judgement = judge.judge(read_trial(path), self._plan.slo, self._limits)
+        self._done(path, judgement)
+        return judgement
+
+    def closed_loop(self, design: str, users: int) -> Judgement:
+        """Drive with users that never think."""
+        traffic = replace(self._plan.traffic, users=users, think_time=SWEEP_THINK)
+        title = f"design {design.upper()}, {users} users"
+        path = self._run(design, title, traffic, {"users": users})
+        judgement = judge.throughput(read_trial(path), self._limits)
+        self._done(path, judgement)
+        return judgement
+
+    def _run(self, design: str, title: str, traffic: Traffic, levels: dict[str, Level]) -> Path:
+        """Run a trial; one that fails is no error here, its judgement says so."""
+        self._number += 1
+        # Every drive has arrivals of its own: a lucky draw must not be repeated as luck.
+        traffic = replace(traffic, seed=traffic.seed + self._number)
+        cell = Cell(0, (design, design), levels, traffic, self._plan.slots)
+        which = TrialPlan(self._number, self._number, 1, 0, cell, traffic)
+        path = self._folder / files.TRIALS / f"{self._number:03d}-{design}"
+        self._tools.progress.trial(self._number, title)
+        self._tools.progress.expect(max(self._number, self._plan.expected_drives()))
+        Trial(which, path, self._tools, self._plan.audit_seconds).run()
+        return path
+
+    def _done(self, path: Path, judgement: Judgement) -> None:
+        files.write_json(
+            path / "judgement.json",
+            {
+                "told": judgement.told,
+                "reason": judgement.reason,
+                "figures": dict(judgement.figures),
+            },
+        )
+        said = judgement.reason or ", ".join(f"{v:.0f} {k}" for k, v in judgement.figures.items())
+        self._tools.progress.trial_done(f"{judgement.told}: {said}")
