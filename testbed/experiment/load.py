@@ -36,8 +36,6 @@ class Locust:
         return self._command(
             {
                 "--host": ",".join(stack.endpoints),
-                "--users": self._traffic.users,
-                "--spawn-rate": self._traffic.users,
                 "--run-time": f"{run_seconds(self._traffic)}s",
                 "--stop-timeout": f"{max(STOP_SECONDS, self._traffic.deadline + 1):g}",
                 "--exit-code-on-error": 0,
@@ -77,17 +75,32 @@ class Locust:
         traffic = self._traffic
         options = {
             **run,
+            **_loop(traffic),
             "--mix": traffic.mix,
             "--kind": traffic.kind,
             "--job-ms": f"{traffic.job_ms:g}",
             "--payload-bytes": traffic.payload_bytes,
             "--deadline": f"{traffic.deadline:g}",
-            "--think-time": f"{traffic.think_time:g}",
             "--warmup": f"{traffic.warmup:g}",
             "--seed": traffic.seed,
         }
         arguments = [part for name, value in options.items() for part in (name, str(value))]
         return [sys.executable, "-m", "locust", "-f", str(self._locustfile), *flags, *arguments]
+
+
+def _loop(traffic: Traffic) -> dict[str, object]:
+    """Return the options that shape the loop: users who wait, or a rate that does not."""
+    if traffic.rate is not None:
+        return {
+            "--rate": f"{traffic.rate:g}",
+            "--arrivals": traffic.arrivals,
+            "--max-in-flight": traffic.max_in_flight,
+        }
+    return {
+        "--users": traffic.users,
+        "--spawn-rate": traffic.users,
+        "--think-time": f"{traffic.think_time:g}",
+    }
 
 
 def run_seconds(traffic: Traffic) -> int:

@@ -24,6 +24,10 @@ class Pace:
         self._phase = ""
         self._since = 0.0
 
+    def expect(self, trials: int) -> None:
+        """There will be so many trials in all, those that are over included."""
+        self._trials = trials
+
     def enter(self, phase: str) -> None:
         """The trial enters a phase; the one before is over."""
         self._close()

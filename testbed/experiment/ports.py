@@ -43,5 +43,11 @@ class Progress(Protocol):
     def detail(self, text: str) -> None:
         """Something about the current phase that is worth a few words."""
 
-    def trial_done(self, text: str) -> None:
-        """The trial ended; ``text`` says how in one line."""
+    def trial_done(self, text: str, good: bool = True) -> None:
+        """The trial ended; ``text`` says how in one line, ``good`` whether it can be used."""
+
+    def note(self, text: str) -> None:
+        """Something about the experiment as a whole: how it stands, why it stops."""
+
+    def expect(self, trials: int) -> None:
+        """There will be so many trials in all, those that are over included."""

@@ -1,23 +1,33 @@
-"""A whole comparison: all trials in order, into one folder."""
+"""A whole experiment: all trials in order, into one folder."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from testbed.analysis.trial import TrialFigures, analyse
 from testbed.errors import TestbedError
+from testbed.experiment import resume, schedule
+from testbed.experiment.fairness import Fairness
 from testbed.experiment.interrupts import Interrupted
 from testbed.experiment.plan import Plan
+from testbed.experiment.schedule import TrialPlan
+from testbed.experiment.stopping import Standing, standings
 from testbed.experiment.trial import Tools, Trial
 from testbed.recording import files, reader
-from testbed.recording.model import COMPLETE, TrialHeader
+from testbed.recording.model import FAILED, TrialHeader
 
+FORMAT = 2
 NEEDED_BYTES = 200 << 20
 LATEST = "latest"
+ATTEMPTS = 2
+# What is shown of a trial, and of the ratios after a block without a rule of its own.
+SHOWN = ("requests_per_second", "SubmitJob_p50_ms", "completion_p50_ms", "cpu_ms_per_job")
+ALL_BLOCKS, NARROW = "all blocks were run", "the intervals were narrow enough"
 
 
 class NoRoom(TestbedError):
@@ -26,11 +36,17 @@ class NoRoom(TestbedError):
 
 @dataclass(frozen=True)
 class Ended:
-    """How the driving ended: all planned trials run, or stopped before, and why."""
+    """How the driving ended: trials run now, trials that an early stop made needless, and why."""
 
     trials: int
+    reason: str = ALL_BLOCKS
+    needless: tuple[int, ...] = ()
     interrupted: bool = False
     stopped: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"reason": self.stopped or self.reason, "needless": list(self.needless)}
 
 
 def new_folder(results: Path, name: str) -> Path:
@@ -64,50 +80,215 @@ def point_latest(folder: Path) -> Path:
     return link
 
 
-def run(plan: Plan, provenance: Mapping[str, Any], folder: Path, tools: Tools) -> Ended:
-    """Run the trials of ``plan`` into ``folder``.
+def run(
+    plan: Plan,
+    provenance: Mapping[str, Any],
+    folder: Path,
+    tools: Tools,
+    *,
+    titles: Mapping[str, str] | None = None,
+    keep_going: bool = False,
+    resumed: Mapping[str, Any] | None = None,
+) -> Ended:
+    """Run the trials of ``plan`` into ``folder``, those that it holds already left out.
 
-    Stops at the first trial that fails or loses a job, unless the plan says to keep going.
+    A trial that fails or is void is run once more; if it stays so, the experiment stops there, or
+    goes on with the next if it is to ``keep_going``. ``titles`` says for a reader what each design
+    is; ``resumed`` is what was recorded of the run that is gone on with.
     """
-    files.write_json(
-        folder / files.EXPERIMENT,
-        {"format": 1, "plan": plan.as_data(), "provenance": dict(provenance)},
-    )
+    record = _record(plan, provenance, titles or {}, resumed)
+    files.write_json(folder / files.EXPERIMENT, record)
+    session = _Session(plan, folder, tools, keep_going)
     try:
-        return _run_trials(plan, folder, tools)
+        ended = session.run()
     finally:
         # The trials stop their stacks; this is for a signal that came between two steps of that.
         with tools.interrupts.shield():
-            for design in set(plan.designs):
+            for design in plan.designs:
                 tools.stacks.down(design)
+    files.write_json(folder / files.EXPERIMENT, {**record, "ended": ended.as_data()})
+    return ended
 
 
-def _run_trials(plan: Plan, folder: Path, tools: Tools) -> Ended:
-    done = 0
-    try:
-        for which in plan.trials():
-            path = folder / files.TRIALS / which.folder
-            title = f"round {which.round}, design {which.design.upper()}"
-            tools.progress.trial(which.number, title)
-            header = Trial(plan, which, path, tools).run()
-            done += 1
-            problem = verdict(header, path)
-            tools.progress.trial_done(problem.partition("\n")[0] or "complete")
-            if problem and not plan.keep_going:
-                return Ended(done, stopped=f"trial {which.number}, {title}: {problem}")
-    except Interrupted:
-        return Ended(done, interrupted=True, stopped="interrupted")
-    except OSError as error:
-        return Ended(done, stopped=f"{error}: make room and start again")
-    return Ended(done)
+def _record(
+    plan: Plan,
+    provenance: Mapping[str, Any],
+    titles: Mapping[str, str],
+    resumed: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what ``experiment.json`` says before the first trial."""
+    earlier = resumed or {}
+    again = [{"at": datetime.now(UTC).isoformat(timespec="seconds"), **provenance}]
+    return {
+        "format": FORMAT,
+        "plan": {**plan.as_data(), "titles": dict(titles)},
+        "schedule": [each.as_data() for each in schedule.make(plan)],
+        "provenance": earlier.get("provenance", dict(provenance)),
+        "resumed": [*earlier.get("resumed", ()), *(again if resumed else ())],
+    }
 
 
-def verdict(header: TrialHeader, folder: Path) -> str:
-    """Say in one line why a trial cannot be used, or nothing."""
-    if header.status != COMPLETE:
-        return header.error
-    try:
-        lost = [job.job_id for job in reader.read_trial(folder).jobs if job.lost]
-    except files.RecordingError as error:
-        return str(error)
-    return f"{len(lost)} accepted jobs lost, {lost[0]} among them" if lost else ""
+class _Session:
+    """The trials of one run of an experiment, and what is known of them."""
+
+    def __init__(self, plan: Plan, folder: Path, tools: Tools, keep_going: bool) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._tools = tools
+        self._keep_going = keep_going
+        self._fairness = Fairness()
+        self._schedule = schedule.make(plan)
+        self._width = max(3, len(str(len(self._schedule))))
+        self._figures = list(resume.recorded_trials(folder, plan.limits))
+        self._needless: list[int] = []
+        self._done = 0
+        self._planned = 0
+
+    def run(self) -> Ended:
+        try:
+            self._plan_more(0)
+            self._ask_all()
+            return self._blocks()
+        except Interrupted:
+            return self._ended(interrupted=True, stopped="interrupted")
+        except TestbedError as error:
+            return self._ended(stopped=f"{error} ({error.hint})" if error.hint else str(error))
+        except OSError as error:
+            return self._ended(stopped=f"{error}: make room and resume")
+
+    def _ended(self, **facts: Any) -> Ended:
+        return Ended(self._done, needless=tuple(self._needless), **facts)
+
+    def _blocks(self) -> Ended:
+        settled: set[str] = set()
+        for block in range(1, self._plan.blocks + 1):
+            trials = [each for each in self._schedule if each.block == block]
+            for which in trials:
+                if repr(sorted(which.cell.factors.items())) in settled:
+                    self._needless.append(which.number)
+                elif problem := self._settle(which):
+                    return self._ended(stopped=problem)
+            if block == 1 and not any(each.valid for each in self._figures):
+                return self._ended(stopped="no trial of the first block could be used")
+            settled |= self._look(block, settled)
+            self._plan_more(len(settled) * (self._plan.blocks - block))
+        return self._ended(reason=NARROW if self._needless else ALL_BLOCKS)
+
+    def _settle(self, which: TrialPlan) -> str:
+        """Run a trial until it is valid or has had its attempts; say why to stop, or nothing."""
+        if any(_key(each) == which.key and each.valid for each in self._figures):
+            return ""
+        for attempt in range(1, ATTEMPTS + 1):
+            figures = self._try(which, last=attempt == ATTEMPTS)
+            if figures.valid:
+                return ""
+        problem = f"trial {which.number}, {title(which)}: {figures.problems[0]}"
+        return "" if self._keep_going else problem
+
+    def _try(self, which: TrialPlan, last: bool) -> TrialFigures:
+        self._tools.progress.trial(which.number, title(which))
+        path, attempt = self._next_folder(which)
+        header = Trial(
+            which,
+            path,
+            self._tools,
+            self._plan.audit,
+            lambda said: self._hear(which, said),
+            attempt,
+        ).run()
+        self._done += 1
+        figures = self._read(header, path)
+        self._figures.append(figures)
+        if figures.valid:
+            self._tools.progress.trial_done(f"complete: {summary(figures)}")
+        else:
+            reason = figures.problems[0].partition("\n")[0]
+            again = "" if last else "; it is run once more"
+            self._tools.progress.trial_done(f"{reason}{again}", good=False)
+            self._planned += not last
+            self._tools.progress.expect(self._planned)
+        return figures
+
+    def _next_folder(self, which: TrialPlan) -> tuple[Path, int]:
+        """Return a folder that no earlier attempt has taken, and the number of the attempt."""
+        attempt = 1
+        while (path := self._folder / files.TRIALS / which.folder(self._width, attempt)).exists():
+            attempt += 1
+        return path, attempt
+
+    def _read(self, header: TrialHeader, path: Path) -> TrialFigures:
+        """Analyse what a trial left; one that cannot be read counts as failed, also on disk."""
+        try:
+            return analyse(reader.read_trial(path), self._plan.limits)
+        except files.RecordingError as error:
+            failed = replace(header, status=FAILED, error=str(error))
+            files.write_header(path, failed)
+            return analyse(reader.read_trial(path), self._plan.limits)
+
+    def _hear(self, which: TrialPlan, said: Any) -> None:
+        self._fairness.hear(which.cell.designs, which.cell.slots, which.side, said)
+
+    def _ask_all(self) -> None:
+        """Bring up every side once and ask it, so that nothing unfair is driven at all."""
+        stacks = self._tools.stacks
+        asked = {}
+        for cell in self._plan.cells():
+            for side, design in enumerate(cell.designs):
+                if (design, cell.slots) not in asked:
+                    self._tools.progress.note(
+                        f"asking design {design.upper()} with {cell.slots} slots what it runs with"
+                    )
+                    try:
+                        asked[design, cell.slots] = self._tools.ask(stacks.up(design, cell.slots))
+                    finally:
+                        with self._tools.interrupts.shield():
+                            stacks.down(design)
+                said = asked[design, cell.slots]
+                self._fairness.hear(cell.designs, cell.slots, side, said)
+
+    def _look(self, block: int, settled: set[str]) -> set[str]:
+        """Say how the cells stand after a block, and return those that know enough."""
+        found = standings(self._plan.stop, SHOWN[1:], self._figures, block)
+        for each in found:
+            if _name(each) not in settled and (each.text or each.settled):
+                where = f", {each.cell.name}" if each.cell.name else ""
+                more = "; narrow enough, no more blocks of it" if each.settled else ""
+                self._tools.progress.note(
+                    f"after block {block} of {self._plan.blocks}{where}: {each.text}{more}"
+                )
+        return {_name(each) for each in found if each.settled}
+
+    def _plan_more(self, needless_pairs: int) -> None:
+        """Tell how many trials there will be, by what is known now."""
+        kept = {_key(each) for each in self._figures if each.valid}
+        open_ = [each for each in self._schedule if each.key not in kept]
+        if not self._planned:
+            self._planned = len(open_)
+        self._tools.progress.expect(max(self._done, self._planned - 2 * needless_pairs))
+
+
+def title(which: TrialPlan) -> str:
+    """Name a trial by its block, cell and design."""
+    levels = ", ".join(f"{name}={level}" for name, level in which.cell.factors.items())
+    return f"block {which.block}{', ' if levels else ''}{levels}, design {which.design.upper()}"
+
+
+def summary(figures: TrialFigures, shown: Sequence[str] = SHOWN) -> str:
+    """Give the main figures of a trial in one line."""
+    units = {"requests_per_second": "calls/s", "cpu_ms_per_job": "ms CPU per job"}
+    parts = []
+    for name in shown:
+        figure = figures.figures.get(name)
+        if figure is not None and figure.value is not None:
+            words = units.get(name, f"ms {name.removesuffix('_ms').replace('_', ' ')}")
+            parts.append(f"{figure.value:.3g} {words}")
+    return ", ".join(parts)
+
+
+def _key(figures: TrialFigures) -> tuple[int, int, str]:
+    header = figures.header
+    return header.block, header.side, repr(sorted(header.plan_cell.items()))
+
+
+def _name(standing: Standing) -> str:
+    return repr(sorted(standing.cell.factors.items()))

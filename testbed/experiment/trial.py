@@ -12,11 +12,14 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.experiment import audit as auditing
+from testbed.experiment import fairness, live
+from testbed.experiment.fairness import Statement, Unfair
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import END_GRACE, LoadProcess, run_seconds
-from testbed.experiment.plan import Plan, TrialPlan
+from testbed.experiment.plan import Traffic
 from testbed.experiment.ports import LoadCommand, Progress, Stacks, TrialFailed
 from testbed.experiment.sampler import Sampler
+from testbed.experiment.schedule import TrialPlan
 from testbed.experiment.scraper import Scraper
 from testbed.recording import files
 from testbed.recording.model import (
@@ -38,47 +41,67 @@ UP, DRIVE, AUDIT, DOWN = "starting the stack", "driving", "looking up every job"
 
 @dataclass(frozen=True)
 class Tools:
-    """What a trial is run with. ``home`` is the directory that the load generator runs in."""
+    """What a trial is run with. ``home`` is the directory that the load generator runs in.
+
+    ``load`` makes the command for a traffic, ``ask`` asks a stack what it runs with.
+    """
 
     stacks: Stacks
-    load: LoadCommand
+    load: Callable[[Traffic], LoadCommand]
     progress: Progress
     interrupts: Interrupts
     home: Path
     audit: Auditor = auditing.audit
+    ask: Callable[[StackRecord], Statement] = fairness.ask
 
 
 class Trial:
     """Runs one trial into a folder of its own."""
 
-    def __init__(self, plan: Plan, which: TrialPlan, folder: Path, tools: Tools) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        which: TrialPlan,
+        folder: Path,
+        tools: Tools,
+        audit_seconds: float,
+        hear: Callable[[Statement], None] = lambda _said: None,
+        attempt: int = 1,
+    ) -> None:
+        """``hear`` is told what the stack says it runs with, and may raise ``Unfair``."""
         self._which = which
         self._folder = folder
         self._tools = tools
+        self._audit_seconds = audit_seconds
+        self._hear = hear
         self._phases: dict[str, float] = {}
         self._process: LoadProcess | None = None
         self._header = TrialHeader(
             number=which.number,
-            round=which.round,
+            block=which.block,
             position=which.position,
             side=which.side,
             design=which.design,
             status=INTERRUPTED,
             error="did not run to its end",
             started=datetime.now(UTC).isoformat(timespec="seconds"),
+            plan_cell=dict(which.cell.factors),
+            attempt=attempt,
         )
 
     def run(self) -> TrialHeader:
         """Run it and return how it ended, as it is also on disk.
 
-        A failure is recorded in the header, not raised. :class:`Interrupted` is raised again once
-        the stack is down and the header written; so is a full disk, as ``OSError``.
+        A failure is recorded in the header, not raised. What ends the whole experiment is raised
+        again once the stack is down and the header written: :class:`Interrupted`, a full disk as
+        ``OSError``, and :class:`Unfair`.
         """
         self._folder.mkdir(parents=True)
         try:
             self._up_drive_audit()
             self._header = replace(self._header, status=COMPLETE, error="")
+        except Unfair as error:
+            self._header = replace(self._header, status=FAILED, error=str(error))
+            raise
         except TestbedError as error:
             self._header = replace(self._header, status=FAILED, error=_told(error))
         except OSError as error:
@@ -93,16 +116,19 @@ class Trial:
         return self._header
 
     def _up_drive_audit(self) -> None:
-        traffic = self._plan.traffic
+        traffic = self._which.traffic
         try:
             with self._phase(UP):
-                stack = self._tools.stacks.up(self._which.design, self._plan.slots)
+                stack = self._tools.stacks.up(self._which.design, self._which.cell.slots)
+                said = self._tools.ask(stack)
             self._header = replace(
                 self._header,
                 runtime=stack.runtime,
                 endpoints=stack.endpoints,
                 settings=dict(stack.settings),
+                fairness=said.as_data(),
             )
+            self._hear(said)
             with self._phase(DRIVE, run_seconds(traffic) + 2):
                 self._drive(stack)
             with self._phase(AUDIT):
@@ -115,17 +141,23 @@ class Trial:
                 self._tools.stacks.down(self._which.design)
 
     def _drive(self, stack: StackRecord) -> None:
-        command = self._tools.load(stack, self._folder)
+        traffic = self._which.traffic
+        command = self._tools.load(traffic)(stack, self._folder)
         with Sampler(self._folder) as sampler, Scraper(self._folder, stack.metrics):
             for process in stack.processes:
                 sampler.watch(STACK, process.name, process.pid)
             with self._load(command) as load:
                 sampler.watch(GENERATOR, "locust", load.pid)
                 load.wait(
-                    run_seconds(self._plan.traffic) + END_GRACE,
-                    watch=lambda: _require_alive(stack, sampler.gone(STACK)),
+                    run_seconds(traffic) + END_GRACE,
+                    watch=lambda: self._watch(stack, sampler),
                 )
         _require_alive(stack, sampler.gone(STACK))
+
+    def _watch(self, stack: StackRecord, sampler: Sampler) -> None:
+        _require_alive(stack, sampler.gone(STACK))
+        if said := live.figures(self._folder):
+            self._tools.progress.detail(said)
 
     @contextmanager
     def _load(self, command: Sequence[str]) -> Iterator[LoadProcess]:
@@ -146,7 +178,7 @@ class Trial:
         jobs = self._tools.audit(
             stack.endpoints,
             accepted,
-            self._plan.audit,
+            self._audit_seconds,
             lambda done, total: tell(f"{done:,} of {total:,} jobs terminal"),
         )
         files.write_jobs(self._folder, jobs)

@@ -1,36 +1,42 @@
 """Writes a comparison as CSV and JSON.
 
-``trials.csv`` is tidy, one row per trial and metric; ``comparison.csv`` has one row per metric;
-``comparison.json`` has everything including plan and provenance.
+``trials.csv`` is tidy, one row per trial and metric; ``comparison.csv`` has one row per cell and
+metric; both have a column for each factor of the plan. ``comparison.json`` has everything including
+plan and provenance.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from testbed.analysis.comparison import Comparison, Row
+from testbed.analysis.comparison import Comparison, block_ratios, ratio_of
 from testbed.analysis.trial import TrialFigures
+from testbed.analysis.verdicts import Judged
 from testbed.recording.files import write_json
 
-FORMAT = 1
+FORMAT = 2
 TRIALS_CSV = "trials.csv"
 COMPARISON_CSV = "comparison.csv"
 COMPARISON_JSON = "comparison.json"
 
-TRIAL_COLUMNS = (
-    "trial",
-    "round",
-    "position",
-    "side",
-    "design",
-    "valid",
+TRIAL_COLUMNS = ("trial", "attempt", "block", "position", "side", "design")
+FIGURE_COLUMNS = ("valid", "metric", "unit", "value", "samples", "note")
+COMPARISON_COLUMNS = (
     "metric",
     "unit",
-    "value",
-    "samples",
+    "first_design",
+    "second_design",
+    "first_median",
+    "second_median",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "blocks",
+    "noise_floor",
+    "verdict",
     "note",
 )
 
@@ -39,64 +45,56 @@ def write_all(
     folder: Path, comparison: Comparison, plan: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> None:
     """Write the three files into ``folder``."""
-    _write_csv(folder / TRIALS_CSV, TRIAL_COLUMNS, trial_rows(comparison))
-    _write_csv(folder / COMPARISON_CSV, comparison_columns(comparison), comparison_rows(comparison))
+    factors = factors_of(comparison)
+    columns = (*TRIAL_COLUMNS, *factors, *FIGURE_COLUMNS)
+    _write_csv(folder / TRIALS_CSV, columns, trial_rows(comparison, factors))
+    columns = (*factors, *COMPARISON_COLUMNS)
+    _write_csv(folder / COMPARISON_CSV, columns, comparison_rows(comparison, factors))
     write_json(folder / COMPARISON_JSON, as_json(comparison, plan, provenance))
 
 
-def trial_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:
-    """Give one row per trial and metric, in the columns :data:`TRIAL_COLUMNS`."""
-    catalogue = [row.metric for row in comparison.rows]
+def factors_of(comparison: Comparison) -> tuple[str, ...]:
+    """Name the factors of the plan; each is a column."""
+    return tuple(dict.fromkeys(name for cell in comparison.cells for name in cell.factors))
+
+
+def trial_rows(comparison: Comparison, factors: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    """Give one row per trial and metric; a trial that failed has none."""
+    catalogue = {row.metric.name: row.metric for cell in comparison.cells for row in cell.rows}
     for trial in comparison.trials:
         header = trial.header
-        for metric in catalogue:
+        levels = [header.plan_cell.get(name, "") for name in factors]
+        for metric in catalogue.values():
             figure = trial.figures.get(metric.name)
             if figure is None:
                 continue
             yield (
-                header.number,
-                header.round,
-                header.position,
-                header.side,
-                header.design,
-                int(trial.valid),
-                metric.name,
-                metric.unit,
-                _cell(figure.value),
+                *(header.number, header.attempt, header.block, header.position),
+                *(header.side, header.design),
+                *levels,
+                *(int(trial.valid), metric.name, metric.unit, _cell(figure.value)),
                 figure.samples or "",
                 "too few samples" if figure.too_few else "",
             )
 
 
-def comparison_columns(comparison: Comparison) -> tuple[str, ...]:
-    """Name the columns of ``comparison.csv``; sides are ``first`` and ``second``."""
-    rounds = range(1, comparison.rounds + 1)
-    return (
-        "metric",
-        "unit",
-        "first_design",
-        "second_design",
-        "first_median",
-        "second_median",
-        "ratio_median",
-        *(f"ratio_round_{number}" for number in rounds),
-        "note",
-    )
-
-
-def comparison_rows(comparison: Comparison) -> Iterator[tuple[object, ...]]:
-    """Give one row per metric; a ratio is second/first, empty where there is none."""
-    for row in comparison.rows:
-        yield (
-            row.metric.name,
-            row.metric.unit,
-            *comparison.designs,
-            _cell(row.median(0)),
-            _cell(row.median(1)),
-            _cell(row.ratio),
-            *map(_cell, row.ratios),
-            "too few samples" if row.too_few(0) or row.too_few(1) else "",
-        )
+def comparison_rows(comparison: Comparison, factors: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    """Give one row per cell and metric; a ratio is second/first, empty where there is none."""
+    for cell in comparison.cells:
+        levels = [cell.factors.get(name, "") for name in factors]
+        for row in cell.rows:
+            interval, verdict = row.ratio, row.verdict
+            yield (
+                *levels,
+                *(row.metric.name, row.metric.unit, *cell.designs),
+                *map(_cell, row.medians),
+                _cell(ratio_of(row)),
+                *((_cell(interval.low), _cell(interval.high)) if interval else ("", "")),
+                interval.blocks if interval else "",
+                _cell(verdict.floor) if verdict else "",
+                verdict.outcome.value if verdict else "",
+                "too few samples" if any(row.too_few) else "",
+            )
 
 
 def as_json(
@@ -106,22 +104,37 @@ def as_json(
     return {
         "format": FORMAT,
         "complete": comparison.complete,
+        "ended": dict(comparison.ended),
         "designs": list(comparison.designs),
         "plan": dict(plan),
         "provenance": dict(provenance),
-        "metrics": {row.metric.name: _metric(row) for row in comparison.rows},
+        "cells": [
+            {
+                "factors": dict(cell.factors),
+                "designs": list(cell.designs),
+                "metrics": {row.metric.name: _metric(row) for row in cell.rows},
+            }
+            for cell in comparison.cells
+        ],
         "trials": [_trial(trial) for trial in comparison.trials],
     }
 
 
-def _metric(row: Row) -> dict[str, Any]:
+def _metric(row: Judged) -> dict[str, Any]:
     return {
         "label": row.metric.label,
         "unit": row.metric.unit,
-        "median": [row.median(0), row.median(1)],
-        "too_few_samples": [row.too_few(0), row.too_few(1)],
-        "rounds": [[each.value if each else None for each in side] for side in row.figures],
-        "ratio": {"median": row.ratio, "rounds": list(row.ratios)},
+        "median": list(row.medians),
+        "too_few_samples": list(row.too_few),
+        "blocks": [[list(block) for block in side] for side in row.values],
+        "ratio": {
+            "estimate": ratio_of(row),
+            "interval": [row.ratio.low, row.ratio.high] if row.ratio else None,
+            "blocks": list(block_ratios(row)),
+        },
+        "verdict": {"outcome": row.verdict.outcome, "words": row.verdict.words}
+        if row.verdict
+        else None,
     }
 
 
@@ -129,10 +142,12 @@ def _trial(trial: TrialFigures) -> dict[str, Any]:
     header = trial.header
     return {
         "number": header.number,
-        "round": header.round,
+        "attempt": header.attempt,
+        "block": header.block,
         "position": header.position,
         "side": header.side,
         "design": header.design,
+        "cell": dict(header.plan_cell),
         "started": header.started,
         "status": header.status,
         "valid": trial.valid,

@@ -53,10 +53,19 @@ class PlainProgress:
     def detail(self, text: str) -> None:
         """Details are for a terminal."""
 
-    def trial_done(self, text: str) -> None:
+    def trial_done(self, text: str, good: bool = True) -> None:
         """The trial ended."""
+        del good
         self._pace.end_trial()
         self._print(f"{self._head}: {text}")
+
+    def note(self, text: str) -> None:
+        """Something about the experiment as a whole."""
+        self._print(text)
+
+    def expect(self, trials: int) -> None:
+        """There will be so many trials in all."""
+        self._pace.expect(trials)
 
     def _print(self, line: str) -> None:
         self._console.print(Text(line), soft_wrap=True)
@@ -86,11 +95,21 @@ class BarProgress:
         """A few words on the phase."""
         self._bar.say(f"{self._head}: {self._phase}, {text}")
 
-    def trial_done(self, text: str) -> None:
-        """The trial ended; only an unusual end leaves a line behind."""
+    def trial_done(self, text: str, good: bool = True) -> None:
+        """The trial ended; its figures stay on the screen, above the bar."""
         self._pace.end_trial()
-        if text != "complete":
-            self._bar.console.print(Text(f"{self._head}: {text}", style="red"), soft_wrap=True)
+        self._print(f"{self._head}: {text}", "dim" if good else "red")
+
+    def note(self, text: str) -> None:
+        """Something about the experiment as a whole."""
+        self._print(text, "")
+
+    def expect(self, trials: int) -> None:
+        """There will be so many trials in all."""
+        self._pace.expect(trials)
+
+    def _print(self, line: str, style: str) -> None:
+        self._bar.console.print(Text(line, style=style), soft_wrap=True)
 
 
 class _Bar(Progress):

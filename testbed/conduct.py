@@ -1,0 +1,178 @@
+"""Carries out a checked plan from the command line: checks, drives, reports."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module, util
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from common.handlers import registry
+from testbed import console, designs, runtimes, stacks
+from testbed.analysis import thresholds
+from testbed.analysis.comparison import Comparison, compare
+from testbed.experiment import resume, session
+from testbed.experiment.interrupts import Interrupted, Interrupts
+from testbed.experiment.load import Locust
+from testbed.experiment.pace import Pace
+from testbed.experiment.plan import Plan
+from testbed.experiment.planfile import Known
+from testbed.experiment.resume import ResumeError
+from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.experiment.trial import AUDIT, DOWN, DRIVE, UP, Tools
+from testbed.recording import provenance
+from testbed.recording.reader import read_experiment
+from testbed.report import noise, progress, terminal
+from testbed.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV, write_all
+
+INTERRUPTED_CODE = 130
+LOCUSTFILE = Path("locustfiles", "mixed.py")
+HTML = "testbed.report.html"
+
+
+def known() -> Known:
+    """Return the names that plans may use."""
+    return Known(tuple(designs.names()), tuple(registry.load().names()))
+
+
+def conduct(
+    plan: Plan,
+    *,
+    keep_going: bool,
+    folder: Path | None = None,
+    earlier: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> int:
+    """Carry out a plan and return the exit code.
+
+    With ``folder`` and what was recorded there ``earlier``, go on with that experiment. Raises
+    :class:`TestbedError` if it cannot start; then nothing was started or written.
+    """
+    home = stacks.project_root()
+    load = functools.partial(Locust, home / LOCUSTFILE)
+    _check(plan, home)
+    origin = {
+        **provenance.collect(home, ("testbed", *sys.argv[1:])),
+        "code": resume.code_digest(home),
+    }
+    if earlier is not None:
+        _check_resumed(earlier, plan, origin, force)
+    target = folder or session.new_folder(home / "results", plan.name)
+    _opening(plan, origin, target, resumed=folder is not None)
+    titles = {design: designs.load(design).title for design in plan.designs}
+    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
+    trials = 2 * plan.blocks * len(plan.cells())
+    phases = dict(zip((UP, DRIVE, AUDIT, DOWN), plan.trial_phases(), strict=True))
+    pace = Pace(trials, phases, time.monotonic)
+    with interrupts.installed(), contextlib.suppress(Interrupted):
+        with progress.shown(console.err, pace, trials) as told:
+            tools = Tools(RuntimeStacks(runtimes.get(), told), load, told, interrupts, home)
+            ended = session.run(
+                plan,
+                origin,
+                target,
+                tools,
+                titles=titles,
+                keep_going=keep_going,
+                resumed=earlier,
+            )
+        with interrupts.shield():
+            comparison = report(target)
+            met = _show_thresholds(comparison, plan)
+            _closing(target, ended, comparison)
+    if interrupts.happened:
+        return INTERRUPTED_CODE
+    return 0 if comparison.complete and met and not ended.stopped else 1
+
+
+def _check(plan: Plan, home: Path) -> None:
+    """Raise :class:`TestbedError` for what cannot be driven here and now."""
+    cells = plan.cells()
+    for slots in dict.fromkeys(cell.slots for cell in cells):
+        check_fresh(plan.designs, slots)
+    # Locust reads the mix; one look for each mix that the plan has.
+    for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
+        Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check(home)
+
+
+def _check_resumed(
+    earlier: Mapping[str, Any], plan: Plan, origin: Mapping[str, Any], force: bool
+) -> None:
+    found = list(resume.differences(earlier, plan, origin))
+    if not found:
+        return
+    listed = "".join(f"\n  {each}" for each in found)
+    if not force:
+        raise ResumeError(
+            f"this is not the experiment that was interrupted:{listed}",
+            "--force goes on all the same, and the trials then do not all measure the same",
+        )
+    _say(f"note  goes on although something is not the same:{listed}")
+
+
+def report(folder: Path) -> Comparison:
+    """Analyse what is recorded in ``folder``, write the result's files there and print it."""
+    recorded = read_experiment(folder)
+    floor = noise.find(folder)
+    comparison = compare(recorded, floor.ratios if floor else None)
+    write_all(folder, comparison, recorded.plan, recorded.provenance)
+    if util.find_spec(HTML) is not None and any(each.valid for each in comparison.trials):
+        import_module(HTML).write(folder, floor)
+    if comparison.trials:
+        terminal.show(console.out, comparison, recorded.plan)
+    return comparison
+
+
+def _show_thresholds(comparison: Comparison, plan: Plan) -> bool:
+    """Print how the thresholds of the plan are met; return whether all are."""
+    checked = thresholds.check(comparison, plan.thresholds)
+    for each in checked:
+        word, style = ("met   ", "green") if each.met else ("FAILED", "bold red")
+        console.out.print(Text(f"{word}  {each.text}", style=style))
+    return all(each.met for each in checked)
+
+
+def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool) -> None:
+    cells = len(plan.cells())
+    what = f"{plan.blocks} blocks" + (f" of {cells} cells" if cells > 1 else "")
+    pairs = "; ".join(" and ".join(each.upper() for each in pair) for pair in plan.pairs)
+    _say(
+        f"{'Going on with' if resumed else 'Running'} {plan.name}: {pairs}, {what}, "
+        f"{'at most' if plan.stop else 'about'} {progress.minutes(plan.seconds())}. Ctrl-C stops "
+        "it and keeps what there is."
+    )
+    _say(f"Raw data: {folder}")
+    if note := terminal.busy_note(origin["machine"]):
+        _say(note)
+    for other in others_up(plan.designs):
+        _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
+
+
+def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
+    """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
+    lines = [f"Report: {folder}/{{{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV}}}"]
+    if ended.stopped:
+        lines.insert(
+            0, f"Stopped after {ended.trials} trials: {ended.stopped.partition(chr(10))[0]}"
+        )
+        lines.append("        Nothing is left running.")
+    else:
+        link = session.point_latest(folder)
+        lines.append(f"        {link} points there. Nothing is left running.")
+        lines.insert(0, f"Ended: {ended.reason}.")
+    if not comparison.complete:
+        lines.append(f"        To run what is missing: testbed run --resume {folder}")
+    console.out.print()
+    for line in lines:
+        console.out.print(Text(line))
+
+
+def _say(line: str) -> None:
+    console.err.print(Text(line))
