@@ -90,7 +90,7 @@ def test_drive_that_keeps_everything_holds_and_says_by_how_much() -> None:
     assert "p99 10.5 ms" in judged.reason
     assert "completion p99 100 ms" in judged.reason
     assert judged.figures["sent_per_second"] == RATE
-    assert judged.figures["backlog_growth_per_second"] == pytest.approx(0, abs=0.5)
+    assert judged.figures["backlog_growth_per_second"] == pytest.approx(0, abs=1)
 
 
 @pytest.mark.parametrize(
