@@ -68,9 +68,9 @@ async def calls(home: Process, entry: Process) -> None:
         status = pb.GetJobStatusRequest(job_id=reply.job_id)
         for _ in range(3):
             await TaskQueueServiceStub(second).GetJobStatus(status, timeout=5)
+        unfinished = pb.GetJobResultRequest(job_id=reply.job_id)
         with pytest.raises(grpc.aio.AioRpcError):
-            unknown = pb.GetJobResultRequest(job_id=reply.job_id)
-            await TaskQueueServiceStub(second).GetJobResult(unknown, timeout=5)
+            await TaskQueueServiceStub(second).GetJobResult(unfinished, timeout=5)
 
 
 def test_scrapes_of_real_processes_count_every_call_and_hop(tmp_path: Path) -> None:
