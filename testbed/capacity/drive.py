@@ -13,13 +13,21 @@ from testbed.analysis.validity import Limits
 from testbed.capacity import judge
 from testbed.capacity.judge import Judgement
 from testbed.capacity.plan import CapacityPlan
+from testbed.errors import TestbedError
 from testbed.experiment.plan import Cell, Level, Traffic
 from testbed.experiment.schedule import TrialPlan
 from testbed.experiment.trial import Tools, Trial
 from testbed.recording import files
+from testbed.recording.model import COMPLETE
 from testbed.recording.reader import read_trial
 
 SWEEP_THINK = 0.0
+# How a trial says that processes of its stack ended under load.
+_STACK_DIED = ("ended while driven", "ended while they were driven")
+
+
+class DriveFailed(TestbedError):
+    """A drive could not be carried out; the message says why."""
 
 
 class TrialDriver:
@@ -55,7 +63,10 @@ class TrialDriver:
         return judgement
 
     def _run(self, design: str, title: str, traffic: Traffic, levels: dict[str, Level]) -> Path:
-        """Run a trial; one that fails is no error here, its judgement says so."""
+        """Run a trial. That its stack died of it is a judgement on the design, no error.
+
+        Raises :class:`DriveFailed` if it failed otherwise: then another rate would fail as well.
+        """
         self._number += 1
         # Every drive has arrivals of its own: a lucky draw must not be repeated as luck.
         traffic = replace(traffic, seed=traffic.seed + self._number)
@@ -64,7 +75,10 @@ class TrialDriver:
         path = self._folder / files.TRIALS / f"{self._number:03d}-{design}"
         self._tools.progress.trial(self._number, title)
         self._tools.progress.expect(max(self._number, self._plan.expected_drives()))
-        Trial(which, path, self._tools, self._plan.audit_seconds).run()
+        header = Trial(which, path, self._tools, self._plan.audit_seconds).run()
+        if header.status != COMPLETE and not any(each in header.error for each in _STACK_DIED):
+            self._tools.progress.trial_done(header.error.partition("\n")[0], good=False)
+            raise DriveFailed(f"{title}: {header.error}")
         return path
 
     def _done(self, path: Path, judgement: Judgement) -> None:
@@ -77,4 +91,4 @@ class TrialDriver:
             },
         )
         said = judgement.reason or ", ".join(f"{v:.0f} {k}" for k, v in judgement.figures.items())
-        self._tools.progress.trial_done(f"{judgement.told}: {said}")
+        self._tools.progress.trial_done(f"{judgement.told}: {said}", good=True)

@@ -1,0 +1,143 @@
+"""Drives of a capacity run as trials, with stand-ins for the stack and the load generator."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from testbed.capacity.drive import DriveFailed, TrialDriver
+from testbed.capacity.plan import CapacityPlan
+from testbed.capacity.search import Told
+from testbed.experiment.fairness import Statement
+from testbed.experiment.interrupts import Interrupted, Interrupts
+from testbed.experiment.plan import Traffic
+from testbed.experiment.ports import LoadCommand
+from testbed.experiment.trial import Tools
+from testbed.recording.files import read_json
+from testbed.stacks import ProcessRecord, StackRecord
+
+REFUSES = "import sys; print('no such option'); sys.exit(2)"
+HANGS = "import time; time.sleep(60)"
+INTERRUPTS = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+
+
+class FakeStacks:
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.done: list[str] = []
+
+    def up(self, design: str, slots: int) -> StackRecord:
+        self.done.append(f"up {design}")
+        process = ProcessRecord("server", self.pid, 0.0, 1, "/log/server.log")
+        return StackRecord(design, "fake", ("h:1",), {}, (process,), slots, {}, "", True)
+
+    def down(self, design: str) -> None:
+        self.done.append(f"down {design}")
+
+
+class Heard:
+    """A progress that remembers."""
+
+    def __init__(self) -> None:
+        self.titles: list[str] = []
+        self.ends: list[str] = []
+
+    def trial(self, number: int, title: str) -> None:
+        self.titles.append(title)
+
+    def trial_done(self, text: str, good: bool = True) -> None:
+        self.ends.append(text)
+
+    def phase(self, name: str, seconds: float | None = None) -> None: ...
+
+    def detail(self, text: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def expect(self, trials: int) -> None: ...
+
+
+class Rig:
+    def __init__(self, folder: Path, script: str, pid: int) -> None:
+        self.folder = folder
+        self.script = script
+        self.stacks = FakeStacks(pid)
+        self.heard = Heard()
+        self.traffics: list[Traffic] = []
+        self.interrupts = Interrupts()
+        tools = Tools(
+            self.stacks,
+            self.load,
+            self.heard,
+            self.interrupts,
+            folder,
+            audit=lambda *_: (),
+            ask=lambda stack: Statement(stack.design),
+        )
+        self.driver = TrialDriver(CapacityPlan(), folder, tools)
+
+    def load(self, traffic: Traffic) -> LoadCommand:
+        self.traffics.append(traffic)
+
+        def command(stack: StackRecord, folder: Path) -> Sequence[str]:
+            return [sys.executable, "-c", self.script]
+
+        return command
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Any:
+    return lambda script, pid=0: Rig(tmp_path, script, pid or os.getpid())
+
+
+def test_generator_that_fails_ends_the_run_and_not_as_a_capacity(rig: Any) -> None:
+    made = rig(REFUSES)
+    with pytest.raises(DriveFailed, match="no such option"):
+        made.driver.open_loop("a", 100.0, confirm=False)
+    assert made.stacks.done == ["up a", "down a"]
+
+
+def test_stack_that_ends_under_load_has_failed_the_rate(rig: Any) -> None:
+    gone = psutil.Popen(["true"])
+    gone.wait()
+    made = rig(HANGS, gone.pid)
+    judged = made.driver.open_loop("a", 100.0, confirm=False)
+    assert judged.told is Told.FAILED
+    assert "ended while" in judged.reason
+    assert made.stacks.done == ["up a", "down a"]
+    written = read_json(made.folder / "trials" / "001-a" / "judgement.json")
+    assert written["told"] == "failed"
+    assert made.heard.ends[0].startswith("failed: ")
+
+
+def test_every_drive_has_its_rate_its_length_and_arrivals_of_its_own(rig: Any) -> None:
+    made = rig(REFUSES)
+    for rate, confirm in ((200.0, False), (200.0, True)):
+        with pytest.raises(DriveFailed):
+            made.driver.open_loop("a", rate, confirm=confirm)
+    with pytest.raises(DriveFailed):
+        made.driver.closed_loop("b", 8)
+    search, confirming, sweep = made.traffics
+    assert (search.rate, search.duration, confirming.duration) == (200, 8, 16)
+    assert search.seed != confirming.seed
+    assert (sweep.rate, sweep.users, sweep.think_time) == (None, 8, 0)
+    assert made.heard.titles == [
+        "design A, 200 calls/s",
+        "design A, 200 calls/s, to confirm",
+        "design B, 8 users",
+    ]
+
+
+def test_interrupted_drive_leaves_neither_generator_nor_stack(rig: Any) -> None:
+    made = rig(INTERRUPTS)
+    before = {each.pid for each in psutil.Process().children()}
+    with made.interrupts.installed(), pytest.raises(Interrupted):
+        made.driver.open_loop("a", 100.0, confirm=False)
+    assert made.stacks.done == ["up a", "down a"]
+    assert {each.pid for each in psutil.Process().children()} <= before
