@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,18 +11,17 @@ from typing import Any
 
 import psutil
 import pytest
-from hdrh.histogram import HdrHistogram
 
 from testbed.errors import TestbedError
+from testbed.experiment.fairness import Statement
 from testbed.experiment.interrupts import Interrupts
 from testbed.experiment.plan import Plan, Traffic
+from testbed.experiment.ports import LoadCommand
 from testbed.experiment.trial import Tools
-from testbed.recording import files
 from testbed.recording.model import (
     COMPLETE,
     GENERATOR,
     STACK,
-    CallRecording,
     JobRow,
     LoadRecording,
     ResourceRow,
@@ -32,15 +30,9 @@ from testbed.recording.model import (
     Window,
 )
 from testbed.stacks import ProcessRecord, StackRecord
+from tests.support.recordings import LoadMaker
 
 START = 1_000.0
-
-
-def histogram(values_us: Iterable[int]) -> HdrHistogram:
-    result = HdrHistogram(1, 60_000_000, 3)
-    for value in values_us:
-        result.record_value(value)
-    return result
 
 
 @dataclass
@@ -52,16 +44,13 @@ class TrialMaker:
     def header(self, number: int = 1, side: int = 0, **changes: Any) -> TrialHeader:
         values: dict[str, Any] = {
             "number": number,
-            "round": (number + 1) // 2,
+            "block": (number + 1) // 2,
             "position": 1,
             "side": side,
             "design": "ab"[side],
             "status": COMPLETE,
         }
         return TrialHeader(**{**values, **changes})
-
-    def call(self, name: str, values_us: Iterable[int], **errors: Any) -> CallRecording:
-        return CallRecording(name, histogram(values_us), **errors)
 
     def job(self, number: int, created: float, wait: float, run: float, **changes: Any) -> JobRow:
         """A job that was created, waited and ran for so many seconds since the window's start."""
@@ -85,6 +74,10 @@ class TrialMaker:
             for step in range(60)
         ]
 
+    def load(self, **changes: Any) -> LoadRecording:
+        """Ten seconds of 100 submits of 1 ms."""
+        return LoadMaker(**changes).recording()
+
     def trial(self, *, jobs: Sequence[JobRow] | None = None, **changes: Any) -> TrialRecording:
         """A sound trial: 1,000 submits of 1 ms, 100 jobs, 0.5 core in two processes."""
         rows = (
@@ -94,11 +87,7 @@ class TrialMaker:
         )
         values: dict[str, Any] = {
             "header": self.header(),
-            "load": LoadRecording(
-                self.window,
-                {"SubmitJob": self.call("SubmitJob", [1000] * 1000)},
-                frozenset(job.job_id for job in rows if job.accepted),
-            ),
+            "load": self.load(accepted=[job.job_id for job in rows if job.accepted]),
             "jobs": rows,
             "resources": tuple(
                 self.cpu(STACK, "one", 0.2)
@@ -112,38 +101,6 @@ class TrialMaker:
 @pytest.fixture
 def make() -> TrialMaker:
     return TrialMaker()
-
-
-@pytest.fixture
-def write_load() -> Callable[..., None]:
-    """Writes what the load generator leaves in a folder."""
-
-    def write(
-        folder: Path,
-        accepted: Sequence[str] = (),
-        latencies_us: Iterable[int] = (1000,),
-        window: Window | None = None,
-        **changes: Any,
-    ) -> None:
-        measured = window or Window(START, START + 10)
-        call = {
-            "count": 1,
-            "errors": {"definite": 1, "indefinite": 2},
-            "error_kinds": {"UNAVAILABLE": 2, "RESOURCE_EXHAUSTED QUEUE_FULL": 1},
-            "histogram": histogram(latencies_us).encode().decode(),
-            "unit": "us",
-        }
-        content = {
-            "format": 1,
-            "measured": {"from_unix": measured.from_unix, "to_unix": measured.to_unix},
-            "calls": {"SubmitJob": call},
-            "accepted": len(accepted),
-            **changes,
-        }
-        (folder / files.LOAD).write_text(json.dumps(content))
-        (folder / "accepted-7.txt").write_text("".join(f"{each}\n" for each in accepted))
-
-    return write
 
 
 @dataclass
@@ -173,6 +130,8 @@ class Told:
     def __init__(self) -> None:
         self.phases: list[str] = []
         self.ends: list[str] = []
+        self.notes: list[str] = []
+        self.expected = 0
 
     def trial(self, number: int, title: str) -> None:
         self.phases.append(f"trial {number}: {title}")
@@ -183,20 +142,19 @@ class Told:
     def detail(self, text: str) -> None:
         pass
 
-    def trial_done(self, text: str) -> None:
+    def trial_done(self, text: str, good: bool = True) -> None:
         self.ends.append(text)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def expect(self, trials: int) -> None:
+        self.expected = trials
 
 
 GOOD_LOAD = """
-import json, sys, time
-folder, histogram = sys.argv[1:]
-call = {"count": 1, "errors": {"definite": 0, "indefinite": 0}, "histogram": histogram}
-now = time.time()
-with open(folder + "/load.json", "w") as file:
-    json.dump({"format": 1, "measured": {"from_unix": now - 1, "to_unix": now},
-               "calls": {"SubmitJob": call}, "accepted": 1}, file)
-with open(folder + "/accepted-1.txt", "w") as file:
-    file.write("0000000000000001\\n")
+import shutil, sys
+shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)
 """
 
 
@@ -211,12 +169,23 @@ class Bench:
     script: str = GOOD_LOAD
     lost: str = ""
     plan: Plan = field(
-        default_factory=lambda: Plan(rounds=2, traffic=Traffic(duration=1, warmup=0))
+        default_factory=lambda: Plan("test", blocks=2, traffic=Traffic(duration=1, warmup=0))
     )
+    said: dict[str, Statement] = field(default_factory=dict)
+    recorded: LoadMaker = field(default_factory=lambda: LoadMaker(accepted=["0000000000000001"]))
 
-    def command(self, _stack: StackRecord, folder: Path) -> Sequence[str]:
-        encoded = histogram([1000] * 50).encode().decode()
-        return (sys.executable, "-c", self.script, str(folder), encoded)
+    def load(self, _traffic: Traffic) -> LoadCommand:
+        template = self.recorded.write(self.home / "template")
+        return lambda _stack, folder: (
+            sys.executable,
+            "-c",
+            self.script,
+            str(folder),
+            str(template),
+        )
+
+    def ask(self, stack: StackRecord) -> Statement:
+        return self.said.get(stack.design, Statement(stack.design, {"slots": 12.0}, {}))
 
     def audit(
         self,
@@ -232,7 +201,13 @@ class Bench:
     @property
     def tools(self) -> Tools:
         return Tools(
-            self.stacks, self.command, self.told, self.interrupts, self.home, audit=self.audit
+            self.stacks,
+            self.load,
+            self.told,
+            self.interrupts,
+            self.home,
+            audit=self.audit,
+            ask=self.ask,
         )
 
 

@@ -10,15 +10,18 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.analysis.comparison import compare
-from testbed.experiment import session
+from testbed.analysis.comparison import block_ratios, compare
+from testbed.errors import TestbedError
+from testbed.experiment import resume, session
+from testbed.experiment.fairness import Statement
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import Locust, environment
 from testbed.experiment.pace import Pace
-from testbed.experiment.plan import Plan, PlanError, Traffic, check, parse_designs
+from testbed.experiment.plan import Plan, Stop, Traffic
 from testbed.recording import files
 from testbed.recording.reader import read_experiment, read_trial
 
+GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
 ENDS = "import sys; print('no such option'); sys.exit(2)"
 SILENT = "pass"
 INTERRUPTS_PARENT = """
@@ -33,20 +36,25 @@ def headers(folder: Path) -> list[Any]:
     return [files.read_header(each) for each in sorted((folder / files.TRIALS).iterdir())]
 
 
-def run(bench: Any, plan: Plan | None = None) -> tuple[session.Ended, Path]:
+def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.Ended, Path]:
     folder = session.new_folder(bench.home / "results", "test")
     with bench.interrupts.installed():
-        return session.run(plan or bench.plan, {}, folder, bench.tools), folder
+        return session.run(plan or bench.plan, {}, folder, bench.tools, **options), folder
 
 
-def test_designs_take_turns_and_every_trial_has_a_fresh_stack(bench: Any) -> None:
+def driven(bench: Any) -> list[str]:
+    """The stacks that were brought up for trials, not those only asked what they run with."""
+    ups = [each for each in bench.stacks.done if each.startswith("up")]
+    return ups[len(bench.plan.designs) :]
+
+
+def test_every_block_drives_both_designs_on_fresh_stacks(bench: Any) -> None:
     ended, folder = run(bench)
     assert ended == session.Ended(4)
-    trials = [each for each in bench.stacks.done if each.startswith("up")]
-    assert trials == ["up a", "up b", "up b", "up a"]
-    for index, step in enumerate(bench.stacks.done[:8:2]):
+    assert sorted(driven(bench)[:2]) == sorted(driven(bench)[2:]) == ["up a", "up b"]
+    for index, step in enumerate(bench.stacks.done[:12:2]):
         assert bench.stacks.done[2 * index + 1] == step.replace("up", "down")
-    assert [(each.round, each.side) for each in headers(folder)] == [(1, 0), (1, 1), (2, 1), (2, 0)]
+    assert {(each.block, each.side) for each in headers(folder)} == {(1, 0), (1, 1), (2, 0), (2, 1)}
     assert {each.status for each in headers(folder)} == {"complete"}
 
 
@@ -54,36 +62,56 @@ def test_recorded_experiment_is_read_and_compared_from_its_folder(bench: Any) ->
     _, folder = run(bench)
     comparison = compare(read_experiment(folder))
     assert comparison.complete
-    assert comparison.rounds == 2
-    row = next(row for row in comparison.rows if row.metric.name == "requests_per_second")
-    assert row.ratios == pytest.approx((1, 1), rel=0.01)
+    assert comparison.blocks == 2
+    (cell,) = comparison.cells
+    row = cell.row("requests_per_second")
+    assert row is not None
+    assert block_ratios(row) == pytest.approx((1, 1))
 
 
 def test_design_compared_with_itself_keeps_its_sides_apart(bench: Any) -> None:
-    plan = replace(bench.plan, designs=("a", "a"), rounds=1)
+    plan = replace(bench.plan, pairs=(("a", "a"),), blocks=1)
     _, folder = run(bench, plan)
-    assert [each.side for each in headers(folder)] == [0, 1]
+    assert sorted(each.side for each in headers(folder)) == [0, 1]
     assert compare(read_experiment(folder)).complete
 
 
 def test_cpu_of_stack_and_generator_is_recorded(bench: Any) -> None:
-    _, folder = run(bench, replace(bench.plan, rounds=1))
-    rows = files.read_resources(folder / files.TRIALS / "001-a")
+    _, folder = run(bench, replace(bench.plan, blocks=1))
+    rows = files.read_resources(next((folder / files.TRIALS).iterdir()))
     assert {(row.role, row.process) for row in rows} >= {("stack", "server")}
     assert all(row.rss_bytes > 0 for row in rows if row.role == "stack")
 
 
-def test_failed_generator_is_recorded_with_the_end_of_its_log_and_stops_the_run(
-    bench: Any,
-) -> None:
+def test_failed_trial_is_recorded_and_run_once_more_before_the_run_stops(bench: Any) -> None:
     bench.script = ENDS
     ended, folder = run(bench)
-    assert ended.trials == 1
+    assert ended.trials == 2
     assert "code 2" in ended.stopped
     assert "no such option" in ended.stopped
-    assert headers(folder)[0].status == "failed"
-    assert bench.stacks.done[:2] == ["up a", "down a"]
+    assert [(each.number, each.attempt, each.status) for each in headers(folder)] == [
+        (1, 1, "failed"),
+        (1, 2, "failed"),
+    ]
+    assert bench.stacks.done.count("up a") == bench.stacks.done.count("down a") - 1
     assert not compare(read_experiment(folder)).complete
+
+
+def test_second_attempt_that_succeeds_makes_the_experiment_complete(bench: Any) -> None:
+    load, calls = bench.load, []
+
+    def fails_once(traffic: Traffic) -> Any:
+        calls.append(traffic)
+        bench.script = ENDS if len(calls) == 1 else GOOD_LOAD
+        return load(traffic)
+
+    bench.load = fails_once
+    ended, folder = run(bench)
+    assert (ended.trials, ended.stopped) == (5, "")
+    comparison = compare(read_experiment(folder))
+    assert comparison.complete
+    assert [comparison.replaced(each) for each in comparison.trials] == [True] + [False] * 4
+    assert "it is run once more" in bench.told.ends[0]
 
 
 def test_generator_that_leaves_nothing_fails_the_trial(bench: Any) -> None:
@@ -93,21 +121,54 @@ def test_generator_that_leaves_nothing_fails_the_trial(bench: Any) -> None:
 
 
 def test_keep_going_runs_the_other_trials_after_a_failure(bench: Any) -> None:
-    bench.stacks.broken = {"a": "port 50051 is taken"}
-    ended, folder = run(bench, replace(bench.plan, keep_going=True))
-    assert ended == session.Ended(4)
-    states = [each.status for each in headers(folder)]
-    assert states == ["failed", "complete", "complete", "failed"]
-    assert headers(folder)[0].error == "port 50051 is taken"
-    assert not compare(read_experiment(folder)).complete
+    audit = bench.audit
+
+    def fails_for_a(endpoints: Any, accepted: Any, *rest: Any) -> Any:
+        if bench.stacks.done[-1] == "up a":
+            raise TestbedError("the audit broke")
+        return audit(endpoints, accepted, *rest)
+
+    bench.audit = fails_for_a
+    ended, folder = run(bench, keep_going=True)
+    assert (ended.trials, ended.stopped) == (6, "")
+    failed = [each.design for each in headers(folder) if each.status == "failed"]
+    assert failed == ["a"] * 4
+    assert len(compare(read_experiment(folder)).missing) == 2
 
 
-def test_lost_job_stops_the_run_and_is_named(bench: Any) -> None:
+def test_run_without_any_usable_trial_in_its_first_block_stops(bench: Any) -> None:
+    bench.script = ENDS
+    ended, _ = run(bench, keep_going=True)
+    assert (ended.trials, ended.stopped) == (4, "no trial of the first block could be used")
+
+
+def test_lost_job_voids_the_trial_and_is_named(bench: Any) -> None:
     bench.lost = "NOT_FOUND: no such job"
     ended, folder = run(bench)
-    assert ended.trials == 1
-    assert "0000000000000001" in ended.stopped
-    assert read_trial(folder / files.TRIALS / "001-a").jobs[0].lost
+    assert ended.trials == 2
+    assert "1 of 1 accepted jobs lost" in ended.stopped
+    path = next((folder / files.TRIALS).iterdir())
+    assert read_trial(path).jobs[0].lost
+
+
+def test_stack_that_does_not_come_up_stops_before_anything_is_driven(bench: Any) -> None:
+    bench.stacks.broken = {"b": "port 50061 is taken"}
+    ended, folder = run(bench)
+    assert (ended.trials, ended.stopped) == (0, "port 50061 is taken")
+    assert not (folder / files.TRIALS).exists()
+
+
+def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> None:
+    bench.said = {"b": Statement("b", {"slots": 2.0}, {})}
+    ended, folder = run(bench)
+    assert "slots in total: 12 and 2" in ended.stopped
+    assert ended.trials == 0
+    assert not (folder / files.TRIALS).exists()
+
+
+def test_what_each_side_said_is_in_its_trial(bench: Any) -> None:
+    _, folder = run(bench)
+    assert {each.fairness["totals"]["slots"] for each in headers(folder)} == {12}
 
 
 HANGS = "import time; time.sleep(60)"
@@ -145,29 +206,70 @@ def test_signal_while_driving_leaves_nothing_running_and_keeps_what_there_is(
     bench.script = INTERRUPTS_PARENT % name
     ended, folder = run(bench)
     assert ended.interrupted
-    assert bench.stacks.done[:2] == ["up a", "down a"]
-    assert bench.stacks.done.count("up a") == 1
-    pid = int((folder / files.TRIALS / "001-a" / "pid").read_text())
-    assert not psutil.pid_exists(pid)
+    assert len(driven(bench)) == 1
+    (path,) = (folder / files.TRIALS).iterdir()
+    assert not psutil.pid_exists(int((path / "pid").read_text()))
     (header,) = headers(folder)
     assert (header.status, header.error) == ("interrupted", "stopped by the user")
+    assert bench.stacks.done[-1].startswith("down")
     assert bench.interrupts.happened
 
 
-def test_completed_trials_survive_an_interrupt(bench: Any) -> None:
-    original = bench.stacks.up
+def interrupt_at(bench: Any, number: int) -> None:
+    """Send a signal as the stack of the given trial comes up."""
+    original, ups = bench.stacks.up, []
 
     def up(design: str, slots: int) -> Any:
-        if design == "b":
+        ups.append(design)
+        if len(ups) == len(bench.plan.designs) + number:
             os.kill(os.getpid(), signal.SIGINT)
         return original(design, slots)
 
     bench.stacks.up = up
+
+
+def test_completed_trials_survive_an_interrupt(bench: Any) -> None:
+    interrupt_at(bench, 2)
     ended, folder = run(bench)
     assert (ended.trials, ended.interrupted) == (1, True)
     assert [each.status for each in headers(folder)] == ["complete", "interrupted"]
     comparison = compare(read_experiment(folder))
     assert [trial.valid for trial in comparison.trials] == [True, False]
+
+
+def test_resumed_run_keeps_valid_trials_and_completes_the_same_schedule(bench: Any) -> None:
+    interrupt_at(bench, 3)
+    _, folder = run(bench)
+    kept = [each for each in headers(folder) if each.status == "complete"]
+    bench.interrupts = Interrupts()
+    earlier = files.read_json(folder / files.EXPERIMENT)
+    ended = session.run(bench.plan, {}, folder, bench.tools, resumed=earlier)
+    assert (len(kept), ended.trials, ended.stopped) == (2, 2, "")
+    assert compare(read_experiment(folder)).complete
+    after = [each for each in headers(folder) if each.status == "complete"]
+    assert after[:2] == kept
+    assert files.read_json(folder / files.EXPERIMENT)["schedule"] == earlier["schedule"]
+
+
+def test_what_differs_from_the_interrupted_run_is_named(bench: Any) -> None:
+    _, folder = run(bench)
+    earlier = files.read_json(folder / files.EXPERIMENT)
+    assert list(resume.differences(earlier, bench.plan, {})) == []
+    changed = replace(bench.plan, traffic=replace(bench.plan.traffic, job_ms=7))
+    found = list(resume.differences(earlier, changed, {"lock_sha256": "other"}))
+    assert found == [
+        "plan traffic.job_ms: 20.0 then, 7 now",
+        "requirements.lock: None then, other now",
+    ]
+
+
+def test_blocks_end_once_the_named_metrics_are_known_well_enough(bench: Any) -> None:
+    stop = Stop(("requests_per_second",), half_width=0.05, min_blocks=3)
+    ended, folder = run(bench, replace(bench.plan, blocks=5, stop=stop))
+    assert (ended.trials, ended.reason) == (6, session.NARROW)
+    comparison = compare(read_experiment(folder))
+    assert comparison.complete
+    assert comparison.planned_trials == 6
 
 
 def test_signal_is_held_back_by_a_shield_and_raised_once() -> None:
@@ -203,7 +305,7 @@ def test_full_disk_stops_the_run_with_the_stack_down(bench: Any) -> None:
     ended, folder = run(bench)
     assert "No space left on device" in ended.stopped
     assert "make room" in ended.stopped
-    assert bench.stacks.done[:2] == ["up a", "down a"]
+    assert bench.stacks.done[-1].startswith("down")
     assert headers(folder)[0].status == "failed"
 
 
@@ -223,28 +325,6 @@ def test_latest_points_to_the_newest_folder_by_a_relative_link(tmp_path: Path) -
     link = session.point_latest(second)
     assert link.resolve() == second.resolve()
     assert not os.path.isabs(os.readlink(link))
-
-
-def test_every_impossible_option_is_named() -> None:
-    traffic = Traffic(users=0, duration=-1, kind="nope", think_time=float("nan"), payload_bytes=-1)
-    plan = Plan(("a", "x"), rounds=0, slots=0, name="../up", traffic=traffic)
-    with pytest.raises(PlanError) as caught:
-        check(plan, ["a", "b"], ["noop"])
-    message = str(caught.value)
-    for option in ("designs", "rounds", "slots", "name", "users", "duration", "kind"):
-        assert f"--{option}" in message
-    assert "--think-time nan" in message
-    assert "--payload-bytes -1" in message
-
-
-def test_defaults_are_possible() -> None:
-    check(Plan(), ["a", "b"], ["sleep"])
-
-
-@pytest.mark.parametrize("text", ["a", "a,b,c", "a,", ""])
-def test_comparison_needs_two_designs(text: str) -> None:
-    with pytest.raises(PlanError, match="--designs"):
-        parse_designs(text)
 
 
 def test_both_sides_get_the_same_traffic(bench: Any, tmp_path: Path) -> None:
@@ -274,3 +354,12 @@ def test_time_left_shrinks_with_the_clock_and_learns_from_the_phases() -> None:
     now = 14.0
     pace.end_trial()
     assert (pace.total(), pace.left()) == (28, 14)
+
+
+def test_open_loop_is_driven_at_its_rate_without_users(tmp_path: Path, bench: Any) -> None:
+    traffic = Traffic(rate=120.0, arrivals="even", max_in_flight=50)
+    command = list(Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up("a", 12), tmp_path))
+    assert command[command.index("--rate") + 1] == "120"
+    assert command[command.index("--arrivals") + 1] == "even"
+    assert command[command.index("--max-in-flight") + 1] == "50"
+    assert "--think-time" not in command
