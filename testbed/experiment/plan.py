@@ -154,7 +154,7 @@ class Plan:
         }
         data: dict[str, Any] = {
             "name": self.name,
-            "about": self.about,
+            **({"about": self.about} if self.about else {}),
             "designs": list(self.pairs[0]),
             "blocks": self.blocks,
             "warmup": self.traffic.warmup,
