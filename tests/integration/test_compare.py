@@ -27,7 +27,7 @@ TINY = ("--rounds", "1", "--users", "4", "--duration", "3", "--warmup", "1")
 def home(tmp_path: Path) -> Iterator[Path]:
     """A project root of its own for state and results; nothing that it started survives."""
     _require_default_ports()
-    for name in ("locustfiles", "pyproject.toml", "requirements.lock"):
+    for name in ("experiments", "locustfiles", "pyproject.toml", "requirements.lock"):
         (tmp_path / name).symlink_to(ROOT / name)
     yield tmp_path
     left = _processes_of(tmp_path)

@@ -8,8 +8,11 @@ import pytest
 
 from testbed.analysis import quantiles as percentiles
 from testbed.analysis import resources
-from testbed.analysis.comparison import Comparison, Row, compare
+from testbed.analysis.comparison import Comparison, block_ratios, compare, ratio_of
+from testbed.analysis.thresholds import Threshold, check
 from testbed.analysis.trial import analyse
+from testbed.analysis.verdicts import Judged
+from testbed.recording.calls import SERVICE, blank
 from testbed.recording.model import (
     FAILED,
     GENERATOR,
@@ -25,11 +28,13 @@ def values_of(trial: TrialRecording) -> dict[str, float | None]:
     return {name: figure.value for name, figure in analyse(trial).figures.items()}
 
 
-def test_percentiles_of_a_histogram_are_those_of_the_values_within_a_thousandth(make: Any) -> None:
+def test_percentiles_of_a_histogram_are_those_of_the_values_within_a_thousandth() -> None:
     source = random.Random(1)
     values = [int(source.lognormvariate(7, 1)) + 1 for _ in range(20_000)]
     ordered = sorted(values)
-    recorded = make.call("SubmitJob", values).latencies
+    recorded = blank()
+    for value in values:
+        recorded.record_value(value)
     for percent in (50, 95, 99):
         figure = percentiles.of_histogram(recorded, percent, 1.0)
         assert figure.value == pytest.approx(ordered[200 * percent - 1], rel=1e-3)
@@ -48,9 +53,9 @@ def test_percentile_needs_ten_samples_beyond_it(percent: float, needed: int) -> 
     assert (fewer.value, fewer.too_few, fewer.samples) == (None, True, needed - 1)
 
 
-def test_no_samples_are_not_called_too_few(make: Any) -> None:
+def test_no_samples_are_not_called_too_few() -> None:
     assert not percentiles.of_values([], 50).too_few
-    assert not percentiles.of_histogram(make.call("x", []).latencies, 50, 1.0).too_few
+    assert not percentiles.of_histogram(blank(), 50, 1.0).too_few
 
 
 def test_cpu_is_interpolated_at_the_edges_of_the_window() -> None:
@@ -147,8 +152,8 @@ def test_job_that_nobody_was_told_of_is_noted_and_not_lost(make: Any) -> None:
 
 def test_trial_without_answers_is_void(make: Any) -> None:
     whole = make.trial()
-    silent = replace(whole.load, calls={"SubmitJob": make.call("SubmitJob", [], indefinite=3)})
-    trial = analyse(replace(whole, load=silent))
+    silent = make.load(calls={"SubmitJob": {SERVICE: []}}, rows={"indefinite": [3] + [0] * 9})
+    trial = analyse(replace(whole, load=silent, jobs=()))
     assert trial.problems == ("no call was answered in the measured window",)
     assert trial.figures["errors_indefinite"].value == 3
 
@@ -172,23 +177,26 @@ def test_hole_in_the_samples_is_warned_of(make: Any) -> None:
     assert "no CPU sample for 4" in analyse(replace(whole, resources=holed)).warnings[0]
 
 
-def scaled(make: Any, number: int, side: int, factor: int) -> TrialRecording:
-    """A trial whose submits take ``factor`` milliseconds."""
-    trial = make.trial(header=make.header(number, side))
-    call = make.call("SubmitJob", [1000 * factor] * 1000)
-    return replace(trial, load=replace(trial.load, calls={"SubmitJob": call}))
+def scaled(make: Any, number: int, side: int, factor: int, calls: int = 100) -> TrialRecording:
+    """A trial whose submits take ``factor`` milliseconds, ``calls`` of them in each second."""
+    load = make.load(calls={"SubmitJob": {SERVICE: [1000 * factor] * calls}})
+    return make.trial(header=make.header(number, side), load=load, jobs=())
 
 
-def compared(trials: list[TrialRecording], rounds: int) -> Comparison:
-    plan = {"rounds": rounds, "designs": ["a", "b"]}
-    return compare(ExperimentRecording(("a", "b"), plan, {}, tuple(trials)))
+def compared(trials: list[TrialRecording], blocks: int) -> Comparison:
+    plan = {"blocks": blocks, "designs": ["a", "b"]}
+    schedule = tuple({"number": number} for number in range(1, 2 * blocks + 1))
+    return compare(ExperimentRecording(("a", "b"), plan, {}, tuple(trials), schedule))
 
 
-def row_of(comparison: Comparison, name: str) -> Row:
-    return next(row for row in comparison.rows if row.metric.name == name)
+def row_of(comparison: Comparison, name: str) -> Judged:
+    (cell,) = comparison.cells
+    row = cell.row(name)
+    assert row is not None
+    return row
 
 
-def test_ratio_is_taken_within_each_round_and_then_the_median(make: Any) -> None:
+def test_ratio_is_taken_within_each_block_and_then_over_them(make: Any) -> None:
     factors = [(1, 2), (2, 8), (4, 4)]
     trials = [
         scaled(make, 2 * turn + side + 1, side, factor)
@@ -197,45 +205,87 @@ def test_ratio_is_taken_within_each_round_and_then_the_median(make: Any) -> None
     ]
     comparison = compared(trials, 3)
     row = row_of(comparison, "SubmitJob_p50_ms")
-    assert row.ratios == pytest.approx((2, 4, 1), rel=2e-3)
-    assert row.ratio == pytest.approx(2, rel=2e-3)
-    assert (row.median(0), row.median(1)) == pytest.approx((2, 4), rel=2e-3)
+    assert block_ratios(row) == pytest.approx((2, 4, 1), rel=2e-3)
+    assert ratio_of(row) == pytest.approx(2, rel=2e-3)
+    assert row.medians == pytest.approx((2, 4), rel=2e-3)
+    assert row.ratio is not None
+    assert row.ratio.holds(2)
     assert comparison.complete
 
 
-def test_void_trial_is_left_out_of_medians_and_its_round_has_no_ratio(make: Any) -> None:
+def test_void_trial_is_left_out_of_medians_and_its_block_has_no_ratio(make: Any) -> None:
     void = TrialRecording(make.header(4, 1, status=FAILED, error="x"))
     trials = [scaled(make, 1, 0, 1), scaled(make, 2, 1, 3), scaled(make, 3, 0, 5), void]
     comparison = compared(trials, 2)
     row = row_of(comparison, "SubmitJob_p50_ms")
-    assert row.ratios[1] is None
-    assert row.ratio == pytest.approx(3, rel=2e-3)
-    assert not comparison.complete
+    assert block_ratios(row)[1] is None
+    assert ratio_of(row) == pytest.approx(3, rel=2e-3)
+    assert comparison.missing == (4,)
 
 
 def test_missing_trials_make_a_comparison_incomplete(make: Any) -> None:
     comparison = compared([scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)], 3)
     assert not comparison.complete
-    assert comparison.rounds == 1
+    assert comparison.blocks == 1
+
+
+def test_trials_that_an_early_stop_made_needless_are_not_missing(make: Any) -> None:
+    trials = (scaled(make, 1, 0, 1), scaled(make, 2, 1, 1))
+    schedule = tuple({"number": number} for number in range(1, 5))
+    recorded = ExperimentRecording(
+        ("a", "b"), {}, {}, trials, schedule, {"reason": "", "needless": [3, 4]}
+    )
+    assert compare(recorded).complete
+
+
+def test_each_cell_is_compared_by_itself(make: Any) -> None:
+    trials = []
+    for number, (users, side, factor) in enumerate(
+        [(20, 0, 1), (20, 1, 2), (5, 0, 1), (5, 1, 9)], start=1
+    ):
+        trial = scaled(make, number, side, factor)
+        header = replace(trial.header, block=1, plan_cell={"users": users})
+        trials.append(replace(trial, header=header))
+    cells = compared(trials, 2).cells
+    assert [cell.name for cell in cells] == ["users 5", "users 20"]
+    ratios = [ratio_of(row) for cell in cells if (row := cell.row("SubmitJob_p50_ms"))]
+    assert ratios == pytest.approx([9, 2], rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "met"),
+    [
+        (Threshold("SubmitJob_p50_ms", max=3.5), [True, True]),
+        (Threshold("SubmitJob_p50_ms", max=2), [True, False]),
+        (Threshold("SubmitJob_p50_ms", design="a", max=2), [True]),
+        (Threshold("SubmitJob_p50_ms", ratio=True, min=2.5, max=3.5), [True]),
+        (Threshold("SubmitJob_p50_ms", ratio=True, max=1), [False]),
+        (Threshold("completion_p99_ms", design="b", max=10**6), [False]),
+    ],
+)
+def test_threshold_is_held_against_a_side_or_the_ratio(
+    make: Any, threshold: Threshold, met: list[bool]
+) -> None:
+    comparison = compared([scaled(make, 1, 0, 1), scaled(make, 2, 1, 3)], 1)
+    assert [each.met for each in check(comparison, [threshold])] == met
 
 
 def test_counts_have_no_ratio(make: Any) -> None:
     comparison = compared([scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)], 1)
-    assert row_of(comparison, "jobs_accepted").ratio is None
+    assert ratio_of(row_of(comparison, "jobs_accepted")) is None
 
 
 def test_too_few_samples_give_neither_value_nor_ratio(make: Any) -> None:
-    few = make.trial()
-    few = replace(few, load=replace(few.load, calls={"ListJobs": make.call("ListJobs", [5] * 30)}))
-    other = replace(few, header=make.header(2, 1))
-    row = row_of(compared([few, other], 1), "ListJobs_p99_ms")
-    assert row.too_few(0)
-    assert row.median(0) is None
-    assert row.ratio is None
+    trials = [scaled(make, 1, 0, 5, calls=3), scaled(make, 2, 1, 5, calls=3)]
+    row = row_of(compared(trials, 1), "SubmitJob_p99_ms")
+    assert row.too_few == (True, True)
+    assert row.medians == (None, None)
+    assert ratio_of(row) is None
 
 
 def test_sides_of_a_self_comparison_have_different_names(make: Any) -> None:
-    plan = {"rounds": 1, "designs": ["a", "a"]}
-    comparison = compare(ExperimentRecording(("a", "a"), plan, {}, (scaled(make, 1, 0, 1),)))
-    assert comparison.labels == ("A 1st", "A 2nd")
-    assert comparison.ratio_label == "2nd/1st"
+    trials = [scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)]
+    same = [replace(each, header=replace(each.header, design="a")) for each in trials]
+    (cell,) = compared(same, 1).cells
+    assert cell.labels == ("A 1st", "A 2nd")
+    assert cell.ratio_label == "2nd/1st"

@@ -10,10 +10,14 @@ from testbed import stacks
 from testbed.cli import make_app
 from testbed.report import terminal
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that has plans and nothing else."""
     monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
+    (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     return tmp_path
 
 
@@ -39,14 +43,14 @@ def test_impossible_comparison_is_refused_before_anything_starts(
     result = invoke("compare", *options)
     assert result.exit_code == 2
     assert named in " ".join(result.output.split())
-    assert list(home.iterdir()) == []
+    assert [path.name for path in home.iterdir()] == ["experiments"]
 
 
 def test_comparison_outside_a_project_says_what_is_missing(home: Path) -> None:
     result = invoke("compare")
     assert result.exit_code == 2
     assert "mixed.py is missing" in " ".join(result.output.split())
-    assert list(home.iterdir()) == []
+    assert [path.name for path in home.iterdir()] == ["experiments"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,44 @@ def test_impossible_bench_is_refused_before_anything_starts(
     result = invoke("bench", *options)
     assert result.exit_code == 2
     assert named in " ".join(result.output.split())
-    assert list(home.iterdir()) == []
+    assert [path.name for path in home.iterdir()] == ["experiments"]
+
+
+def test_plan_that_cannot_be_carried_out_is_refused_before_anything_starts(home: Path) -> None:
+    for arguments, named in (
+        (("run",), "which plan?"),
+        (("run", "quikc"), "did you mean quick?"),
+        (("run", "quick", "--set", "users=0"), "--set users: 0 is not possible"),
+        (("run", "quick", "--set", "blocks"), "not KEY=VALUE"),
+        (("run", "--resume", str(home)), "holds no experiment"),
+    ):
+        result = invoke(*arguments)
+        assert result.exit_code == 2
+        assert named in " ".join(result.output.split())
+    assert not (home / "results").exists()
+
+
+def test_dry_run_prints_the_schedule_and_starts_nothing(home: Path) -> None:
+    result = invoke("run", "concurrency", "--set", "users=3,4", "--set", "blocks=2", "--dry-run")
+    assert result.exit_code == 0
+    assert "8 trials in 2 blocks" in " ".join(result.output.split())
+    assert result.output.count("users=3") == 4
+    assert not (home / "results").exists()
+
+
+def test_plans_lists_all_and_ends_with_1_if_one_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
+    (tmp_path / "experiments").mkdir()
+    for name in ("quick", "aa"):
+        (tmp_path / "experiments" / f"{name}.toml").symlink_to(ROOT / f"experiments/{name}.toml")
+    assert invoke("plans").exit_code == 0
+    (tmp_path / "experiments" / "wrong.toml").write_text('name = "aa"\ndesigns = ["a"]')
+    result = invoke("plans")
+    assert result.exit_code == 1
+    assert "wrong.toml: designs" in " ".join(result.output.split())
+    assert "two plans are called 'aa'" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("command", ["compare", "bench"])
@@ -75,8 +116,7 @@ def test_busy_machine_is_noted() -> None:
 
 
 def test_mix_is_refused_in_the_words_of_the_load_generator(home: Path) -> None:
-    root = Path(__file__).parents[3]
-    (home / "locustfiles").symlink_to(root / "locustfiles")
+    (home / "locustfiles").symlink_to(ROOT / "locustfiles")
     result = invoke("compare", "--mix", "dance=1")
     assert result.exit_code == 2
     assert "unknown operation 'dance'" in " ".join(result.output.split())

@@ -3,15 +3,18 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from testbed.recording import files, provenance
+from testbed.recording.calls import SERVICE
 from testbed.recording.files import RecordingError
-from testbed.recording.model import STACK, JobRow, ResourceRow, Window
+from testbed.recording.model import STACK, JobRow, ResourceRow
 from testbed.recording.reader import read_experiment, read_load, read_trial
+from tests.support.recordings import LoadMaker
 
 
 def test_header_is_read_as_it_was_written(tmp_path: Path, make: Any) -> None:
@@ -37,46 +40,44 @@ def test_resources_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert list(files.read_resources(tmp_path)) == rows
 
 
-def test_load_is_read_with_histograms_errors_and_ids(tmp_path: Path, write_load: Any) -> None:
-    write_load(tmp_path, ["a", "b"], range(1, 1001))
-    (tmp_path / "accepted-8.txt").write_text("c\n")
-    raw = json.loads((tmp_path / files.LOAD).read_text())
-    (tmp_path / files.LOAD).write_text(json.dumps({**raw, "accepted": 3}))
-    load = read_load(tmp_path)
-    call = load.calls["SubmitJob"]
-    assert load.accepted_ids == {"a", "b", "c"}
-    assert call.latencies.get_total_count() == 1000
-    assert call.latencies.get_value_at_percentile(50) == pytest.approx(500, rel=1e-3)
-    assert (call.definite, call.indefinite) == (1, 2)
-    assert load.window == Window(1000, 1010)
+def test_load_is_read_with_times_errors_and_ids(tmp_path: Path) -> None:
+    made = LoadMaker(
+        calls={"SubmitJob": {SERVICE: range(1, 1001)}},
+        error_kinds={"SubmitJob": {"UNAVAILABLE": 2}},
+        accepted=["a", "b"],
+    )
+    load = read_load(made.write(tmp_path))
+    series = load.calls["SubmitJob"]
+    times = series.histogram(SERVICE, load.measured)
+    assert load.accepted_ids == {"a", "b"}
+    assert times.get_total_count() == 10_000
+    assert times.get_value_at_percentile(50) == pytest.approx(500, rel=1e-3)
+    assert series.error_kinds == {"UNAVAILABLE": 2}
+    assert load == replace(made.recording(), calls=load.calls)
 
 
-def test_load_whose_ids_are_not_all_there_is_refused(tmp_path: Path, write_load: Any) -> None:
-    write_load(tmp_path, ["a", "b"])
+def test_load_whose_ids_are_not_all_there_is_refused(tmp_path: Path) -> None:
+    LoadMaker(accepted=["a", "b"]).write(tmp_path)
     (tmp_path / "accepted-7.txt").write_text("a\n")
     with pytest.raises(RecordingError, match="counts 2 accepted jobs"):
         read_load(tmp_path)
 
 
-def test_load_of_another_format_is_refused(tmp_path: Path, write_load: Any) -> None:
-    write_load(tmp_path, format=2)
-    with pytest.raises(RecordingError, match="format 2"):
-        read_load(tmp_path)
+def test_load_of_another_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="format 1"):
+        read_load(LoadMaker().write(tmp_path, format=1))
 
 
-def test_load_without_a_window_is_refused(tmp_path: Path, write_load: Any) -> None:
-    write_load(tmp_path, window=Window(5, 5))
-    with pytest.raises(RecordingError, match="no measured window"):
-        read_load(tmp_path)
+def test_load_that_is_all_warm_up_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="no whole second after the warm-up"):
+        read_load(LoadMaker(seconds=3, warmup=3).write(tmp_path))
 
 
 @pytest.mark.parametrize("name", [files.LOAD, files.JOBS, files.RESOURCES])
-def test_missing_file_of_a_complete_trial_is_named(
-    tmp_path: Path, make: Any, write_load: Any, name: str
-) -> None:
+def test_missing_file_of_a_complete_trial_is_named(tmp_path: Path, make: Any, name: str) -> None:
     files.write_header(tmp_path, make.header())
     files.write_jobs(tmp_path, ())
-    write_load(tmp_path)
+    LoadMaker().write(tmp_path)
     with files.ResourceLog(tmp_path):
         pass
     assert read_trial(tmp_path).load is not None
