@@ -12,23 +12,33 @@ from rich.console import Console
 
 from testbed.analysis.comparison import Comparison, compare
 from testbed.experiment.plan import Plan
+from testbed.recording.calls import SERVICE
 from testbed.recording.model import FAILED, ExperimentRecording, TrialRecording
-from testbed.report import files, terminal
+from testbed.report import files, numbers, terminal
 
-PLAN = Plan(rounds=2, titles={"a": "six services", "b": "six nodes"}).as_data()
+PLAN = {
+    **Plan("test", blocks=2).as_data(),
+    "titles": {"a": "six services", "b": "six nodes"},
+}
 
 
 def experiment(make: Any, *extra: TrialRecording) -> ExperimentRecording:
-    """Two rounds; the submits of B take twice as long, and it lists a job in five."""
+    """Two blocks; the submits of B take twice as long, and it lists a job in five."""
     trials = []
     for number, side in enumerate((0, 1, 1, 0), start=1):
-        trial = make.trial(header=make.header(number, side))
-        calls = {
-            "SubmitJob": make.call("SubmitJob", [1000 * (side + 1)] * 1000),
-            "ListJobs": make.call("ListJobs", [500] * 30, definite=1, error_kinds={"BOOM": 1}),
-        }
-        trials.append(replace(trial, load=replace(trial.load, calls=calls)))
-    return ExperimentRecording(("a", "b"), PLAN, {"git": {"commit": "c0"}}, (*trials, *extra))
+        load = make.load(
+            calls={
+                "SubmitJob": {SERVICE: [1000 * (side + 1)] * 100},
+                "ListJobs": {SERVICE: [500] * 3},
+            },
+            error_kinds={"ListJobs": {"BOOM": 1}},
+        )
+        header = make.header(number, side, plan_cell={"users": 20})
+        trials.append(make.trial(header=header, load=load, jobs=()))
+    schedule = tuple({"number": number} for number in range(1, 5))
+    return ExperimentRecording(
+        ("a", "b"), PLAN, {"git": {"commit": "c0"}}, (*trials, *extra), schedule
+    )
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -51,10 +61,11 @@ def test_trials_csv_has_a_row_for_each_trial_and_metric(tmp_path: Path, make: An
     comparison = compare(experiment(make))
     written(tmp_path, comparison)
     rows = rows_of(tmp_path / files.TRIALS_CSV)
-    assert len(rows) == 4 * len(comparison.rows)
+    assert len(rows) == 4 * len(comparison.cells[0].rows)
     (row,) = [row for row in rows if row["trial"] == "2" and row["metric"] == "SubmitJob_p50_ms"]
     assert float(row["value"]) == pytest.approx(2, rel=1e-3)
     assert (row["design"], row["unit"], row["samples"], row["valid"]) == ("b", "ms", "1000", "1")
+    assert (row["users"], row["block"], row["attempt"]) == ("20", "1", "1")
 
 
 def test_too_few_samples_are_a_note_and_no_number(tmp_path: Path, make: Any) -> None:
@@ -66,13 +77,20 @@ def test_too_few_samples_are_a_note_and_no_number(tmp_path: Path, make: Any) -> 
     }
 
 
-def test_comparison_csv_has_medians_and_the_ratio_of_each_round(tmp_path: Path, make: Any) -> None:
-    written(tmp_path, compare(experiment(make)))
+def test_comparison_csv_has_ratio_interval_and_verdict_of_each_cell(
+    tmp_path: Path, make: Any
+) -> None:
+    comparison = compare(experiment(make))
+    written(tmp_path, comparison)
     rows = {row["metric"]: row for row in rows_of(tmp_path / files.COMPARISON_CSV)}
     row = rows["SubmitJob_p50_ms"]
-    names = ("first_median", "second_median", "ratio_median", "ratio_round_1", "ratio_round_2")
+    names = ("first_median", "second_median", "ratio", "ratio_low", "ratio_high")
     assert [float(row[name]) for name in names] == pytest.approx([1, 2, 2, 2, 2], rel=2e-3)
-    assert rows["jobs_lost"]["ratio_median"] == ""
+    judged = comparison.cells[0].row("SubmitJob_p50_ms")
+    assert judged is not None
+    assert judged.outcome is not None
+    assert (row["users"], row["blocks"], row["verdict"]) == ("20", "2", judged.outcome.value)
+    assert rows["jobs_lost"]["ratio"] == rows["jobs_lost"]["verdict"] == ""
     assert rows["jobs_lost"]["first_median"] == "0"
 
 
@@ -81,33 +99,24 @@ def test_json_has_figures_plan_and_provenance(tmp_path: Path, make: Any) -> None
     written(tmp_path, comparison)
     content = json.loads((tmp_path / files.COMPARISON_JSON).read_text())
     assert content["complete"] is True
-    assert content["plan"]["traffic"]["seed"] == 1
+    assert content["plan"]["seed"] == 1
     assert content["provenance"] == {"git": {"commit": "c0"}}
-    assert content["metrics"]["SubmitJob_p50_ms"]["ratio"]["median"] == pytest.approx(2, rel=2e-3)
+    (cell,) = content["cells"]
+    metric = cell["metrics"]["SubmitJob_p50_ms"]
+    assert metric["ratio"]["estimate"] == pytest.approx(2, rel=2e-3)
+    assert cell["factors"] == {"users": 20}
     assert len(content["trials"]) == 4
 
 
-def test_terminal_says_what_ran_and_shows_each_round(make: Any) -> None:
-    text = shown(compare(experiment(make)))
+def test_terminal_says_what_ran_and_shows_the_interval(make: Any) -> None:
+    text = shown(compare(experiment(make)), width=160)
     assert "A = design a, six services" in text
     assert "Closed loop of 20 users" in text
     (line,) = [line for line in text.splitlines() if line.startswith("  SubmitJob p50")]
-    assert line.split() == ["SubmitJob", "p50", "ms", "1.00", "2.00", "2.00", "2.00", "2.00"]
+    assert line.split()[:7] == ["SubmitJob", "p50", "ms", "1.00", "2.00", "2.00", "2.00"]
     (few,) = [line for line in text.splitlines() if line.startswith("  ListJobs p99")]
     assert few.count("too few") == 2
     assert "1 × ListJobs BOOM" in text
-
-
-def test_many_rounds_are_shown_as_a_range(make: Any) -> None:
-    trials = []
-    for number in range(1, 15):
-        side = number % 2
-        trial = make.trial(header=make.header(number, side))
-        call = make.call("SubmitJob", [1000 * (number if side else 1)] * 1000)
-        trials.append(replace(trial, load=replace(trial.load, calls={"SubmitJob": call})))
-    text = shown(compare(ExperimentRecording(("a", "b"), PLAN, {}, tuple(trials))))
-    (line,) = [line for line in text.splitlines() if line.startswith("  SubmitJob p50")]
-    assert line.split()[-3:] == ["1.00", "–", "13.01"]
 
 
 def test_lost_jobs_are_named_and_the_trial_is_called_void(make: Any) -> None:
@@ -116,7 +125,7 @@ def test_lost_jobs_are_named_and_the_trial_is_called_void(make: Any) -> None:
     lost = replace(recorded.trials[3], jobs=(job,))
     comparison = compare(replace(recorded, trials=(*recorded.trials[:3], lost)))
     text = shown(comparison)
-    assert "VOID  trial 4 (round 2, design A): 1 of 100 accepted jobs lost" in text
+    assert "VOID  trial 4 (block 2, design A): 1 of" in text
     assert f"lost {job.job_id}: NOT_FOUND: gone" in text
     assert not comparison.complete
 
@@ -125,9 +134,9 @@ def test_partial_comparison_says_how_much_is_missing(make: Any) -> None:
     recorded = experiment(make)
     failed = TrialRecording(make.header(2, 1, status=FAILED, error="port 1 is taken"))
     text = shown(compare(replace(recorded, trials=(recorded.trials[0], failed))))
-    assert "PARTIAL  2 of 4 trials did not run" in text
+    assert "PARTIAL  3 of 4 trials have no valid attempt" in text
     assert "failed: port 1 is taken" in text
-    assert "1 of 2 rounds" in text
+    assert "1 of 2 blocks" in text
 
 
 def test_table_is_not_cut_where_there_is_no_terminal(make: Any) -> None:
@@ -149,9 +158,9 @@ def test_table_is_not_cut_where_there_is_no_terminal(make: Any) -> None:
     ],
 )
 def test_numbers_have_three_digits_that_matter(value: float, text: str) -> None:
-    assert terminal.number(value) == text
+    assert numbers.number(value) == text
 
 
 def test_counts_are_written_in_full() -> None:
-    assert terminal.number(3.0, is_count=True) == "3"
-    assert terminal.number(12345.0, is_count=True) == "12,345"
+    assert numbers.number(3.0, is_count=True) == "3"
+    assert numbers.number(12345.0, is_count=True) == "12,345"
