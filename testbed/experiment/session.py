@@ -202,7 +202,7 @@ class _Session:
         if figures.valid:
             self._tools.progress.trial_done(f"complete: {summary(figures)}")
         else:
-            reason = figures.problems[0].partition("\n")[0]
+            reason = figures.problems[0].partition("\n")[0].rstrip(":")
             again = "" if last else "; it is run once more"
             self._tools.progress.trial_done(f"{reason}{again}", good=False)
             self._planned += not last
