@@ -19,6 +19,11 @@ def optional(value: float | None, is_count: bool = False) -> str:
     return NOTHING if value is None else number(value, is_count)
 
 
+def with_unit(value: float, unit: str) -> str:
+    """Write a figure with its unit, a rate in words."""
+    return f"{number(value)} {'per second' if unit == '1/s' else unit}"
+
+
 def change(ratio: float, first: str, second: str) -> str:
     """Say how the second compares with the first, whose figures have this ratio.
 

@@ -15,8 +15,8 @@ from testbed.report.html import svg
 from testbed.report.html.scales import Log, Scale
 from testbed.report.html.svg import Point
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 26.0, 12.0, 40.0
-ROW, BAR = 30.0, 15.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 26.0, 24.0, 40.0
+ROW, BAR, LETTER, TOTAL = 24.0, 15.0, 6.6, 76.0
 PARTS = 8
 STRIP = (260.0, 26.0)
 
@@ -45,12 +45,21 @@ class Axes:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A piece of a bar; ``look`` is one of :data:`PARTS` fills, ``None`` that of the bar's side."""
+
+    name: str
+    value: float
+    look: int | None = None
+
+
+@dataclass(frozen=True)
 class Bar:
-    """A stacked bar: ``parts`` are names and lengths, from the left."""
+    """A bar of ``parts`` from the left, with what is written beside it."""
 
     label: str
     side: int
-    parts: Sequence[tuple[str, float]]
+    parts: Sequence[Part]
     total: str
 
 
@@ -101,7 +110,7 @@ class _Frame:
         drawn.append(svg.line((LEFT, self.bottom), (self.right, self.bottom), "axis"))
         middle = (LEFT + self.right) / 2
         drawn.append(svg.text(middle, self.height - 6, self.axes.x_title, "title", "middle"))
-        drawn.append(svg.text(4, TOP - 2, self.axes.y_title, "title"))
+        drawn.append(svg.text(4, 10, self.axes.y_title, "title"))
         return drawn
 
 
@@ -153,33 +162,23 @@ def _ends(frame: _Frame, series: Sequence[Series]) -> list[Markup]:
 def bars(
     width: float, name: str, title: str, description: str, rows: Sequence[Bar], unit: str
 ) -> Markup:
-    """Draw horizontal bars of one scale.
-
-    Parts of stacked bars look alike wherever they have one name; other bars look like their side.
-    """
-    order = part_names(rows)
-    stacked = any(len(row.parts) > 1 for row in rows)
-    most = max((sum(value for _, value in row.parts) for row in rows), default=0.0) or 1.0
-    left = 12.0 + max((len(row.label) for row in rows), default=0) * 6.4
-    reach = width - left - 76
-    height = ROW * len(rows) + 6
+    """Draw horizontal bars of one scale, each of one or more parts."""
+    most = max((sum(part.value for part in row.parts) for row in rows), default=0.0) or 1.0
+    left = 12.0 + max((len(row.label) for row in rows), default=0) * LETTER
+    reach = width - left - TOTAL
     drawn: list[Markup] = []
     for index, row in enumerate(rows):
         top, x = index * ROW + 4, left
-        drawn.append(svg.text(left - 8, top + BAR - 3, row.label, f"label s{row.side}", "end"))
-        for part, value in row.parts:
-            length = value / most * reach
-            look = f"p{order.index(part) % PARTS}" if stacked else f"s{row.side}-fill"
+        drawn.append(svg.text(left - 8, top + BAR - 3, row.label, "label", "end"))
+        for part in row.parts:
+            look = f"s{row.side}-fill" if part.look is None else f"p{part.look % PARTS}"
+            length = part.value / most * reach
+            hint = svg.element("title", f"{part.name}: {part.value:.3g} {unit}")
             cell = svg.box(x, top, length, BAR, f"part {look}")
-            drawn.append(svg.element("g", svg.element("title", f"{part} {value:.3g} {unit}"), cell))
+            drawn.append(svg.element("g", hint, cell))
             x += length
         drawn.append(svg.text(x + 6, top + BAR - 3, row.total, "total"))
-    return svg.picture((width, height), name, title, description, *drawn)
-
-
-def part_names(rows: Sequence[Bar]) -> list[str]:
-    """Return the names of all parts in the order in which they first appear."""
-    return list(dict.fromkeys(part for row in rows for part, _ in row.parts))
+    return svg.picture((width, ROW * len(rows) + 6), name, title, description, *drawn)
 
 
 def strip(scale: Log, shown: Strip, name: str, title: str) -> Markup:

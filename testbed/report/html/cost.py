@@ -9,7 +9,7 @@ from testbed.analysis import resources
 from testbed.analysis.trial import finished_in
 from testbed.recording.model import STACK
 from testbed.report.html import charts
-from testbed.report.html.charts import Bar
+from testbed.report.html.charts import Bar, Part
 from testbed.report.html.page import Block, Chart, Section, Table
 from testbed.report.html.view import CellView, SeenTrial, View
 from testbed.report.numbers import number, optional
@@ -34,7 +34,12 @@ def section(view: View) -> Section:
 def _block(cell: CellView) -> Block | None:
     sides = [per_process(cell, side) for side in (0, 1)]
     bars = [
-        Bar(f"{cell.labels[side]} {process}", side, [(process, value)], f"{number(value)} {UNIT}")
+        Bar(
+            f"{cell.labels[side]} {process}",
+            side,
+            [Part(process, value)],
+            f"{number(value)} {UNIT}",
+        )
         for side in (0, 1)
         for process, value in sides[side].items()
     ]
@@ -42,7 +47,7 @@ def _block(cell: CellView) -> Block | None:
         return None
     told = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
     drawn = charts.bars(WIDTH, f"cost-{cell.slug}", "CPU per finished job", told, bars, UNIT)
-    rows = [(bar.label, number(bar.parts[0][1])) for bar in bars]
+    rows = [(bar.label, number(bar.parts[0].value)) for bar in bars]
     totals = ", ".join(
         f"{label} {optional(cell.value('cpu_ms_per_job', side))} ms"
         for side, label in enumerate(cell.labels)

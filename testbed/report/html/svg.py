@@ -62,6 +62,18 @@ def marker(at: Point, side: int, size: float = 3.0) -> Markup:
     )
 
 
+def key(look: int) -> Markup:
+    """Return the entry of a legend for a fill."""
+    return element(
+        "svg",
+        box(0.5, 0.5, 17, 11, f"part p{look}"),
+        class_="key",
+        viewBox="0 0 18 12",
+        aria_hidden="true",
+        xmlns="http://www.w3.org/2000/svg",
+    )
+
+
 def picture(
     size: Point, name: str, title: str, description: str, *children: str, class_: str = "chart"
 ) -> Markup:

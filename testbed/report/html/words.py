@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from testbed.analysis.verdicts import Judged
 from testbed.report.html.page import Finding, Findings, Table
 from testbed.report.html.view import CellView, View
-from testbed.report.numbers import change, listed, number, optional, plural
+from testbed.report.numbers import change, listed, number, optional, plural, with_unit
 from testbed.statistics import Outcome
 
 HEADLINES = (
@@ -89,10 +89,10 @@ def _sentence(row: Judged, labels: tuple[str, str]) -> str:
     first, second = row.medians
     if row.ratio is None or first is None or second is None:
         return f"{label}: {_missing(row, labels)}."
-    return (
-        f"{label} is {change(row.ratio.estimate, *labels)}: "
-        f"{number(first)} {row.metric.unit} in {labels[0]}, {number(second)} in {labels[1]}."
-    )
+    sides = f"{with_unit(first, row.metric.unit)} in {labels[0]}, {number(second)} in {labels[1]}"
+    if row.outcome in {Outcome.A_BETTER, Outcome.B_BETTER}:
+        return f"{label} is {change(row.ratio.estimate, *labels)}: {sides}."
+    return f"{label}: {sides}."
 
 
 def _missing(row: Judged, labels: tuple[str, str]) -> str:
@@ -119,7 +119,7 @@ def _basis(row: Judged, labels: tuple[str, str]) -> str:
         f"{number(ratio.low)} to {number(ratio.high)}, {plural(ratio.blocks, 'block')}"
     )
     if row.verdict and row.verdict.floor is not None:
-        text += f"; noise floor ±{row.verdict.floor:.2g}".replace("±", "± ")
+        text += f"; noise floor ± {row.verdict.floor * 100:.2g} %"
     return f"{text}."
 
 
