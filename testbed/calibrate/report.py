@@ -143,7 +143,11 @@ def _stalls(plan: CalibrationPlan, opened: PhaseFigures, closed: PhaseFigures) -
     for percent in sorted(PERCENTS, reverse=True):
         held = _lines(opened, RESPONSE, percent, SHOWN)
         waited = _lines(closed, SERVICE_TIME, percent, SHOWN)
-        if percent <= 95 and held and waited:
+        # Where even a closed loop meets the stall there is nothing to show.
+        shows = truth.closed_loop_percentile(
+            SERVICE[SHOWN], plan.stall, plan.cycle, percent
+        ) < 0.5 * truth.open_loop_percentile(SERVICE[SHOWN], plan.stall, percent)
+        if shows and held and waited:
             return (
                 f"With stalls of {plan.stall.length:g} s it reports a p{percent:g} of "
                 f"{held[0].reported:.0f} ms for {SHOWN} where {held[0].true:.0f} ms are true. A "
