@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,11 @@ from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.experiment.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.recording import provenance
 from testbed.recording.reader import read_experiment
-from testbed.report import noise, progress, terminal
+from testbed.report import html, noise, progress, terminal
 from testbed.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV, write_all
 
 INTERRUPTED_CODE = 130
 LOCUSTFILE = Path("locustfiles", "mixed.py")
-HTML = "testbed.report.html"
 
 
 def known() -> Known:
@@ -123,10 +121,10 @@ def report(folder: Path) -> Comparison:
     floor = noise.find(folder)
     comparison = compare(recorded, floor.ratios if floor else None)
     write_all(folder, comparison, recorded.plan, recorded.provenance)
-    if util.find_spec(HTML) is not None and any(each.valid for each in comparison.trials):
-        import_module(HTML).write(folder, floor)
     if comparison.trials:
         terminal.show(console.out, comparison, recorded.plan)
+    if any(each.valid for each in comparison.trials):
+        html.write(folder, floor)
     return comparison
 
 
@@ -157,7 +155,8 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
 
 def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
-    lines = [f"Report: {folder}/{{{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV}}}"]
+    names = f"{html.REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV}"
+    lines = [f"Report: {folder}/{{{names}}}"]
     if ended.stopped:
         lines.insert(
             0, f"Stopped after {ended.trials} trials: {ended.stopped.partition(chr(10))[0]}"

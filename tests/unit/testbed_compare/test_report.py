@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from testbed import conduct, console
 from testbed.analysis.comparison import Comparison, compare
+from testbed.experiment import session
 from testbed.experiment.plan import Plan
 from testbed.recording.calls import SERVICE
 from testbed.recording.model import FAILED, ExperimentRecording, TrialRecording
@@ -164,3 +166,17 @@ def test_numbers_have_three_digits_that_matter(value: float, text: str) -> None:
 def test_counts_are_written_in_full() -> None:
     assert numbers.number(3.0, is_count=True) == "3"
     assert numbers.number(12345.0, is_count=True) == "12,345"
+
+
+def test_report_of_a_driven_experiment_has_every_file(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = session.new_folder(bench.home / "results", "test")
+    machine = {"cpu": "c", "cores": 2, "memory_bytes": 1, "system": "s", "kernel": "k"}
+    session.run(bench.plan, {"machine": machine}, folder, bench.tools)
+    text = io.StringIO()
+    monkeypatch.setattr(console, "out", Console(file=text, width=160))
+    assert conduct.report(folder).complete
+    assert "SubmitJob p50" in text.getvalue()
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"report.html", "comparison.json", "comparison.csv", "trials.csv"}
