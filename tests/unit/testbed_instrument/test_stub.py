@@ -1,4 +1,4 @@
-"""The stub server as a process, and a whole small calibration."""
+"""The stub server as a process, and the command line of the instrument."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueService
 from testbed import stacks
 from testbed.calibrate import drive, journal
 from testbed.calibrate.behaviour import Behaviour, Mixture, Stall
-from testbed.calibrate.plan import CalibrationPlan, Phase
-from testbed.commands import calibrate
+from testbed.calibrate.plan import CalibrationPlan
 from testbed.errors import TestbedError
-from testbed.recording.files import read_json
 from testbed.recording.model import Window
 
 CALLS = 20
@@ -89,26 +87,3 @@ def test_instrument_is_the_one_that_trials_use(tmp_path: Path) -> None:
     assert "--rate" not in commands["closed loop"]
     with pytest.raises(TestbedError, match=r"mixed\.py is missing"):
         drive.command(plan, next(plan.phases()), "h:1", tmp_path, tmp_path)
-
-
-def test_small_calibration_loses_no_call_and_leaves_nothing_running(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = stacks.project_root()
-    for name in ("locustfiles", "common", "testbed", "requirements.lock"):
-        (tmp_path / name).symlink_to(root / name)
-    monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
-    before = {each.pid for each in psutil.Process().children()}
-    # On a busy machine the percentiles may well disagree; the counts never do.
-    assert calibrate.run(CalibrationPlan(rate=20, duration=4, warmup=1)) in {0, 1}
-    (path,) = (tmp_path / "results" / "calibrate").glob("*/calibration.json")
-    written = read_json(path)
-    phases: list[Phase] = list(CalibrationPlan().phases())
-    assert set(written["phases"]) == {each.name for each in phases}
-    for figures in written["phases"].values():
-        sent, recorded, failed = figures["checks"][:3]
-        assert sent["agrees"], sent
-        assert recorded["agrees"], recorded
-        assert failed["agrees"], failed
-        assert figures["calls"] > 0
-    assert {each.pid for each in psutil.Process().children()} <= before
