@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import perf_counter, time
 from typing import Any, Protocol, TypeVar
 
@@ -11,19 +12,21 @@ from google.protobuf.message import Message
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from taskqueue_load.arrivals import DUE
 from taskqueue_load.channels import ChannelPool
+from taskqueue_load.names import (
+    CANCEL,
+    CANCEL_ALREADY_FINISHED,
+    LIST,
+    RESULT,
+    RESULT_NOT_FINISHED,
+    STATUS,
+    SUBMIT,
+)
 from taskqueue_load.outcome import CallError, classify
+from taskqueue_load.recorder import Recorder
 
 REQUEST_TYPE = "grpc"
-SUBMIT = "SubmitJob"
-STATUS = "GetJobStatus"
-RESULT = "GetJobResult"
-CANCEL = "CancelJob"
-LIST = "ListJobs"
-RESULT_NOT_FINISHED = "GetJobResult (not finished)"
-CANCEL_ALREADY_FINISHED = "CancelJob (already finished)"
-EXPECTED = frozenset({RESULT_NOT_FINISHED, CANCEL_ALREADY_FINISHED})
-"""Names under which answers are counted that give no result and are no failure."""
 
 _FINISHED = frozenset({pb.JOB_STATE_DONE, pb.JOB_STATE_FAILED})
 _NO_CONTEXT: Mapping[str, Any] = {}
@@ -43,12 +46,21 @@ class TaskQueueClient:
 
     A method returns the reply, or the :class:`CallError` in its place; it raises only for a defect
     of the client, which is counted too. ``first`` is where in the pool the user starts.
+
+    The first call after :data:`~taskqueue_load.arrivals.DUE` was set was due then: what Locust is
+    told as its response time begins there.
     """
 
     def __init__(
-        self, request: RequestEvent, pool: ChannelPool, first: int, deadline: float
+        self,
+        request: RequestEvent,
+        recorder: Recorder,
+        pool: ChannelPool,
+        first: int,
+        deadline: float,
     ) -> None:
         self._request = request
+        self._recorder = recorder
         self._pool = pool
         self._next = first % len(pool.stubs)
         self._deadline = deadline
@@ -93,31 +105,47 @@ class TaskQueueClient:
         number = self._next
         self._next = (number + 1) % len(self._pool.stubs)
         call = method(self._pool.stubs[number])
-        start_time, started = time(), perf_counter()
+        due = DUE.get()
+        sent = _Sent(number, time(), perf_counter())
+        if due is not None:
+            DUE.set(None)
+            sent.delay = sent.started - due
+        self._recorder.began(sent.unix, unplanned=due is None)
         try:
             reply = call(request, timeout=self._deadline)
         except grpc.RpcError as failure:
-            elapsed, error = perf_counter() - started, classify(failure)
+            sent.service = perf_counter() - sent.started
+            error = classify(failure)
             if name == RESULT and error.not_finished:
-                self._tell(RESULT_NOT_FINISHED, number, start_time, elapsed, None, None)
+                self._answered(RESULT_NOT_FINISHED, sent, None)
             else:
-                self._tell(name, number, start_time, elapsed, None, error)
+                self._failed(name, sent, error)
             return error
         except Exception as defect:
-            error = CallError("UNKNOWN", type(defect).__name__, definite=False)
-            self._tell(name, number, start_time, perf_counter() - started, None, error)
+            sent.service = perf_counter() - sent.started
+            self._failed(name, sent, CallError("UNKNOWN", type(defect).__name__, definite=False))
             raise
-        elapsed = perf_counter() - started
-        name = name if name_of is None else name_of(reply)
-        self._tell(name, number, start_time, elapsed, reply, None)
+        except BaseException:  # the user is ended in the middle of it
+            self._recorder.cut_off()
+            raise
+        sent.service = perf_counter() - sent.started
+        self._answered(name if name_of is None else name_of(reply), sent, reply)
         return reply
+
+    def _answered(self, name: str, sent: _Sent, reply: Message | None) -> None:
+        self._recorder.answered(name, sent.unix + sent.service, sent.service, sent.delay)
+        if isinstance(reply, pb.SubmitJobResponse):
+            self._recorder.accepted(reply.job_id)
+        self._tell(name, sent, reply, None)
+
+    def _failed(self, name: str, sent: _Sent, error: CallError) -> None:
+        self._recorder.failed(name, sent.unix + sent.service, error)
+        self._tell(name, sent, None, error)
 
     def _tell(
         self,
         name: str,
-        number: int,
-        start_time: float,
-        elapsed: float,
+        sent: _Sent,
         reply: Message | None,
         error: CallError | None,
     ) -> None:
@@ -125,14 +153,25 @@ class TaskQueueClient:
         self._request.fire(
             request_type=REQUEST_TYPE,
             name=name,
-            response_time=elapsed * 1000,
+            response_time=(sent.delay + sent.service) * 1000,
             response_length=0 if reply is None else reply.ByteSize(),
             response=reply,
             context=_NO_CONTEXT,
             exception=error,
-            start_time=start_time,
-            url=self._pool.endpoints[number],
+            start_time=sent.unix,
+            url=self._pool.endpoints[sent.number],
         )
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A call: which stub has it, when it was sent (on two clocks), how late; how long it took."""
+
+    number: int
+    unix: float
+    started: float
+    delay: float = 0.0
+    service: float = 0.0
 
 
 def _cancel_name(reply: pb.CancelJobResponse) -> str:

@@ -1,8 +1,9 @@
-"""How the processes of a distributed test hand their parts of the record to the master.
+"""How the processes of a distributed test hand what they have counted to the master.
 
-Locust's master waits half a second for the last figures of its workers and drops what comes later,
-for instance from a worker that still waits for a slow call. So each worker sends one message when
-its users have ended, and the master waits for all of them, within a bound, before it goes on.
+A worker sends what it has counted every second, and the rest when its users have ended. Locust's
+master waits half a second for the last figures of its workers and drops what comes later, for
+instance from a worker that still waits for a slow call. So the master waits here for the last
+message of every worker, within a bound, before it goes on.
 """
 
 from __future__ import annotations
@@ -16,37 +17,47 @@ from gevent.event import Event
 from locust.rpc import Message
 from locust.runners import STATE_CLEANUP, MasterRunner, WorkerRunner
 
+from taskqueue_load.schedule import Share
+from taskqueue_load.tally import Part
+
 STARTED = "taskqueue_load_started"
 STOP = "taskqueue_load_stop"
+COUNTED = "taskqueue_load_counted"
 REPORT = "taskqueue_load_report"
 # Beyond --stop-timeout, after which a worker has ended its users in any case.
 REPORT_WAIT = 10.0
 
 logger = logging.getLogger(__name__)
 
-Part = dict[str, Any]
-
 
 class MasterSide:
     """Collects the parts of the workers that take part in a test. Tests are told by number."""
 
-    def __init__(self, runner: MasterRunner) -> None:
+    def __init__(self, runner: MasterRunner, on_part: Callable[[Part], None]) -> None:
         self._runner = runner
+        self._on_part = on_part
         self._number = 0
         self._started: set[str] = set()
-        self._reports: dict[str, Part | None] = {}
+        self._reported: set[str] = set()
         self._changed = Event()
         runner.register_message(STARTED, self._on_started)
+        runner.register_message(COUNTED, self._on_counted)
         runner.register_message(REPORT, self._on_report)
 
     def begin(self, number: int) -> None:
         """Expect parts of test ``number``, and no longer those of an earlier one."""
         self._number = number
         self._started.clear()
-        self._reports.clear()
+        self._reported.clear()
 
-    def collect(self, stop_timeout: float) -> tuple[list[Part], list[str]]:
-        """Have every worker end the test; return their parts, and who has not answered in time."""
+    def workers(self) -> list[str]:
+        """Return who is there to take part, in an order that stays."""
+        clients = self._runner.clients
+        found = [each.id for each in clients.ready + clients.running + clients.spawning]
+        return sorted(found, key=self._runner.get_worker_index)
+
+    def collect(self, stop_timeout: float) -> list[str]:
+        """Have every worker end the test and report; return who has not reported in time."""
         clients = self._runner.clients
         self._started.update(each.id for each in clients.running + clients.spawning)
         for worker in self._missing():
@@ -55,24 +66,28 @@ class MasterSide:
         while self._missing() and time.monotonic() < end:
             self._changed.clear()
             self._changed.wait(end - time.monotonic())
-        parts = [part for part in self._reports.values() if part is not None]
-        return parts, self._missing()
+        return self._missing()
 
     def _missing(self) -> list[str]:
-        return sorted(self._started - self._reports.keys())
+        return sorted(self._started - self._reported)
 
     def _on_started(self, msg: Message, **_: Any) -> None:
         if msg.data["number"] == self._number:
             self._started.add(msg.node_id)
 
+    def _on_counted(self, msg: Message, **_: Any) -> None:
+        if msg.data["number"] == self._number:
+            self._on_part(Part.from_data(msg.data["part"]))
+
     def _on_report(self, msg: Message, **_: Any) -> None:
         if msg.data["number"] == self._number:
-            self._reports[msg.node_id] = msg.data["part"]
+            self._on_part(Part.from_data(msg.data["part"]))
+            self._reported.add(msg.node_id)
             self._changed.set()
 
 
 class WorkerSide:
-    """Tells the master when a test begins and ends in this worker."""
+    """Tells the master when a test begins and ends in this worker, and what it counts."""
 
     def __init__(self, runner: WorkerRunner, is_running: Callable[[], bool]) -> None:
         self._runner = runner
@@ -80,13 +95,31 @@ class WorkerSide:
         # Concurrently, for it waits for users while the worker has to go on listening.
         runner.register_message(STOP, self._on_stop, concurrent=True)
 
+    def share(self, workers: list[str], is_open: bool) -> Share | None:
+        """Return this worker's share among ``workers``.
+
+        One that came too late to be among them has none of an open loop, which the others send
+        wholly; of a closed loop it takes over users.
+        """
+        if self._runner.client_id in workers:
+            return Share(workers.index(self._runner.client_id), len(workers))
+        if is_open:
+            logger.warning("this worker came after the start, and sends nothing in an open loop")
+            return None
+        index = self._runner.worker_index
+        return Share(index, max(index + 1, len(workers)))
+
     def started(self, number: int) -> None:
         """Say that this worker takes part."""
         self._runner.send_message(STARTED, {"number": number})
 
-    def ended(self, number: int, part: Part | None) -> None:
-        """Say that the users have ended, with what was recorded, if anything was."""
-        self._runner.send_message(REPORT, {"number": number, "part": part})
+    def counted(self, number: int, part: Part) -> None:
+        """Hand over what was counted meanwhile."""
+        self._runner.send_message(COUNTED, {"number": number, "part": part.to_data()})
+
+    def ended(self, number: int, part: Part) -> None:
+        """Say that the users have ended, with the rest of what was counted."""
+        self._runner.send_message(REPORT, {"number": number, "part": part.to_data()})
 
     def stop(self) -> None:
         """End the test in this worker, unless that has begun or is done."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,24 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from locust.web import WebUI
 
-from taskqueue_load import options, record, target
-from taskqueue_load.distributed import MasterSide, Part, WorkerSide
+from taskqueue_load import ledger, options, target
+from taskqueue_load.arrivals import Source
+from taskqueue_load.distributed import MasterSide, WorkerSide
+from taskqueue_load.facts import facts
+from taskqueue_load.ledger import Ledger
 from taskqueue_load.options import LoadOptions, OptionError
+from taskqueue_load.schedule import Share
 from taskqueue_load.session import Run, Session
+from taskqueue_load.shape import ProfileShape
+from taskqueue_load.tally import Part
 from taskqueue_load.target import TargetError
 from taskqueue_load.users import MixedUser, TaskQueueUser
 from taskqueue_load.webform import check_before_start
 
 # Added to Locust's options at the start of a test, because those are what reaches the workers.
 _RUN = "taskqueue_load_run"
+# Between the start of an open loop and its first calls, for all workers to have heard of it.
+_LEAD = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +49,17 @@ def listen() -> None:
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
+    _let_interrupts_reach_locust()
     Conductor(environment, TaskQueueUser.session).begin(web_ui)
+
+
+def _let_interrupts_reach_locust() -> None:
+    """Raise ``KeyboardInterrupt`` where Locust waits for it, whichever greenlet runs.
+
+    Otherwise a Ctrl-C is raised in the greenlet that happens to run, and ends that one alone.
+    """
+    main = gevent.getcurrent()
+    gevent.signal_handler(signal.SIGINT, main.throw, KeyboardInterrupt)
 
 
 class Conductor:
@@ -50,8 +70,10 @@ class Conductor:
         self._session = session
         self._events: Any = environment.events  # without types
         self._number = 0
+        self._ledger: Ledger | None = None
+        self._stopped_unix: float | None = None
         runner = environment.runner
-        self._master = MasterSide(runner) if isinstance(runner, MasterRunner) else None
+        self._master = MasterSide(runner, self._add) if isinstance(runner, MasterRunner) else None
         self._worker = (
             WorkerSide(runner, lambda: session.run is not None)
             if isinstance(runner, WorkerRunner)
@@ -80,6 +102,7 @@ class Conductor:
             options.check_environment(os.environ)
             parsed = LoadOptions.parse(self._given)
             self._record_folder(parsed)
+            self._set_shape(parsed)
             endpoints = target.resolve(self._environment.host, parsed.design)
         except TargetError as error:
             if not interactive or self._environment.host or self._given["autostart"]:
@@ -99,6 +122,24 @@ class Conductor:
         run = self._session.run
         if run is not None and (parsed != run.options or tuple(endpoints) != run.endpoints):
             raise OptionError("stop the test before you change its options or host")
+        if run is None:
+            self._set_shape(parsed)
+
+    def _set_shape(self, parsed: LoadOptions) -> None:
+        """Have Locust follow the shape that is asked for, if it follows none of the locustfile."""
+        environment = self._environment
+        own = environment.shape_class is None or isinstance(environment.shape_class, ProfileShape)
+        if not own and parsed.shape is not None:
+            raise OptionError("--shape: the locustfile has a shape of its own")
+        if not own:
+            return
+        environment.shape_class = None
+        if parsed.shape is not None:
+            shape = ProfileShape(
+                parsed.shape, parsed.is_open, self._given, lambda: self._session.run
+            )
+            shape.runner = environment.runner
+            environment.shape_class = shape
 
     def _on_test_start(self, **_: Any) -> None:
         try:
@@ -107,6 +148,9 @@ class Conductor:
             self._refuse(error)
             return
         self._session.run = run
+        self._stopped_unix = None
+        if self._worker is None:
+            self._ledger = Ledger(run.folder)
         if self._master is not None:
             self._master.begin(self._number)
         if self._worker is not None:
@@ -117,27 +161,44 @@ class Conductor:
                 run.options.deadline,
                 self._environment.stop_timeout,
             )
-        if run.recorder is not None:
-            self._events.request.add_listener(run.recorder.on_request)
-            run.recorder.start()
+        run.recorder.start(self._hand_over)
+        run.open(self._make_source)
 
     def _make_run(self) -> Run:
         """Build the run from Locust's options as they are now. Raises ``ValueError``."""
         parsed = LoadOptions.parse(self._given)
         self._weigh(parsed)
+        share: Share | None
         if self._worker is None:
+            if parsed.shape is not None and self._environment.shape_class is None:
+                raise OptionError("--shape: cannot be used together with --class-picker")
             endpoints = target.resolve(self._environment.host, parsed.design)
             self._environment.host = ",".join(endpoints)
             folder = self._record_folder(parsed)
-            shared: dict[str, Any] = {"number": self._number + 1, "folder": str(folder or "")}
+            shared: dict[str, Any] = {
+                "number": self._number + 1,
+                "folder": str(folder or ""),
+                "start_unix": time.time() + (_LEAD if self._master and parsed.is_open else 0.0),
+                "workers": [] if self._master is None else self._master.workers(),
+            }
             self._given[_RUN] = shared
+            share = Share() if self._master is None else None
         else:
             endpoints = target.parse_endpoints(self._environment.host or "")
             shared = self._given[_RUN]
             folder = Path(shared["folder"]) if shared["folder"] else None
+            share = self._worker.share(shared["workers"], parsed.is_open)
         self._number = shared["number"]
-        process = getattr(self._environment.runner, "worker_index", 0)
-        return Run(parsed, endpoints, process, folder)
+        return Run(parsed, endpoints, shared["start_unix"], share, folder)
+
+    def _make_source(self) -> Source:
+        """Make a user that sends while there is no other."""
+        classes = [
+            each for each in self._environment.user_classes if issubclass(each, TaskQueueUser)
+        ]
+        user = classes[0](self._environment)
+        user.on_start()
+        return user
 
     def _weigh(self, parsed: LoadOptions) -> None:
         weights = parsed.mix
@@ -153,11 +214,11 @@ class Conductor:
             return None
         folder = Path(parsed.record)
         if self._given["headless"]:
-            if record.is_used(folder):
+            if ledger.is_used(folder):
                 raise OptionError(f"--record: {folder} holds a record; name another directory")
             return folder
         runs = (folder / f"run-{number:03d}" for number in count(1))
-        return next(run for run in runs if not record.is_used(run))
+        return next(run for run in runs if not ledger.is_used(run))
 
     def _refuse(self, error: Exception) -> None:
         """Start without a run: users leave at once, and the exit code tells."""
@@ -167,51 +228,64 @@ class Conductor:
         if self._given["headless"] and self._worker is None and environment.runner is not None:
             gevent.spawn(environment.runner.quit)
 
+    def _hand_over(self, part: Part) -> None:
+        if self._worker is not None:
+            self._worker.counted(self._number, part)
+        else:
+            self._add(part)
+
+    def _add(self, part: Part) -> None:
+        if self._ledger is not None:
+            self._ledger.add(part)
+
     def _on_test_stopping(self, **_: Any) -> None:
+        """Begin no further call of an open loop, and wait for those in flight."""
         run = self._session.run
-        if run is not None and run.recorder is not None:
-            run.recorder.end_window()
+        if run is None:
+            return
+        if self._stopped_unix is None:
+            self._stopped_unix = time.time()
+        run.stop_arrivals(self._environment.stop_timeout)
 
     def _on_test_stop(self, **_: Any) -> None:
         run, self._session.run = self._session.run, None
         if run is None:
             return
-        part: Part | None = None
-        if run.recorder is not None:
-            self._events.request.remove_listener(run.recorder.on_request)
         run.close()
-        if run.recorder is not None:
-            part = run.recorder.part()
+        part = run.recorder.close()
         if self._worker is not None:
             self._worker.ended(self._number, part)
             return
-        parts = [] if part is None else [part]
+        self._add(part)
         if self._master is not None:
-            parts += self._collect(self._master, part)
-        if run.folder is not None:
-            path = record.write(run.folder, self._facts(run), parts)
-            logger.info("Recorded in %s", path)
+            self._collect(self._master)
+        book, self._ledger = self._ledger, None
+        if book is not None:
+            self._conclude(run, book)
 
-    def _collect(self, master: MasterSide, own: Part | None) -> list[Part]:
-        """Return the workers' parts. The master's own has no window, for it makes no calls."""
-        if own is not None:
-            own["to_unix"] = None
-        parts, missing = master.collect(self._environment.stop_timeout)
+    def _collect(self, master: MasterSide) -> None:
+        missing = master.collect(self._environment.stop_timeout)
         if missing:
             logger.error("no final report of %s: figures are incomplete", ", ".join(missing))
             self._environment.process_exit_code = 1
-        return parts
 
-    def _facts(self, run: Run) -> dict[str, Any]:
+    def _conclude(self, run: Run, book: Ledger) -> None:
+        """Write the record, and say what an open loop could not send."""
         runner = self._environment.runner
-        return {
-            "host": self._environment.host,
-            "endpoints": list(run.endpoints),
-            "seed": run.options.seed,
-            "mix": dict(run.options.mix),
-            "users": runner.target_user_count if runner is not None else 0,
-            "options": asdict(run.options),
-        }
+        users = runner.target_user_count if runner is not None else 0
+        to_unix = self._stopped_unix or time.time()
+        path = book.write(facts(run, to_unix, self._environment.host or "", users))
+        if path is not None:
+            logger.info("Recorded in %s", path.parent)
+        total = book.total
+        if run.options.is_open:
+            logger.info("%d calls were due, %d sent", total.due, total.sent)
+        if total.dropped:
+            logger.warning(
+                "%d calls were dropped, for %d were in flight (--max-in-flight)",
+                total.dropped,
+                run.options.max_in_flight,
+            )
 
     def _on_quitting(self, **_: Any) -> None:
         """Report before Locust says goodbye to the master, who forgets a worker that has left."""

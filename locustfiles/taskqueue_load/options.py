@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
-from taskqueue_load import values
+from taskqueue_load import profile, schedule, values
+from taskqueue_load.profile import Profile
 
 ENVIRONMENT_PREFIX = "LOAD_"
 # Longer than the default deadline, so that calls in flight end before their users do.
@@ -37,6 +38,34 @@ def _option(
 class LoadOptions:
     """What the users do. Times are in seconds unless the name says otherwise, sizes in bytes."""
 
+    rate: float | None = _option(
+        "0",
+        lambda text: values.number(0, 1_000_000)(text) or None,
+        "<calls/s>",
+        "Calls per second of all processes together, sent without waiting for answers (open "
+        "loop). 0 for a closed loop: each user waits for an answer before its next call.",
+    )
+    arrivals: str = _option(
+        schedule.POISSON,
+        values.one_of(schedule.ARRIVALS),
+        "<poisson|even>",
+        "How the calls of an open loop arrive: independently of each other, as those of many "
+        "people do, or at equal distances.",
+    )
+    max_in_flight: int = _option(
+        "1000",
+        values.whole(1, 100_000),
+        "<calls>",
+        "Most calls in flight of an open loop, over all processes. A call that is due while so "
+        "many are is dropped, and counted as dropped.",
+    )
+    shape: Profile | None = _option(  # noqa: RUF009  # a field, as the others
+        "",
+        profile.parse,
+        "<shape>",
+        "Load over time, after which the test ends: " + profile.EXAMPLES + ". Values are users, "
+        "or calls per second if --rate is above 0, which then says no more than that.",
+    )
     mix: Mapping[str, int] = _option(
         "submit=40,status=30,result=20,cancel=5,list=5",
         lambda text: values.weights(text, OPERATIONS),
@@ -141,7 +170,15 @@ class LoadOptions:
                 problems.append(f"{_flag(each.name)}: {error}")
         if problems:
             raise OptionError("; ".join(problems))
-        return cls(**read)
+        parsed = cls(**read)
+        if parsed.shape is not None and parsed.rate is None and not parsed.shape.whole:
+            raise OptionError("--shape: users are whole numbers; for calls per second give --rate")
+        return parsed
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are sent at a rate, not by users who wait for answers."""
+        return self.rate is not None
 
 
 class Parser(Protocol):

@@ -1,91 +1,126 @@
-"""Records the calls of one process while a test runs."""
+"""Counts the calls of one process while a test runs."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import gevent
 
-from taskqueue_load.client import SUBMIT
-from taskqueue_load.record import NAMES, CallRecord
+from taskqueue_load.names import EXPECTED
+from taskqueue_load.outcome import CallError
+from taskqueue_load.tally import Part
+
+SERVICE, DELAY, RESPONSE = "service", "delay", "response"
+# Seconds that a part keeps back, for what is counted a little late.
+_SETTLED = 2
 
 
 class Recorder:
-    """Listens to ``request`` between :meth:`start` and :meth:`close`.
+    """Counts between :meth:`start` and :meth:`close` what the clients of this process do.
 
-    Calls count if they end in the measured window: from ``warmup`` seconds after the start until
-    :meth:`end_window`. Ids of accepted jobs are written from the start to the close, one a line.
+    With a ``folder``, times are counted too and the ids of accepted jobs written, one a line.
+    ``is_open`` says that calls have intended times, and so delays.
     """
 
-    def __init__(self, folder: Path, warmup: float) -> None:
-        self._calls = {name: CallRecord() for name in NAMES}
-        self._warmup = warmup
-        self._measuring = False
-        self._accepted = 0
-        self._from_unix: float | None = None
-        self._to_unix: float | None = None
-        self._cpu_seconds = 0.0
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / f"accepted-{os.getpid()}.txt").open("w", encoding="utf-8")
+    def __init__(self, folder: Path | None, is_open: bool) -> None:
+        self._open = is_open
+        self._part = Part()
+        self._in_flight = 0
+        self._timing = folder is not None
+        self._file: IO[str] | None = None
+        self._ticker: gevent.Greenlet[..., None] | None = None
+        self._cpu = (time.time(), time.process_time())
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = (folder / f"accepted-{os.getpid()}.txt").open("w", encoding="utf-8")
 
-    def start(self) -> None:
-        """Begin the warm-up."""
-        if self._warmup:
-            self._timer = gevent.spawn_later(self._warmup, self._begin_window)
+    def start(self, sink: Callable[[Part], None] | None = None) -> None:
+        """Begin to count CPU time, and to give a part to ``sink`` every second, if there is one."""
+        self._cpu = (time.time(), time.process_time())
+        self._ticker = gevent.spawn(self._tick, sink)
+
+    def due(self, unix: float, dropped: bool = False) -> None:
+        """Count a call that the schedule asks for; ``dropped`` if it will not be made."""
+        row = self._part.rows[int(unix)]
+        row.due += 1
+        row.dropped += dropped
+
+    def began(self, unix: float, unplanned: bool) -> None:
+        """Count a call that is being sent; ``unplanned`` if no schedule asked for it."""
+        row = self._part.rows[int(unix)]
+        row.due += unplanned
+        row.sent += 1
+        self._in_flight += 1
+        row.in_flight_max = max(row.in_flight_max, self._in_flight)
+
+    def answered(self, name: str, unix: float, service: float, delay: float) -> None:
+        """Count a call that was answered at ``unix``; the times are in seconds."""
+        second = int(unix)
+        row = self._part.rows[second]
+        self._in_flight -= 1
+        if name in EXPECTED:
+            row.expected += 1
         else:
-            self._begin_window()
-
-    def on_request(
-        self,
-        name: str,
-        response_time: float,
-        response: Any = None,
-        exception: BaseException | None = None,
-        **_: Any,
-    ) -> None:
-        """Count a call. Its cost is part of every call's, so there is nothing here but counting."""
-        if name == SUBMIT and exception is None and response is not None:
-            self._accepted += 1
-            self._file.write(f"{response.job_id}\n")
-        if not self._measuring:
+            row.answered += 1
+        if not self._timing:
             return
-        record = self._calls.get(name)
-        if record is None:
-            record = self._calls[name] = CallRecord()
-        if exception is None:
-            record.answered(response_time)
+        self._part.time(second, f"{name}|{SERVICE}", service)
+        if self._open:
+            self._part.time(second, f"{name}|{DELAY}", delay)
+            self._part.time(second, f"{name}|{RESPONSE}", delay + service)
+
+    def failed(self, name: str, unix: float, error: CallError) -> None:
+        """Count a call that failed at ``unix``."""
+        row = self._part.rows[int(unix)]
+        self._in_flight -= 1
+        if error.definite:
+            row.definite += 1
         else:
-            record.failed(exception)
+            row.indefinite += 1
+        self._part.error_kinds[name][error.kind] += 1
 
-    def end_window(self) -> None:
-        """Count no further calls; what ends later was cut short by the end of the test."""
-        if not self._measuring:
+    def cut_off(self) -> None:
+        """Forget a call that its user did not live to see the end of."""
+        self._in_flight -= 1
+
+    def accepted(self, job_id: str) -> None:
+        """Note a job that was accepted."""
+        self._part.accepted += 1
+        if self._file is not None:
+            self._file.write(f"{job_id}\n")
+
+    def take(self) -> Part:
+        """Return what was counted since the last time, but for the seconds that are still open."""
+        return self._part.before(int(time.time()) - _SETTLED)
+
+    def close(self) -> Part:
+        """Stop counting, write the last accepted ids out and return what was not yet taken."""
+        if self._ticker is not None:
+            self._ticker.kill(block=False)
+        self._count_cpu()
+        if self._file is not None:
+            self._file.close()
+        return self._part
+
+    def _tick(self, sink: Callable[[Part], None] | None) -> None:
+        while True:
+            gevent.sleep(1 - time.time() % 1)
+            self._count_cpu()
+            row = self._part.rows[int(time.time())]
+            row.in_flight_max = max(row.in_flight_max, self._in_flight)
+            if sink is not None:
+                sink(self.take())
+
+    def _count_cpu(self) -> None:
+        """Share the CPU time since the last count out over the seconds since then."""
+        (since, before), (now, used) = self._cpu, (time.time(), time.process_time())
+        if now <= since:
             return
-        self._measuring = False
-        self._to_unix = time.time()
-        self._cpu_seconds = time.process_time() - self._cpu_seconds
-
-    def close(self) -> None:
-        """Write the last accepted ids out."""
-        self.end_window()
-        if self._warmup:
-            self._timer.kill(block=False)
-        self._file.close()
-
-    def part(self) -> dict[str, Any]:
-        """Return what was recorded as plain data; the window is ``None`` if it never began."""
-        return {
-            "from_unix": self._from_unix,
-            "to_unix": self._to_unix,
-            "cpu_seconds": self._cpu_seconds if self._to_unix else 0.0,
-            "accepted": self._accepted,
-            "calls": {name: record.to_data(name) for name, record in self._calls.items()},
-        }
-
-    def _begin_window(self) -> None:
-        self._cpu_seconds = time.process_time()
-        self._from_unix = time.time()
-        self._measuring = True
+        self._cpu = (now, used)
+        for second in range(int(since), int(now) + 1):
+            part = min(now, second + 1) - max(since, second)
+            self._part.rows[second].generator_cpu += (used - before) * part / (now - since)

@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import count
 from pathlib import Path
 
+from taskqueue_load import profile
+from taskqueue_load.arrivals import Arrivals, Source
 from taskqueue_load.channels import ChannelPool
 from taskqueue_load.jobs import JobFactory
 from taskqueue_load.options import LoadOptions
+from taskqueue_load.profile import Profile
 from taskqueue_load.recorder import Recorder
+from taskqueue_load.schedule import Share, due_times
 
 
 class Run:
-    """One test in one process: its options, endpoints, connections and recorder.
+    """One test in one process: its options, endpoints, connections, recorder and arrivals.
 
-    ``process`` numbers the processes of a distributed test from 0. ``folder`` is where to record,
-    ``None`` for nowhere.
+    ``start_unix`` is when the drive begins, the same in all processes; ``share`` is this process's
+    part in what all send, ``None`` if it sends nothing. ``folder`` is where to record, ``None``
+    for nowhere.
     """
 
     def __init__(
-        self, options: LoadOptions, endpoints: Sequence[str], process: int, folder: Path | None
+        self,
+        options: LoadOptions,
+        endpoints: Sequence[str],
+        start_unix: float,
+        share: Share | None,
+        folder: Path | None,
     ) -> None:
         self.options = options
         self.endpoints = tuple(endpoints)
+        self.start_unix = start_unix
         self.folder = folder
         self.jobs = JobFactory(options)
-        self.recorder = None if folder is None else Recorder(folder, options.warmup)
-        self._process = process
+        self.profile = profile_of(options)
+        self.recorder = Recorder(folder, options.is_open)
+        self.arrivals: Arrivals | None = None
+        self._share = share
         self._numbers = count()
+
+    def open(self, make_source: Callable[[], Source]) -> None:
+        """Begin to send, if calls are sent at a rate and this process has a share of them."""
+        if self.profile is None or not self.options.is_open or self._share is None:
+            return
+        self.arrivals = Arrivals(
+            due_times(self.profile, self.options.arrivals, self.options.seed, self._share),
+            self._share.of(self.options.max_in_flight),
+            self.recorder,
+            make_source,
+        )
+        self.arrivals.start(self.start_unix)
 
     @cached_property
     def pool(self) -> ChannelPool:
@@ -42,14 +67,25 @@ class Run:
         Equal tests give their users equal names.
         """
         number = next(self._numbers)
-        return number, f"{self._process}/{number}"
+        return number, f"{0 if self._share is None else self._share.index}/{number}"
+
+    def stop_arrivals(self, seconds: float) -> None:
+        """Begin no further call of an open loop; those in flight have so many seconds to end."""
+        if self.arrivals is not None:
+            self.arrivals.stop()
+            self.arrivals.wait(seconds)
 
     def close(self) -> None:
-        """Close connections and files. No call may be in flight."""
-        if self.recorder is not None:
-            self.recorder.close()
+        """Close connections. No call may be in flight."""
         if "pool" in self.__dict__:
             self.pool.close()
+
+
+def profile_of(options: LoadOptions) -> Profile | None:
+    """Return the load over time; ``None`` if it is the users that Locust is told."""
+    if options.shape is not None:
+        return options.shape
+    return None if options.rate is None else profile.constant(options.rate)
 
 
 class Session:

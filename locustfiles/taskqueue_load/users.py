@@ -30,6 +30,8 @@ LIST_STATES = (
 PAGE_SIZES = (10, 50)
 # Somebody who looks for a job turns a few pages, not all of them.
 MAX_PAGES = 3
+# Longer than any test; Locust ends a user that pauses at once.
+_FOREVER = 10.0**8
 
 
 class TaskQueueUser(User):
@@ -38,6 +40,10 @@ class TaskQueueUser(User):
     ``choices`` decides what the user does next and is drawn from once for each step, so a user's
     operations depend on the seed and its number alone, not on what the server answers; everything
     else is drawn from ``details``.
+
+    In a closed loop a user makes one call after the other. In an open loop (``--rate``) it is a
+    source, among which the calls that are due are dealt in turn: then several of its tasks may be
+    under way at once, so what a task keeps for later ones has to bear that.
     """
 
     abstract = True
@@ -53,10 +59,36 @@ class TaskQueueUser(User):
         self.choices = random.Random(f"{run.options.seed}/{name}/choices")
         self.details = random.Random(f"{run.options.seed}/{name}/details")
         self._client = TaskQueueClient(
-            self.environment.events.request, run.pool, number, run.options.deadline
+            self.environment.events.request, run.recorder, run.pool, number, run.options.deadline
         )
         self._jobs = run.jobs
+        self._arrivals = run.arrivals
         self._think_time = run.options.think_time
+        self._operations: Sequence[Any] = type(self).tasks
+        # Locust would choose a task with a generator that all users share.
+        self.tasks = [type(self).take_turn]
+
+    def on_stop(self) -> None:
+        """Get no more turns."""
+        if self._arrivals is not None:
+            self._arrivals.remove(self)
+
+    def take_turn(self) -> None:
+        """Make the next call; in an open loop, be there to be given turns."""
+        if self._arrivals is None:
+            self.next_operation()
+        else:
+            self._arrivals.add(self)
+
+    def next_operation(self) -> None:
+        """Make one call, chosen by weight from this user's own sequence."""
+        operation = self._operations[int(self.choices.random() * len(self._operations))]
+        operation(self)
+
+    def failed(self, error: Exception) -> None:
+        """Tell Locust of a defect in a task that it did not start itself."""
+        events: Any = self.environment.events  # without types
+        events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
 
     @property
     def client(self) -> TaskQueueClient:
@@ -75,7 +107,9 @@ class TaskQueueUser(User):
         return bool(super().stop(force))
 
     def wait_time(self) -> float:
-        """Return the pause before the next task, in seconds."""
+        """Return the pause before the next task, in seconds; in an open loop there is none."""
+        if self._arrivals is not None:
+            return _FOREVER
         return self._think_time * (0.5 + self.details.random())
 
     def submit_job(self) -> str | None:
@@ -94,36 +128,54 @@ class SubmitUser(TaskQueueUser):
         self.submit_job()
 
 
+@dataclass(slots=True)
+class Life:
+    """A job that is followed, and whether it has ended; without an id it is yet to be submitted."""
+
+    job_id: str | None = None
+    ended: bool = False
+
+
 class LifecycleUser(TaskQueueUser):
-    """Submits a job, asks for its status until it has ended, reads its result, starts again."""
+    """Submits a job, asks for its status until it has ended, reads its result, starts again.
+
+    In an open loop it follows as many jobs as it has calls in flight, and of those that wait for
+    none the one that has waited longest is next.
+    """
 
     def on_start(self) -> None:
         """Begin without a job."""
         super().on_start()
-        self._job_id: str | None = None
-        self._ended = False
+        self._idle: deque[Life] = deque()
 
     @task
     def step(self) -> None:
-        """Make the next call of the job's life."""
-        if self._job_id is None:
-            self._job_id, self._ended = self.submit_job(), False
-        elif self._ended:
-            self._read_result(self._job_id)
-        else:
-            self._follow(self._job_id)
+        """Make the next call of a job's life."""
+        life = self._idle.popleft() if self._idle else Life()
+        try:
+            self._live(life)
+        finally:
+            self._idle.append(life)
 
-    def _follow(self, job_id: str) -> None:
+    def _live(self, life: Life) -> None:
+        if life.job_id is None:
+            life.job_id, life.ended = self.submit_job(), False
+        elif life.ended:
+            self._read_result(life, life.job_id)
+        else:
+            self._follow(life, life.job_id)
+
+    def _follow(self, life: Life, job_id: str) -> None:
         reply = self.client.status(job_id)
         if not isinstance(reply, CallError):
-            self._ended = reply.status.state >= pb.JOB_STATE_DONE
+            life.ended = reply.status.state >= pb.JOB_STATE_DONE
         elif reply.definite:
-            self._job_id = None
+            life.job_id = None
 
-    def _read_result(self, job_id: str) -> None:
+    def _read_result(self, life: Life, job_id: str) -> None:
         reply = self.client.result(job_id)
         if not isinstance(reply, CallError) or reply.definite:
-            self._job_id = None
+            life.job_id = None
 
 
 @dataclass(slots=True)
@@ -150,9 +202,6 @@ class MixedUser(TaskQueueUser):
         self._page: pb.ListJobsRequest | None = None
         self._pages = 0
         self._kind = run.options.kind
-        self._operations: Sequence[Any] = type(self).tasks
-        # Locust would choose a task with a generator that all users share.
-        self.tasks = [type(self).next_operation]
 
     @classmethod
     def weigh(cls, weights: Mapping[str, int]) -> None:
@@ -170,11 +219,6 @@ class MixedUser(TaskQueueUser):
         if not weighted:
             raise ValueError(f"--mix has no weight for any of {', '.join(cls._allowed) or 'none'}")
         cls.tasks = cls._weighted = weighted
-
-    def next_operation(self) -> None:
-        """Make one call, chosen by weight from this user's own sequence."""
-        operation = self._operations[int(self.choices.random() * len(self._operations))]
-        operation(self)
 
     @tag("submit")
     @task

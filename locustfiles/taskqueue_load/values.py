@@ -43,6 +43,17 @@ def optional(read: Callable[[str], float]) -> Callable[[str], float | None]:
     return lambda text: read(text) if text else None
 
 
+def one_of(words: Sequence[str]) -> Callable[[str], str]:
+    """Return a reader of one of some words."""
+
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"must be {' or '.join(words)}, is {text!r}")
+        return text.lower()
+
+    return read
+
+
 def word(text: str) -> str:
     """Read a text that is not empty."""
     if not text:

@@ -1,0 +1,70 @@
+"""What ``load.json`` says of a test besides its counts: what was asked for, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from taskqueue_load.options import LoadOptions
+from taskqueue_load.profile import Profile
+from taskqueue_load.session import Run
+
+
+def facts(run: Run, to_unix: float, host: str, users: int) -> dict[str, Any]:
+    """Return what the record says of ``run``, whose drive was stopped at ``to_unix``.
+
+    ``users`` is how many Locust was told to have; with a shape of users it is their highest number.
+    """
+    asked, from_unix = run.options, run.start_unix
+    if asked.shape is not None:
+        to_unix = min(to_unix, from_unix + asked.shape.seconds)
+        users = users if asked.is_open else round(asked.shape.peak)
+    return {
+        "host": host,
+        "endpoints": list(run.endpoints),
+        "seed": asked.seed,
+        "mix": dict(asked.mix),
+        "users": users,
+        "options": {**asdict(asked), "shape": str(asked.shape or "")},
+        "loop": "open" if asked.is_open else "closed",
+        "offered": _offered(asked, run.profile),
+        "window": {"from_unix": from_unix, "to_unix": max(from_unix, to_unix)},
+        "nominal_warmup": asked.warmup,
+        "steps": list(_steps(run, max(from_unix, to_unix), users)),
+    }
+
+
+def _offered(asked: LoadOptions, profile: Profile | None) -> dict[str, Any]:
+    if not asked.is_open or profile is None:
+        return {"rate": None, "process": None, "max_in_flight": None}
+    return {
+        "rate": profile.peak,
+        "process": asked.arrivals,
+        "max_in_flight": asked.max_in_flight,
+    }
+
+
+def _steps(run: Run, to_unix: float, users: int) -> Iterator[dict[str, Any]]:
+    """Give the parts of the profile that were begun, in whole or in part."""
+    word = "rate" if run.options.is_open else "users"
+    if run.profile is None:
+        spans = [(float(users), run.start_unix, to_unix)]
+    else:
+        spans = [
+            (
+                part.value,
+                run.start_unix + part.from_seconds,
+                min(run.start_unix + part.to_seconds, to_unix),
+            )
+            for part in run.profile.parts
+            if run.start_unix + part.from_seconds < to_unix
+        ]
+    for index, (value, begin, end) in enumerate(spans):
+        yield {
+            "index": index,
+            "label": f"{word}={value:g}",
+            "value": value,
+            "from_unix": begin,
+            "to_unix": end,
+        }
