@@ -16,7 +16,7 @@ from rich.text import Text
 from common.handlers import registry
 from testbed import console, designs, runtimes, stacks
 from testbed.analysis import thresholds
-from testbed.analysis.comparison import Comparison, compare
+from testbed.analysis.comparison import Comparison
 from testbed.experiment import resume, session
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import Locust
@@ -27,9 +27,8 @@ from testbed.experiment.resume import ResumeError
 from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.experiment.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.recording import provenance
-from testbed.recording.reader import read_experiment
-from testbed.report import html, noise, progress, terminal
-from testbed.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV, write_all
+from testbed.report import noise, progress, rebuild, terminal
+from testbed.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
 
 INTERRUPTED_CODE = 130
 LOCUSTFILE = Path("locustfiles", "mixed.py")
@@ -117,15 +116,10 @@ def _check_resumed(
 
 def report(folder: Path) -> Comparison:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
-    recorded = read_experiment(folder)
-    floor = noise.find(folder)
-    comparison = compare(recorded, floor.ratios if floor else None)
-    write_all(folder, comparison, recorded.plan, recorded.provenance)
-    if comparison.trials:
-        terminal.show(console.out, comparison, recorded.plan)
-    if any(each.valid for each in comparison.trials):
-        html.write(folder, floor)
-    return comparison
+    rebuilt = rebuild.write(folder, noise.find(folder))
+    if rebuilt.comparison.trials:
+        terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
+    return rebuilt.comparison
 
 
 def _show_thresholds(comparison: Comparison, plan: Plan) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from testbed.errors import TestbedError
 from testbed.report import noise as noises
-from testbed.report.html import build
+from testbed.report.html import build, runs
 from testbed.report.html.page import render
-from testbed.report.html.view import read
+from testbed.report.html.view import View, read
 from testbed.report.noise import NoiseFloor
 
 REPORT = "report.html"
@@ -27,8 +28,35 @@ def write(
     """
     view = read(experiment_folder, noise or noises.find(experiment_folder), told)
     told("drawing")
-    path = experiment_folder / REPORT
-    temporary = path.with_name(f".{REPORT}.partial")
-    temporary.write_text(render("report.html.j2", build.page(view)), encoding="utf-8")
-    temporary.replace(path)
+    return draw(view)
+
+
+def draw(view: View) -> Path:
+    """Write the page of an experiment that has been read, and return its path."""
+    return save(view.folder / REPORT, render("report.html.j2", build.page(view)))
+
+
+def write_several(
+    experiment_folders: Sequence[Path], path: Path, told: Callable[[str], None] = lambda _: None
+) -> Path:
+    """Write one page that compares several experiments to ``path``, and return it.
+
+    Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
+    """
+    views = [read(folder, noises.find(folder), told) for folder in experiment_folders]
+    told("drawing")
+    return save(path, render("runs.html.j2", runs.page(views)))
+
+
+def save(path: Path, text: str) -> Path:
+    """Write a page so that a reader finds the old one or the new one, never a half.
+
+    Raises :class:`TestbedError` if it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise TestbedError(f"{path} cannot be written: {error.strerror}") from error
     return path

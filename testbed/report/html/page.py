@@ -69,12 +69,14 @@ class RatioGroup:
 
 @dataclass(frozen=True)
 class Ratios:
-    """A table of ratios on one axis."""
+    """A table of ratios on one axis; ``of`` says what a row is."""
 
+    labels: tuple[str, str]
     axis: Markup
     ratio_label: str
     confidence: str
     groups: Sequence[RatioGroup]
+    of: str = "Metric"
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,11 @@ def _ratios(cell: CellView, ratio_label: str) -> Ratios:
     scale = axis(rows)
     groups: dict[str, list[RatioRow]] = {}
     for index, row in enumerate(rows):
-        drawn = _row(row, cell.labels, scale, f"ratio-{cell.slug}-{index}")
+        drawn = ratio_row(row, cell.labels, scale, f"ratio-{cell.slug}-{index}")
         groups.setdefault(row.metric.group, []).append(drawn)
     confidence = next((row.ratio.confidence for row in rows if row.ratio), 0.95)
     return Ratios(
+        cell.labels,
         charts.strip_axis(scale),
         ratio_label,
         f"{confidence:.0%}",
@@ -69,7 +70,8 @@ def axis(rows: Sequence[Judged]) -> Log:
     return Log(max(around.low, 1 / WIDEST / 10), min(around.high, WIDEST * 10))
 
 
-def _row(row: Judged, labels: tuple[str, str], scale: Log, name: str) -> RatioRow:
+def ratio_row(row: Judged, labels: tuple[str, str], scale: Log, name: str) -> RatioRow:
+    """Draw and write one ratio; ``name`` is unique on the page."""
     first, second = (_value(row, side) for side in (0, 1))
     shown: Markup | str = ""
     if row.ratio:

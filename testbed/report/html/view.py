@@ -162,7 +162,13 @@ def read(folder: Path, noise: NoiseFloor | None, told: Told) -> View:
     if not recorded.trials:
         raise RecordingError(f"{folder / files.TRIALS} holds no trial: nothing ran")
     told(f"working out {len(recorded.trials)} trials")
-    compared = compare(recorded, noise.ratios if noise else None)
+    return of(folder, recorded, compare(recorded, noise.ratios if noise else None), noise)
+
+
+def of(
+    folder: Path, recorded: ExperimentRecording, compared: Comparison, noise: NoiseFloor | None
+) -> View:
+    """Put an experiment and what was worked out of it side by side."""
     seen = [SeenTrial(*pair) for pair in zip(recorded.trials, compared.trials, strict=True)]
     cells = tuple(
         CellView(
