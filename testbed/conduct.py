@@ -27,8 +27,9 @@ from testbed.experiment.resume import ResumeError
 from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.experiment.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.recording import provenance
-from testbed.report import noise, progress, rebuild, terminal
+from testbed.report import html, noise, progress, rebuild, terminal
 from testbed.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
+from testbed.report.junit import JUNIT_XML
 
 INTERRUPTED_CODE = 130
 LOCUSTFILE = Path("locustfiles", "mixed.py")
@@ -149,7 +150,7 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
 
 def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
-    names = f"{html.REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV}"
+    names = f"{html.REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
     lines = [f"Report: {folder}/{{{names}}}"]
     if ended.stopped:
         lines.insert(
