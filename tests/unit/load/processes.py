@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from hdrh.histogram import HdrHistogram
+from testbed.recording.hlog import Intervals, read_intervals
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCUSTFILES = ROOT / "locustfiles"
@@ -94,24 +94,39 @@ StartLocust = Callable[..., Locust]
 
 @dataclass(frozen=True)
 class Record:
-    """A record as it was written."""
+    """A record as it was written: ``load.json``, ``calls.hlog`` and the accepted ids."""
 
     data: dict[str, Any]
+    times: Intervals
     accepted: list[str]
     files: int
 
     def count(self, *names: str) -> int:
-        """All calls of these names."""
-        return sum(self.data["calls"][name]["count"] for name in names)
+        """All calls of these names that ended, whichever way."""
+        return sum(self.answered(name) + sum(self.error_kinds(name).values()) for name in names)
 
-    def answered(self, name: str) -> int:
-        """The values in the histogram of a name."""
-        histogram = HdrHistogram.decode(self.data["calls"][name]["histogram"])
-        return int(histogram.get_total_count())
+    def error_kinds(self, name: str) -> dict[str, int]:
+        """How often calls of a name failed, by kind of error."""
+        kinds: dict[str, int] = self.data["calls"].get(name, {"error_kinds": {}})["error_kinds"]
+        return kinds
+
+    def answered(self, name: str, kind: str = "service") -> int:
+        """The values in all histograms of a name."""
+        return sum(each.total for each in self.times.get(name, {}).get(kind, {}).values())
+
+    def values_us(self, name: str, kind: str) -> list[int]:
+        """The values themselves, in microseconds."""
+        seconds = self.times[name][kind].values()
+        return [value for each in seconds for value in each.values_us().tolist()]
+
+    def total(self, column: str) -> float:
+        """A column of the seconds, added up."""
+        return float(sum(each[column] for each in self.data["seconds"]))
 
 
 def read_record(folder: Path) -> Record:
-    """Read ``load.json`` and the accepted ids beside it."""
+    """Read the record in a directory."""
     files = sorted(folder.glob("accepted-*.txt"))
     accepted = [line for each in files for line in each.read_text().splitlines()]
-    return Record(json.loads((folder / "load.json").read_text()), accepted, len(files))
+    data = json.loads((folder / "load.json").read_text())
+    return Record(data, read_intervals(folder / "calls.hlog"), accepted, len(files))
