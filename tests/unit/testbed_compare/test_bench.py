@@ -83,10 +83,12 @@ def test_stacks_and_echo_server_are_stopped_when_a_measurement_fails(
     monkeypatch.setattr(measure, "idle", lambda *_: {})
     monkeypatch.setattr(measure, "measure", fail)
     plan = BenchPlan(("a", "b"), rounds=1)
+    before = set(psutil.Process().children())
     with pytest.raises(measure.BenchFailed, match="no figure"):
         session.run(plan, bench.home, bench.stacks, bench.interrupts, bench.told)
     assert bench.stacks.done == ["up a", "up b", "down a", "down b"]
-    assert not [each for each in psutil.Process().children() if each.is_running()]
+    started = set(psutil.Process().children()) - before
+    assert not [each for each in started if each.is_running()]
 
 
 def test_subject_that_accepts_nothing_is_an_error(tmp_path: Path) -> None:
