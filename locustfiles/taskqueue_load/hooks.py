@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -39,7 +40,17 @@ def listen() -> None:
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
+    _let_interrupts_reach_locust()
     Conductor(environment, TaskQueueUser.session).begin(web_ui)
+
+
+def _let_interrupts_reach_locust() -> None:
+    """Raise ``KeyboardInterrupt`` where Locust waits for it, whichever greenlet runs.
+
+    Otherwise a Ctrl-C is raised in the greenlet that happens to run, and ends that one alone.
+    """
+    main = gevent.getcurrent()
+    gevent.signal_handler(signal.SIGINT, main.throw, KeyboardInterrupt)
 
 
 class Conductor:
