@@ -121,14 +121,15 @@ def compare(
         think_time=think_time,
         seed=seed,
     )
+    chosen = parse_designs(designs_)
     plan = Plan(
-        parse_designs(designs_),
+        chosen,
         rounds,
         slots,
         name,
         keep_going,
         traffic=traffic,
-        titles={each: designs.load(each).title for each in designs.names()},
+        titles={each: designs.load(each).title for each in chosen if each in designs.DESIGNS},
     )
     raise typer.Exit(run(plan))
 

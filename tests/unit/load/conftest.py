@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -78,7 +79,8 @@ def start_locust(tmp_path: Path) -> Iterator[StartLocust]:
 
     yield start
     for locust in started:
-        if locust.process.poll() is None:
+        # Also what the leader of the group may have left behind.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(locust.process.pid, signal.SIGKILL)
         locust.process.wait(TIMEOUT)
         locust.log.close()
