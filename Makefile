@@ -6,7 +6,6 @@ RUNTIME ?= local
 SLOTS ?=
 ARGS ?=
 
-DESIGNS := a b
 BIN := .venv/bin
 READY := .venv/.ready
 SHELL := /bin/sh
@@ -24,11 +23,12 @@ BUF := node_modules/.bin/buf
 ##   make down           stop everything
 ##   make bench          jobs/s and calls/s as ratios to a bare echo server
 
-.PHONY: compare bench status down load $(DESIGNS:%=up-%)
+.PHONY: compare bench status down load
 compare bench status: $(READY)
 	@$(BIN)/testbed $@ $(ARGS)
 
-$(DESIGNS:%=up-%): up-%: $(READY)
+# Not phony, for that excludes patterns; no file has such a name.
+up-%: $(READY)
 	@$(BIN)/testbed up $* --runtime $(RUNTIME) $(if $(SLOTS),--slots $(SLOTS)) $(ARGS)
 
 down: $(READY)
@@ -113,5 +113,5 @@ $(READY): requirements.lock pyproject.toml
 	@echo "making the environment in .venv: once, about a minute"
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install --require-hashes -r requirements.lock
-	@$(PIP) install --no-build-isolation --no-deps -e .
+	@$(PIP) install --no-build-isolation --no-deps --config-settings editable_mode=compat -e .
 	@touch $@

@@ -11,6 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PREFIX = "TASKQUEUE_"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_DURATIONS = (
+    "heartbeat_interval",
+    "heartbeat_timeout",
+    "lease",
+    "long_poll",
+    "default_deadline",
+)
 
 
 class ConfigError(ValueError):
@@ -39,13 +48,20 @@ class Settings:
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:
-        for name in ("heartbeat_interval", "heartbeat_timeout", "lease", "long_poll"):
+        for name in _DURATIONS:
             if not 0 < getattr(self, name) <= 3600:
                 raise ConfigError(f"{name} must be more than 0 and at most 3600 seconds")
+        for name in ("max_queued_jobs", "max_queued_bytes", "max_concurrent_calls"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1")
+        if not 0 <= self.stop_grace <= 3600:
+            raise ConfigError("stop_grace must be 0 to 3600 seconds")
         if not self.heartbeat_interval * 2 <= self.heartbeat_timeout <= self.lease:
             raise ConfigError(
                 "heartbeat_timeout must be at least twice heartbeat_interval and at most lease"
             )
+        if self.log_level not in LOG_LEVELS:
+            raise ConfigError(f"log_level must be one of {', '.join(LOG_LEVELS)}")
         if self.slots < 0:
             raise ConfigError("slots must not be negative")
         if not 1 <= self.fetchers <= max(1, self.slots):

@@ -10,10 +10,7 @@ from common import context
 
 
 def configure(process: str, level: str) -> None:
-    """Send all logs to standard error, marked with the process and the call that they belong to.
-
-    Raises ``ValueError`` for an unknown level.
-    """
+    """Send all logs to standard error, marked with the process and the call that they belong to."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         JsonFormatter(

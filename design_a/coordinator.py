@@ -27,6 +27,7 @@ def assemble(process: Process) -> None:
         process.background,
     )
     process.run_beside(coordinator.watch)
+    process.before_stop(coordinator.stop_waiting)
     process.serve(
         coordinator_service_pb2.DESCRIPTOR.services_by_name["CoordinatorService"],
         coordinator_service_pb2_grpc.add_CoordinatorServiceServicer_to_server,

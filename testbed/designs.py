@@ -21,8 +21,18 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Topology:
-    """Return a design's topology. Raises :class:`TestbedError`, naming the known ones."""
+    """Return a design's topology.
+
+    Raises :class:`TestbedError` for an unknown name, naming the known ones, and for a module that
+    is not there.
+    """
     if name not in DESIGNS:
         raise TestbedError(f"there is no design {name!r}", f"known designs: {', '.join(names())}")
-    topology: Topology = import_module(DESIGNS[name]).TOPOLOGY
+    try:
+        topology: Topology = import_module(DESIGNS[name]).TOPOLOGY
+    except ModuleNotFoundError as error:
+        raise TestbedError(
+            f"design {name!r} is said to be in {DESIGNS[name]}: {error}",
+            "run from the checkout that holds it, after `make`",
+        ) from error
     return topology

@@ -207,6 +207,17 @@ class OwnerUnreachable(TaskQueueError):
         super().__init__(f"{owner} is out of reach: {why}", owner=owner)
 
 
+class Stopping(TaskQueueError):
+    """The process stops and begins no new work; another one may take it."""
+
+    code = Code.UNAVAILABLE
+    reason = "STOPPING"
+    definite = True
+
+    def __init__(self, process: str) -> None:
+        super().__init__(f"{process} stops and begins nothing new", process=process)
+
+
 class DeadlineExceeded(TaskQueueError):
     """Time ran out on the way: the operation may have happened."""
 

@@ -35,6 +35,8 @@ class WorkCoordinator:
         self._results = results
         self._lease = lease
         self._background = background
+        self._dispatches: set[asyncio.Task[list[Assignment]]] = set()
+        self._stopping = False
 
     async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
         """Note that the worker lives; tell it what to stop and what is no longer its own."""
@@ -58,12 +60,27 @@ class WorkCoordinator:
     ) -> list[Assignment]:
         """Hand out up to ``max_jobs`` jobs, waiting up to ``max_wait`` seconds for the first."""
         self._liveness.seen(worker, slots)
-        assignments = await dispatch(
-            worker, max_jobs, max_wait, self._jobs, self._queue, self._background
+        dispatching = asyncio.create_task(
+            dispatch(worker, max_jobs, max_wait, self._jobs, self._queue, self._background)
         )
+        self._dispatches.add(dispatching)
+        try:
+            assignments = await dispatching
+        except asyncio.CancelledError:
+            if self._stopping and dispatching.cancelled():
+                return []
+            raise
+        finally:
+            self._dispatches.discard(dispatching)
         self._liveness.seen(worker, slots)
         self._liveness.assign(worker, (each.execution for each in assignments))
         return assignments
+
+    def stop_waiting(self) -> None:
+        """Answer every waiting fetch with nothing, because the process stops."""
+        self._stopping = True
+        for dispatching in self._dispatches:
+            dispatching.cancel()
 
     async def report(
         self,
@@ -98,7 +115,9 @@ class WorkCoordinator:
         if not lost and not held:
             return
         try:
-            await self._queue.dequeue(0, renew=held, release=lost)
+            ended = (await self._queue.dequeue(0, renew=held, release=lost)).lost
+            if ended:
+                logger.warning("%d executions go on without a lease: %s", len(ended), ended[:5])
         except TaskQueueError as error:
             logger.warning("leases not renewed: %s", error)
 

@@ -42,7 +42,7 @@ async def _accept(
 
     A repeat of a ``request_id`` enqueues the first job once more, which changes nothing if that
     succeeded the first time and mends it if it did not. If the enqueue fails, the record is
-    withdrawn in the background, so that no job waits for ever that nobody was promised.
+    withdrawn, so that no job waits for ever that nobody was promised.
     """
     digest = spec.digest() if request_id else b""
     job = await only_success(jobs.create([NewJob(spec.kind, request_id, digest)]))
@@ -53,8 +53,12 @@ async def _accept(
         error = await only(queue.enqueue([entry]))
         if error is not None:
             raise error
-    except TaskQueueError:
-        background.start(_withdraw(job, jobs, queue), f"withdraw {job.id}")
+    except TaskQueueError as error:
+        if error.definite:
+            # The answer says that nothing happened: see to it first.
+            await _withdraw(job, jobs, queue)
+        else:
+            background.start(_withdraw(job, jobs, queue), f"withdraw {job.id}")
         raise
     return job.id
 

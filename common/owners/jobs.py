@@ -62,7 +62,11 @@ class JobOwner:
     async def set_cancel_requested(
         self, job_ids: Sequence[str], reason: CancelReason
     ) -> list[Job | TaskQueueError]:
-        """Cancel queued jobs and mark running ones; a withdrawn submit spares other reliers."""
+        """Cancel queued jobs and mark running ones.
+
+        A withdrawn submit was never accepted: its job is forgotten, and returned as CANCELED,
+        unless another submit relies on it or it runs already.
+        """
         return [self._cancel(job_id, reason) for job_id in job_ids]
 
     def counts(self) -> dict[JobState, int]:
@@ -105,24 +109,25 @@ class JobOwner:
         job = self._jobs.get(job_id)
         if job is None:
             return JobNotFound(job_id)
-        if reason is CancelReason.SUBMIT_WITHDRAWN and not self._withdraw(job):
-            return job
         after = lifecycle.request_cancel(job, self._clock.now())
+        if reason is CancelReason.SUBMIT_WITHDRAWN:
+            return after if self._withdraw(job) else job
         self._write(job, after)
         return after
 
     def _withdraw(self, job: Job) -> bool:
-        """Forget one reliance on the job; says whether the job may be canceled for it."""
+        """Forget a job that waits and on which no other submit relies; says whether it did."""
         if job.state is not JobState.QUEUED:
             return False
         request_id = self._request_of.get(job.id)
-        if request_id is None:
-            return True
-        request = self._requests[request_id]
-        request.reliers -= 1
-        if request.reliers:
-            return False
-        del self._requests[request_id], self._request_of[job.id]
+        if request_id is not None:
+            request = self._requests[request_id]
+            request.reliers -= 1
+            if request.reliers:
+                return False
+            del self._requests[request_id], self._request_of[job.id]
+        del self._jobs[job.id]
+        self._index.drop(job)
         return True
 
     def _write(self, before: Job | None, after: Job) -> None:
@@ -143,11 +148,15 @@ class _Index:
     def move(self, before: Job | None, after: Job) -> None:
         """File a new job, or one whose state has changed."""
         if before is not None:
-            self._ids[before.kind, before.state].remove(before.id)
+            self.drop(before)
         place = (after.kind, after.state)
         if place not in self._ids:
             self._ids[place] = SortedList()
         self._ids[place].add(after.id)
+
+    def drop(self, job: Job) -> None:
+        """Take a job out."""
+        self._ids[job.kind, job.state].remove(job.id)
 
     def newest(self, state: JobState | None, kind: str, before: str) -> Iterator[str]:
         """Iterate over the matching ids lower than ``before``, highest first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class QueueOwner:
         self._visible: OrderedDict[str, _Entry] = OrderedDict()
         self._expiries: list[tuple[int, str, int]] = []
         self._bytes = 0
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._stopping = False
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
@@ -185,7 +185,7 @@ class QueueOwner:
         end = loop.time() + max_wait
         while (left := end - loop.time()) > 0 and not self._ready() and not self._stopping:
             waiter = loop.create_future()
-            self._waiters.append(waiter)
+            self._waiters[waiter] = None
             try:
                 await asyncio.wait([waiter], timeout=min(left, self._until_expiry()))
             except asyncio.CancelledError:
@@ -193,7 +193,7 @@ class QueueOwner:
                     self._wake()
                 raise
             finally:
-                waiter.cancel()
+                self._waiters.pop(waiter, None)
 
     def _until_expiry(self) -> float:
         """Seconds until a lease may run out; waiting longer could miss it."""
@@ -203,8 +203,6 @@ class QueueOwner:
 
     def _wake(self) -> None:
         """Wake whoever has waited longest and still waits; it wakes the next if more is left."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+        if self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            waiter.set_result(None)

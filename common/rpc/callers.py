@@ -47,6 +47,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 
 
+# What a process that stops refuses: the rest only reads, or ends what was begun.
+BEGIN_WORK = _methods(PUBLIC_SERVICE, "SubmitJob") | _methods(
+    f"{_INTERNAL}.CoordinatorService", "FetchWork"
+)
+
+
 def check(caller: str, method: str, allowed: Mapping[str, frozenset[str]] = ALLOWED) -> None:
     """Raise :class:`CallerNotAllowed` unless the caller may call the method (full gRPC path)."""
     if method in allowed.get(caller, frozenset()) or method.startswith(_OPEN):

@@ -12,6 +12,7 @@ from common.domain.job import Failure, Job, JobSpec, JobState
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 
 MICROSECONDS = 1_000_000
+NANOS = 1_000_000_000
 # The most that a Duration may hold (protobuf's own limit), in seconds.
 MAX_DURATION = 315_576_000_000
 
@@ -100,9 +101,17 @@ def duration_to(microseconds: int) -> Duration:
 
 
 def _microseconds(duration: Duration, field: str) -> int:
-    if not -MAX_DURATION <= duration.seconds <= MAX_DURATION:
-        raise InvalidArgument(field, f"{duration.seconds} s are outside the range of a duration")
-    # Rounded up, so that a positive duration stays positive.
+    """Read a duration, rounded up, so that a positive one stays positive."""
+    signs = {value > 0 for value in (duration.seconds, duration.nanos) if value}
+    if (
+        abs(duration.seconds) > MAX_DURATION
+        or abs(duration.nanos) >= NANOS
+        or (abs(duration.seconds) == MAX_DURATION and duration.nanos)
+        or len(signs) > 1
+    ):
+        raise InvalidArgument(
+            field, f"{duration.seconds} s and {duration.nanos} ns are no duration in range"
+        )
     return duration.seconds * MICROSECONDS - (-duration.nanos // 1000)
 
 

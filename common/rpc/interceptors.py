@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
 from common import context
 from common.buckets import BUCKETS
 from common.context import Handling, handle, unhandle
-from common.domain.errors import DeadlineAlreadyPast, InternalError, TaskQueueError
+from common.domain.errors import DeadlineAlreadyPast, InternalError, Stopping, TaskQueueError
 from common.rpc import callers, metadata, status
 
 logger = logging.getLogger(__name__)
@@ -128,14 +128,17 @@ class CallInterceptor(AsyncServerInterceptor):
     """Checks the caller, takes over deadline and correlation id, turns errors into statuses.
 
     ``default_deadline`` bounds, in seconds, a call that comes without a deadline of its own;
-    ``allowed`` says which methods each caller may call.
+    ``allowed`` says which methods each caller may call, ``name`` what the process is called.
     """
 
     def __init__(
         self,
         default_deadline: float,
         allowed: Mapping[str, frozenset[str]] = callers.ALLOWED,
+        name: str = "",
     ) -> None:
+        self._name = name
+        self._refused: frozenset[str] = frozenset()
         self._default_deadline = default_deadline
         self._allowed = allowed
         self._in_flight = 0
@@ -166,6 +169,10 @@ class CallInterceptor(AsyncServerInterceptor):
             if not self._in_flight:
                 self._idle.set()
 
+    def refuse(self, methods: Iterable[str]) -> None:
+        """From now on refuse these methods, because the process stops (full gRPC paths)."""
+        self._refused = frozenset(methods)
+
     async def drain(self) -> None:
         """Wait until no call is in flight; streams of health and reflection do not count."""
         await self._idle.wait()
@@ -185,6 +192,8 @@ class CallInterceptor(AsyncServerInterceptor):
                 handling.caller = caller
             if timeout <= 0:
                 raise DeadlineAlreadyPast
+            if method_name in self._refused:
+                raise Stopping(self._name)
             return await method(request, grpc_context)
 
 

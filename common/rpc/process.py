@@ -118,7 +118,7 @@ class Process:
             for service, _ in self._servicers
             for method in service.methods
         ]
-        self._calls = CallInterceptor(settings.default_deadline, self._allowed)
+        self._calls = CallInterceptor(settings.default_deadline, self._allowed, settings.name)
         self._server = grpc.aio.server(
             interceptors=[MetricsInterceptor(self.registry, paths), self._calls],
             options=_OPTIONS,
@@ -139,8 +139,9 @@ class Process:
         logger.info("%s serves on %s, process %d", settings.name, settings.listen, os.getpid())
 
     async def stop(self) -> None:
-        """Stop gracefully: health off, no new work, calls in flight answered, then the rest."""
+        """Stop gracefully: no new work, health off, calls in flight answered, then the rest."""
         logger.info("%s stops", self.settings.name)
+        self._calls.refuse(callers.BEGIN_WORK)
         await self._health.enter_graceful_shutdown()
         for stop in self._stops:
             stopping = stop()

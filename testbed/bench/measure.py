@@ -19,7 +19,6 @@ from testbed.recording import files
 from testbed.recording.model import STACK, Window
 
 ECHO = "echo"
-START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 SETTLE_SECONDS = 0.5
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from testbed.bench.figures import Spread, Standing
 from testbed.bench.measure import ECHO
+from testbed.bench.scaling import OwnerCost
 from testbed.bench.session import BenchPlan
 from testbed.recording.files import write_json
 
@@ -19,7 +20,11 @@ BENCH_JSON = "bench.json"
 
 
 def write(
-    folder: Path, plan: BenchPlan, provenance: Mapping[str, Any], result: Sequence[Standing]
+    folder: Path,
+    plan: BenchPlan,
+    provenance: Mapping[str, Any],
+    result: Sequence[Standing],
+    owner: Sequence[OwnerCost],
 ) -> Path:
     """Write ``bench.json`` and return its path."""
     path = folder / BENCH_JSON
@@ -28,6 +33,7 @@ def write(
         "plan": asdict(plan),
         "provenance": dict(provenance),
         "subjects": {each.name: asdict(each) for each in result},
+        "owner": [asdict(each) for each in owner],
     }
     write_json(path, content)
     return path
@@ -43,6 +49,18 @@ def table(result: Sequence[Standing]) -> Table:
         laid.add_column(title, justify="right", no_wrap=True)
     for label, unit, cells in _rows(result):
         laid.add_row(label, unit, *cells)
+    return laid
+
+
+def owner_table(owner: Sequence[OwnerCost]) -> Table:
+    """Lay out one column per number of jobs."""
+    laid = Table(box=None, pad_edge=False, header_style="bold")
+    laid.add_column("job owner, with jobs held", no_wrap=True)
+    laid.add_column("", style="dim", no_wrap=True)
+    for each in owner:
+        laid.add_column(f"{each.jobs:,}", justify="right", no_wrap=True)
+    laid.add_row("CPU of a job's life", "µs", *(f"{each.life_us:.1f}" for each in owner))
+    laid.add_row("CPU of a page of 50", "µs", *(f"{each.page_us:.1f}" for each in owner))
     return laid
 
 

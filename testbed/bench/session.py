@@ -7,14 +7,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.bench import measure
+from testbed.bench import measure, scaling
 from testbed.bench.client import Task
 from testbed.bench.figures import Standing, standings
 from testbed.bench.measure import Measurement, Subject
+from testbed.bench.scaling import OwnerCost
 from testbed.experiment.interrupts import Interrupts
 from testbed.experiment.ports import Progress, Stacks
 
 UP, IDLE, MEMORY, DOWN = "starting the stacks", "idle", "memory", "stopping"
+OWNER = "the job owner as jobs pile up"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class BenchPlan:
     idle_seconds: float = 10.0
     memory_jobs: int = 20_000
     slots: int = 12
+    owner_jobs: tuple[int, ...] = (10_000, 100_000, 1_000_000)
 
     def order(self, turn: int) -> list[str]:
         """Name the designs in the order of a round, counted from 1; it is turned round each time.
@@ -50,6 +53,7 @@ class BenchPlan:
             },
             **{f"{MEMORY}, {name.upper()}": self.memory_jobs / 900 + 2 for name in self.designs},
             DOWN: 3.0,
+            OWNER: max(self.owner_jobs) * 25e-6 + 1,
         }
 
 
@@ -60,8 +64,8 @@ def round_phase(turn: int, name: str) -> str:
 
 def run(
     plan: BenchPlan, folder: Path, stacks: Stacks, interrupts: Interrupts, progress: Progress
-) -> list[Standing]:
-    """Run it all, raw data into ``folder``, and return how each subject stands.
+) -> tuple[list[Standing], list[OwnerCost]]:
+    """Run it all, raw data into ``folder``; return how each subject stands and the owner's costs.
 
     Nothing is left running, whatever happens. Raises :class:`TestbedError`.
     """
@@ -76,8 +80,10 @@ def run(
         subjects[measure.ECHO] = echo
         rounds = list(_rounds(plan, subjects, folder, progress))
         memory = _memory(plan, subjects, folder, progress)
+    progress.phase(OWNER)
+    owner = scaling.costs(plan.owner_jobs)
     progress.trial_done("complete")
-    return standings(rounds, memory, idle)
+    return standings(rounds, memory, idle), owner
 
 
 @contextmanager

@@ -22,7 +22,14 @@ from testbed.report import progress, terminal
 
 INTERRUPTED_CODE = 130
 NAME = "bench"
-QUICK = BenchPlan(rounds=1, seconds=1.0, warmup=0.3, idle_seconds=2.0, memory_jobs=1000)
+QUICK = BenchPlan(
+    rounds=1,
+    seconds=1.0,
+    warmup=0.3,
+    idle_seconds=2.0,
+    memory_jobs=1000,
+    owner_jobs=(1000, 10_000),
+)
 _PLAN = BenchPlan()
 
 
@@ -91,6 +98,7 @@ def bench(
             QUICK.idle_seconds,
             QUICK.memory_jobs,
             slots,
+            QUICK.owner_jobs,
         )
     raise typer.Exit(run(plan))
 
@@ -117,9 +125,12 @@ def run(plan: BenchPlan) -> int:
         pace = Pace(1, phases, time.monotonic)
         with progress.shown(console.err, pace, 1) as told:
             control = RuntimeStacks(runtimes.get(), told)
-            result = session.run(plan, folder, control, interrupts, told)
-        path = report.write(folder, plan, origin, result)
-        terminal.wide_enough(console.out).print(report.table(result))
+            result, owner = session.run(plan, folder, control, interrupts, told)
+        path = report.write(folder, plan, origin, result, owner)
+        wide = terminal.wide_enough(console.out)
+        wide.print(report.table(result))
+        wide.print()
+        wide.print(report.owner_table(owner))
         console.out.print(Text(f"\n{report.explanation(plan)}\n\nReport: {path}"))
         return 0
     console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))

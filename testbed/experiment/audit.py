@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 CALL_SECONDS = 5.0
+LAST_CALL_SECONDS = 0.05
 CONCURRENCY = 32
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
@@ -131,7 +132,7 @@ class Audit:
     async def _ask(self, job_id: str) -> JobRow:
         request = pb.GetJobStatusRequest(job_id=job_id)
         try:
-            answer = await self._stub().GetJobStatus(request, timeout=CALL_SECONDS)
+            answer = await self._stub().GetJobStatus(request, timeout=self._left())
         except grpc.aio.AioRpcError as error:
             unknown = error.code() is grpc.StatusCode.NOT_FOUND
             return JobRow(
@@ -141,6 +142,10 @@ class Audit:
                 problem=f"{error.code().name}: {error.details()}",
             )
         return self._row(answer.status)
+
+    def _left(self) -> float:
+        """Seconds that the next call may take; a moment once time is up, to name what is lost."""
+        return max(LAST_CALL_SECONDS, min(CALL_SECONDS, self._end - time.monotonic()))
 
     def _row(self, status: pb.JobStatus) -> JobRow:
         state = pb.JobState.Name(status.state).removeprefix("JOB_STATE_")

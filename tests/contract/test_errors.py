@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from tests.support import jobs
@@ -96,6 +97,16 @@ CASES = [
             "job.execution_timeout",
         )
         for seconds in (0, -1, -0.001)
+    ],
+    *[
+        _invalid(
+            f"execution timeout of {seconds} s and {nanos} ns, which is no duration",
+            lambda c, seconds=seconds, nanos=nanos: c.submit(
+                pb.JobSpec(kind="noop", execution_timeout=Duration(seconds=seconds, nanos=nanos))
+            ),
+            "job.execution_timeout",
+        )
+        for seconds, nanos in ((315_576_000_000, 1), (1, 2_000_000_000), (1, -1))
     ],
     _invalid("request_id over the limit", lambda c: c.submit(jobs.noop(), "x" * 129), "request_id"),
     _invalid(

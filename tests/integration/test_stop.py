@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.integration.conftest import StackMaker
 from tests.support import jobs
-from tests.support.client import DONE, RUNNING
+from tests.support.client import DONE, RUNNING, rejection_of
 from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
@@ -178,3 +178,37 @@ def test_a_stack_stops_in_bounded_time_while_jobs_run(start_stack: StackMaker, d
         lambda: not any(child.is_running() and child.status() != "zombie" for child in children),
         what="the end of the processes that burn CPU",
     )
+
+
+def test_a_stopping_coordinator_hands_out_nothing_more(start_stack: StackMaker) -> None:
+    # The worker's fetches wait for minutes, and so would a coordinator that did not end them.
+    stack = start_stack("a", stop_grace=60.0, long_poll=120.0)
+    client = stack.client()
+    client.wait(client.submit(jobs.noop()))
+
+    stack.terminate("coordinator")
+    assert stack.join("coordinator", within=20) == 0
+    job_id = client.submit(jobs.noop())
+    stack.start("coordinator")
+
+    status = client.wait(job_id, within=60)
+    assert (status.state, status.attempt) == (DONE, 1)
+
+
+def test_a_stopping_node_takes_no_job_that_it_could_not_run(
+    start_stack: StackMaker, watch_health: type[HealthWatch]
+) -> None:
+    stack = start_stack("b", stop_grace=20.0)
+    client = stack.client("node-1")
+    running = client.submit(jobs.sleep(3_000))
+    client.wait(running, RUNNING)
+    watch = watch_health(stack.address("node-1"))
+    eventually(lambda: watch.seen == ["SERVING"], what="the first health")
+
+    stack.terminate("node-1")
+    eventually(lambda: len(watch.seen) > 1, what="a change of health")
+
+    rejection = rejection_of(lambda: client.submit(jobs.noop()))
+    assert (rejection.code, rejection.reason) == ("UNAVAILABLE", "STOPPING")
+    assert client.status(running).state == RUNNING
+    assert stack.join("node-1") == 0

@@ -123,7 +123,7 @@ class LocalRuntime:
         elif record and len(dead := set(record.processes) - set(record.alive())):
             notice = f"already dead: {', '.join(sorted(each.name for each in dead))}"
         ended, killed = self._end_recorded(record, progress) if record else ([], [])
-        strays = processes.strays(design)
+        strays = processes.lingering(processes.strays(design))
         processes.end(strays, self._grace(record))
         stacks.forget(design)
         return Stopped(design, tuple(ended), tuple(killed), len(strays), notice)

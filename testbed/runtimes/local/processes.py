@@ -58,6 +58,12 @@ def exit_text(pid: int) -> str | None:
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
 
 
+def lingering(found: list[psutil.Process], moment: float = 1.0) -> list[psutil.Process]:
+    """Return those that do not end by themselves, as children of what has just ended do."""
+    _, alive = psutil.wait_procs(found, timeout=moment)
+    return list(alive)
+
+
 def strays(design: str) -> list[psutil.Process]:
     """Return every process on the machine that bears the design's marker, this one excepted."""
     wanted, found = marker(design), []

@@ -83,7 +83,7 @@ def test_job_whose_enqueue_failed_is_withdrawn_and_never_runs(when: str) -> None
     stack.queue.broken = {"enqueue": when}
     with pytest.raises(OwnerUnreachable):
         stack.run(stack.client.submit(SPEC))
-    assert stack.states() == [JobState.CANCELED]
+    assert stack.states() == []
     assert stack.fetch() == []
     assert stack.queue_owner.depth() == 0
 
@@ -93,7 +93,7 @@ def test_job_refused_by_a_full_queue_is_withdrawn() -> None:
     stack.run(stack.client.submit(SPEC))
     with pytest.raises(QueueFull):
         stack.run(stack.client.submit(SPEC))
-    assert stack.states() == [JobState.CANCELED, JobState.QUEUED]
+    assert stack.states() == [JobState.QUEUED]
 
 
 def test_repeat_after_a_failed_enqueue_is_accepted_as_a_new_job() -> None:
@@ -225,3 +225,40 @@ def test_cancel_is_answered_though_the_queue_is_out_of_reach() -> None:
     assert stack.run(stack.client.cancel(job_id)).state is JobState.CANCELED
     stack.queue.broken = {}
     assert stack.fetch() == []
+
+
+def test_coordinator_that_stops_answers_waiting_fetches_and_holds_no_lease() -> None:
+    stack = Stack()
+
+    async def scenario() -> Any:
+        waiting = asyncio.create_task(stack.coordinator.fetch("w", 1, 1, 60.0))
+        for _ in range(10):  # turns of the loop, until the fetch waits
+            await asyncio.sleep(0)
+        stack.coordinator.stop_waiting()
+        answer = await asyncio.wait_for(waiting, 5)
+        await stack.client.submit(SPEC)
+        return answer
+
+    assert stack.run(scenario()) == []
+    assert (stack.queue_owner.depth(), stack.queue_owner.leased()) == (1, 0)
+
+
+def test_refusal_is_answered_only_once_nothing_is_left_of_the_submit() -> None:
+    stack = Stack(max_jobs=1)
+    stack.run(stack.client.submit(SPEC))
+
+    async def refused() -> int:
+        with pytest.raises(QueueFull):
+            await stack.client.submit(SPEC)
+        return sum(stack.job_owner.counts().values())
+
+    assert asyncio.run(refused()) == 1
+
+
+def test_refusal_that_could_not_be_made_good_is_no_definite_one() -> None:
+    stack = Stack(max_jobs=1)
+    stack.run(stack.client.submit(SPEC))
+    stack.jobs.broken = {"set_cancel_requested": "before"}
+    with pytest.raises(OwnerUnreachable) as caught:
+        stack.run(stack.client.submit(SPEC))
+    assert not caught.value.definite

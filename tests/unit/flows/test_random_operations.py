@@ -20,20 +20,11 @@ from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
 from common.owners.queue import QueueOwner
 from common.owners.results import ResultOwner
+from tests.support.owners import HandClock
 
 TIMEOUT = 3.0
 LEASE = 6.0
 WORKERS = st.sampled_from(["worker-0", "worker-1", "worker-2"])
-
-
-class HandClock:
-    """A clock that a test turns by hand."""
-
-    def __init__(self) -> None:
-        self.time = 1_700_000_000_000_000
-
-    def now(self) -> int:
-        return self.time
 
 
 class Witness:

@@ -67,10 +67,12 @@ def test_request_id_of_another_job_is_refused() -> None:
     assert isinstance(jobs.create(request_id="r", digest=b"e"), RequestIdReused)
 
 
-def test_withdrawn_submit_cancels_its_job_and_frees_its_request_id() -> None:
+def test_withdrawn_submit_leaves_nothing_and_frees_its_request_id() -> None:
     jobs = Jobs()
     first = jobs.create(request_id="r", digest=b"d")
     assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.CANCELED
+    assert isinstance(jobs.get(first.id), JobNotFound)
+    assert jobs.page() == []
     assert jobs.create(request_id="r", digest=b"other").id != first.id
 
 
@@ -79,7 +81,9 @@ def test_withdrawn_submit_spares_a_job_that_another_submit_relies_on() -> None:
     first = jobs.create(request_id="r", digest=b"d")
     jobs.create(request_id="r", digest=b"d")
     assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.QUEUED
+    assert jobs.get(first.id) == first
     assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.CANCELED
+    assert isinstance(jobs.get(first.id), JobNotFound)
 
 
 def test_withdrawn_submit_does_not_touch_a_running_job() -> None:

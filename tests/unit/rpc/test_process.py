@@ -131,6 +131,32 @@ def test_health_turns_off_before_the_server_does() -> None:
     asyncio.run(whole())
 
 
+def test_process_that_stops_takes_no_new_job_but_answers_for_old_ones() -> None:
+    async def whole() -> None:
+        process = Process(settings())
+        assemble(process)
+        await process.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:
+            stub = TaskQueueServiceStub(channel)
+            request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
+            accepted = await stub.SubmitJob(request, timeout=5)
+            told: list[str] = []
+
+            async def call_meanwhile() -> None:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await stub.SubmitJob(request, timeout=5)
+                info = status.error_info(caught.value)
+                assert info is not None
+                told.extend([caught.value.code().name, info.reason, info.metadata["outcome"]])
+                await stub.GetJobStatus(pb.GetJobStatusRequest(job_id=accepted.job_id), timeout=5)
+
+            process.before_stop(call_meanwhile)
+            await process.stop()
+            assert told == ["UNAVAILABLE", "STOPPING", "definite"]
+
+    asyncio.run(whole())
+
+
 class PastContext:
     """A call that arrives after its deadline."""
 

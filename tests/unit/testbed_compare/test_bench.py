@@ -7,9 +7,10 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.bench import figures, measure, report, session
+from testbed.bench import figures, measure, report, scaling, session
 from testbed.bench.client import Run, Task
 from testbed.bench.measure import ECHO, Measurement
+from testbed.bench.scaling import OwnerCost
 from testbed.bench.session import BenchPlan
 
 
@@ -49,7 +50,9 @@ def test_ratios_are_to_the_echo_server_of_the_same_round() -> None:
 def test_report_shows_every_subject_and_the_json_has_plan_and_provenance(tmp_path: Path) -> None:
     rounds = [measurement(ECHO, 1, 1000), measurement("a", 1, 500)]
     result = figures.standings(rounds, {}, {})
-    path = report.write(tmp_path, BenchPlan(("a",)), {"python": "3"}, result)
+    path = report.write(
+        tmp_path, BenchPlan(("a",)), {"python": "3"}, result, [OwnerCost(10, 20.0, 30.0)]
+    )
     content = json.loads(path.read_text())
     assert content["subjects"]["a"]["submit_ratio"]["median"] == 0.5
     assert content["plan"]["callers"] == 16
@@ -83,10 +86,12 @@ def test_stacks_and_echo_server_are_stopped_when_a_measurement_fails(
     monkeypatch.setattr(measure, "idle", lambda *_: {})
     monkeypatch.setattr(measure, "measure", fail)
     plan = BenchPlan(("a", "b"), rounds=1)
+    before = set(psutil.Process().children())
     with pytest.raises(measure.BenchFailed, match="no figure"):
         session.run(plan, bench.home, bench.stacks, bench.interrupts, bench.told)
     assert bench.stacks.done == ["up a", "up b", "down a", "down b"]
-    assert not [each for each in psutil.Process().children() if each.is_running()]
+    started = set(psutil.Process().children()) - before
+    assert not [each for each in started if each.is_running()]
 
 
 def test_subject_that_accepts_nothing_is_an_error(tmp_path: Path) -> None:
@@ -95,3 +100,10 @@ def test_subject_that_accepts_nothing_is_an_error(tmp_path: Path) -> None:
         task = Task(list(nobody.endpoints), callers=1, warmup=0, seconds=0.2, drain=False)
         with pytest.raises(measure.BenchFailed, match="A accepted nothing"):
             measure.measure(1, nobody, task, tmp_path / "raw")
+
+
+def test_costs_of_the_job_owner_are_measured_at_each_size() -> None:
+    small, large = scaling.costs([100, 1000])
+    assert (small.jobs, large.jobs) == (100, 1000)
+    assert small.life_us > 0
+    assert large.page_us > 0

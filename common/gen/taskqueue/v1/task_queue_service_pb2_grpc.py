@@ -29,7 +29,9 @@ class TaskQueueServiceStub:
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason.
+    domain "taskqueue" and a stable upper-snake reason, except those that the
+    transport makes before a method is reached, such as for bytes that are no
+    message or more of them than a message may have.
     """
 
     def __init__(self, channel):
@@ -69,7 +71,9 @@ class TaskQueueServiceServicer:
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason.
+    domain "taskqueue" and a stable upper-snake reason, except those that the
+    transport makes before a method is reached, such as for bytes that are no
+    message or more of them than a message may have.
     """
 
     def SubmitJob(self, request, context):
@@ -150,7 +154,9 @@ class TaskQueueService:
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason.
+    domain "taskqueue" and a stable upper-snake reason, except those that the
+    transport makes before a method is reached, such as for bytes that are no
+    message or more of them than a message may have.
     """
 
     @staticmethod

@@ -32,7 +32,9 @@ class TaskQueueServiceStub:
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason.
+    domain "taskqueue" and a stable upper-snake reason, except those that the
+    transport makes before a method is reached, such as for bytes that are no
+    message or more of them than a message may have.
     """
 
     @_typing.overload
@@ -61,7 +63,9 @@ class TaskQueueServiceAsyncStub(TaskQueueServiceStub):
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason.
+    domain "taskqueue" and a stable upper-snake reason, except those that the
+    transport makes before a method is reached, such as for bytes that are no
+    message or more of them than a message may have.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -86,7 +90,9 @@ class TaskQueueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason.
+    domain "taskqueue" and a stable upper-snake reason, except those that the
+    transport makes before a method is reached, such as for bytes that are no
+    message or more of them than a message may have.
     """
 
     @_abc_1.abstractmethod

@@ -32,8 +32,8 @@ class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelRe
     CANCEL_REASON_CLIENT: _CancelReason.ValueType  # 1
     """A client asked for it."""
     CANCEL_REASON_SUBMIT_WITHDRAWN: _CancelReason.ValueType  # 2
-    """The enqueue failed, so the submit is withdrawn. Takes effect only if no
-    other submit with the same request id relies on the job.
+    """The enqueue failed, so the submit is withdrawn: a queued job on which no
+    other submit with the same request id relies is forgotten.
     """
 
 class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper):
@@ -44,8 +44,8 @@ CANCEL_REASON_UNSPECIFIED: CancelReason.ValueType  # 0
 CANCEL_REASON_CLIENT: CancelReason.ValueType  # 1
 """A client asked for it."""
 CANCEL_REASON_SUBMIT_WITHDRAWN: CancelReason.ValueType  # 2
-"""The enqueue failed, so the submit is withdrawn. Takes effect only if no
-other submit with the same request id relies on the job.
+"""The enqueue failed, so the submit is withdrawn: a queued job on which no
+other submit with the same request id relies is forgotten.
 """
 Global___CancelReason: _TypeAlias = CancelReason  # noqa: Y015
 
