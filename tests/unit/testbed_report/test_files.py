@@ -185,3 +185,12 @@ def test_noise_of_an_experiment_of_two_designs_is_refused(make: Make) -> None:
     result = invoke(make("1"), "--noise", make("2"))
     assert result.exit_code == 2
     assert "shows no noise floor" in result.stderr
+
+
+def test_plan_in_the_page_on_ci_is_one_that_can_be_run(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "ci.md").read_text(encoding="utf-8")
+    path = tmp_path / "ci.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    result = CliRunner().invoke(make_app(), ["run", str(path), "--dry-run"])
+    assert result.exit_code == 0, result.stderr
+    assert "ci: 6 trials in 3 blocks" in result.stdout

@@ -63,6 +63,7 @@ def test_one_block_has_no_interval_and_no_verdict(make: Make) -> None:
     page = make(blocks=1)
     assert "No intervals." in page.text
     assert finding(page, "SubmitJob p50") == "not enough data"
+    assert re.search(r"For none of \d+ judged metrics is there enough data", page.text)
 
 
 def test_void_trials_are_named_with_their_reasons_and_left_out(make: Make) -> None:
