@@ -136,14 +136,16 @@ class LoadOptions:
         "0",
         values.number(0, 86_400),
         "<seconds>",
-        "Seconds after the start of a test that are left out of the record; make it longer than "
-        "the ramp to the full number of users. Locust's own statistics include them.",
+        "Seconds after the start of a test that are to be left out of its figures; make it longer "
+        "than the ramp to the full number of users. The record has them and says how many they "
+        "are; Locust's own statistics include them.",
     )
     record: str = _option(
         "",
         str,
         "<directory>",
-        "Directory for a record with unrounded latencies (load.json) and the accepted job ids. "
+        "Directory for a record: what happened in each second (load.json), unrounded latencies "
+        "(calls.hlog) and the accepted job ids. "
         "With the web UI each test gets a directory run-001, run-002, ... below it.",
         web=False,
     )

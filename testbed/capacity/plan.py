@@ -15,6 +15,8 @@ from testbed.experiment.plan import Traffic
 
 USERS = (1, 2, 4, 8, 16, 32)
 CONFIRM_FACTOR = 2.0
+# Seconds. A rate that would need longer for its percentiles is too low for them.
+LONGEST_DRIVE = 120.0
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,17 @@ class CapacityPlan:
     def drive_seconds(self, rate: float, confirm: bool) -> float:
         """Return the measured seconds of a drive: as many as the percentiles need, in whole ones.
 
-        A low rate is driven for longer, up to five times as long, to have enough calls.
+        A low rate is driven for longer, so that it has enough calls and jobs.
         """
         base = self.traffic.duration * (CONFIRM_FACTOR if confirm else 1)
-        needed = math.ceil(self.slo.seconds_needed(rate) * 1.2)
-        return float(min(max(base, needed), 5 * base))
+        needed = math.ceil(self.slo.seconds_needed(rate, self._submits()) * 1.2)
+        return float(min(max(base, needed), LONGEST_DRIVE))
+
+    def _submits(self) -> float:
+        """Return the part of the calls that submit a job."""
+        weights = dict(part.split("=") for part in self.traffic.mix.split(","))
+        total = sum(map(int, weights.values()))
+        return int(weights.get("submit", "0")) / total if total else 0.0
 
     def expected_drives(self) -> int:
         """Return about how many drives there will be, for the time that is left."""

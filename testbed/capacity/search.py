@@ -54,7 +54,7 @@ class SearchPlan:
     Raises ``ValueError`` if the values make no search.
     """
 
-    first: float = 50.0
+    first: float = 100.0
     least: float = 2.0
     most: float = 5000.0
     factor: float = 2.0

@@ -10,6 +10,7 @@ from typing import Any
 from testbed.errors import TestbedError
 from testbed.statistics import samples_needed
 
+COMPLETION_PERCENT = 99.0
 EXAMPLE = "p99=100ms,errors=0.1%,completion=500ms"
 _LATENCY = re.compile(r"(?:(?P<call>[A-Za-z][A-Za-z ()]*)\.)?p(?P<percent>\d+(?:\.\d+)?)")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s)")
@@ -59,10 +60,14 @@ class Slo:
             parts.append(f"p99 of completion times ≤ {self.completion_ms:g} ms")
         return ", ".join([*parts, "no growing backlog"])
 
-    def seconds_needed(self, rate: float) -> float:
-        """Return how long a drive at ``rate`` has to be for the overall percentiles to be known."""
-        needed = [samples_needed(each.percent) for each in self.latencies if each.call is None]
-        return max(needed, default=0) / rate
+    def seconds_needed(self, rate: float, submits: float = 1.0) -> float:
+        """Return how long a drive at ``rate`` has to be for the overall percentiles to be known.
+
+        ``submits`` is the part of the calls that submit a job.
+        """
+        calls = [samples_needed(each.percent) for each in self.latencies if each.call is None]
+        jobs = samples_needed(COMPLETION_PERCENT) if self.completion_ms is not None else 0
+        return max(max(calls, default=0), jobs / submits if submits else 0) / rate
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""

@@ -42,27 +42,29 @@ class _Mean:
 def section(view: View) -> Section:
     """Return the section of the inside view."""
     blocks: list[Block] = []
-    notes: list[str] = []
+    notes: list[tuple[str, str]] = []
     for cell in view.cells:
         sides = [_breakdowns(cell, side) for side in (0, 1)]
         if block := _block(cell, sides):
             blocks.append(block)
         for label, found in zip(cell.labels, sides, strict=True):
-            notes += [f"{label}: {note}." for each in found for note in _notes(each)]
+            where = f"{cell.name}, {label}".removeprefix(", ")
+            notes += [(where, note) for each in found for note in _notes(each)]
     intro = [
         "The mean time that clients measured, taken apart with what every process says of its own "
         "work. The parts add up to the client's mean; each is the median over the trials."
     ]
     if not blocks:
         intro = ["The trials have no record of the processes' own metrics, so this part is empty."]
-        notes = []
+    elif notes:
+        table = Table(("", ""), list(dict.fromkeys(notes)))
+        blocks.append(Block(behind=table, behind_name="What these parts do not know"))
     return Section(
         "inside",
         "Where time goes",
         "Where the time goes",
         intro,
         blocks,
-        list(dict.fromkeys(notes)),
     )
 
 

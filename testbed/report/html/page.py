@@ -81,13 +81,14 @@ class Ratios:
 
 @dataclass(frozen=True)
 class Block:
-    """Part of a section. ``behind`` is the table behind its charts."""
+    """Part of a section. ``behind`` is a table that is shown on demand, under its own name."""
 
     heading: str = ""
     text: Sequence[str] = ()
     legend: Sequence[Key] = ()
     charts: Sequence[Chart] = ()
     behind: Table | None = None
+    behind_name: str = "The figures as a table"
     table: Table | None = None
     ratios: Ratios | None = None
     wide: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 from testbed.analysis.verdicts import cell_name
 from testbed.report.html import charts
 from testbed.report.html.charts import Axes, Series
+from testbed.report.html.latency import legend
 from testbed.report.html.page import Block, Chart, Section, Table
 from testbed.report.html.scales import Linear, Log
 from testbed.report.html.svg import Point
@@ -176,7 +177,11 @@ def _over_time(cell: CellView) -> Block:
     if warmup:
         caption += f" The warm-up, in grey, is in no figure ({warmup:g} s)."
     title = f"{cell.name}, over time".removeprefix(", ")
-    return Block(title[0].upper() + title[1:], charts=[Chart(drawn, "", caption)])
+    return Block(
+        title[0].upper() + title[1:],
+        legend=legend(cell.labels),
+        charts=[Chart(drawn, "", caption)],
+    )
 
 
 def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> Series:

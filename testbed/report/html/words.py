@@ -55,6 +55,10 @@ def lede(view: View) -> str:
     """Say in a sentence how the verdicts are spread."""
     rows = [row for cell in view.cells for row in cell.compared.rows if row.verdict]
     counts = Counter(row.outcome for row in rows)
+    if rows and counts[Outcome.NOT_ENOUGH_DATA] == len(rows):
+        return (
+            f"For none of {plural(len(rows), 'judged metric')} is there enough data for a verdict."
+        )
     first, second = view.labels
     parts = [
         f"{second} is better in {counts[Outcome.B_BETTER]}",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 from testbed.recording.load import read_load
+from tests.support.waiting import eventually
 from tests.unit.load.processes import StartLocust, StartStub, free_master_port, read_record
 
 HEADLESS = ("--headless", "--only-summary", "-r", "100")
@@ -33,6 +37,28 @@ def test_a_stalled_server_is_sent_the_whole_schedule_and_its_wait_is_recorded(
     services = sum(recorded.values_us("SubmitJob", "service"))
     # Histograms have three digits.
     assert abs(responses - services - delays) <= 0.002 * responses
+
+
+def test_a_generator_that_is_held_up_makes_up_for_it_and_records_how_late_it_was(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub, record = start_stub(), tmp_path / "record"
+    running = start_locust(
+        "submit.py", *HEADLESS, *EVEN, "-H", stub.host, "-u", "1", "--shape", "steps:40@4s",
+        "--record", str(record),
+    )  # fmt: skip
+    eventually(running.output, lambda text: "All users spawned" in text, what="the users")
+    os.killpg(running.process.pid, signal.SIGSTOP)
+    time.sleep(1)
+    os.killpg(running.process.pid, signal.SIGCONT)
+    locust = running.wait()
+
+    assert locust.code == 0, locust.output
+    recorded = read_record(record)
+    assert stub.calls()["SubmitJob"] == recorded.total("due") == recorded.total("sent") == 160
+    late = [each for each in recorded.values_us("SubmitJob", "delay") if each > 400_000]
+    assert len(late) > 10
+    assert max(recorded.values_us("SubmitJob", "response")) >= max(late)
 
 
 def test_calls_beyond_the_limit_in_flight_are_dropped_and_counted(

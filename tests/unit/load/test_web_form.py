@@ -78,3 +78,29 @@ def test_the_web_form_shows_checks_and_applies_the_options(
     assert running.wait().code == 0
     assert set(stub.calls()) == {"SubmitJob"}
     assert set(other.calls()) == {"ListJobs"}
+
+
+def test_a_shape_of_rates_that_is_entered_in_the_form_is_sent_and_ends_the_test(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub, port, record = start_stub(), free_port(), tmp_path / "record"
+    running = start_locust(
+        "submit.py", "--web-host", "127.0.0.1", "--web-port", str(port), "--record", str(record),
+        "-H", stub.host,
+    )  # fmt: skip
+    web = WebUi(port)
+    eventually(lambda: web.get("/"), what="the web UI")
+
+    bad = web.post("/swarm", **FORM, host=stub.host, shape="steps:20")
+    assert bad["message"].startswith("--shape: 'steps:20' is no shape")
+    shaped = {"rate": "1", "arrivals": "even", "shape": "steps:20@2s"}
+    assert web.post("/swarm", **FORM, host=stub.host, **shaped)["success"]
+    eventually((record / "run-001" / "load.json").exists, what="the record")
+    assert read_record(record / "run-001").total("sent") == 40
+
+    assert web.post("/swarm", **FORM, host=stub.host, rate="0", shape="")["success"]
+    eventually(web.requests, lambda counts: counts.get("SubmitJob", 0) > 5, what="submits")
+    web.post("/stop")
+    assert read_record(record / "run-002").data["loop"] == "closed"
+    running.interrupt()
+    assert running.wait().code == 0

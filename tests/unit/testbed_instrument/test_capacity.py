@@ -187,8 +187,8 @@ def test_low_rate_is_driven_until_the_percentile_is_known() -> None:
     plan = CapacityPlan()
     assert plan.drive_seconds(1000, confirm=False) == 8
     assert plan.drive_seconds(1000, confirm=True) == 16
-    assert plan.drive_seconds(50, confirm=False) == 24
-    assert plan.drive_seconds(2, confirm=False) == 40
+    assert plan.drive_seconds(50, confirm=False) == 60
+    assert plan.drive_seconds(2, confirm=False) == 120
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_every_drive_has_its_rate_its_length_and_arrivals_of_its_own(rig: Any) -
     with pytest.raises(DriveFailed):
         made.driver.closed_loop("b", 8)
     search, confirming, sweep = made.traffics
-    assert (search.rate, search.duration, confirming.duration) == (200, 8, 16)
+    assert (search.rate, search.duration, confirming.duration) == (200, 15, 16)
     assert search.seed != confirming.seed
     assert (sweep.rate, sweep.users, sweep.think_time) == (None, 8, 0)
     assert made.heard.titles == [

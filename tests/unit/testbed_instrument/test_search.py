@@ -138,7 +138,7 @@ def test_search_ends_within_its_steps_on_pure_chance(seed: int) -> None:
 
 
 def test_steps_that_run_out_leave_the_result_unconfirmed() -> None:
-    search, asked = run(exact(300), SearchPlan(steps=5))
+    search, asked = run(exact(300), SearchPlan(first=50, steps=5))
     assert len(asked) == 5
     assert search.outcome is Outcome.UNCONFIRMED
     assert search.held == 200
