@@ -14,14 +14,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from common.buckets import BUCKETS
 from common.domain import errors
 from common.domain.errors import TaskQueueError
-from common.domain.job import Execution, Job, JobState
+from common.domain.job import MICROSECONDS, Execution, Job, JobState
 from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
 from common.owners.queue import QueueOwner
 
 logger = logging.getLogger(__name__)
-
-MICROSECONDS = 1_000_000
 
 
 class JobMetrics:

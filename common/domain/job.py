@@ -10,9 +10,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
+MICROSECONDS = 1_000_000
+"""Microseconds in a second."""
+
 MAX_PAYLOAD_BYTES = 1 << 20
 MAX_OUTPUT_BYTES = 1 << 20
 MAX_REQUEST_ID_BYTES = 128
+# Entries that travel together stay below this, so that they fit into one message.
+MAX_BATCH_BYTES = 4 << 20
 
 
 class JobState(IntEnum):

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from common.domain.job import Execution
+from common.domain.job import MICROSECONDS, Execution
 from common.ports import Clock
-
-MICROSECONDS = 1_000_000
 
 
 @dataclass(slots=True)

@@ -14,12 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.domain.errors import QueueFull, TaskQueueError
-from common.domain.job import Assignment, Execution
+from common.domain.job import MAX_BATCH_BYTES, MICROSECONDS, Assignment, Execution
 from common.ports import Clock, Dequeued, NewEntry, QueueObserver
-
-MICROSECONDS = 1_000_000
-# Entries of one dequeue together stay below this, so that the answer fits into one message.
-MAX_BATCH_BYTES = 4 << 20
 
 
 @dataclass(slots=True)

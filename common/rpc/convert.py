@@ -8,10 +8,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from common.domain.errors import InvalidArgument
-from common.domain.job import Failure, Job, JobSpec, JobState
+from common.domain.job import MICROSECONDS, Failure, Job, JobSpec, JobState
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 
-MICROSECONDS = 1_000_000
 NANOS = 1_000_000_000
 # The most that a Duration may hold (protobuf's own limit), in seconds.
 MAX_DURATION = 315_576_000_000
@@ -98,6 +97,16 @@ def duration_to(microseconds: int) -> Duration:
     """Write a duration."""
     seconds, rest = divmod(microseconds, MICROSECONDS)
     return Duration(seconds=seconds, nanos=rest * 1000)
+
+
+def seconds_to(seconds: float) -> Duration:
+    """Write a duration that is given in seconds."""
+    return duration_to(int(seconds * MICROSECONDS))
+
+
+def seconds_from(duration: Duration) -> float:
+    """Read a duration of a process of ours, in seconds."""
+    return duration.ToMicroseconds() / MICROSECONDS
 
 
 def _microseconds(duration: Duration, field: str) -> int:

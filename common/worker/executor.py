@@ -7,12 +7,10 @@ from collections.abc import Awaitable
 from typing import Any, Protocol, cast
 
 from common.domain.errors import UnknownKind
-from common.domain.job import Assignment, Outcome
+from common.domain.job import MICROSECONDS, Assignment, Outcome
 from common.handlers.registry import Handler, HandlerRegistry
 from common.worker.outcomes import done, failed, failed_by, timed_out, unreadable
 from common.worker.processes import CpuProcesses
-
-MICROSECONDS = 1_000_000
 
 
 class Executor(Protocol):

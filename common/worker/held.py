@@ -7,12 +7,10 @@ import logging
 from dataclasses import dataclass
 from enum import Enum
 
-from common.domain.job import Assignment, Execution, Outcome
+from common.domain.job import MAX_BATCH_BYTES, Assignment, Execution, Outcome
 from common.worker.outcomes import CANCELED, failed
 
 logger = logging.getLogger(__name__)
-
-MAX_BATCH_BYTES = 4 << 20
 
 
 class Intent(Enum):

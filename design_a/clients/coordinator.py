@@ -39,7 +39,7 @@ class CoordinatorClient:
             worker=worker,
             slots=slots,
             max_jobs=max_jobs,
-            max_wait=convert.duration_to(int(max_wait * convert.MICROSECONDS)),
+            max_wait=convert.seconds_to(max_wait),
         )
         response = await self._peer.call(self._stub.FetchWork, request)
         return [wire.assignment_from(assignment) for assignment in response.assignments]

@@ -49,7 +49,7 @@ class QueueClient:
         """Renew and release leases at once; then lease, waiting up to ``max_wait`` seconds."""
         request = pb.DequeueJobRequest(
             max_jobs=max_jobs,
-            max_wait=convert.duration_to(int(max_wait * convert.MICROSECONDS)),
+            max_wait=convert.seconds_to(max_wait),
             renew=map(wire.execution_to, renew),
             release=map(wire.execution_to, release),
         )

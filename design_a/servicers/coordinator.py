@@ -33,7 +33,7 @@ class CoordinatorServicer(CoordinatorServiceServicer):
 
     async def FetchWork(self, request: pb.FetchWorkRequest, context: Any) -> pb.FetchWorkResponse:
         """Hand out jobs, waiting for one if there is none."""
-        asked = request.max_wait.ToMicroseconds() / convert.MICROSECONDS
+        asked = convert.seconds_from(request.max_wait)
         wait = max(0.0, call_context.remaining(asked + self._margin) - self._margin)
         assignments = await self._coordinator.fetch(
             request.worker, request.slots, request.max_jobs, wait

@@ -39,7 +39,7 @@ class QueueServicer(QueueServiceServicer):
         self, request: pb.DequeueJobRequest, context: Any
     ) -> pb.DequeueJobResponse:
         """Lease jobs from the front; renew and return leases."""
-        max_wait = request.max_wait.ToMicroseconds() / convert.MICROSECONDS
+        max_wait = convert.seconds_from(request.max_wait)
         answer = await self._queue.dequeue(
             request.max_jobs,
             call_context.remaining(max_wait),

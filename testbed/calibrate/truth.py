@@ -57,11 +57,6 @@ def closed_loop_percentile(service: Mixture, stall: Stall, cycle: float, percent
     )
 
 
-def held_share(stall: Stall) -> float:
-    """Return the share of calls that a stall delays in open loop."""
-    return stall.length / stall.period
-
-
 def _held_at_most(stall: Stall | None, ms: float) -> float:
     if ms < 0:
         return 0.0

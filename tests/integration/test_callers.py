@@ -68,6 +68,13 @@ def _answer(call: Any, request: Any, caller: str | None) -> Rejection | None:
     return None
 
 
+def _public_answer(address: str, method: str, caller: str | None) -> Rejection | None:
+    """Make a call of the public service at an address."""
+    with grpc.insecure_channel(address) as channel:
+        stub = pb_grpc.TaskQueueServiceStub(channel)
+        return _answer(getattr(stub, method), getattr(pb, f"{method}Request")(), caller)
+
+
 def _assert_denied(rejection: Rejection | None) -> None:
     assert rejection is not None, "the call got through"
     assert (rejection.code, rejection.reason) == ("PERMISSION_DENIED", "CALLER_NOT_ALLOWED")
@@ -104,9 +111,7 @@ def test_an_internal_method_lets_through_its_callers_and_nobody_else(
 def test_a_public_method_of_the_gateway_is_for_clients_alone(
     stack_a: Stack, method: str, caller: str | None
 ) -> None:
-    with grpc.insecure_channel(stack_a.address("gateway")) as channel:
-        stub = pb_grpc.TaskQueueServiceStub(channel)
-        rejection = _answer(getattr(stub, method), getattr(pb, f"{method}Request")(), caller)
+    rejection = _public_answer(stack_a.address("gateway"), method, caller)
 
     if caller in (UNNAMED, "client"):
         _assert_through(rejection)
@@ -119,9 +124,7 @@ def test_a_public_method_of_the_gateway_is_for_clients_alone(
 def test_a_public_method_of_a_node_is_for_clients_and_other_nodes(
     stack_b: Stack, method: str, caller: str | None
 ) -> None:
-    with grpc.insecure_channel(stack_b.address("node-3")) as channel:
-        stub = pb_grpc.TaskQueueServiceStub(channel)
-        rejection = _answer(getattr(stub, method), getattr(pb, f"{method}Request")(), caller)
+    rejection = _public_answer(stack_b.address("node-3"), method, caller)
 
     if caller in (UNNAMED, "client"):
         _assert_through(rejection)

@@ -9,8 +9,6 @@ from testbed.report.html.page import Block, Section, Table
 from testbed.report.html.view import CellView, View
 from testbed.report.numbers import NOTHING
 
-COMMIT_SHOWN = 12
-
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Give every leaf of nested data with the path to it: ``traffic.users``, ``20``."""

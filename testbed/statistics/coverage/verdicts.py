@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from testbed.statistics.verdicts import Measured, Outcome, noise_floor, p_value,
 METRICS = 30
 LEVEL = 0.05
 SHOWN = {Outcome.A_BETTER, Outcome.B_BETTER}
-Correct = Callable[[Sequence[float]], NDArray[np.bool_]]
 
 
 def report(
