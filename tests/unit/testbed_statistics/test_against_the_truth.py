@@ -1,0 +1,99 @@
+"""The statistics on synthetic data whose truth is known; every simulation is seeded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from testbed import statistics
+
+RUNS = 300
+
+
+def blocks(
+    rng: np.random.Generator, true_ratio: float, count: int, noise: float = 0.05
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Draw a comparison: a shift that both sides of a block share, and noise of each trial."""
+    shift = rng.normal(0, 0.3, count)
+    first = np.exp(shift + rng.normal(0, noise, count))
+    second = true_ratio * np.exp(shift + rng.normal(0, noise, count))
+    return [[value] for value in first], [[value] for value in second]
+
+
+@pytest.mark.parametrize("count", [3, 5, 10])
+def test_interval_of_a_ratio_holds_the_true_one_as_often_as_it_says(count: int) -> None:
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(RUNS):
+        interval = statistics.ratio_interval(*blocks(rng, 1.2, count))
+        assert interval is not None
+        held += interval.low <= 1.2 <= interval.high
+    assert 0.92 <= held / RUNS <= 0.98
+
+
+def test_interval_of_a_ratio_shuts_the_truth_out_as_seldom_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    false = 0
+    for _ in range(RUNS):
+        interval = statistics.ratio_interval(*blocks(rng, 1.0, 5))
+        assert interval is not None
+        false += not interval.low <= 1 <= interval.high
+    assert false / RUNS <= 0.08
+
+
+def test_a_difference_of_a_fifth_is_seen_with_five_blocks() -> None:
+    rng = np.random.default_rng(3)
+    seen = 0
+    for _ in range(RUNS):
+        interval = statistics.ratio_interval(*blocks(rng, 1.2, 5))
+        assert interval is not None
+        seen += interval.low > 1
+    assert seen / RUNS >= 0.8
+
+
+@pytest.mark.parametrize("values", [[[1.0]], [[1.0], [0.0]], [[1.0], [None]]])
+def test_no_interval_is_made_up_from_too_little(values: list[list[float | None]]) -> None:
+    assert statistics.ratio_interval(values, [[2.0]] * len(values)) is None
+
+
+def test_sides_with_different_blocks_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 blocks"):
+        statistics.ratio_interval([[1.0]] * 3, [[1.0]] * 2)
+
+
+def test_interval_of_a_percentile_holds_the_true_one() -> None:
+    rng = np.random.default_rng(4)
+    true = -np.log(0.05)  # p95 of an exponential distribution with mean 1
+    held = 0
+    for _ in range(RUNS):
+        interval = statistics.percentile_interval(list(rng.exponential(1, 1000)), 95)
+        assert interval is not None
+        held += interval.low <= true <= interval.high
+    assert 0.92 <= held / RUNS <= 0.99
+
+
+def test_percentile_with_too_few_samples_is_none() -> None:
+    needed = statistics.samples_needed(99)
+    assert statistics.percentile_interval([1.0] * (needed - 1), 99) is None
+    assert statistics.percentile_interval([1.0] * needed, 99) is not None
+
+
+def test_end_of_a_warm_up_is_found_near_where_it_is() -> None:
+    rng = np.random.default_rng(5)
+    series = np.concatenate([np.linspace(50, 10, 20), np.full(100, 10.0)])
+    found = statistics.warmup_end(list(series + rng.normal(0, 0.5, 120)))
+    assert found is not None
+    assert 10 <= found <= 35
+
+
+def test_series_that_never_settles_has_no_end_of_a_warm_up() -> None:
+    assert statistics.warmup_end([float(value) for value in range(100)]) is None
+
+
+def test_scalability_law_is_recovered_from_its_own_points() -> None:
+    load = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
+    true = [100 * n / (1 + 0.05 * (n - 1) + 0.001 * n * (n - 1)) for n in load]
+    fit = statistics.fit_usl(load, true)
+    assert fit is not None
+    found = [fit.predict(n) for n in load]
+    assert found == pytest.approx(true, rel=0.01)
