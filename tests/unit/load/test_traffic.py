@@ -173,7 +173,7 @@ def test_warm_up_is_recorded_and_left_out_of_the_measured_window(
     stub = start_stub()
     record = tmp_path / "record"
     start_locust(
-        "submit.py", *HEADLESS, "-H", stub.host, "-u", "2", "-t", "3s", "--warmup", "1",
+        "submit.py", *HEADLESS, "-H", stub.host, "-u", "2", "-t", "6s", "--warmup", "1",
         "--record", str(record),
     ).wait()  # fmt: skip
 
