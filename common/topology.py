@@ -8,9 +8,13 @@ each a host of its own name. What a process is told it finds in its environment,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from common.config import environment_of
+
+MOST_COPIES = 20
+# From a scalable process's ports to those of its copies, counted on from there.
+_COPY_PORTS = 20
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class ProcessSpec:
     ``module`` is what ``python -m`` starts. ``port`` serves gRPC and ``metrics_port`` Prometheus.
     ``peers`` are the names of the processes that it calls. ``slot_share`` is its part of the
     stack's execution slots and how many fetches for them it keeps under way, 0 for a process that
-    runs no jobs.
+    runs no jobs. Of one that is ``scalable`` there may be several, see :meth:`Topology.scaled`.
     """
 
     name: str
@@ -29,6 +33,7 @@ class ProcessSpec:
     metrics_port: int
     peers: tuple[str, ...] = ()
     slot_share: int = 0
+    scalable: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,30 @@ class Topology:
     def process(self, name: str) -> ProcessSpec:
         """Return the process of that name. Raises ``KeyError`` if there is none."""
         return {process.name: process for process in self.processes}[name]
+
+    @property
+    def is_scalable(self) -> bool:
+        """Say whether there is a process of which there may be several."""
+        return any(process.scalable for process in self.processes)
+
+    def scaled(self, count: int) -> Topology:
+        """Return the design with ``count`` copies of what is scalable, numbered from 1.
+
+        They are alike, so that a runtime may start them from one description. Together they have
+        the slots of one, and its fetches if their number divides those. The first keeps its ports.
+        A design in which nothing is scalable is returned as it is. Raises ``ValueError`` for a
+        count below 1 or above :data:`MOST_COPIES`.
+        """
+        if not 1 <= count <= MOST_COPIES:
+            raise ValueError(f"{count} workers: must be from 1 to {MOST_COPIES}")
+        if count == 1:
+            return self
+        processes = [
+            copy
+            for process in self.processes
+            for copy in (_copies(process, count) if process.scalable else [process])
+        ]
+        return replace(self, processes=tuple(processes))
 
     def endpoints(self, host_of: Callable[[str], str] = lambda _: "127.0.0.1") -> list[str]:
         """Return ``host:port`` of each process that clients call."""
@@ -82,6 +111,20 @@ class Topology:
                 "fetchers": max(1, process.slot_share),
             }
         )
+
+
+def _copies(process: ProcessSpec, count: int) -> list[ProcessSpec]:
+    moves = (number + _COPY_PORTS if number else 0 for number in range(count))
+    return [
+        replace(
+            process,
+            name=f"{process.name}-{number}",
+            port=process.port + move,
+            metrics_port=process.metrics_port + move,
+            slot_share=max(1, process.slot_share // count),
+        )
+        for number, move in enumerate(moves, start=1)
+    ]
 
 
 def role_of(name: str) -> str:

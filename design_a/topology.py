@@ -14,7 +14,15 @@ TOPOLOGY = Topology(
         ProcessSpec(
             "coordinator", "design_a.coordinator", 50055, 51055, ("job", "queue", "result")
         ),
-        ProcessSpec("worker", "design_a.worker", 50056, 51056, ("coordinator",), slot_share=6),
+        ProcessSpec(
+            "worker",
+            "design_a.worker",
+            50056,
+            51056,
+            ("coordinator",),
+            slot_share=6,
+            scalable=True,
+        ),
         ProcessSpec("gateway", "design_a.gateway", 50051, 51051, ("job", "queue", "result")),
     ),
     entries=("gateway",),

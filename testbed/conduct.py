@@ -17,6 +17,7 @@ from common.handlers import registry
 from testbed import console, designs, runtimes, stacks
 from testbed.analysis import thresholds
 from testbed.analysis.comparison import Comparison
+from testbed.errors import TestbedError
 from testbed.experiment import resume, session
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import Locust
@@ -71,7 +72,9 @@ def conduct(
     pace = Pace(trials, phases, time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
         with progress.shown(console.err, pace, trials) as told:
-            tools = Tools(RuntimeStacks(runtimes.get(), told), load, told, interrupts, home)
+            tools = Tools(
+                RuntimeStacks(runtimes.get(plan.runtime), told), load, told, interrupts, home
+            )
             ended = session.run(
                 plan,
                 origin,
@@ -93,8 +96,13 @@ def conduct(
 def _check(plan: Plan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
     cells = plan.cells()
-    for slots in dict.fromkeys(cell.slots for cell in cells):
-        check_fresh(plan.designs, slots)
+    for spec in dict.fromkeys(cell.spec for cell in cells):
+        check_fresh(plan.designs, spec)
+        if spec.workers > 1 and not any(designs.load(each).is_scalable for each in plan.designs):
+            raise TestbedError(
+                f"workers {spec.workers}: {', '.join(plan.designs)} has no workers to scale",
+                "leave workers out",
+            )
     # Locust reads the mix; one look for each mix that the plan has.
     for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
         Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check(home)

@@ -12,7 +12,6 @@ DESIGNS = {
     "a": "design_a.topology",
     "b": "design_b.topology",
 }
-DEFAULT_SLOTS = 12
 
 
 def names() -> list[str]:

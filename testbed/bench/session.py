@@ -14,6 +14,7 @@ from testbed.bench.measure import Measurement, Subject
 from testbed.bench.scaling import OwnerCost
 from testbed.experiment.interrupts import Interrupts
 from testbed.experiment.ports import Progress, Stacks
+from testbed.spec import StackSpec
 
 UP, IDLE, MEMORY, DOWN = "starting the stacks", "idle", "memory", "stopping"
 OWNER = "the job owner as jobs pile up"
@@ -100,7 +101,7 @@ def _stopped(
 
 
 def _subject(stacks: Stacks, name: str, slots: int) -> Subject:
-    record = stacks.up(name, slots)
+    record = stacks.up(name, StackSpec(slots))
     return Subject(name, record.endpoints, {each.name: each.pid for each in record.processes})
 
 

@@ -70,7 +70,7 @@ class TrialDriver:
         self._number += 1
         # Every drive has arrivals of its own: a lucky draw must not be repeated as luck.
         traffic = replace(traffic, seed=traffic.seed + self._number)
-        cell = Cell(0, (design, design), levels, traffic, self._plan.slots)
+        cell = Cell(0, (design, design), levels, traffic, self._plan.spec)
         which = TrialPlan(self._number, self._number, 1, 0, cell, traffic)
         path = self._folder / files.TRIALS / f"{self._number:03d}-{design}"
         self._tools.progress.trial(self._number, title)

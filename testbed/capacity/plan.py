@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from testbed import runtimes
 from testbed.capacity import slo
 from testbed.capacity.search import SearchPlan
 from testbed.capacity.slo import Slo
 from testbed.errors import TestbedError
 from testbed.experiment.plan import Traffic
+from testbed.spec import StackSpec
 
 USERS = (1, 2, 4, 8, 16, 32)
 CONFIRM_FACTOR = 2.0
@@ -31,7 +33,8 @@ class CapacityPlan:
     search: SearchPlan = field(default_factory=SearchPlan)
     users: tuple[int, ...] = USERS
     repeats: int = 2
-    slots: int = 12
+    spec: StackSpec = field(default_factory=StackSpec)
+    runtime: str = runtimes.DEFAULT
     audit_seconds: float = 30.0
     traffic: Traffic = field(default_factory=lambda: Traffic(duration=8.0, warmup=2.0))
 
@@ -65,7 +68,8 @@ class CapacityPlan:
             "search": asdict(self.search),
             "users": list(self.users),
             "repeats": self.repeats,
-            "slots": self.slots,
+            "runtime": self.runtime,
+            **asdict(self.spec),
             "audit_seconds": self.audit_seconds,
             "traffic": asdict(self.traffic),
         }
@@ -104,7 +108,7 @@ def _problems(plan: CapacityPlan, known: list[str], kinds: list[str]) -> Iterato
     for option, value, least, most in (
         ("--duration", plan.traffic.duration, 3, 3600),
         ("--warmup", plan.traffic.warmup, 0, 600),
-        ("--slots", plan.slots, 1, 10_000),
+        ("--slots", plan.spec.slots, 1, 10_000),
         ("--repeats", plan.repeats, 1, 100),
         ("--job-ms", plan.traffic.job_ms, 0, 600_000),
     ):

@@ -19,6 +19,7 @@ from testbed.experiment.session import new_folder
 from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.recording import provenance
 from testbed.report import progress, terminal
+from testbed.spec import StackSpec
 
 INTERRUPTED_CODE = 130
 NAME = "bench"
@@ -106,7 +107,7 @@ def bench(
 def run(plan: BenchPlan) -> int:
     """Carry out a bench and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
-    check_fresh(plan.designs, plan.slots)
+    check_fresh(plan.designs, StackSpec(plan.slots))
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = new_folder(home / "results", NAME)
     phases = plan.phases()

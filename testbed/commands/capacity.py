@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from common.handlers import registry
-from testbed import console, runtimes, stacks
+from testbed import console, options, runtimes, stacks
 from testbed import designs as known_designs
 from testbed.capacity import plan as planning
 from testbed.capacity import report, session, slo
@@ -33,6 +33,7 @@ from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.experiment.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.recording import provenance
 from testbed.report import progress, terminal
+from testbed.spec import StackSpec
 
 INTERRUPTED_CODE = 130
 NAME = "capacity"
@@ -88,9 +89,11 @@ def capacity(
     job_ms: Annotated[
         float, typer.Option(help="Milliseconds of a job that sleeps or spins.")
     ] = _PLAN.traffic.job_ms,
-    slots: Annotated[
-        int, typer.Option(help="Jobs that each design can run at a time, all in all.")
-    ] = _PLAN.slots,
+    slots: options.Slots = _PLAN.spec.slots,
+    workers: options.Workers = 1,
+    runtime: options.Runtime = _PLAN.runtime,
+    cpus: options.Cpus = None,
+    memory_mib: options.MemoryMib = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Short steps, coarse: shows that it works, no more.")
     ] = False,
@@ -123,7 +126,8 @@ def capacity(
         search=search,
         users=planning.parse_users(users),
         repeats=repeats,
-        slots=slots,
+        spec=StackSpec(slots, workers, options.budget(cpus, memory_mib)),
+        runtime=runtime,
         traffic=traffic,
     )
     raise typer.Exit(run(quickened(plan) if quick else plan))
@@ -147,7 +151,7 @@ def run(plan: CapacityPlan) -> int:
     """
     home = stacks.project_root()
     planning.check(plan, known_designs.names(), registry.load().names())
-    check_fresh(plan.designs, plan.slots)
+    check_fresh(plan.designs, plan.spec)
     locustfile = home / "locustfiles" / "mixed.py"
     Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check(home)
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
@@ -167,7 +171,7 @@ def run(plan: CapacityPlan) -> int:
         try:
             pace = Pace(drives, planned, time.monotonic)
             with progress.shown(console.err, pace, drives) as told:
-                control = RuntimeStacks(runtimes.get(), told)
+                control = RuntimeStacks(runtimes.get(plan.runtime), told)
                 tools = Tools(control, partial(Locust, locustfile), told, interrupts, home)
                 _drive(plan, TrialDriver(plan, folder, tools), result)
                 complete = True

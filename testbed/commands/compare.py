@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from testbed import conduct, stacks
+from testbed import conduct, options, runtimes, stacks
 from testbed.experiment import overrides, planfile
 from testbed.experiment.planfile import Source
 
@@ -79,6 +79,15 @@ def compare(
     slots: Annotated[
         int | None, typer.Option(help="Jobs that each design can run at a time, all in all.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes over which design A shares out the slots.")
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help=f"Where stacks run: {', '.join(runtimes.RUNTIMES)}."),
+    ] = None,
+    cpus: options.Cpus = None,
+    memory_mib: options.MemoryMib = None,
     name: Annotated[str, typer.Option(help="Results go to results/<name>/<UTC>.")] = NAME,
     keep_going: Annotated[
         bool,

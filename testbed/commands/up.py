@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from testbed import console, designs, runtimes
+from testbed import console, designs, options, runtimes
 from testbed.errors import TestbedError
 from testbed.experiment.interrupts import Interrupts
+from testbed.spec import DEFAULT_SLOTS, StackSpec
 from testbed.stacks import StackRecord
 
 _EPILOG = """
@@ -22,6 +23,8 @@ _EPILOG = """
 testbed up a                                   six microservices
 
 testbed up b --slots 24                        six nodes that run four jobs each
+
+testbed up a --workers 3 --runtime compose     three workers of four slots each, in containers
 
 testbed up a --set lease=3 --set log_level=DEBUG
 """
@@ -36,27 +39,40 @@ def up(
     design: Annotated[
         str, typer.Argument(help=f"Which design: {', '.join(designs.names())}.", metavar="DESIGN")
     ],
-    slots: Annotated[
-        int, typer.Option(help="Jobs that the whole stack runs at a time.")
-    ] = designs.DEFAULT_SLOTS,
+    slots: options.Slots = DEFAULT_SLOTS,
+    workers: options.Workers = 1,
+    cpus: options.Cpus = None,
+    memory_mib: options.MemoryMib = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of every process; repeatable."),
     ] = None,
     runtime: Annotated[
-        str, typer.Option(help=f"Where it runs: {', '.join(runtimes.RUNTIMES)}.")
-    ] = runtimes.DEFAULT,
+        str,
+        typer.Option(
+            help=f"Where it runs: {', '.join(runtimes.RUNTIMES)}, or {runtimes.AUTO}, which is "
+            "containers where an engine answers, and local processes where none does."
+        ),
+    ] = runtimes.AUTO,
 ) -> None:
     """Start a stack and wait until every process of it serves.
 
     Both designs may be up at once. If anything goes wrong, nothing is left running.
     """
     topology = designs.load(design)
-    chosen = runtimes.get(runtime)
+    spec = StackSpec(
+        slots, workers, options.budget(cpus, memory_mib), parse_settings(settings or [])
+    )
+    if workers > 1 and not topology.is_scalable:
+        raise TestbedError(
+            f"design {design} has no workers to scale: each of its processes runs its own jobs",
+            "--slots adds slots to them",
+        )
+    chosen = runtimes.get(runtimes.choose(runtime))
     begun = time.monotonic()
     # SIGTERM and SIGHUP clean up just as Ctrl-C does; a second Ctrl-C does not cut that short.
     with Interrupts().installed(), console.working(f"starting design {design}") as progress:
-        record = chosen.up(topology, slots, parse_settings(settings or []), progress)
+        record = chosen.up(topology, spec, progress)
     _show(record, topology.title, time.monotonic() - begun)
 
 
@@ -78,7 +94,7 @@ def _show(record: StackRecord, title: str, seconds: float) -> None:
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
     console.out.print(
         f"design {record.design} ({title}) is up after {seconds:.1f} s, "
-        f"{record.slots} slots{settings}",
+        f"{record.slots} slots{settings}, {runtimes.TITLES[record.runtime]}",
         markup=False,
     )
     console.out.print(f"  endpoints  {', '.join(record.endpoints)}", markup=False)

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from testbed.errors import TestbedError
 from testbed.experiment.scraper import read_page
+from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
 BUILD = "taskqueue_build_info"
@@ -148,14 +149,14 @@ class Fairness:
     """
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, int], dict[int, Statement]] = defaultdict(dict)
+        self._said: dict[tuple[str, StackSpec], dict[int, Statement]] = defaultdict(dict)
 
-    def hear(self, designs: tuple[str, str], slots: int, side: int, said: Statement) -> None:
+    def hear(self, designs: tuple[str, str], spec: StackSpec, side: int, said: Statement) -> None:
         """Take in what one side says. Raises :class:`Unfair` if the other said something else.
 
         The side itself must say what it said before: nothing may change within a comparison.
         """
-        known = self._said[",".join(designs), slots]
+        known = self._said[",".join(designs), spec]
         for earlier in known.values():
             if found := list(differences(earlier, said)):
                 raise Unfair(

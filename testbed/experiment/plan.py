@@ -7,14 +7,26 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from testbed import runtimes
 from testbed.analysis.thresholds import Threshold
 from testbed.analysis.validity import Limits
+from testbed.spec import DEFAULT_SLOTS, Budget, StackSpec
 from testbed.statistics import LOOK_BLOCKS
 
 Level = int | float | str
 CLOSED_FACTORS = ("users", "think_time")
 OPEN_FACTORS = ("rate",)
-FACTORS = (*CLOSED_FACTORS, *OPEN_FACTORS, "job_ms", "mix", "payload_bytes", "slots", "kind")
+# What is of the stack and not of its traffic.
+STACK_FACTORS = ("slots", "workers")
+FACTORS = (
+    *CLOSED_FACTORS,
+    *OPEN_FACTORS,
+    "job_ms",
+    "mix",
+    "payload_bytes",
+    "kind",
+    *STACK_FACTORS,
+)
 # The factor that a plan with several pairs of designs has by that.
 PAIR = "designs"
 # Seconds of a trial besides its drive, as measured on two cores.
@@ -64,7 +76,7 @@ class Cell:
     designs: tuple[str, str]
     factors: Mapping[str, Level]
     traffic: Traffic
-    slots: int
+    spec: StackSpec
 
 
 @dataclass(frozen=True)
@@ -84,16 +96,22 @@ class Stop:
 class Plan:
     """A whole experiment: the cross product of ``pairs`` and ``factors``, ``blocks`` times over.
 
-    ``traffic`` and ``slots`` hold where no factor says otherwise; its ``seed`` is that of the
-    first block and of the order of the trials. ``audit`` bounds the wait for jobs after a drive, in
-    seconds.
+    ``traffic``, ``slots`` and ``workers`` hold where no factor says otherwise; its ``seed`` is that
+    of the first block and of the order of the trials. ``cpus`` and ``memory_mib`` are the budget of
+    each side, all of its processes together, and need a ``runtime`` that can hold them to it;
+    ``None`` is the budget that the runtime gives by itself, if it gives one. ``audit`` bounds the
+    wait for jobs after a drive, in seconds.
     """
 
     name: str
     about: str = ""
     pairs: tuple[tuple[str, str], ...] = (("a", "b"),)
     blocks: int = 5
-    slots: int = 12
+    runtime: str = runtimes.DEFAULT
+    slots: int = DEFAULT_SLOTS
+    workers: int = 1
+    cpus: float | None = None
+    memory_mib: int | None = None
     audit: float = 60.0
     traffic: Traffic = field(default_factory=Traffic)
     factors: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
@@ -111,6 +129,13 @@ class Plan:
         """Whether calls are sent at a rate, whatever is answered."""
         return self.traffic.rate is not None or "rate" in self.factors
 
+    @property
+    def budget(self) -> Budget | None:
+        """What each side may use, ``None`` if the plan does not say."""
+        given = {"cpus": self.cpus, "memory_mib": self.memory_mib}
+        said = {name: value for name, value in given.items() if value is not None}
+        return replace(Budget(), **said) if said else None  # type: ignore[arg-type]
+
     def cells(self) -> tuple[Cell, ...]:
         """Return the cross product of the pairs and the levels, in the order of the plan."""
         combinations = itertools.product(self.pairs, itertools.product(*self.factors.values()))
@@ -121,13 +146,17 @@ class Plan:
 
     def _cell(self, index: int, pair: tuple[str, str], levels: dict[str, Level]) -> Cell:
         named: dict[str, Level] = {PAIR: ",".join(pair)} if len(self.pairs) > 1 else {}
-        traffic = {name: level for name, level in levels.items() if name != "slots"}
+        traffic = {name: level for name, level in levels.items() if name not in STACK_FACTORS}
         return Cell(
             index=index,
             designs=pair,
             factors={**named, **levels},
             traffic=replace(self.traffic, **traffic),  # type: ignore[arg-type]
-            slots=int(levels.get("slots", self.slots)),
+            spec=StackSpec(
+                slots=int(levels.get("slots", self.slots)),
+                workers=int(levels.get("workers", self.workers)),
+                budget=self.budget,
+            ),
         )
 
     def trial_phases(self) -> tuple[float, float, float, float]:
@@ -138,7 +167,7 @@ class Plan:
     def seconds(self) -> float:
         """Return the seconds expected of the whole experiment, if nothing stops it early."""
         cells = self.cells()
-        stacks = {(cell.slots, design) for cell in cells for design in cell.designs}
+        stacks = {(cell.spec, design) for cell in cells for design in cell.designs}
         trials = 2 * len(cells) * self.blocks
         return trials * sum(self.trial_phases()) + len(stacks) * ASK_SECONDS
 
@@ -161,7 +190,12 @@ class Plan:
             "duration": self.traffic.duration,
             "seed": self.traffic.seed,
             "audit": self.audit,
-            **({} if "slots" in self.factors else {"slots": self.slots}),
+            "runtime": self.runtime,
+            **{
+                name: value
+                for name in (*STACK_FACTORS, "cpus", "memory_mib")
+                if name not in self.factors and (value := getattr(self, name)) is not None
+            },
             "traffic": traffic,
             "limits": asdict(self.limits),
         }

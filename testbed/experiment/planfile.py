@@ -14,7 +14,15 @@ from testbed.analysis.thresholds import Threshold
 from testbed.analysis.validity import Limits
 from testbed.errors import TestbedError
 from testbed.experiment import values
-from testbed.experiment.plan import CLOSED_FACTORS, FACTORS, OPEN_FACTORS, Plan, Stop, Traffic
+from testbed.experiment.plan import (
+    CLOSED_FACTORS,
+    FACTORS,
+    OPEN_FACTORS,
+    STACK_FACTORS,
+    Plan,
+    Stop,
+    Traffic,
+)
 from testbed.experiment.values import Spec, hint
 
 FOLDER = "experiments"
@@ -195,7 +203,7 @@ class _Parser:
         return all(design in known for design in pair)
 
     def _factors(self) -> dict[str, tuple[Any, ...]]:
-        specs = {**self._traffic_specs, "slots": values.TOP["slots"]}
+        specs = {**self._traffic_specs, **{name: values.TOP[name] for name in STACK_FACTORS}}
         factors = {}
         for name, levels in self._table("factors").items():
             if name not in FACTORS:
@@ -215,8 +223,8 @@ class _Parser:
         """A factor has its levels, and no other value beside them."""
         if name in self._table("traffic"):
             self._say("factors", name, "is given in [traffic] too: leave one of them out")
-        if name == "slots" and "slots" in self._data:
-            self._say("factors", name, "is given as slots too: leave one of them out")
+        if name in STACK_FACTORS and name in self._data:
+            self._say("factors", name, f"is given as {name} too: leave one of them out")
 
     def _check_loop(self, traffic: Mapping[str, Any], factors: Mapping[str, Any]) -> None:
         given = {**traffic, **factors}

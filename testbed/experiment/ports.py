@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from testbed.errors import TestbedError
+from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
 
@@ -17,7 +18,7 @@ class TrialFailed(TestbedError):
 class Stacks(Protocol):
     """Brings stacks up and down."""
 
-    def up(self, design: str, slots: int) -> StackRecord:
+    def up(self, design: str, spec: StackSpec) -> StackRecord:
         """Start a fresh stack and return once it is ready. Raises :class:`TestbedError`."""
 
     def down(self, design: str) -> None:

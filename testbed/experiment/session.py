@@ -226,7 +226,7 @@ class _Session:
             return analyse(reader.read_trial(path), self._plan.limits)
 
     def _hear(self, which: TrialPlan, said: Any) -> None:
-        self._fairness.hear(which.cell.designs, which.cell.slots, which.side, said)
+        self._fairness.hear(which.cell.designs, which.cell.spec, which.side, said)
 
     def _ask_all(self) -> None:
         """Bring up every side once and ask it, so that nothing unfair is driven at all."""
@@ -234,17 +234,17 @@ class _Session:
         asked = {}
         for cell in self._plan.cells():
             for side, design in enumerate(cell.designs):
-                if (design, cell.slots) not in asked:
+                if (design, cell.spec) not in asked:
                     self._tools.progress.note(
-                        f"asking design {design.upper()} with {cell.slots} slots what it runs with"
+                        f"asking design {design.upper()} what it runs with, {cell.spec.slots} slots"
                     )
                     try:
-                        asked[design, cell.slots] = self._tools.ask(stacks.up(design, cell.slots))
+                        asked[design, cell.spec] = self._tools.ask(stacks.up(design, cell.spec))
                     finally:
                         with self._tools.interrupts.shield():
                             stacks.down(design)
-                said = asked[design, cell.slots]
-                self._fairness.hear(cell.designs, cell.slots, side, said)
+                said = asked[design, cell.spec]
+                self._fairness.hear(cell.designs, cell.spec, side, said)
 
     def _look(self, block: int, settled: set[str]) -> set[str]:
         """Say how the cells stand after a block, and return those that know enough."""

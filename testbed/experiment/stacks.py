@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from testbed import designs, stacks
 from testbed.errors import TestbedError
 from testbed.experiment.ports import Progress
 from testbed.runtimes import Runtime, silent
+from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
 
 class RuntimeStacks:
     """Starts and stops stacks of known designs in one runtime."""
 
-    def __init__(
-        self, runtime: Runtime, progress: Progress, settings: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, runtime: Runtime, progress: Progress) -> None:
         self._runtime = runtime
         self._progress = progress
-        self._settings = settings or {}
         self._ours: set[str] = set()
 
-    def up(self, design: str, slots: int) -> StackRecord:
+    def up(self, design: str, spec: StackSpec) -> StackRecord:
         """Start a stack and return once it is ready."""
         self._ours.add(design)
         try:
-            return self._runtime.up(
-                designs.load(design), slots, self._settings, self._progress.detail
-            )
+            return self._runtime.up(designs.load(design), spec, self._progress.detail)
         except TestbedError:
             self._ours.remove(design)
             raise
@@ -40,23 +36,19 @@ class RuntimeStacks:
             self._ours.remove(design)
 
 
-def check_fresh(names: Iterable[str], slots: int) -> None:
+def check_fresh(names: Iterable[str], spec: StackSpec) -> None:
     """Raise :class:`TestbedError` if a stack is up, or its slots cannot be shared out.
 
     A stack that is up is not fresh, and stopping it would be no business of a comparison.
     """
     for name in dict.fromkeys(names):
-        topology = designs.load(name)
+        spec.scaled(designs.load(name))
         record = stacks.load(name)
         if record is not None and record.alive():
             raise TestbedError(
                 f"design {name.upper()} has a stack already; a trial needs a fresh one",
                 f"stop it first: testbed down {name}",
             )
-        try:
-            topology.environment(topology.processes[0].name, slots, {})
-        except ValueError as error:
-            raise TestbedError(str(error), "--slots sets the total") from error
 
 
 def others_up(names: Iterable[str]) -> list[str]:

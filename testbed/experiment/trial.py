@@ -119,7 +119,7 @@ class Trial:
         traffic = self._which.traffic
         try:
             with self._phase(UP):
-                stack = self._tools.stacks.up(self._which.design, self._which.cell.slots)
+                stack = self._tools.stacks.up(self._which.design, self._which.cell.spec)
                 said = self._tools.ask(stack)
             self._header = replace(
                 self._header,

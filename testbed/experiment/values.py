@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.domain.job import MAX_PAYLOAD_BYTES
+from common.topology import MOST_COPIES
+from testbed import runtimes
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ TOP: dict[str, Spec] = {
     "warmup": Number(0, 3600, "seconds"),
     "duration": Number(1, 86_400, "seconds"),
     "seed": Number(0, 2**63 - 1, whole=True),
+    "runtime": Text(tuple(runtimes.RUNTIMES)),
     "slots": Number(1, 10_000, whole=True),
+    "workers": Number(1, MOST_COPIES, whole=True),
+    "cpus": Number(0, 1024, "cores", above=True),
+    "memory_mib": Number(6 * 16, 1 << 20, "MiB", whole=True),
     "audit": Number(1, 3600, "seconds"),
 }
 LIMITS: dict[str, Spec] = {

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
 from common.topology import Topology
 from testbed.errors import TestbedError
+from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 
 # Name of a runtime -> module with a function ``make() -> Runtime``.
 RUNTIMES = {"local": "testbed.runtimes.local"}
+TITLES = {"local": "as local processes", "compose": "in containers"}
 DEFAULT = "local"
+# Not a runtime: containers where an engine answers, plain processes where none does.
+AUTO = "auto"
 
 Progress = Callable[[str], None]
 
@@ -67,13 +71,11 @@ class Runtime(Protocol):
     The output of each process goes to ``stacks.log_file``, the record to ``stacks.save``.
     """
 
-    def up(
-        self, topology: Topology, slots: int, settings: Mapping[str, str], progress: Progress
-    ) -> StackRecord:
+    def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
         """Start a stack and return once all of it is ready.
 
-        Raises :class:`TestbedError` if it is up already or cannot be started. Whatever goes
-        wrong, an interrupt included, leaves nothing running.
+        Raises :class:`TestbedError` if it is up already or cannot be started as ``spec`` says.
+        Whatever goes wrong, an interrupt included, leaves nothing running.
         """
 
     def down(self, design: str, progress: Progress) -> Stopped:
@@ -81,6 +83,16 @@ class Runtime(Protocol):
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
         """Look at each process of a stack, in the order of the record."""
+
+
+def choose(name: str) -> str:
+    """Return the name of a runtime: what :data:`AUTO` stands for on this machine, else ``name``."""
+    if name != AUTO:
+        return name
+    for known, module in RUNTIMES.items():
+        if known != DEFAULT and import_module(module).answers():
+            return known
+    return DEFAULT
 
 
 def get(name: str = DEFAULT) -> Runtime:

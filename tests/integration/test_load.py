@@ -13,6 +13,7 @@ import pytest
 
 from common.domain import ids
 from testbed import runtimes, stacks
+from testbed.spec import StackSpec
 from tests.support.client import TERMINAL, Client
 from tests.support.stacks import ROOT, SLOTS, TOPOLOGIES, shifted
 
@@ -30,7 +31,7 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StackUp]:
     """Brings stacks up where the locustfiles look for them; they are stopped afterwards."""
     monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
     runtime = runtimes.get()
-    yield lambda design: runtime.up(shifted(TOPOLOGIES[design]), SLOTS, {}, runtimes.silent)
+    yield lambda design: runtime.up(shifted(TOPOLOGIES[design]), StackSpec(SLOTS), runtimes.silent)
     for design in TOPOLOGIES:
         runtime.down(design, runtimes.silent)
 

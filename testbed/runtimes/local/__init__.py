@@ -12,6 +12,7 @@ from testbed.errors import StateError, TestbedError
 from testbed.runtimes import ProcessStatus, Progress, Stopped, health
 from testbed.runtimes.local import lock, ports, prepare, processes
 from testbed.runtimes.local.observe import observe
+from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 
 _TAIL_LINES = 12
@@ -29,15 +30,19 @@ class LocalRuntime:
     health_timeout: float = 2.0
     lock_wait: float = 10.0
 
-    def up(
-        self, topology: Topology, slots: int, settings: Mapping[str, str], progress: Progress
-    ) -> StackRecord:
+    def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
         """Start a stack, as :meth:`testbed.runtimes.Runtime.up` says."""
-        environments = prepare.environments(topology, slots, settings)
+        if spec.budget is not None:
+            raise TestbedError(
+                "local processes cannot be held to a budget of CPU and memory",
+                "leave it out, or run the stack in containers: --runtime compose",
+            )
+        topology = spec.scaled(topology)
+        environments = prepare.environments(topology, spec.slots, spec.settings)
         with lock.held(topology.design, "up"):
             self._make_way(topology.design, progress)
             ports.require_free(prepare.port_uses(topology))
-            record = prepare.blank(topology, slots, settings)
+            record = prepare.blank(topology, spec)
             try:
                 # Written before each start and after it: a killed `up` leaves a trace at all times.
                 stacks.save(record)

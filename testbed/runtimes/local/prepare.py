@@ -10,6 +10,7 @@ from common.config import ConfigError, Settings
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.runtimes.local.ports import HOST
+from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
 _BY_TOPOLOGY = ("listen", "metrics", "name", "peers")
@@ -46,7 +47,7 @@ def port_uses(topology: Topology) -> dict[int, str]:
     }
 
 
-def blank(topology: Topology, slots: int, settings: Mapping[str, str]) -> StackRecord:
+def blank(topology: Topology, spec: StackSpec) -> StackRecord:
     """Return the record of a stack of which nothing has been started yet."""
     return StackRecord(
         design=topology.design,
@@ -54,7 +55,7 @@ def blank(topology: Topology, slots: int, settings: Mapping[str, str]) -> StackR
         endpoints=tuple(topology.endpoints()),
         metrics={each.name: f"{HOST}:{each.metrics_port}" for each in topology.processes},
         processes=(),
-        slots=slots,
-        settings=dict(settings),
+        slots=spec.slots,
+        settings=dict(spec.settings),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -29,6 +29,7 @@ from testbed.recording.model import (
     TrialRecording,
     Window,
 )
+from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 from tests.support.recordings import LoadMaker
 
@@ -111,13 +112,13 @@ class FakeStacks:
     broken: Mapping[str, str] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
 
-    def up(self, design: str, slots: int) -> StackRecord:
+    def up(self, design: str, spec: StackSpec) -> StackRecord:
         self.done.append(f"up {design}")
         if design in self.broken:
             raise TestbedError(self.broken[design])
         process = ProcessRecord("server", self.pid, psutil.Process().create_time(), 1, "server.log")
         return StackRecord(
-            design, "fake", ("127.0.0.1:1",), {}, (process,), slots, {}, "2026-01-01T00:00:00Z"
+            design, "fake", ("127.0.0.1:1",), {}, (process,), spec.slots, {}, "2026-01-01T00:00:00Z"
         )
 
     def down(self, design: str) -> None:

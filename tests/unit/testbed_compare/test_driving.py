@@ -20,6 +20,7 @@ from testbed.experiment.pace import Pace
 from testbed.experiment.plan import Plan, Stop, Traffic
 from testbed.recording import files
 from testbed.recording.reader import read_experiment, read_trial
+from testbed.spec import StackSpec
 
 GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
 ENDS = "import sys; print('no such option'); sys.exit(2)"
@@ -188,8 +189,8 @@ def test_process_that_ends_while_driven_is_named_with_its_log(bench: Any) -> Non
     gone.wait()
     original = bench.stacks.up
 
-    def up(design: str, slots: int) -> Any:
-        record = original(design, slots)
+    def up(design: str, spec: StackSpec) -> Any:
+        record = original(design, spec)
         dead = replace(record.processes[0], name="worker", pid=gone.pid, log="worker.log")
         return replace(record, processes=(*record.processes, dead))
 
@@ -219,11 +220,11 @@ def interrupt_at(bench: Any, number: int) -> None:
     """Send a signal as the stack of the given trial comes up."""
     original, ups = bench.stacks.up, []
 
-    def up(design: str, slots: int) -> Any:
+    def up(design: str, spec: StackSpec) -> Any:
         ups.append(design)
         if len(ups) == len(bench.plan.designs) + number:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(design, slots)
+        return original(design, spec)
 
     bench.stacks.up = up
 
@@ -329,8 +330,8 @@ def test_latest_points_to_the_newest_folder_by_a_relative_link(tmp_path: Path) -
 
 def test_both_sides_get_the_same_traffic(bench: Any, tmp_path: Path) -> None:
     locust = Locust(tmp_path / "mixed.py", Traffic(users=7, warmup=1.5, duration=2, seed=9))
-    first = list(locust(bench.stacks.up("a", 12), tmp_path))
-    second = list(locust(bench.stacks.up("b", 12), tmp_path))
+    first = list(locust(bench.stacks.up("a", StackSpec()), tmp_path))
+    second = list(locust(bench.stacks.up("b", StackSpec()), tmp_path))
     assert first == second
     assert first[first.index("--seed") + 1] == "9"
     assert first[first.index("--run-time") + 1] == "4s"
@@ -358,7 +359,9 @@ def test_time_left_shrinks_with_the_clock_and_learns_from_the_phases() -> None:
 
 def test_open_loop_is_driven_at_its_rate_without_users(tmp_path: Path, bench: Any) -> None:
     traffic = Traffic(rate=120.0, arrivals="even", max_in_flight=50)
-    command = list(Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up("a", 12), tmp_path))
+    command = list(
+        Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up("a", StackSpec()), tmp_path)
+    )
     assert command[command.index("--rate") + 1] == "120"
     assert command[command.index("--arrivals") + 1] == "even"
     assert command[command.index("--max-in-flight") + 1] == "50"

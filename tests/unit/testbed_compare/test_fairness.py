@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from common.config import Settings
 from common.rpc import identity
 from testbed.experiment.fairness import Fairness, Identity, Unfair, differences, parse, state
+from testbed.spec import StackSpec
 
 
 def identity_of(queue: bool = False, **settings: object) -> Identity:
@@ -81,13 +82,13 @@ def test_process_that_disagrees_with_its_own_stack_is_named() -> None:
 
 def test_side_that_changes_what_it_says_is_objected_to() -> None:
     fairness = Fairness()
-    fairness.hear(("a", "b"), 12, 0, state("a", stack("a", 2, 6)))
-    fairness.hear(("a", "b"), 12, 1, state("b", stack("b", 2, 6)))
+    fairness.hear(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6)))
+    fairness.hear(("a", "b"), StackSpec(12), 1, state("b", stack("b", 2, 6)))
     with pytest.raises(Unfair, match="lease: 6 and 9"):
-        fairness.hear(("a", "b"), 12, 0, state("a", stack("a", 2, 6, lease=9.0)))
+        fairness.hear(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6, lease=9.0)))
 
 
 def test_cells_with_other_slots_are_not_held_against_each_other() -> None:
     fairness = Fairness()
-    fairness.hear(("a", "b"), 12, 0, state("a", stack("a", 2, 6)))
-    fairness.hear(("a", "b"), 24, 1, state("b", stack("b", 4, 6)))
+    fairness.hear(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6)))
+    fairness.hear(("a", "b"), StackSpec(24), 1, state("b", stack("b", 4, 6)))

@@ -40,7 +40,7 @@ def test_cross_product_of_the_levels_makes_the_cells() -> None:
     assert [tuple(cell.factors.values()) for cell in cells] == [
         (users, ms, 6) for users in (5, 10) for ms in (1, 2.5, 3)
     ]
-    assert (cells[4].traffic.users, cells[4].traffic.job_ms, cells[4].slots) == (10, 2.5, 6)
+    assert (cells[4].traffic.users, cells[4].traffic.job_ms, cells[4].spec.slots) == (10, 2.5, 6)
 
 
 def test_several_pairs_of_designs_are_cells_too() -> None:

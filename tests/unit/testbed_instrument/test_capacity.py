@@ -29,6 +29,7 @@ from testbed.recording.model import (
     TrialHeader,
     TrialRecording,
 )
+from testbed.spec import StackSpec
 from tests.unit.testbed_instrument.recordings import interval
 
 START = 1000
@@ -196,7 +197,7 @@ def test_low_rate_is_driven_until_the_percentile_is_known() -> None:
     [
         ({"designs": ("a", "a")}, "--designs"),
         ({"designs": ("x",)}, "there is no design 'x'"),
-        ({"slots": 0}, "--slots"),
+        ({"spec": StackSpec(0)}, "--slots"),
         ({"repeats": 0}, "--repeats"),
     ],
 )

@@ -20,6 +20,7 @@ from testbed.experiment.plan import Traffic
 from testbed.experiment.ports import LoadCommand
 from testbed.experiment.trial import Tools
 from testbed.recording.files import read_json
+from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 
 REFUSES = "import sys; print('no such option'); sys.exit(2)"
@@ -32,10 +33,10 @@ class FakeStacks:
         self.pid = pid
         self.done: list[str] = []
 
-    def up(self, design: str, slots: int) -> StackRecord:
+    def up(self, design: str, spec: StackSpec) -> StackRecord:
         self.done.append(f"up {design}")
         process = ProcessRecord("server", self.pid, 0.0, 1, "/log/server.log")
-        return StackRecord(design, "fake", ("h:1",), {}, (process,), slots, {}, "", True)
+        return StackRecord(design, "fake", ("h:1",), {}, (process,), spec.slots, {}, "", True)
 
     def down(self, design: str) -> None:
         self.done.append(f"down {design}")

@@ -13,6 +13,7 @@ from testbed import designs, stacks
 from testbed.cli import make_app
 from testbed.runtimes import silent
 from testbed.runtimes.local import LocalRuntime
+from testbed.spec import StackSpec
 from tests.unit.testbed_runtime.test_up import kill
 
 
@@ -83,7 +84,7 @@ def test_status_without_a_stack_says_so_and_is_not_a_success() -> None:
 def test_status_as_json_tells_where_each_process_is(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
 
     result = run("status", "--json")
 
@@ -98,7 +99,7 @@ def test_status_as_json_tells_where_each_process_is(
 def test_status_shows_a_dead_process_and_where_its_log_is(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
     kill(record.processes[0])
 
     result = run("status")
@@ -122,7 +123,7 @@ def test_status_of_a_damaged_state_file_says_what_to_do() -> None:
 def test_down_stops_every_stack_and_says_what_it_did(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    runtime.up(topology, 2, {}, silent)
+    runtime.up(topology, StackSpec(2), silent)
 
     assert "design fake is down: 2 processes stopped" in run("down").stdout
     assert run("down").stdout == "nothing was up\n"
@@ -131,7 +132,7 @@ def test_down_stops_every_stack_and_says_what_it_did(
 def test_logs_of_a_process_are_printed_and_an_unknown_one_is_named(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    runtime.up(topology, 2, {}, silent)
+    runtime.up(topology, StackSpec(2), silent)
     stacks.log_file("fake", "second").write_text("[bold]a line[/] of a log\n")
 
     assert run("logs", "fake", "second").stdout == "[bold]a line[/] of a log\n"

@@ -17,6 +17,7 @@ from testbed import stacks
 from testbed.errors import TestbedError
 from testbed.runtimes import silent
 from testbed.runtimes.local import LocalRuntime, lock, processes
+from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import DEAF, PARENT
@@ -27,7 +28,7 @@ Behave = Callable[..., None]
 def test_down_ends_everything_keeps_the_logs_and_may_be_repeated(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
 
     stopped = runtime.down("fake", silent)
 
@@ -42,7 +43,7 @@ def test_down_ends_everything_keeps_the_logs_and_may_be_repeated(
 def test_callers_stop_before_those_whom_they_call(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    runtime.up(topology, 2, {}, silent)
+    runtime.up(topology, StackSpec(2), silent)
     said: list[str] = []
 
     runtime.down("fake", said.append)
@@ -66,7 +67,7 @@ def test_process_that_ignores_the_request_to_stop_is_killed(
 ) -> None:
     behave(second=DEAF)
     impatient = LocalRuntime(margin=0.2)
-    record = impatient.up(topology, 2, {"stop_grace": "0.1"}, silent)
+    record = impatient.up(topology, StackSpec(2, settings={"stop_grace": "0.1"}), silent)
 
     stopped = impatient.down("fake", silent)
 
@@ -78,7 +79,7 @@ def test_child_that_outlives_its_parent_is_ended(
     runtime: LocalRuntime, topology: Topology, behave: Behave
 ) -> None:
     behave(first=PARENT)
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
     (child,) = psutil.Process(record.processes[0].pid).children()
 
     stopped = runtime.down("fake", silent)
@@ -91,7 +92,7 @@ def test_child_that_outlives_its_parent_is_ended(
 def test_processes_without_a_state_file_are_ended(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
     stacks.forget("fake")
 
     stopped = runtime.down("fake", silent)
@@ -103,7 +104,7 @@ def test_processes_without_a_state_file_are_ended(
 def test_damaged_state_file_is_named_and_removed_with_its_processes(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
     stacks.state_file("fake").write_text("[]")
 
     stopped = runtime.down("fake", silent)
@@ -116,7 +117,7 @@ def test_damaged_state_file_is_named_and_removed_with_its_processes(
 def test_process_that_reuses_a_recorded_pid_is_not_touched(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
     runtime.down("fake", silent)
     with bystander() as other:
         created = psutil.Process(other.pid).create_time() - 100

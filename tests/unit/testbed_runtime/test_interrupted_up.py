@@ -12,6 +12,7 @@ from common.topology import Topology
 from testbed import stacks
 from testbed.runtimes import silent
 from testbed.runtimes.local import LocalRuntime, processes
+from testbed.spec import StackSpec
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import HANG
 from tests.unit.testbed_runtime.fakes import command
@@ -70,7 +71,7 @@ def test_up_cleans_what_a_killed_up_has_left(
     behave()
     said: list[str] = []
 
-    record = runtime.up(topology, 2, {}, said.append)
+    record = runtime.up(topology, StackSpec(2), said.append)
 
     assert "cleaned up after an earlier run: its start had not been completed" in said
     assert len(record.alive()) == len(processes.strays("fake")) == 2

@@ -14,6 +14,7 @@ from testbed import runtimes, stacks
 from testbed.errors import TestbedError
 from testbed.runtimes import silent
 from testbed.runtimes.local import LocalRuntime, lock, ports, processes
+from testbed.spec import StackSpec
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import CRASH, UNWELL
 
@@ -29,7 +30,7 @@ def test_stack_that_came_up_is_found_with_its_endpoints(
 ) -> None:
     said: list[str] = []
 
-    record = runtime.up(topology, 4, {"lease": "9"}, said.append)
+    record = runtime.up(topology, StackSpec(4, settings={"lease": "9"}), said.append)
 
     assert stacks.find() == stacks.find("fake") == [record]
     assert record.endpoints == (f"127.0.0.1:{topology.processes[1].port}",)
@@ -42,7 +43,7 @@ def test_stack_that_came_up_is_found_with_its_endpoints(
 def test_every_process_of_a_stack_that_came_up_serves(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
 
     looks = runtime.status(record)
 
@@ -55,7 +56,7 @@ def test_process_gets_the_settings_of_its_stack_and_no_others(
 ) -> None:
     monkeypatch.setenv("TASKQUEUE_BOGUS", "1")
 
-    record = runtime.up(topology, 4, {"lease": "9"}, silent)
+    record = runtime.up(topology, StackSpec(4, settings={"lease": "9"}), silent)
 
     environment = psutil.Process(record.processes[0].pid).environ()
     assert environment["TASKQUEUE_LEASE"] == "9"
@@ -66,10 +67,10 @@ def test_process_gets_the_settings_of_its_stack_and_no_others(
 def test_second_up_is_refused_and_leaves_the_stack_alone(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
 
     with pytest.raises(TestbedError, match=r"already up at 127\.0\.0\.1") as caught:
-        runtime.up(topology, 2, {}, silent)
+        runtime.up(topology, StackSpec(2), silent)
 
     assert "testbed down fake" in caught.value.hint
     assert len(record.alive()) == 2
@@ -77,11 +78,11 @@ def test_second_up_is_refused_and_leaves_the_stack_alone(
 
 
 def test_second_up_names_the_process_that_died(runtime: LocalRuntime, topology: Topology) -> None:
-    record = runtime.up(topology, 2, {}, silent)
+    record = runtime.up(topology, StackSpec(2), silent)
     kill(record.processes[0])
 
     with pytest.raises(TestbedError, match="but without first, which died"):
-        runtime.up(topology, 2, {}, silent)
+        runtime.up(topology, StackSpec(2), silent)
 
 
 def test_up_beside_another_command_says_which(runtime: LocalRuntime, topology: Topology) -> None:
@@ -89,7 +90,7 @@ def test_up_beside_another_command_says_which(runtime: LocalRuntime, topology: T
         lock.held("fake", "down"),
         pytest.raises(TestbedError, match="at work on design fake: `testbed down fake`, process"),
     ):
-        runtime.up(topology, 2, {}, silent)
+        runtime.up(topology, StackSpec(2), silent)
 
 
 def test_taken_ports_are_all_named_with_their_holder(
@@ -100,7 +101,7 @@ def test_taken_ports_are_all_named_with_their_holder(
         other.bind(("127.0.0.1", second.metrics_port))
         other.listen()
         with pytest.raises(TestbedError) as caught:
-            runtime.up(topology, 2, {}, silent)
+            runtime.up(topology, StackSpec(2), silent)
 
     me = psutil.Process()
     assert f"port {first.port} (first, gRPC) is taken by process {me.pid}" in str(caught.value)
@@ -139,11 +140,11 @@ def test_port_held_by_a_stack_of_another_root_says_where_to_stop_it(
     runtime: LocalRuntime, topology: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first_home = stacks.project_root()
-    runtime.up(topology, 2, {}, silent)
+    runtime.up(topology, StackSpec(2), silent)
     with monkeypatch.context() as patch:
         patch.setenv(stacks.HOME_VARIABLE, str(first_home / "other"))
         with pytest.raises(TestbedError) as caught:
-            runtime.up(topology, 2, {}, silent)
+            runtime.up(topology, StackSpec(2), silent)
 
     assert f"belongs to design fake of {first_home}" in caught.value.hint
 
@@ -154,7 +155,7 @@ def test_crash_during_start_shows_name_exit_code_and_log_and_leaves_nothing(
     behave(second=CRASH)
 
     with pytest.raises(TestbedError) as caught:
-        runtime.up(topology, 2, {}, silent)
+        runtime.up(topology, StackSpec(2), silent)
 
     assert "second ended during start (exit code 3)" in str(caught.value)
     assert "cannot open the ledger" in str(caught.value)
@@ -168,7 +169,7 @@ def test_process_that_never_serves_is_named_and_nothing_is_left(
     behave(second=UNWELL)
 
     with pytest.raises(TestbedError, match="second did not serve within"):
-        LocalRuntime(start_timeout=1.0).up(topology, 2, {}, silent)
+        LocalRuntime(start_timeout=1.0).up(topology, StackSpec(2), silent)
 
     assert nothing_is_left()
 
@@ -176,12 +177,12 @@ def test_process_that_never_serves_is_named_and_nothing_is_left(
 def test_stale_state_is_cleaned_by_the_next_up_which_says_so(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    for each in runtime.up(topology, 2, {}, silent).processes:
+    for each in runtime.up(topology, StackSpec(2), silent).processes:
         kill(each)
     assert stacks.find() == []
     said: list[str] = []
 
-    runtime.up(topology, 2, {}, said.append)
+    runtime.up(topology, StackSpec(2), said.append)
 
     assert "cleaned up after an earlier run: already dead: first, second" in said
     assert len(stacks.find("fake")) == 1
@@ -190,11 +191,11 @@ def test_stale_state_is_cleaned_by_the_next_up_which_says_so(
 def test_damaged_state_is_cleaned_by_the_next_up_with_the_processes_it_hid(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    before = runtime.up(topology, 2, {}, silent)
+    before = runtime.up(topology, StackSpec(2), silent)
     stacks.state_file("fake").write_text('{"format": 1, "design"')
     said: list[str] = []
 
-    after = runtime.up(topology, 2, {}, said.append)
+    after = runtime.up(topology, StackSpec(2), said.append)
 
     assert any("is damaged" in line for line in said)
     assert before.alive() == ()
@@ -221,7 +222,7 @@ def test_impossible_slots_and_settings_are_refused_before_anything_starts(
     problem: str,
 ) -> None:
     with pytest.raises(TestbedError) as caught:
-        runtime.up(topology, slots, settings, silent)
+        runtime.up(topology, StackSpec(slots, settings=settings), silent)
 
     assert problem in str(caught.value)
     assert not stacks.folder_of("fake").exists()

@@ -1,0 +1,49 @@
+"""What a stack is to run with, whatever its design and wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from common.topology import Topology
+from testbed.errors import TestbedError
+
+DEFAULT_SLOTS = 12
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What all processes of a stack may use together: ``cpus`` in cores, ``memory_mib`` in MiB.
+
+    Each process gets an equal part, so that two designs with as many processes are equal in each.
+    """
+
+    cpus: float = 3.0
+    memory_mib: int = 3072
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """How a stack is started. All numbers are totals over its processes, so designs can be equal.
+
+    ``slots`` are the jobs that run at a time. ``workers`` is the number of worker processes of a
+    design that has workers of their own. ``budget`` needs a runtime that can hold processes to it;
+    ``None`` leaves that to the runtime. ``settings`` are fields of ``common.config.Settings``.
+    """
+
+    slots: int = DEFAULT_SLOTS
+    workers: int = 1
+    budget: Budget | None = None
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def scaled(self, topology: Topology) -> Topology:
+        """Return the topology with that many workers; one that has none to scale stays as it is.
+
+        Raises :class:`TestbedError` if the slots cannot be shared out evenly.
+        """
+        try:
+            scaled = topology.scaled(self.workers)
+            scaled.environment(scaled.processes[0].name, self.slots, {})
+        except ValueError as error:
+            raise TestbedError(str(error), "--slots and --workers set the totals") from error
+        return scaled
