@@ -2,12 +2,20 @@
 
 PYTHON ?= python3
 UV ?= uv
-RUNTIME ?= local
+RUNTIME ?=
 SLOTS ?=
+WORKERS ?=
+CPUS ?=
+MEMORY_MIB ?=
 ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+# Where a stack runs, and how large it is.
+IN = $(if $(RUNTIME),--runtime $(RUNTIME))
+SIZE = $(if $(SLOTS),--slots $(SLOTS)) $(if $(WORKERS),--workers $(WORKERS)) \
+	$(if $(CPUS),--cpus $(CPUS)) $(if $(MEMORY_MIB),--memory-mib $(MEMORY_MIB))
+
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -17,19 +25,25 @@ BUF := node_modules/.bin/buf
 
 ## Run
 ##   make compare        A and B under the same traffic, side by side: the main job
-##   make up-a, up-b     start a design and wait until it serves; SLOTS=24 for more job slots
+##   make up-a, up-b     start a design and wait until it serves: in containers where an engine
+##                       answers, else as processes; RUNTIME=local or compose decides by hand,
+##                       SLOTS=24 gives more job slots, WORKERS=3 more workers (design A),
+##                       CPUS=6 and MEMORY_MIB=6144 the budget of all containers together
 ##   make load           Locust's web UI on the stack that is up
 ##   make status         what is up, where, is it healthy?
 ##   make down           stop everything
 ##   make bench          jobs/s and calls/s as ratios to a bare echo server
 
 .PHONY: compare bench status down load
-compare bench status: $(READY)
+compare: $(READY)
+	@$(BIN)/testbed compare $(IN) $(SIZE) $(ARGS)
+
+bench status: $(READY)
 	@$(BIN)/testbed $@ $(ARGS)
 
 # Not phony, for that excludes patterns; no file has such a name.
 up-%: $(READY)
-	@$(BIN)/testbed up $* --runtime $(RUNTIME) $(if $(SLOTS),--slots $(SLOTS)) $(ARGS)
+	@$(BIN)/testbed up $* $(IN) $(SIZE) $(ARGS)
 
 down: $(READY)
 	@$(BIN)/testbed down $(ARGS)
@@ -43,7 +57,7 @@ load: $(READY)
 ##   make lint           style and format
 ##   make types          types
 ##   make imports        who may import whom
-##   make verify         the committed stubs are those of proto/; the contract's own style
+##   make verify         the stubs are those of proto/, the manifests those of the topologies; buf lint
 
 .PHONY: test check lint types imports verify
 test: $(READY)
@@ -68,6 +82,7 @@ imports: $(READY)
 
 verify: $(READY)
 	@$(BIN)/python proto/generate.py --check
+	@$(BIN)/testbed manifest --check
 	@if [ -x $(BUF) ] || command -v npm >/dev/null; then $(MAKE) --no-print-directory buf; \
 	else echo "buf lint: skipped, it needs node and npm"; fi
 
@@ -81,20 +96,25 @@ $(BUF): package-lock.json
 	@touch $@
 
 ## Maintain
-##   make generate       write the stubs of proto/ to common/gen
-##   make lock           write requirements.lock from pyproject.toml; needs uv
+##   make generate       write the stubs of proto/ to common/gen, and the manifests of containers
+##   make lock           write the lock files from pyproject.toml; needs uv
 ##   make clean          stop everything, remove caches and logs; keeps .venv and results
 
 .PHONY: generate lock clean help
 generate: $(READY)
 	@$(BIN)/python proto/generate.py
+	@$(BIN)/testbed manifest --write
+
+COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
 lock:
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	@$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
-		-o requirements.lock
-	@echo "wrote requirements.lock"
+	@$(COMPILE) --extra load --extra testbed --extra dev -o requirements.lock
+# The image's part of it, with the same versions.
+	@$(COMPILE) --constraints requirements.lock -o compose/stack.lock
+	@$(COMPILE) --constraints requirements.lock --extra load -o compose/load.lock
+	@echo "wrote requirements.lock, compose/stack.lock and compose/load.lock"
 
 clean:
 	@if [ -x $(BIN)/testbed ]; then $(BIN)/testbed down; fi

@@ -55,13 +55,14 @@ class Topology:
         """Say whether there is a process of which there may be several."""
         return any(process.scalable for process in self.processes)
 
-    def scaled(self, count: int) -> Topology:
+    def scaled(self, count: int, one_host: bool = True) -> Topology:
         """Return the design with ``count`` copies of what is scalable, numbered from 1.
 
         They are alike, so that a runtime may start them from one description. Together they have
-        the slots of one, and its fetches if their number divides those. The first keeps its ports.
-        A design in which nothing is scalable is returned as it is. Raises ``ValueError`` for a
-        count below 1 or above :data:`MOST_COPIES`.
+        the slots of one, and its fetches if their number divides those. On ``one_host`` each has
+        ports of its own, the first those that it had; else all have those. A design in which
+        nothing is scalable is returned as it is. Raises ``ValueError`` for a count below 1 or above
+        :data:`MOST_COPIES`.
         """
         if not 1 <= count <= MOST_COPIES:
             raise ValueError(f"{count} workers: must be from 1 to {MOST_COPIES}")
@@ -70,7 +71,7 @@ class Topology:
         processes = [
             copy
             for process in self.processes
-            for copy in (_copies(process, count) if process.scalable else [process])
+            for copy in (_copies(process, count, one_host) if process.scalable else [process])
         ]
         return replace(self, processes=tuple(processes))
 
@@ -113,8 +114,8 @@ class Topology:
         )
 
 
-def _copies(process: ProcessSpec, count: int) -> list[ProcessSpec]:
-    moves = (number + _COPY_PORTS if number else 0 for number in range(count))
+def _copies(process: ProcessSpec, count: int, one_host: bool) -> list[ProcessSpec]:
+    moves = (number + _COPY_PORTS if number and one_host else 0 for number in range(count))
     return [
         replace(
             process,

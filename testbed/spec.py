@@ -36,13 +36,14 @@ class StackSpec:
     budget: Budget | None = None
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
 
-    def scaled(self, topology: Topology) -> Topology:
+    def scaled(self, topology: Topology, one_host: bool = True) -> Topology:
         """Return the topology with that many workers; one that has none to scale stays as it is.
 
-        Raises :class:`TestbedError` if the slots cannot be shared out evenly.
+        On ``one_host`` each has ports of its own. Raises :class:`TestbedError` if the slots cannot
+        be shared out evenly.
         """
         try:
-            scaled = topology.scaled(self.workers)
+            scaled = topology.scaled(self.workers, one_host)
             scaled.environment(scaled.processes[0].name, self.slots, {})
         except ValueError as error:
             raise TestbedError(str(error), "--slots and --workers set the totals") from error

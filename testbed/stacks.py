@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,8 +23,12 @@ from testbed.errors import StateError
 
 HOME_VARIABLE = "TESTBED_HOME"
 FORMAT = 1
+# What bears it was started from here: inherited by every descendant of a process, so that none is
+# missed, a label of a container, and nothing else is ever ended.
+MARKER = "TESTBED_STACK"
 # The system derives the time of creation from that of the boot, which moves as the clock is set.
 _CLOCK_STEP = 2.0
+_CONNECT_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class ProcessRecord:
     """A process of a stack. ``create_time`` (Unix seconds) tells it from a later one of its pid.
 
     ``port`` serves gRPC, ``log`` is the path of its output, ``calls`` names its peers.
+    ``container`` is the id of the container that it runs in; its pid is then of the engine's host.
     """
 
     name: str
@@ -39,6 +45,7 @@ class ProcessRecord:
     port: int
     log: str
     calls: tuple[str, ...] = ()
+    container: str = ""
 
     def process(self) -> psutil.Process | None:
         """Return the running process, or ``None`` if it has ended."""
@@ -51,8 +58,11 @@ class ProcessRecord:
             return None
 
     def is_alive(self) -> bool:
-        """Say whether the process runs; another one with its pid does not count."""
-        return self.process() is not None
+        """Say whether the process runs; another one with its pid does not count.
+
+        Of one in a container it is asked whether its port is open, which needs no engine.
+        """
+        return _is_open(self.port) if self.container else self.process() is not None
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,11 @@ class StackRecord:
     def alive(self) -> tuple[ProcessRecord, ...]:
         """Return the processes that run."""
         return tuple(process for process in self.processes if process.is_alive())
+
+
+def marker(design: str) -> str:
+    """Return the value of the marker of a design's processes and containers."""
+    return f"{project_root()}:{design}"
 
 
 def project_root() -> Path:
@@ -186,4 +201,13 @@ def _parse_process(data: dict[str, Any]) -> ProcessRecord:
         port=int(data["port"]),
         log=str(data["log"]),
         calls=tuple(str(each) for each in data["calls"]),
+        container=str(data.get("container", "")),
     )
+
+
+def _is_open(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_CONNECT_TIMEOUT):
+            return True
+    except OSError:
+        return False

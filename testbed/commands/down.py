@@ -52,7 +52,11 @@ def _down(name: str, progress: Progress) -> Stopped:
         record = stacks.load(name)
     except StateError:
         record = None
-    return runtimes.get(record.runtime if record else runtimes.DEFAULT).down(name, progress)
+    if record:
+        return runtimes.get(record.runtime).down(name, progress)
+    # Without a record, or with a damaged one, whatever is left may be anywhere.
+    found = [runtimes.get(each).down(name, progress) for each in runtimes.reachable()]
+    return next((each for each in found if not each.nothing), found[0])
 
 
 def _show(stopped: Stopped) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
-from testbed import console, designs, stacks
+from testbed import console, designs, runtimes, stacks
 from testbed.errors import TestbedError
+from testbed.runtimes import Runtime
 
-_POLL = 0.2
+_POLL = 0.5
 _EPILOG = """
 [bold]Examples[/]
 
@@ -34,6 +37,8 @@ def logs(
     ] = False,
 ) -> None:
     """Print the logs of a stack: the one that is up, or the last one that was."""
+    runtime = _runtime(design)
+    runtime.save_logs(design)
     files = {path.stem: path for path in sorted(stacks.log_file(design, "x").parent.glob("*.log"))}
     if not files:
         raise TestbedError(f"design {design} has no logs", f"designs: {', '.join(designs.names())}")
@@ -44,16 +49,29 @@ def logs(
     if follow and process is None:
         raise TestbedError("--follow needs a process", f"one of: {', '.join(files)}")
     for name in files if process is None else [process]:
-        _print(name, files[name], process is None, follow)
+        _print(name, files[name], process is None)
+    if follow and process is not None:
+        _follow(files[process], lambda: runtime.save_logs(design))
 
 
-def _print(name: str, path: Path, title: bool, follow: bool) -> None:
+def _runtime(design: str) -> Runtime:
+    record = stacks.load(design)
+    return runtimes.get(record.runtime if record else runtimes.DEFAULT)
+
+
+def _print(name: str, path: Path, title: bool) -> None:
     if title:
         console.out.rule(name, align="left")
     with path.open(encoding="utf-8", errors="replace") as file:
         _copy(file)
-        while follow:
+
+
+def _follow(path: Path, refresh: Callable[[], None]) -> None:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        file.seek(0, os.SEEK_END)
+        while True:
             time.sleep(_POLL)
+            refresh()
             _copy(file)
 
 

@@ -14,7 +14,15 @@ from testbed.experiment.plan import Plan
 from testbed.recording import files, reader
 
 # What a trial runs. A change of anything else, reports for example, leaves its figures as they are.
-CODE = ("common", "design_a", "design_b", "locustfiles", "testbed/experiment", "testbed/runtimes")
+CODE = (
+    "common",
+    "design_a",
+    "design_b",
+    "locustfiles",
+    "testbed/experiment",
+    "testbed/manifests",
+    "testbed/runtimes",
+)
 
 
 class ResumeError(TestbedError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -13,7 +13,7 @@ from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 
 # Name of a runtime -> module with a function ``make() -> Runtime``.
-RUNTIMES = {"local": "testbed.runtimes.local"}
+RUNTIMES = {"local": "testbed.runtimes.local", "compose": "testbed.runtimes.compose"}
 TITLES = {"local": "as local processes", "compose": "in containers"}
 DEFAULT = "local"
 # Not a runtime: containers where an engine answers, plain processes where none does.
@@ -65,10 +65,41 @@ class Stopped:
         return not (self.ended or self.killed or self.strays or self.notice)
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process has used since its start, descendants included, ended ones too.
+
+    ``memory_bytes`` is what it holds now. The rest says how its CPU limit held it back, and is
+    ``None`` where nobody keeps account of that: ``throttled_seconds`` (over all cores), ``periods``
+    of the limit in which it ran and ``throttled_periods`` that were cut short.
+    """
+
+    cpu_seconds: float
+    memory_bytes: int
+    throttled_seconds: float | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
+
+
+class Meter(Protocol):
+    """Reads what the processes of a stack use. ``interval`` is how often that is worth its cost."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one reading to the next."""
+
+    def read(self) -> Mapping[str, Usage | None]:
+        """Return the use of each process by its name, ``None`` for one that has ended.
+
+        Called by one thread at a time. Raises :class:`TestbedError` if it cannot be known.
+        """
+
+
 class Runtime(Protocol):
     """Starts and stops stacks.
 
-    The output of each process goes to ``stacks.log_file``, the record to ``stacks.save``.
+    The output of each process goes to ``stacks.log_file``, the record to ``stacks.save``. The
+    module of a runtime also has ``answers() -> bool``, which says whether it can be had here.
     """
 
     def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
@@ -84,15 +115,20 @@ class Runtime(Protocol):
     def status(self, record: StackRecord) -> list[ProcessStatus]:
         """Look at each process of a stack, in the order of the record."""
 
+    def save_logs(self, design: str) -> None:
+        """Bring the log files of a stack up to date, where its processes do not write them."""
+
 
 def choose(name: str) -> str:
     """Return the name of a runtime: what :data:`AUTO` stands for on this machine, else ``name``."""
     if name != AUTO:
         return name
-    for known, module in RUNTIMES.items():
-        if known != DEFAULT and import_module(module).answers():
-            return known
-    return DEFAULT
+    return next((each for each in reachable() if each != DEFAULT), DEFAULT)
+
+
+def reachable() -> list[str]:
+    """Name the runtimes that can be had on this machine, the default one first."""
+    return [name for name, module in RUNTIMES.items() if import_module(module).answers()]
 
 
 def get(name: str = DEFAULT) -> Runtime:

@@ -9,9 +9,10 @@ from common.config import Settings
 from common.topology import Topology
 from testbed import stacks
 from testbed.errors import StateError, TestbedError
-from testbed.runtimes import ProcessStatus, Progress, Stopped, health
-from testbed.runtimes.local import lock, ports, prepare, processes
+from testbed.runtimes import ProcessStatus, Progress, Stopped, health, lock, ports, prepare
+from testbed.runtimes.local import processes
 from testbed.runtimes.local.observe import observe
+from testbed.runtimes.order import waves
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 
@@ -38,11 +39,11 @@ class LocalRuntime:
                 "leave it out, or run the stack in containers: --runtime compose",
             )
         topology = spec.scaled(topology)
-        environments = prepare.environments(topology, spec.slots, spec.settings)
+        environments = prepare.environments(topology, spec)
         with lock.held(topology.design, "up"):
             self._make_way(topology.design, progress)
             ports.require_free(prepare.port_uses(topology))
-            record = prepare.blank(topology, spec)
+            record = prepare.blank("local", topology, spec)
             try:
                 # Written before each start and after it: a killed `up` leaves a trace at all times.
                 stacks.save(record)
@@ -70,6 +71,9 @@ class LocalRuntime:
             observe(each, record.metrics[each.name], answers.get(each.name, "dead"))
             for each in record.processes
         ]
+
+    def save_logs(self, design: str) -> None:
+        """Do nothing: the processes write their log files themselves."""
 
     def _make_way(self, design: str, progress: Progress) -> None:
         """Clean up what an earlier run left; raise :class:`TestbedError` if the stack is up."""
@@ -137,7 +141,7 @@ class LocalRuntime:
         """End the processes of a record; return the names of those that stopped and were killed."""
         ended: list[str] = []
         killed: list[str] = []
-        for wave in processes.waves(record.alive()):
+        for wave in waves(record.alive()):
             progress(f"stopping {', '.join(each.name for each in wave)}")
             found = {each: each.process() for each in wave}
             late = processes.end([each for each in found.values() if each], self._grace(record))
@@ -149,6 +153,11 @@ class LocalRuntime:
         """Return the seconds that a process has to stop before it is killed."""
         settings = record.settings if record else {}
         return float(settings.get("stop_grace", Settings.stop_grace)) + self.margin
+
+
+def answers() -> bool:
+    """Say that it can be had: always."""
+    return True
 
 
 def make() -> LocalRuntime:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import psutil
 
@@ -16,18 +16,11 @@ from common.topology import ProcessSpec
 from testbed import stacks
 from testbed.stacks import ProcessRecord
 
-# Inherited by every descendant, so none is missed, and nothing else is ever ended.
-MARKER = "TESTBED_STACK"
 _POLL = 0.02
 _KILL_WAIT = 5.0
 
 # A child has to be reaped by its parent, whichever object stops it.
 _children: dict[int, subprocess.Popen[bytes]] = {}
-
-
-def marker(design: str) -> str:
-    """Return the value of the marker in the environment of a design's processes."""
-    return f"{stacks.project_root()}:{design}"
 
 
 def spawn(design: str, spec: ProcessSpec, environment: Mapping[str, str]) -> ProcessRecord:
@@ -39,7 +32,7 @@ def spawn(design: str, spec: ProcessSpec, environment: Mapping[str, str]) -> Pro
         child = subprocess.Popen(
             [sys.executable, "-m", spec.module],
             cwd=stacks.project_root(),
-            env={**inherited, **environment, MARKER: marker(design)},
+            env={**inherited, **environment, stacks.MARKER: stacks.marker(design)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -66,32 +59,18 @@ def lingering(found: list[psutil.Process], moment: float = 1.0) -> list[psutil.P
 
 def strays(design: str) -> list[psutil.Process]:
     """Return every process on the machine that bears the design's marker, this one excepted."""
-    wanted, found = marker(design), []
+    wanted, found = stacks.marker(design), []
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         if process.pid in spared:
             continue
         try:
-            if process.environ().get(MARKER) == wanted and _is_alive(process):
+            if process.environ().get(stacks.MARKER) == wanted and _is_alive(process):
                 found.append(process)
         except (psutil.Error, OSError):
             # Ended meanwhile, or of another user: neither was started from here.
             continue
     return found
-
-
-def waves(records: Sequence[ProcessRecord]) -> list[list[ProcessRecord]]:
-    """Return the processes in the order of their stop: callers before those whom they call.
-
-    So a caller's last calls are still answered. Processes that call each other stop together.
-    """
-    left, order = list(records), []
-    while left:
-        called = {peer for record in left for peer in record.calls if peer != record.name}
-        wave = [record for record in left if record.name not in called] or left
-        order.append(wave)
-        left = [record for record in left if record not in wave]
-    return order
 
 
 def end(processes: Iterable[psutil.Process], grace: float) -> set[int]:

@@ -15,8 +15,9 @@ import pytest
 from common.topology import Topology
 from testbed import stacks
 from testbed.errors import TestbedError
-from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime, lock, processes
+from testbed.runtimes import lock, silent
+from testbed.runtimes.local import LocalRuntime, processes
+from testbed.runtimes.order import waves
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord
 from tests.support.waiting import eventually
@@ -57,7 +58,7 @@ def test_processes_that_call_each_other_stop_together() -> None:
         for name, calls in [("x", ("y",)), ("y", ("x",)), ("edge", ("x", "y")), ("self", ("self",))]
     ]
 
-    order = [[each.name for each in wave] for wave in processes.waves(records)]
+    order = [[each.name for each in wave] for wave in waves(records)]
 
     assert order == [["edge", "self"], ["x", "y"]]
 
@@ -133,7 +134,7 @@ def test_process_that_reuses_a_recorded_pid_is_not_touched(
 
 
 def test_stack_of_another_root_is_not_touched(runtime: LocalRuntime) -> None:
-    with bystander({processes.MARKER: "/elsewhere:fake"}) as other:
+    with bystander({stacks.MARKER: "/elsewhere:fake"}) as other:
         assert runtime.down("fake", silent).nothing
         assert other.poll() is None
 

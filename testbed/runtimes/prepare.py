@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from common.config import ConfigError, Settings
 from common.topology import Topology
 from testbed.errors import TestbedError
-from testbed.runtimes.local.ports import HOST
+from testbed.runtimes.ports import HOST
 from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
@@ -17,9 +17,16 @@ _BY_TOPOLOGY = ("listen", "metrics", "name", "peers")
 
 
 def environments(
-    topology: Topology, slots: int, settings: Mapping[str, str]
+    topology: Topology,
+    spec: StackSpec,
+    host_of: Callable[[str], str] = lambda _: HOST,
+    bind: str = HOST,
 ) -> dict[str, dict[str, str]]:
-    """Return the environment of each process; raise :class:`TestbedError` for bad settings."""
+    """Return the environment of each process; raise :class:`TestbedError` for bad settings.
+
+    ``host_of`` gives the host of a process by its name, ``bind`` is the address to listen on.
+    """
+    settings = spec.settings
     known = sorted({each.name for each in dataclasses.fields(Settings)} - {*_BY_TOPOLOGY, "slots"})
     hint = f"settings: {', '.join(known)}"
     if fixed := sorted(settings.keys() & {*_BY_TOPOLOGY}):
@@ -29,7 +36,7 @@ def environments(
     found = {}
     try:
         for each in topology.processes:
-            found[each.name] = topology.environment(each.name, slots, settings)
+            found[each.name] = topology.environment(each.name, spec.slots, settings, host_of, bind)
             Settings.from_environment(found[each.name])
     except ConfigError as error:
         raise TestbedError(str(error), hint) from error
@@ -47,11 +54,11 @@ def port_uses(topology: Topology) -> dict[int, str]:
     }
 
 
-def blank(topology: Topology, spec: StackSpec) -> StackRecord:
+def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
     """Return the record of a stack of which nothing has been started yet."""
     return StackRecord(
         design=topology.design,
-        runtime="local",
+        runtime=runtime,
         endpoints=tuple(topology.endpoints()),
         metrics={each.name: f"{HOST}:{each.metrics_port}" for each in topology.processes},
         processes=(),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import psutil
 
 from testbed.errors import TestbedError
-from testbed.runtimes.local.processes import MARKER
+from testbed.stacks import MARKER
 
 HOST = "127.0.0.1"
 _RETRY = 0.05
