@@ -37,6 +37,8 @@ __all__ = ["ComposeRuntime", "answers", "make"]
 NAME = "compose"
 FILE = "compose.yaml"
 _TAIL_LINES = 12
+# The image is built from the checkout that this is a part of, wherever the state of stacks lies.
+_CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def project() -> str:
 
 def _compose(design: str, file: Path, arguments: list[str], progress: Progress) -> None:
     variables = {manifest.STACK_VARIABLE: stacks.marker(design)}
-    engine.compose(file, stacks.project_root() / "compose", variables, arguments, progress)
+    engine.compose(file, _CHECKOUT / "compose", variables, arguments, progress)
 
 
 def _records(topology: Topology) -> tuple[ProcessRecord, ...]:

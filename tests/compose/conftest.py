@@ -1,0 +1,51 @@
+"""Fixtures of the tests that need a container engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed import runtimes, stacks
+from testbed.manifests.compose import PROJECT_VARIABLE
+from testbed.runtimes import Runtime
+from testbed.spec import StackSpec
+from testbed.stacks import StackRecord
+from tests.support.engine import leaving_nothing, require_engine
+from tests.support.stacks import ROOT, TOPOLOGIES, shifted
+
+Up = Callable[..., StackRecord]
+PROJECT = f"taskqueue-test-{os.getpid()}"
+
+
+@pytest.fixture(autouse=True)
+def engine() -> None:
+    """Every test here needs one."""
+    require_engine()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """State and project of their own, beside stacks that somebody uses."""
+    monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(PROJECT_VARIABLE, PROJECT)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
+
+
+@pytest.fixture
+def runtime() -> Runtime:
+    return runtimes.get("compose")
+
+
+@pytest.fixture
+def up(home: Path, runtime: Runtime) -> Iterator[Up]:
+    """Starts a design in containers, on free ports; nothing of it is left."""
+    with leaving_nothing(PROJECT):
+        yield lambda design, **spec: runtime.up(
+            shifted(TOPOLOGIES[design]), StackSpec(**spec), runtimes.silent
+        )
+        for design in TOPOLOGIES:
+            runtime.down(design, runtimes.silent)
