@@ -12,9 +12,13 @@ from testbed.runtimes.compose import engine
 
 
 def require_engine() -> None:
-    """Skip the test where no engine answers, and fail it in CI, where one has to."""
+    """Skip the test where no engine answers, and fail it in CI, where one has to.
+
+    A CI that cannot have one says so with ``TESTBED_NO_ENGINE``.
+    """
     if not engine.answers():
-        complain = pytest.fail if os.environ.get("CI") else pytest.skip
+        excused = "TESTBED_NO_ENGINE" in os.environ or not os.environ.get("CI")
+        complain = pytest.skip if excused else pytest.fail
         complain("no container engine with Compose answers")
 
 
