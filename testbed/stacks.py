@@ -66,11 +66,24 @@ class ProcessRecord:
 
 
 @dataclass(frozen=True)
+class ProcessBudget:
+    """What one process may use: CPU in cores, and bytes of memory; ``None`` is without limit."""
+
+    cpus: float | None = None
+    memory_bytes: int | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any limit."""
+        return self.cpus is not None or self.memory_bytes is not None
+
+
+@dataclass(frozen=True)
 class StackRecord:
     """A stack: ``endpoints`` are ``host:port`` for clients, ``metrics`` by process name.
 
     ``slots`` is the total of the stack, ``settings`` what differs from the defaults, ``started``
-    the time in UTC (ISO 8601). ``ready`` is false until every process has answered.
+    the time in UTC (ISO 8601). ``ready`` is false until every process has answered. ``budget`` is
+    what each process was given, ``None`` if none has a limit, as with local processes.
     """
 
     design: str
@@ -82,6 +95,7 @@ class StackRecord:
     settings: Mapping[str, str]
     started: str
     ready: bool = field(default=False)
+    budget: ProcessBudget | None = field(default=None)
 
     def alive(self) -> tuple[ProcessRecord, ...]:
         """Return the processes that run."""
@@ -190,6 +204,17 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         settings={str(key): str(value) for key, value in data["settings"].items()},
         started=str(data["started"]),
         ready=bool(data["ready"]),
+        budget=_parse_budget(data.get("budget")),
+    )
+
+
+def _parse_budget(data: dict[str, Any] | None) -> ProcessBudget | None:
+    """Read a budget; files from before there were any have none."""
+    if data is None:
+        return None
+    cpus, memory = data["cpus"], data["memory_bytes"]
+    return ProcessBudget(
+        None if cpus is None else float(cpus), None if memory is None else int(memory)
     )
 
 

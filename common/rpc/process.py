@@ -35,7 +35,7 @@ from common.clock import SystemClock
 from common.config import ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
-from common.rpc import callers, identity
+from common.rpc import accounting, callers, identity
 from common.rpc.channel import MAX_MESSAGE_BYTES, Peer
 from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
 from common.rpc.outbound import ClientMetrics
@@ -69,6 +69,7 @@ class Process:
         for collector in (GCCollector, PlatformCollector, ProcessCollector):
             collector(registry=self.registry)
         identity.expose(settings, self.registry)
+        accounting.expose(self.registry)
         self._servicers: list[tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]] = []
         self._client_metrics = ClientMetrics(self.registry)
         self._peers: list[Peer] = []

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from common.topology import role_of
-from testbed.analysis import served
+from testbed.analysis import budget, served
 from testbed.analysis.breakdown import Breakdown, MethodBreakdown, Segment, breakdown
+from testbed.analysis.budget import ProcessUse
 from testbed.analysis.resources import interpolate
 from testbed.analysis.trial import finished_in
 from testbed.recording.calls import Window
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 MS = 1000.0
+MIB = 1 << 20
 ALL = "all"
 
 # Name in our files, metric of the processes, which figure of the window.
@@ -56,8 +58,8 @@ class InsideRow:
     """One figure. ``process`` is ``all`` for the whole stack; ``method`` may be empty.
 
     The unit is in the name of the metric: ``_ms`` and ``_s`` are times, ``_per_second`` rates,
-    ``_mib`` sizes, and what has none is a number of things. ``value`` is ``None`` where there are
-    too few samples.
+    ``_mib`` sizes, ``_share`` a part of 1, and what has none is a number of things. ``value`` is
+    ``None`` where there are too few samples.
     """
 
     trial: int
@@ -119,16 +121,26 @@ def _resources(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
     for cost in found:
         yield cost.process, "", "cpu_cores", cost.cpu_seconds / window.seconds
         yield cost.process, "", "cpu_ms_per_job", cost.ms_per_job
-    by_process: dict[str, int] = defaultdict(int)
-    for row in trial.resources:
-        if row.role == STACK and window.from_unix <= row.unix <= window.to_unix:
-            by_process[row.process] = max(by_process[row.process], row.rss_bytes)
-    for process, size in by_process.items():
-        yield process, "", "rss_max_mib", size / (1 << 20)
+    for use in budget.uses(trial, window):
+        yield from ((use.process, "", metric, value) for metric, value in _use(use))
     if found:
         yield ALL, "", "cpu_cores", sum(cost.cpu_seconds for cost in found) / window.seconds
         per_job = [cost.ms_per_job for cost in found if cost.ms_per_job is not None]
         yield ALL, "", "cpu_ms_per_job", sum(per_job) if per_job else None
+
+
+def _use(use: ProcessUse) -> Iterator[tuple[str, float]]:
+    """Give what is known of a process and its budget."""
+    sizes = (("rss_max_mib", use.memory_peak_bytes), ("memory_limit_mib", use.memory_limit_bytes))
+    yield from ((name, size / MIB) for name, size in sizes if size is not None)
+    figures = (
+        ("memory_limit_share", use.memory_share),
+        ("cpu_limit_cores", use.cpu_limit_cores),
+        ("cpu_limit_share", use.cpu_share),
+        ("throttled_share", use.throttled_share),
+        ("throttled_periods_share", use.throttled_periods_share),
+    )
+    yield from ((name, value) for name, value in figures if value is not None)
 
 
 def _of_process(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from testbed.analysis import metrics, quantiles, resources, validity
+from testbed.analysis import budget, metrics, quantiles, resources, validity
 from testbed.analysis.metrics import Figure
 from testbed.analysis.validity import Limits
 from testbed.recording.model import (
@@ -146,6 +146,7 @@ def _warnings(
     gap = resources.longest_gap(trial.resources, load.measured)
     if gap > SAMPLE_GAP_LIMIT:
         warnings.append(f"no CPU sample for {gap:.1f} s: the machine was overloaded")
+    warnings += _throttled(trial, load.measured)
     kinds: dict[str, int] = {}
     for call in load.calls.values():
         for kind, count in call.error_kinds.items():
@@ -159,6 +160,21 @@ def _warnings(
             f"{unknown} jobs exist that no client was told of: submits with an indefinite outcome"
         )
     return warnings
+
+
+def _throttled(trial: TrialRecording, window: Window) -> list[str]:
+    """Warn of processes whose latencies are in part those of their CPU limit."""
+    held = [
+        f"{use.process} {use.throttled_share or 0:.0%}"
+        for use in budget.uses(trial, window)
+        if use.held_back
+    ]
+    if not held:
+        return []
+    return [
+        f"throttled by the CPU limit for this part of the time: {', '.join(held)}; latencies are "
+        "in part those of the budget, not of the design"
+    ]
 
 
 def _untold(jobs: tuple[JobRow, ...], load: LoadRecording) -> int:

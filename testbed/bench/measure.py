@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from testbed.errors import TestbedError
 from testbed.experiment.sampler import Sampler
 from testbed.recording import files
 from testbed.recording.model import STACK, Window
+from testbed.runtimes import Meter
+from testbed.runtimes.local.meter import ProcessMeter
 
 ECHO = "echo"
 STOP_SECONDS = 5.0
@@ -25,11 +27,11 @@ SETTLE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: its endpoints, and its processes by name."""
+    """What is measured: its endpoints, and what reads the use of its processes."""
 
     name: str
     endpoints: tuple[str, ...]
-    pids: Mapping[str, int]
+    meter: Meter
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,14 @@ def echo_server() -> Iterator[Subject]:
         line = process.stdout.readline()
         if not line.strip().isdigit():
             raise BenchFailed("the echo server does not start; try: python -m testbed.bench.echo")
-        yield Subject(ECHO, (f"127.0.0.1:{int(line)}",), {ECHO: process.pid})
+        yield Subject(ECHO, (f"127.0.0.1:{int(line)}",), ProcessMeter.of_pids({ECHO: process.pid}))
 
 
 def measure(round_: int, subject: Subject, task: Task, folder: Path) -> Measurement:
     """Let the client do ``task`` and say what it cost the subject. Keeps the raw data."""
     folder.mkdir(parents=True)
     with Sampler(folder) as sampler:
-        for name, pid in subject.pids.items():
-            sampler.watch(STACK, name, pid)
+        sampler.watch(STACK, subject.meter)
         sampler.sample()
         run = run_client(task)
         time.sleep(SETTLE_SECONDS)
@@ -91,8 +92,7 @@ def idle(subjects: list[Subject], seconds: float, folder: Path) -> dict[str, flo
     folder.mkdir(parents=True)
     with Sampler(folder) as sampler:
         for subject in subjects:
-            for name, pid in subject.pids.items():
-                sampler.watch(subject.name, name, pid)
+            sampler.watch(subject.name, subject.meter)
         sampler.sample()
         time.sleep(seconds)
     rows = files.read_resources(folder)

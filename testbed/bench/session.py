@@ -102,7 +102,7 @@ def _stopped(
 
 def _subject(stacks: Stacks, name: str, slots: int) -> Subject:
     record = stacks.up(name, StackSpec(slots))
-    return Subject(name, record.endpoints, {each.name: each.pid for each in record.processes})
+    return Subject(name, record.endpoints, stacks.meter(record))
 
 
 def _rounds(

@@ -15,14 +15,18 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from testbed.errors import TestbedError
+from testbed.experiment import budgets
 from testbed.experiment.scraper import read_page
 from testbed.spec import StackSpec
-from testbed.stacks import StackRecord
+from testbed.stacks import ProcessBudget, StackRecord
 
 BUILD = "taskqueue_build_info"
 SETTING = "taskqueue_setting"
 # A metric that a process has exactly if it holds a queue.
 QUEUE = "taskqueue_queue_depth"
+# Metrics of a process whose container has such a limit.
+CPU_LIMIT = "taskqueue_cgroup_cpu_limit_cores"
+MEMORY_LIMIT = "taskqueue_cgroup_memory_limit_bytes"
 
 # Settings that are shared out over the processes of a stack, so that their total has to be equal.
 SLOT_TOTALS = ("slots", "fetchers")
@@ -40,6 +44,7 @@ class Identity:
     build: Mapping[str, str]
     settings: Mapping[str, float]
     has_queue: bool = False
+    budget: ProcessBudget = field(default_factory=ProcessBudget)
 
 
 @dataclass(frozen=True)
@@ -47,24 +52,32 @@ class Statement:
     """What a stack says of itself.
 
     ``totals`` are sums over its processes, ``values`` what all of them have to agree on; where they
-    do not, the value lists which process says what.
+    do not, the value lists which process says what. ``budgets`` are the limits of each process.
     """
 
     design: str
     totals: Mapping[str, float] = field(default_factory=dict)
     values: Mapping[str, str] = field(default_factory=dict)
+    budgets: Mapping[str, ProcessBudget] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return it as plain data; budgets have a place of their own in a recording."""
         return {"design": self.design, "totals": dict(self.totals), "values": dict(self.values)}
 
 
 def ask(stack: StackRecord) -> Statement:
     """Ask every process of a stack what it runs with.
 
-    Raises :class:`Unfair` if one does not say: what cannot be compared is not known to be equal.
+    Raises :class:`Unfair` if one does not say, for what cannot be compared is not known to be
+    equal, and if one has other limits than it was given.
     """
-    return state(stack.design, {name: _identity(name, at) for name, at in stack.metrics.items()})
+    said = state(stack.design, {name: _identity(name, at) for name, at in stack.metrics.items()})
+    if stack.budget and (found := list(budgets.not_as_given(said.budgets, stack.budget))):
+        raise Unfair(
+            f"limits of design {stack.design.upper()} did not arrive: {'; '.join(found)}",
+            "each process needs a container of its own, whose control group it can read",
+        )
+    return said
 
 
 def _identity(process: str, address: str) -> Identity:
@@ -82,6 +95,7 @@ def parse(page: str) -> Identity:
     """Read what a process says of itself out of its metrics."""
     build: dict[str, str] = {}
     settings: dict[str, float] = {}
+    limits: dict[str, float] = {}
     has_queue = False
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
@@ -89,9 +103,16 @@ def parse(page: str) -> Identity:
                 build = dict(sample.labels)
             elif sample.name == SETTING:
                 settings[sample.labels["name"]] = sample.value
+            elif sample.name in {CPU_LIMIT, MEMORY_LIMIT}:
+                limits[sample.name] = sample.value
             elif sample.name == QUEUE:
                 has_queue = True
-    return Identity(build, settings, has_queue)
+    return Identity(build, settings, has_queue, _budget(limits))
+
+
+def _budget(limits: Mapping[str, float]) -> ProcessBudget:
+    memory = limits.get(MEMORY_LIMIT)
+    return ProcessBudget(limits.get(CPU_LIMIT), None if memory is None else int(memory))
 
 
 def state(design: str, processes: Mapping[str, Identity]) -> Statement:
@@ -112,7 +133,12 @@ def state(design: str, processes: Mapping[str, Identity]) -> Statement:
         for name, value in identity.settings.items():
             if name not in totals:
                 said[name][process] = f"{value:g}"
-    return Statement(design, totals, {name: _agreed(said[name]) for name in sorted(said)})
+    return Statement(
+        design,
+        totals,
+        {name: _agreed(said[name]) for name in sorted(said)},
+        {process: identity.budget for process, identity in processes.items()},
+    )
 
 
 def _total(processes: Sequence[Identity], name: str) -> float:
@@ -136,6 +162,7 @@ def differences(first: Statement, second: Statement) -> Iterator[str]:
         said = first.values.get(name, "nothing"), second.values.get(name, "nothing")
         if said[0] != said[1]:
             yield f"{name}: {said[0]} and {said[1]}"
+    yield from budgets.differences(first.budgets, second.budgets)
 
 
 def _number(value: float | None) -> str:
@@ -154,8 +181,15 @@ class Fairness:
     def hear(self, designs: tuple[str, str], spec: StackSpec, side: int, said: Statement) -> None:
         """Take in what one side says. Raises :class:`Unfair` if the other said something else.
 
-        The side itself must say what it said before: nothing may change within a comparison.
+        The side itself must say what it said before: nothing may change within a comparison. And
+        its processes must all have the same budget.
         """
+        if found := list(budgets.uneven(said.budgets)):
+            raise Unfair(
+                f"the processes of design {said.design.upper()} do not have the same budget: "
+                f"{'; '.join(found)}",
+                "give each process of a stack the same limits",
+            )
         known = self._said[",".join(designs), spec]
         for earlier in known.values():
             if found := list(differences(earlier, said)):

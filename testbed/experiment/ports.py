@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from testbed.errors import TestbedError
+from testbed.runtimes import Meter
 from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
@@ -16,10 +17,13 @@ class TrialFailed(TestbedError):
 
 
 class Stacks(Protocol):
-    """Brings stacks up and down."""
+    """Brings stacks up and down, and says what they use."""
 
     def up(self, design: str, spec: StackSpec) -> StackRecord:
         """Start a fresh stack and return once it is ready. Raises :class:`TestbedError`."""
+
+    def meter(self, stack: StackRecord) -> Meter:
+        """Return what reads the use of a stack that is up."""
 
     def down(self, design: str) -> None:
         """Stop the stack, also one that came up only in part; none at all is no error."""

@@ -1,130 +1,111 @@
-"""Samples CPU seconds and resident memory of processes while a drive goes on."""
+"""Samples what processes use, CPU time and memory above all, while a drive goes on."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import psutil
-
 from testbed.recording.files import ResourceLog
 from testbed.recording.model import ResourceRow
+from testbed.runtimes import Meter, Usage
 
-INTERVAL = 0.25
+
+@dataclass(frozen=True)
+class _Watch:
+    """A meter with the role of its processes; readings are taken one at a time."""
+
+    role: str
+    meter: Meter
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Sampler:
-    """A thread that appends a row per watched process to ``resources.csv`` every 0.25 seconds.
+    """Appends a row per process to ``resources.csv``, as often as the meter of each role asks for.
 
-    A process counts with all its descendants, ended ones included. A context manager: leaving it
-    takes a last sample, stops the thread and raises what went wrong in it.
+    Each meter is read in a thread of its own, so that a slow one holds up no other. A context
+    manager: leaving it takes a last sample, stops the threads and raises what went wrong in them.
     """
 
-    def __init__(self, folder: Path, interval: float = INTERVAL) -> None:
+    def __init__(self, folder: Path) -> None:
         self._log = ResourceLog(folder)
-        self._interval = interval
-        self._watched: dict[tuple[str, str], psutil.Process] = {}
+        self._watches: list[_Watch] = []
+        self._threads: list[threading.Thread] = []
         self._gone: dict[tuple[str, str], None] = {}
-        self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._stop = threading.Event()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self._errors: list[BaseException] = []
 
-    def watch(self, role: str, name: str, pid: int) -> None:
-        """Sample this process from now on; one that has ended already counts as gone."""
-        try:
-            process = psutil.Process(pid)
-        except psutil.NoSuchProcess:
-            self._gone[role, name] = None
-            return
-        with self._lock:
-            self._watched[role, name] = process
+    def watch(self, role: str, meter: Meter) -> None:
+        """Sample the processes of this meter from now on. The sampler has been entered."""
+        watch = _Watch(role, meter)
+        thread = threading.Thread(target=self._run, args=(watch,), name=f"meter of {role}")
+        thread.daemon = True
+        self._watches.append(watch)
+        self._threads.append(thread)
+        thread.start()
 
     def gone(self, role: str) -> tuple[str, ...]:
-        """Return the names of the watched processes of a role that have ended."""
-        return tuple(name for each, name in self._gone if each == role)
+        """Return the names of the processes of a role that have ended."""
+        with self._writing:
+            return tuple(name for each, name in self._gone if each == role)
 
     def sample(self) -> None:
-        """Take one sample now."""
-        with self._lock:
-            self._log.append(self._rows(time.time(), children_by_parent()))
+        """Take one sample of everything now."""
+        for watch in self._watches:
+            self._sample(watch)
 
     def __enter__(self) -> Self:
         self._log.__enter__()
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         try:
-            if self._error is None:
+            if not self._errors:
                 self.sample()
         finally:
             self._log.__exit__(None, None, None)
-        if self._error is not None:
-            raise self._error
+        if self._errors:
+            raise self._errors[0]
 
-    def _run(self) -> None:
+    def _run(self, watch: _Watch) -> None:
         try:
-            while not self._stop.wait(self._interval):
-                self.sample()
+            while not self._stop.wait(_until_next(watch.meter.interval)):
+                self._sample(watch)
         except BaseException as error:  # the thread that drives raises it
-            self._error = error
+            self._errors.append(error)
 
-    def _rows(
-        self, unix: float, children: Mapping[int, Sequence[psutil.Process]]
-    ) -> Iterator[ResourceRow]:
-        for (role, name), process in self._watched.items():
-            usage = _usage_of_tree(process, children)
-            if usage is None:
-                self._gone[role, name] = None
-            else:
-                yield ResourceRow(unix, role, name, *usage)
-
-
-def children_by_parent() -> dict[int, list[psutil.Process]]:
-    """Return the living processes by the id of their parent: one pass for all trees."""
-    children: dict[int, list[psutil.Process]] = defaultdict(list)
-    for process in psutil.process_iter(["ppid"]):
-        children[process.info["ppid"]].append(process)
-    return children
+    def _sample(self, watch: _Watch) -> None:
+        with watch.lock:
+            before = time.time()
+            found = watch.meter.read()
+            # A reading takes a while, and its figures are from somewhere in it.
+            unix = (before + time.time()) / 2
+        with self._writing:
+            self._gone |= {(watch.role, name): None for name, use in found.items() if use is None}
+            self._log.append(
+                _row(unix, watch.role, name, use) for name, use in found.items() if use is not None
+            )
 
 
-def _usage_of_tree(
-    root: psutil.Process, children: Mapping[int, Sequence[psutil.Process]]
-) -> tuple[float, int] | None:
-    """Return CPU seconds and resident bytes of a tree, ``None`` if its root has ended."""
-    usage = _usage(root) if _runs(root) else None
-    if usage is None:
-        return None
-    cpu, rss = usage
-    todo = list(children.get(root.pid, ()))
-    while todo:
-        process = todo.pop()
-        todo.extend(children.get(process.pid, ()))
-        cpu_more, rss_more = _usage(process) or (0.0, 0)
-        cpu, rss = cpu + cpu_more, rss + rss_more
-    return cpu, rss
+def _until_next(interval: float) -> float:
+    """Return the seconds to the next multiple of the interval, so that meters read together."""
+    return interval - time.monotonic() % interval
 
 
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _usage(process: psutil.Process) -> tuple[float, int] | None:
-    try:
-        times = process.cpu_times()
-        return (
-            times.user + times.system + times.children_user + times.children_system,
-            process.memory_info().rss,
-        )
-    except psutil.NoSuchProcess:
-        return None
+def _row(unix: float, role: str, name: str, use: Usage) -> ResourceRow:
+    return ResourceRow(
+        unix,
+        role,
+        name,
+        use.cpu_seconds,
+        use.memory_bytes,
+        use.throttled_seconds,
+        use.periods,
+        use.throttled_periods,
+    )

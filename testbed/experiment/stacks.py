@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from testbed import designs, stacks
 from testbed.errors import TestbedError
 from testbed.experiment.ports import Progress
-from testbed.runtimes import Runtime, silent
+from testbed.runtimes import Meter, Runtime, silent
 from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
@@ -28,6 +28,10 @@ class RuntimeStacks:
         except TestbedError:
             self._ours.remove(design)
             raise
+
+    def meter(self, stack: StackRecord) -> Meter:
+        """Return what reads the use of a stack that was started here."""
+        return self._runtime.meter(stack)
 
     def down(self, design: str) -> None:
         """Stop what is there of a stack that was started here; others are left alone."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from testbed.errors import TestbedError
 from testbed.experiment import audit as auditing
-from testbed.experiment import fairness, live
+from testbed.experiment import budgets, fairness, live
 from testbed.experiment.fairness import Statement, Unfair
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import END_GRACE, LoadProcess, run_seconds
@@ -31,6 +31,7 @@ from testbed.recording.model import (
     JobRow,
     TrialHeader,
 )
+from testbed.runtimes.local.meter import ProcessMeter
 from testbed.stacks import StackRecord
 
 Auditor = Callable[
@@ -127,6 +128,7 @@ class Trial:
                 endpoints=stack.endpoints,
                 settings=dict(stack.settings),
                 fairness=said.as_data(),
+                budget=budgets.as_data(said.budgets),
             )
             self._hear(said)
             with self._phase(DRIVE, run_seconds(traffic) + 2):
@@ -144,10 +146,9 @@ class Trial:
         traffic = self._which.traffic
         command = self._tools.load(traffic)(stack, self._folder)
         with Sampler(self._folder) as sampler, Scraper(self._folder, stack.metrics):
-            for process in stack.processes:
-                sampler.watch(STACK, process.name, process.pid)
+            sampler.watch(STACK, self._tools.stacks.meter(stack))
             with self._load(command) as load:
-                sampler.watch(GENERATOR, "locust", load.pid)
+                sampler.watch(GENERATOR, ProcessMeter.of_pids({"locust": load.pid}))
                 load.wait(
                     run_seconds(traffic) + END_GRACE,
                     watch=lambda: self._watch(stack, sampler),

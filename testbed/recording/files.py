@@ -5,7 +5,7 @@
 ``load.json``          written by the load generator: what was offered, errors, the window
 ``calls.hlog``         written by the load generator: the times of calls, by whole second
 ``accepted-*.txt``     written by the load generator: accepted job ids
-``resources.csv``      CPU seconds and resident bytes of each process over time
+``resources.csv``      CPU seconds, memory and throttling of each process over time
 ``jobs.csv``           every job as the audit found it
 ``metrics.jsonl.gz``   what each process said of itself, second by second
 ``locust.log``         what the load generator said
@@ -36,6 +36,8 @@ EXPERIMENT = "experiment.json"
 TRIALS = "trials"
 
 _RESOURCE_FIELDS = [each.name for each in dataclasses.fields(ResourceRow)]
+# Recordings from before budgets have no columns for throttling.
+_FIRST_RESOURCE_FIELDS = _RESOURCE_FIELDS[:5]
 _JOB_FIELDS = [each.name for each in dataclasses.fields(JobRow)]
 
 
@@ -86,9 +88,18 @@ class ResourceLog:
         self._csv.writerow(_RESOURCE_FIELDS)
 
     def append(self, rows: Iterable[ResourceRow]) -> None:
-        """Append rows."""
+        """Append rows; what is not known is an empty cell."""
         self._csv.writerows(
-            (f"{row.unix:.6f}", row.role, row.process, f"{row.cpu_seconds:.6f}", row.rss_bytes)
+            (
+                f"{row.unix:.6f}",
+                row.role,
+                row.process,
+                f"{row.cpu_seconds:.6f}",
+                row.rss_bytes,
+                None if row.throttled_seconds is None else f"{row.throttled_seconds:.6f}",
+                row.periods,
+                row.throttled_periods,
+            )
             for row in rows
         )
 
@@ -113,8 +124,11 @@ def read_resources(folder: Path) -> tuple[ResourceRow, ...]:
             row["process"],
             float(row["cpu_seconds"]),
             int(row["rss_bytes"]),
+            float(row["throttled_seconds"]) if row.get("throttled_seconds") else None,
+            _optional(row.get("periods", "")),
+            _optional(row.get("throttled_periods", "")),
         )
-        for row in _rows(folder / RESOURCES, _RESOURCE_FIELDS)
+        for row in _rows(folder / RESOURCES, _RESOURCE_FIELDS, _FIRST_RESOURCE_FIELDS)
     )
 
 
@@ -160,12 +174,13 @@ def _optional(cell: str) -> int | None:
     return int(cell) if cell else None
 
 
-def _rows(path: Path, fields: list[str]) -> list[dict[str, str]]:
+def _rows(path: Path, *accepted: list[str]) -> list[dict[str, str]]:
+    """Read the rows of a table whose columns are one of ``accepted``, the newest first."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            if reader.fieldnames != fields:
-                raise RecordingError(f"{path} has columns {reader.fieldnames}, not {fields}")
+            if reader.fieldnames not in accepted:
+                raise RecordingError(f"{path} has columns {reader.fieldnames}, not {accepted[0]}")
             return list(reader)
     except FileNotFoundError:
         raise RecordingError(f"{path} is missing") from None

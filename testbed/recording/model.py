@@ -157,13 +157,21 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class ResourceRow:
-    """CPU seconds used so far (with children) and resident bytes of one process at one moment."""
+    """What one process has used so far, with its children, and the memory that it has now.
+
+    ``rss_bytes`` are resident bytes, of a container those of its control group. The rest is how a
+    CPU limit held it back, ``None`` where nobody kept account of that: seconds (over all cores) and
+    periods of the limit, all and those that were cut short.
+    """
 
     unix: float
     role: str
     process: str
     cpu_seconds: float
     rss_bytes: int
+    throttled_seconds: float | None = None
+    periods: int | None = None
+    throttled_periods: int | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,8 @@ class TrialHeader:
     and 1 for the second, ``position`` the place of its side within block and cell. ``status`` is
     ``complete``, ``failed`` or ``interrupted``. ``settings`` is what the stack ran with besides
     its defaults, ``fairness`` what it said it ran with, ``phases`` the seconds that each took.
+    ``budget`` has for each process with a limit ``cpus`` (cores) and ``memory_bytes``, either of
+    which may be ``None``; it is empty if no process has one.
     """
 
     number: int
@@ -192,6 +202,7 @@ class TrialHeader:
     plan_cell: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
     fairness: Mapping[str, Any] = field(default_factory=dict)
+    budget: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,9 @@ class Runtime(Protocol):
     def save_logs(self, design: str) -> None:
         """Bring the log files of a stack up to date, where its processes do not write them."""
 
+    def meter(self, record: StackRecord) -> Meter:
+        """Return what reads the use of the processes of a stack that is up."""
+
 
 def choose(name: str) -> str:
     """Return the name of a runtime: what :data:`AUTO` stands for on this machine, else ``name``."""

@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from testbed.recording.model import OPEN
-from testbed.report.html import cost, inside, latency, origin, ratios, throughput, validity, words
+from testbed.report.html import (
+    budgets,
+    cost,
+    inside,
+    latency,
+    origin,
+    ratios,
+    throughput,
+    validity,
+    words,
+)
 from testbed.report.html.page import Alert, Page
 from testbed.report.html.view import View
 from testbed.report.numbers import listed, plural
@@ -33,6 +43,7 @@ def page(view: View) -> Page:
             throughput.section(view),
             inside.section(view),
             cost.section(view),
+            budgets.section(view),
             ratios.section(view),
             validity.void_section(view),
             validity.generator_section(view),
@@ -108,6 +119,7 @@ def alerts(view: View) -> Iterator[Alert]:
         yield Alert("How it ended.", str(reason))
     if all(cell.blocks() < 2 for cell in view.cells):
         yield Alert("No intervals.", "They need two blocks in which both sides have a valid trial.")
+    yield from budgets.alert(view)
     if view.noise is None and not _is_control(view):
         yield Alert(
             "Noise floor unknown.",

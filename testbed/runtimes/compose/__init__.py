@@ -28,9 +28,10 @@ from testbed.runtimes import (
 )
 from testbed.runtimes.compose import containers, engine, usage
 from testbed.runtimes.compose.engine import answers
+from testbed.runtimes.compose.meter import ContainerMeter
 from testbed.runtimes.order import waves
 from testbed.spec import StackSpec
-from testbed.stacks import ProcessRecord, StackRecord
+from testbed.stacks import ProcessBudget, ProcessRecord, StackRecord
 
 __all__ = ["ComposeRuntime", "answers", "make"]
 
@@ -62,7 +63,9 @@ class ComposeRuntime:
         with lock.held(topology.design, "up"):
             self._make_way(topology.design, progress)
             ports.require_free(prepare.port_uses(scaled))
-            record = prepare.blank(NAME, scaled, spec)
+            record = dataclasses.replace(
+                prepare.blank(NAME, scaled, spec), budget=_budget(scaled, spec)
+            )
             try:
                 stacks.save(record)
                 self._start(scaled, text, progress)
@@ -95,6 +98,11 @@ class ComposeRuntime:
             _status(each, record.metrics[each.name], running.get(each.name), said, used)
             for each in record.processes
         ]
+
+    def meter(self, record: StackRecord) -> ContainerMeter:
+        """Return the meter of a stack, as :meth:`testbed.runtimes.Runtime.meter` says."""
+        found = containers.find(record.design)
+        return ContainerMeter({each.name: found[each.name] for each in record.processes})
 
     def save_logs(self, design: str) -> None:
         """Write the logs of the containers to the log files."""
@@ -214,6 +222,11 @@ def project() -> str:
 def _compose(design: str, file: Path, arguments: list[str], progress: Progress) -> None:
     variables = {manifest.STACK_VARIABLE: stacks.marker(design)}
     engine.compose(file, _CHECKOUT / "compose", variables, arguments, progress)
+
+
+def _budget(topology: Topology, spec: StackSpec) -> ProcessBudget:
+    each = manifest.budget_of_each(topology, spec)
+    return ProcessBudget(each.cpus, each.memory_mib << 20)
 
 
 def _records(topology: Topology) -> tuple[ProcessRecord, ...]:

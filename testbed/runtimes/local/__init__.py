@@ -11,6 +11,7 @@ from testbed import stacks
 from testbed.errors import StateError, TestbedError
 from testbed.runtimes import ProcessStatus, Progress, Stopped, health, lock, ports, prepare
 from testbed.runtimes.local import processes
+from testbed.runtimes.local.meter import ProcessMeter
 from testbed.runtimes.local.observe import observe
 from testbed.runtimes.order import waves
 from testbed.spec import StackSpec
@@ -74,6 +75,10 @@ class LocalRuntime:
 
     def save_logs(self, design: str) -> None:
         """Do nothing: the processes write their log files themselves."""
+
+    def meter(self, record: StackRecord) -> ProcessMeter:
+        """Return the meter of a stack, as :meth:`testbed.runtimes.Runtime.meter` says."""
+        return ProcessMeter.of_stack(record)
 
     def _make_way(self, design: str, progress: Progress) -> None:
         """Clean up what an earlier run left; raise :class:`TestbedError` if the stack is up."""

@@ -29,6 +29,7 @@ from testbed.recording.model import (
     TrialRecording,
     Window,
 )
+from testbed.runtimes.local.meter import ProcessMeter
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 from tests.support.recordings import LoadMaker
@@ -120,6 +121,9 @@ class FakeStacks:
         return StackRecord(
             design, "fake", ("127.0.0.1:1",), {}, (process,), spec.slots, {}, "2026-01-01T00:00:00Z"
         )
+
+    def meter(self, stack: StackRecord) -> ProcessMeter:
+        return ProcessMeter.of_stack(stack)
 
     def down(self, design: str) -> None:
         self.done.append(f"down {design}")

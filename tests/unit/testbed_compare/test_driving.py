@@ -21,6 +21,7 @@ from testbed.experiment.plan import Plan, Stop, Traffic
 from testbed.recording import files
 from testbed.recording.reader import read_experiment, read_trial
 from testbed.spec import StackSpec
+from testbed.stacks import ProcessBudget
 
 GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
 ENDS = "import sys; print('no such option'); sys.exit(2)"
@@ -170,6 +171,15 @@ def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> 
 def test_what_each_side_said_is_in_its_trial(bench: Any) -> None:
     _, folder = run(bench)
     assert {each.fairness["totals"]["slots"] for each in headers(folder)} == {12}
+
+
+def test_budget_of_each_process_is_in_its_trial(bench: Any) -> None:
+    for design in "ab":
+        bench.said[design] = Statement(design, budgets={"server": ProcessBudget(0.5, 1 << 28)})
+    _, folder = run(bench)
+    assert [each.budget for each in headers(folder)] == [
+        {"server": {"cpus": 0.5, "memory_bytes": 1 << 28}}
+    ] * 4
 
 
 HANGS = "import time; time.sleep(60)"

@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
+from common.cgroup import Accounting
 from common.config import Settings
-from common.rpc import identity
+from common.rpc import accounting, identity
+from testbed.experiment import budgets, fairness
 from testbed.experiment.fairness import Fairness, Identity, Unfair, differences, parse, state
 from testbed.spec import StackSpec
+from testbed.stacks import ProcessBudget, StackRecord
 
 
 def identity_of(queue: bool = False, **settings: object) -> Identity:
@@ -92,3 +95,86 @@ def test_cells_with_other_slots_are_not_held_against_each_other() -> None:
     fairness = Fairness()
     fairness.hear(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6)))
     fairness.hear(("a", "b"), StackSpec(24), 1, state("b", stack("b", 4, 6)))
+
+
+MIB = 1 << 20
+
+
+def page_of(account: Accounting | None) -> str:
+    """The metrics page of a process with this account of its control group."""
+    registry = CollectorRegistry()
+    identity.expose(Settings(name="x", listen="h:1", metrics="h:2"), registry)
+    accounting.expose(registry, lambda: account)
+    return generate_latest(registry).decode()
+
+
+def within(processes: int, cpus: float | None, memory: int | None) -> dict[str, Identity]:
+    """The processes of a side, which all have these limits."""
+    account = Accounting(cpu_limit_cores=cpus, memory_limit_bytes=memory)
+    return {f"p{number}": parse(page_of(account)) for number in range(processes)}
+
+
+def test_process_says_its_budget() -> None:
+    account = Accounting(cpu_seconds=9.0, cpu_limit_cores=0.25, memory_limit_bytes=256 * MIB)
+    assert parse(page_of(account)).budget == ProcessBudget(0.25, 256 * MIB)
+    assert not parse(page_of(None)).budget
+
+
+def test_budgets_are_equal_in_total_however_many_processes_share_them() -> None:
+    six = state("a", within(6, 0.5, 200 * MIB))
+    # As the kernel rounds them: microseconds of a period, and pages.
+    eight = state("b", within(8, 0.37499, 150 * MIB - 4096))
+    assert list(differences(six, eight)) == []
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "named"),
+    [
+        (0.75, 200 * MIB, ["CPU in total: 3 cores and 4.5 cores"]),
+        (0.5, 100 * MIB, ["memory in total: 1,200.0 MiB and 600.0 MiB"]),
+        (None, 200 * MIB, ["CPU in total: 3 cores and no limit"]),
+    ],
+)
+def test_other_budget_in_total_is_named(
+    cpus: float | None, memory: int | None, named: list[str]
+) -> None:
+    one, two = state("a", within(6, 0.5, 200 * MIB)), state("b", within(6, cpus, memory))
+    assert list(differences(one, two)) == named
+
+
+def test_side_without_any_limit_is_not_equal_to_one_with_limits() -> None:
+    limited = state("a", within(6, 0.5, 200 * MIB))
+    assert len(list(differences(limited, state("b", within(6, None, None))))) == 2
+    assert list(differences(limited, state("b", within(6, 0.5, 200 * MIB)))) == []
+
+
+def test_processes_of_one_side_with_unequal_budgets_are_objected_to() -> None:
+    mixed = {**within(2, 0.5, MIB), "big": within(1, 2.0, MIB)["p0"]}
+    with pytest.raises(Unfair, match=r"design A do not have the same budget: CPU of a process: "):
+        Fairness().hear(("a", "b"), StackSpec(12), 0, state("a", mixed))
+    assert list(budgets.uneven(state("a", mixed).budgets)) == [
+        "CPU of a process: 0.5 cores in p0, 0.5 cores in p1, 2 cores in big"
+    ]
+
+
+def test_unequal_totals_stop_a_comparison() -> None:
+    fairness = Fairness()
+    fairness.hear(("a", "b"), StackSpec(12), 0, state("a", within(6, 0.5, MIB)))
+    with pytest.raises(Unfair, match="CPU in total: 3 cores and 6 cores"):
+        fairness.hear(("a", "b"), StackSpec(12), 1, state("b", within(6, 1.0, MIB)))
+
+
+def stack_of(budget: ProcessBudget | None) -> StackRecord:
+    return StackRecord("a", "fake", (), {"p0": "h:1"}, (), 12, {}, "2026-01-01", budget=budget)
+
+
+def test_limit_that_did_not_arrive_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Accounting(cpu_limit_cores=2.0, memory_limit_bytes=64 * MIB)
+    monkeypatch.setattr(fairness, "read_page", lambda _address: page_of(account))
+    told = r"p0 has 2 cores CPU, and was given 0\.5 cores"
+    with pytest.raises(Unfair, match=told):
+        fairness.ask(stack_of(ProcessBudget(0.5, 64 * MIB)))
+    assert fairness.ask(stack_of(ProcessBudget(2.0, 64 * MIB))).budgets == {
+        "p0": ProcessBudget(2.0, 64 * MIB)
+    }
+    assert fairness.ask(stack_of(None)).budgets == {"p0": ProcessBudget(2.0, 64 * MIB)}

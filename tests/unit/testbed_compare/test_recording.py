@@ -40,6 +40,32 @@ def test_resources_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert list(files.read_resources(tmp_path)) == rows
 
 
+def test_throttling_is_read_as_it_was_written(tmp_path: Path) -> None:
+    rows = [ResourceRow(1.5, STACK, "one", 0.5, 7, 0.25, 40, 10), ResourceRow(2, STACK, "x", 1, 1)]
+    with files.ResourceLog(tmp_path) as log:
+        log.append(rows)
+    assert list(files.read_resources(tmp_path)) == rows
+
+
+def test_resources_from_before_there_was_throttling_are_read(tmp_path: Path) -> None:
+    old = "unix,role,process,cpu_seconds,rss_bytes\n1.250000,stack,one,0.500000,7\n"
+    (tmp_path / files.RESOURCES).write_text(old)
+    assert files.read_resources(tmp_path) == (ResourceRow(1.25, STACK, "one", 0.5, 7),)
+    (tmp_path / files.RESOURCES).write_text("unix,role\n1,stack\n")
+    with pytest.raises(RecordingError, match="throttled_periods"):
+        files.read_resources(tmp_path)
+
+
+def test_header_from_before_there_were_budgets_is_read(tmp_path: Path, make: Any) -> None:
+    header = make.header(budget={"worker": {"cpus": 0.5, "memory_bytes": None}})
+    files.write_header(tmp_path, header)
+    assert files.read_header(tmp_path) == header
+    data = json.loads((tmp_path / files.TRIAL).read_text())
+    del data["budget"]
+    files.write_json(tmp_path / files.TRIAL, data)
+    assert files.read_header(tmp_path).budget == {}
+
+
 def test_load_is_read_with_times_errors_and_ids(tmp_path: Path) -> None:
     made = LoadMaker(
         calls={"SubmitJob": {SERVICE: range(1, 1001)}},

@@ -20,6 +20,7 @@ from testbed.experiment.plan import Traffic
 from testbed.experiment.ports import LoadCommand
 from testbed.experiment.trial import Tools
 from testbed.recording.files import read_json
+from testbed.runtimes.local.meter import ProcessMeter
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 
@@ -37,6 +38,9 @@ class FakeStacks:
         self.done.append(f"up {design}")
         process = ProcessRecord("server", self.pid, 0.0, 1, "/log/server.log")
         return StackRecord(design, "fake", ("h:1",), {}, (process,), spec.slots, {}, "", True)
+
+    def meter(self, stack: StackRecord) -> ProcessMeter:
+        return ProcessMeter.of_pids({each.name: each.pid for each in stack.processes})
 
     def down(self, design: str) -> None:
         self.done.append(f"down {design}")

@@ -96,6 +96,8 @@ class Experiment:
 
     ``cells`` are levels of factors; in each cell, block and side there is one trial. ``slower``
     multiplies the times of the second side, so that equal designs with 1.0 differ by noise alone.
+    ``budget`` is what every process may use, as ``trial.json`` has it; ``throttled`` the share of
+    the time in which a process was held back by it, and of twice as many periods.
     """
 
     blocks: int = 5
@@ -110,6 +112,8 @@ class Experiment:
     lose: frozenset[int] = frozenset()
     fairness: Sequence[Mapping[str, Any]] = ()
     metrics: bool = False
+    budget: Mapping[str, float] = field(default_factory=dict)
+    throttled: Mapping[str, float] = field(default_factory=dict)
     seed: int = 7
 
     def write(self, folder: Path) -> Path:
@@ -157,6 +161,7 @@ class Experiment:
             started=f"2026-11-22T06:{number % 60:02d}:00+00:00",
             plan_cell=dict(cell),
             fairness=self.fairness[side] if self.fairness else {},
+            budget=dict.fromkeys(PROCESSES[design], self.budget) if self.budget else {},
         )
 
     def _trial(self, root: Path, header: TrialHeader) -> None:
@@ -270,10 +275,24 @@ class Experiment:
                 at = start - 1 + step / 4
                 used = step / 4
                 log.append(
-                    ResourceRow(at, STACK, name, cores * share / shares.sum() * used, 48 << 20)
+                    ResourceRow(
+                        at,
+                        STACK,
+                        name,
+                        cores * share / shares.sum() * used,
+                        48 << 20,
+                        *self._throttling(name, used),
+                    )
                     for name, share in zip(processes, shares.tolist(), strict=True)
                 )
                 log.append([ResourceRow(at, GENERATOR, "locust", 0.25 * used, 90 << 20)])
+
+    def _throttling(self, process: str, used: float) -> tuple[float, int, int] | tuple[()]:
+        """Return throttled seconds, periods of 0.1 s and those cut short after so many seconds."""
+        if not self.budget:
+            return ()
+        share = self.throttled.get(process, 0.0)
+        return used * share, round(used * 10), round(used * 20 * share)
 
 
 def damage(folder: Path, **changes: Any) -> None:

@@ -182,3 +182,45 @@ def test_folder_without_trials_is_refused_by_name(tmp_path: Path) -> None:
     folder = Experiment(blocks=0).write(tmp_path / "run")
     with pytest.raises(TestbedError, match=f"{folder}.*nothing ran"):
         html.write(folder)
+
+
+BUDGET = {"cpus": 0.5, "memory_bytes": 96 << 20}
+
+
+def row_of(page: Page, process: str) -> tuple[bool, list[str]]:
+    """Return whether the row of a process stands out in the table of budgets, and its cells."""
+    budgets = page.source.partition('<section id="budgets">')[2].partition("</section>")[0]
+    found = re.search(
+        rf'<tr( class="differs")?><th scope="row">{process}</th>(.*?)</tr>', budgets, re.DOTALL
+    )
+    assert found, f"no row of {process}"
+    return bool(found[1]), re.findall(r"<td[^>]*>([^<]*)</td>", found[2])
+
+
+def test_budget_and_its_use_are_shown_for_each_process(make: Make) -> None:
+    page = make(blocks=2, budget=BUDGET, throttled={"worker": 0.2, "queue": 0.01})
+    for side in "AB":
+        assert f"{side}: 3.00 cores and 576 MiB in total, for 6 processes." in page.text
+    stands_out, cells = row_of(page, "A worker")
+    assert stands_out
+    assert cells[0] == "0.500"
+    assert float(cells[1]) / 0.5 == pytest.approx(float(cells[2].rstrip("%")) / 100, abs=0.01)
+    assert cells[3:] == ["20.0%", "40.0%", "96.0", "48.0", "50.0%"]
+    assert row_of(page, "A queue") == (False, row_of(page, "A queue")[1])
+    assert row_of(page, "A queue")[1][3] == "1.0%"
+    assert row_of(page, "B node-1")[1][3] == "0.0%"
+
+
+def test_process_that_is_throttled_much_is_told_before_any_figure(make: Make) -> None:
+    page = make(blocks=2, budget=BUDGET, throttled={"worker": 0.2, "queue": 0.01})
+    assert "Throttled. The CPU limit held back A worker for more than 5% of the time." in page.text
+    assert "throttled by the CPU limit for this part of the time: worker 20%;" in page.text
+    assert page.source.index("Throttled.") < page.source.index('class="lede"')
+
+
+def test_local_processes_are_said_to_have_no_budget(make: Make) -> None:
+    page = make(blocks=2)
+    assert "These processes had no budget, as local ones never have" in page.text
+    assert "Throttled." not in page.text
+    stands_out, cells = row_of(page, "B node-6")
+    assert (stands_out, cells[1:]) == (False, ["48.0"])

@@ -13,7 +13,7 @@ import pytest
 
 from testbed import stacks
 from testbed.errors import StateError
-from testbed.stacks import ProcessRecord, StackRecord
+from testbed.stacks import ProcessBudget, ProcessRecord, StackRecord
 
 
 def make_record(design: str = "fake", **changes: object) -> StackRecord:
@@ -37,6 +37,23 @@ def test_saved_stack_is_found_as_it_was() -> None:
     stacks.save(make_record())
 
     assert stacks.find() == [make_record()]
+
+
+@pytest.mark.parametrize("budget", [ProcessBudget(0.5, 1 << 28), ProcessBudget(cpus=0.5), None])
+def test_budget_of_a_stack_is_found_as_it_was(budget: ProcessBudget | None) -> None:
+    stacks.save(make_record(budget=budget))
+
+    assert stacks.find() == [make_record(budget=budget)]
+
+
+def test_state_file_from_before_there_were_budgets_is_read() -> None:
+    stacks.save(make_record())
+    path = stacks.state_file("fake")
+    data = json.loads(path.read_text())
+    del data["budget"]
+    path.write_text(json.dumps(data))
+
+    assert stacks.load("fake") == make_record()
 
 
 def test_stacks_are_found_by_design() -> None:
