@@ -89,6 +89,7 @@ def test_interval_after_an_early_stop_still_holds_the_truth() -> None:
             assert ratio is not None
             if statistics.enough(ratio, 0.05):
                 break
+        assert ratio is not None
         stopped += count < most
         held += ratio.holds(0.8)
     assert held >= at_least(0.93, runs)
