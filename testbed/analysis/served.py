@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from testbed.analysis.quantiles import enough
+from testbed.recording.buckets import BucketIncrease
 from testbed.recording.calls import Window
-from testbed.recording.series import BucketIncrease, MetricSeries
+from testbed.recording.series import MetricSeries
 
 MS = 1000.0
 PERCENTILES = (50, 99)

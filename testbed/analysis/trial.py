@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from testbed.analysis import budget, metrics, quantiles, resources, validity
+from testbed.analysis import budget, metrics, quantiles, resources, validity, warmup
 from testbed.analysis.metrics import Figure
 from testbed.analysis.validity import Limits
+from testbed.analysis.warmup import FOUND, Cut
 from testbed.recording.model import (
     COMPLETE,
     FINISHED_STATES,
@@ -30,7 +31,8 @@ class TrialFigures:
     """A trial's figures by the name of their metric.
 
     ``problems`` void the trial: it is left out of medians and ratios. ``warnings`` do not, but
-    a reader has to know them.
+    a reader has to know them. ``cut`` is what was measured of the drive, ``None`` of a trial that
+    did not complete.
     """
 
     header: TrialHeader
@@ -39,6 +41,7 @@ class TrialFigures:
     lost: tuple[JobRow, ...] = ()
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    cut: Cut | None = None
 
     @property
     def valid(self) -> bool:
@@ -54,7 +57,8 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
     header, load = trial.header, trial.load
     if header.status != COMPLETE or load is None:
         return TrialFigures(header, problems=(f"{header.status}: {header.error or 'no reason'}",))
-    window = load.measured
+    cut = warmup.cut(load)
+    window = cut.window
     figures = {
         **_calls(load, window),
         **_jobs(trial.jobs, window),
@@ -66,8 +70,9 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
         figures=figures,
         calls=tuple(name for name, call in load.calls.items() if call.answered(window)),
         lost=lost,
-        problems=tuple(validity.problems(trial, window, limits or Limits())),
-        warnings=tuple(_warnings(trial, load, figures)),
+        problems=tuple(validity.problems(trial, cut, limits or Limits())),
+        warnings=tuple(_warnings(trial, load, cut, figures)),
+        cut=cut,
     )
 
 
@@ -134,19 +139,24 @@ def _cost(trial: TrialRecording, window: Window) -> dict[str, Figure]:
 
 
 def _warnings(
-    trial: TrialRecording, load: LoadRecording, figures: Mapping[str, Figure]
+    trial: TrialRecording, load: LoadRecording, cut: Cut, figures: Mapping[str, Figure]
 ) -> list[str]:
     warnings = []
+    if cut.kind == FOUND:
+        warnings.append(
+            f"measured from {cut.warmup:.1f} s on, not from the nominal warm-up of "
+            f"{load.nominal_warmup:g} s: {cut.why}"
+        )
     generator = figures["generator_cores"].value
     if generator is not None and generator > GENERATOR_LIMIT:
         warnings.append(
             f"the load generator used {generator:.2f} of one core: it, not the stack, may be what "
             "is measured; use fewer users or a longer think time"
         )
-    gap = resources.longest_gap(trial.resources, load.measured)
+    gap = resources.longest_gap(trial.resources, cut.window)
     if gap > SAMPLE_GAP_LIMIT:
         warnings.append(f"no CPU sample for {gap:.1f} s: the machine was overloaded")
-    warnings += _throttled(trial, load.measured)
+    warnings += _throttled(trial, cut.window)
     kinds: dict[str, int] = {}
     for call in load.calls.values():
         for kind, count in call.error_kinds.items():

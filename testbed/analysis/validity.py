@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from testbed import statistics
 from testbed.analysis import quantiles
+from testbed.analysis.warmup import Cut
 from testbed.recording.calls import DELAY, RESPONSE, Window, merge
 from testbed.recording.model import OPEN, LoadRecording, Second, TrialRecording
 
@@ -18,8 +18,6 @@ from testbed.recording.model import OPEN, LoadRecording, Second, TrialRecording
 HOT_SECONDS = 0.1
 # Standard deviations by which a Poisson number of arrivals may fall short of its mean.
 POISSON_SLACK = 4.0
-# A drive that is shorter cannot show a trend above its noise, in seconds after the warm-up.
-SHORTEST_FOR_TREND = 20
 PERCENTILES = (50, 99)
 
 
@@ -39,19 +37,20 @@ class Limits:
     generator_cpu: float = 0.9
 
 
-def problems(trial: TrialRecording, window: Window, limits: Limits) -> Iterator[str]:
-    """Give every reason for which a complete trial is void; ``window`` is what is measured."""
+def problems(trial: TrialRecording, cut: Cut, limits: Limits) -> Iterator[str]:
+    """Give every reason for which a complete trial is void; ``cut`` is what is measured of it."""
     load = trial.load
     if load is None:
         raise ValueError("a trial that did not complete has nothing to judge")
     lost = sum(job.lost for job in trial.jobs)
     if lost:
         yield f"{lost} of {len(load.accepted_ids)} accepted jobs lost"
-    if not any(call.answered(window) for call in load.calls.values()):
+    if not any(call.answered(cut.window) for call in load.calls.values()):
         yield "no call was answered in the measured window"
         return
-    yield from generator_problems(load, window, limits)
-    yield from _steadiness(load)
+    yield from generator_problems(load, cut.window, limits)
+    if cut.problem:
+        yield cut.problem
 
 
 def generator_problems(load: LoadRecording, window: Window, limits: Limits) -> Iterator[str]:
@@ -116,21 +115,4 @@ def _generator(rows: tuple[Second, ...], limits: Limits) -> Iterator[str]:
         yield (
             f"the load generator ran out of CPU: more than {limits.generator_cpu:g} of its core in "
             f"{len(hot)} of {len(rows)} seconds"
-        )
-
-
-def _steadiness(load: LoadRecording) -> Iterator[str]:
-    """Look for the start of a steady state in the answered calls per second.
-
-    Not with a shape, where the load is to change.
-    """
-    series = [float(row.answered + row.expected) for row in load.in_window(load.after(0))]
-    nominal = math.ceil(load.nominal_warmup)
-    measured = len(series) - nominal
-    if len(load.steps) > 1 or measured < SHORTEST_FOR_TREND:
-        return
-    if statistics.warmup_end(series, at_least=nominal) is None:
-        yield (
-            "no steady state: the answered calls per second were still changing in the middle of "
-            f"the {measured} s measured"
         )

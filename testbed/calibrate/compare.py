@@ -131,7 +131,7 @@ def compare(phase: Phase, load: LoadRecording, journal: Journal) -> PhaseFigures
 
 def measured(phase: Phase, load: LoadRecording) -> Window:
     """Return the whole seconds after the warm-up, cut to whole periods of the stall."""
-    window = load.measured
+    window = load.after_nominal
     if phase.behaviour.stall is None:
         return window
     period = round(phase.behaviour.stall.period)

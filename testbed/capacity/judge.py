@@ -50,7 +50,7 @@ def judge(trial: TrialRecording, slo: Slo, limits: Limits) -> Judgement:
     load = trial.load
     if trial.header.status != COMPLETE or load is None:
         return Judgement(Told.FAILED, trial.header.error.partition("\n")[0] or "did not complete")
-    window = load.measured
+    window = load.after_nominal
     figures = _figures(trial, load, window, slo)
     for reason in _certain(trial, window, slo, figures):
         return Judgement(Told.FAILED, reason, figures)
@@ -86,7 +86,7 @@ def throughput(trial: TrialRecording, limits: Limits) -> Judgement:
     load = trial.load
     if trial.header.status != COMPLETE or load is None:
         return Judgement(Told.FAILED, trial.header.error.partition("\n")[0] or "did not complete")
-    window = load.measured
+    window = load.after_nominal
     answered = sum(each.answered + each.expected for each in load.in_window(window))
     if not answered:
         return Judgement(Told.FAILED, "no call was answered")

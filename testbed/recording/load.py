@@ -99,7 +99,7 @@ def _check_whole(folder: Path, load: LoadRecording) -> None:
     )
     if counted != timed:
         raise RecordingError(f"{path} counts {counted} answers, {folder / files.CALLS} has {timed}")
-    if load.measured.seconds <= 0:
+    if load.after_nominal.seconds <= 0:
         raise RecordingError(
             f"{path} has no whole second after the warm-up of {load.nominal_warmup:g} s: "
             "drive for longer"

@@ -116,8 +116,8 @@ class LoadRecording:
         return RESPONSE if self.loop == OPEN else SERVICE
 
     @property
-    def measured(self) -> Window:
-        """The whole seconds after the nominal warm-up."""
+    def after_nominal(self) -> Window:
+        """The whole seconds after the nominal warm-up; a trial may have to be cut later."""
         return self.after(self.nominal_warmup)
 
     def after(self, warmup: float) -> Window:

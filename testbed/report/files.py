@@ -15,6 +15,7 @@ from typing import Any
 from testbed.analysis.comparison import Comparison, block_ratios, ratio_of
 from testbed.analysis.trial import TrialFigures
 from testbed.analysis.verdicts import Judged
+from testbed.analysis.warmup import Cut
 from testbed.recording.files import write_json
 
 FORMAT = 2
@@ -23,6 +24,7 @@ COMPARISON_CSV = "comparison.csv"
 COMPARISON_JSON = "comparison.json"
 
 TRIAL_COLUMNS = ("trial", "attempt", "block", "position", "side", "design")
+CUT_COLUMNS = ("warmup_s", "warmup_cut")
 FIGURE_COLUMNS = ("valid", "metric", "unit", "value", "samples", "note")
 COMPARISON_COLUMNS = (
     "metric",
@@ -46,7 +48,7 @@ def write_all(
 ) -> None:
     """Write the three files into ``folder``."""
     factors = factors_of(comparison)
-    columns = (*TRIAL_COLUMNS, *factors, *FIGURE_COLUMNS)
+    columns = (*TRIAL_COLUMNS, *factors, *CUT_COLUMNS, *FIGURE_COLUMNS)
     _write_csv(folder / TRIALS_CSV, columns, trial_rows(comparison, factors))
     columns = (*factors, *COMPARISON_COLUMNS)
     _write_csv(folder / COMPARISON_CSV, columns, comparison_rows(comparison, factors))
@@ -72,6 +74,7 @@ def trial_rows(comparison: Comparison, factors: Sequence[str]) -> Iterator[tuple
                 *(header.number, header.attempt, header.block, header.position),
                 *(header.side, header.design),
                 *levels,
+                *((_cell(round(cut.warmup, 3)), cut.kind) if (cut := trial.cut) else ("", "")),
                 *(int(trial.valid), metric.name, metric.unit, _cell(figure.value)),
                 figure.samples or "",
                 "too few samples" if figure.too_few else "",
@@ -151,6 +154,7 @@ def _trial(trial: TrialFigures) -> dict[str, Any]:
         "started": header.started,
         "status": header.status,
         "valid": trial.valid,
+        "measured": _cut(trial.cut) if trial.cut else None,
         "problems": list(trial.problems),
         "warnings": list(trial.warnings),
         "lost_jobs": {job.job_id: job.problem for job in trial.lost},
@@ -158,6 +162,16 @@ def _trial(trial: TrialFigures) -> dict[str, Any]:
             name: {"value": each.value, "samples": each.samples, "too_few": each.too_few}
             for name, each in trial.figures.items()
         },
+    }
+
+
+def _cut(cut: Cut) -> dict[str, Any]:
+    return {
+        "from_unix": cut.window.from_unix,
+        "to_unix": cut.window.to_unix,
+        "warmup_seconds": round(cut.warmup, 3),
+        "cut": cut.kind,
+        "why": cut.why,
     }
 
 

@@ -10,7 +10,7 @@ import csv
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from testbed.analysis import inside
+from testbed.analysis import inside, warmup
 from testbed.recording.calls import Window
 from testbed.recording.model import TrialRecording
 from testbed.recording.reader import read_experiment
@@ -22,8 +22,8 @@ WindowOf = Callable[[TrialRecording], Window | None]
 
 
 def measured(trial: TrialRecording) -> Window | None:
-    """Return what is left of a trial after the warm-up that was asked for."""
-    return trial.load.measured if trial.load is not None else None
+    """Return what every other figure of the trial is of: the drive without its warm-up."""
+    return warmup.cut(trial.load).window if trial.load is not None else None
 
 
 def write(folder: Path, window_of: WindowOf = measured) -> Path:

@@ -12,6 +12,7 @@ from rich.text import Text
 from testbed.analysis.comparison import CellComparison, Comparison, ratio_of
 from testbed.analysis.trial import TrialFigures
 from testbed.analysis.verdicts import Judged
+from testbed.analysis.warmup import FOUND
 from testbed.report.numbers import NOTHING, number, plural
 from testbed.statistics import Outcome
 
@@ -65,11 +66,13 @@ def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
         ]
         yield "; ".join(named)
     slots = plan.get("slots")
+    later = sum(trial.cut is not None and trial.cut.kind == FOUND for trial in comparison.trials)
     yield from traffic_lines(plan["traffic"], plan)
     yield (
         f"{blocks_text(comparison.blocks, plan['blocks'])}; every trial on a fresh stack"
         + (f" of {slots} execution slots" if slots else "")
-        + f", {plan['warmup']:g} s warm-up discarded, about {plan['duration']:g} s measured."
+        + f", {plan['warmup']:g} s warm-up discarded, about {plan['duration']:g} s measured"
+        + (f"; {plural(later, 'trial')} cut later, see the notes." if later else ".")
     )
 
 

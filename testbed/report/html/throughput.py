@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from testbed.analysis.verdicts import cell_name
+from testbed.analysis.warmup import FOUND
 from testbed.report.html import charts
 from testbed.report.html.charts import Axes, Series
 from testbed.report.html.latency import legend
@@ -175,12 +176,24 @@ def _over_time(cell: CellView) -> Block:
     )
     caption = "One line for each valid trial."
     if warmup:
-        caption += f" The warm-up, in grey, is in no figure ({warmup:g} s)."
+        caption += f" The nominal warm-up, in grey, is in no figure ({warmup:g} s)."
+    caption += _later(trials)
     title = f"{cell.name}, over time".removeprefix(", ")
     return Block(
         title[0].upper() + title[1:],
         legend=legend(cell.labels),
         charts=[Chart(drawn, "", caption)],
+    )
+
+
+def _later(trials: Sequence[SeenTrial]) -> str:
+    """Name the trials that are measured from later on than the nominal warm-up."""
+    cuts = [(trial.figures.header.number, trial.figures.cut) for trial in trials]
+    later = [
+        f"{number} from {cut.warmup:.0f} s" for number, cut in cuts if cut and cut.kind == FOUND
+    ]
+    return f" Measured from later on, because the data say so: trial {', '.join(later)}." * bool(
+        later
     )
 
 

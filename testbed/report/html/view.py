@@ -37,9 +37,9 @@ class SeenTrial:
 
     def measured(self) -> tuple[LoadRecording, Window]:
         """Return what the load generator saw and the window that is measured, of a valid trial."""
-        if self.recorded.load is None:
+        if self.recorded.load is None or self.figures.cut is None:
             raise ValueError(f"{self.name} did not complete")
-        return self.recorded.load, self.recorded.load.measured
+        return self.recorded.load, self.figures.cut.window
 
 
 @dataclass(frozen=True)

@@ -179,8 +179,8 @@ def test_warm_up_is_recorded_and_left_out_of_the_measured_window(
 
     recorded, read = read_record(record), read_load(record)
     assert recorded.count("SubmitJob") == recorded.data["accepted"] == stub.calls()["SubmitJob"]
-    assert read.measured.from_unix >= read.window.from_unix + 1
-    assert 0 < read.calls["SubmitJob"].answered(read.measured) < recorded.count("SubmitJob")
+    assert read.after_nominal.from_unix >= read.window.from_unix + 1
+    assert 0 < read.calls["SubmitJob"].answered(read.after_nominal) < recorded.count("SubmitJob")
 
 
 def test_a_server_s_errors_are_counted_as_it_says(

@@ -74,7 +74,7 @@ def test_load_is_read_with_times_errors_and_ids(tmp_path: Path) -> None:
     )
     load = read_load(made.write(tmp_path))
     series = load.calls["SubmitJob"]
-    times = series.histogram(SERVICE, load.measured)
+    times = series.histogram(SERVICE, load.after_nominal)
     assert load.accepted_ids == {"a", "b"}
     assert times.get_total_count() == 10_000
     assert times.get_value_at_percentile(50) == pytest.approx(500, rel=1e-3)

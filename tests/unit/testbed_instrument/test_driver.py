@@ -11,18 +11,22 @@ from typing import Any
 import psutil
 import pytest
 
+from testbed.capacity import session
 from testbed.capacity.drive import DriveFailed, TrialDriver
 from testbed.capacity.plan import CapacityPlan
 from testbed.capacity.search import Told
+from testbed.capacity.session import Result
 from testbed.experiment.fairness import Statement
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.plan import Traffic
 from testbed.experiment.ports import LoadCommand
 from testbed.experiment.trial import Tools
+from testbed.recording.calls import SERVICE
 from testbed.recording.files import read_json
 from testbed.runtimes.local.meter import ProcessMeter
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
+from tests.support.recordings import LoadMaker
 
 REFUSES = "import sys; print('no such option'); sys.exit(2)"
 HANGS = "import time; time.sleep(60)"
@@ -146,3 +150,40 @@ def test_interrupted_drive_leaves_neither_generator_nor_stack(rig: Any) -> None:
         made.driver.open_loop("a", 100.0, confirm=False)
     assert made.stacks.done == ["up a", "down a"]
     assert {each.pid for each in psutil.Process().children()} <= before
+
+
+LAWS = {"a": (300.0, 0.1, 0.002), "b": (200.0, 0.02, 0.0005)}
+
+
+class ObeysTheLaw(Rig):
+    """Each drive leaves a recording with the throughput of its design's law, 10 % less at first."""
+
+    def load(self, traffic: Traffic) -> LoadCommand:
+        def command(stack: StackRecord, folder: Path) -> Sequence[str]:
+            rate, sigma, kappa = LAWS[stack.design]
+            n = traffic.users or 0
+            answered = round(rate * n / (1 + sigma * (n - 1) + kappa * n * (n - 1)))
+            calls = {"SubmitJob": {SERVICE: [1000] * answered}}
+            cold = {"SubmitJob": {SERVICE: [1000] * (answered * 9 // 10)}}
+            LoadMaker(seconds=4, warmup=2.0, calls=calls, per_second={0: cold, 1: cold}).write(
+                folder
+            )
+            return [sys.executable, "-c", ""]
+
+        return command
+
+
+def test_sweep_of_whole_trials_finds_the_law_of_each_design(tmp_path: Path) -> None:
+    """From starting a stack, over what the generator left on disk, to the fitted law."""
+    made, result = ObeysTheLaw(tmp_path, "", os.getpid()), Result()
+    users = (1, 2, 4, 8, 16, 32)
+    session.sweep_all(["a", "b"], users, 1, 1, made.driver, result)
+    assert sorted(made.stacks.done) == sorted(
+        f"{what} {design}" for what in ("up", "down") for design in "ab" for _ in users
+    )
+    for design, (rate, sigma, kappa) in LAWS.items():
+        fit = result.fit(design)
+        assert fit is not None
+        assert fit.lambda_.estimate == pytest.approx(rate, rel=0.01)
+        assert fit.sigma.estimate == pytest.approx(sigma, abs=0.002)
+        assert fit.kappa.estimate == pytest.approx(kappa, abs=0.0002)
