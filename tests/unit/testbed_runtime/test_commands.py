@@ -78,7 +78,7 @@ def test_status_without_a_stack_says_so_and_is_not_a_success() -> None:
 
     assert result.exit_code == 1
     assert "nothing is up" in result.stdout
-    assert json.loads(run("status", "--json").stdout) == {"stacks": []}
+    assert json.loads(run("status", "--json").stdout) == {"stacks": [], "prometheus": None}
 
 
 def test_status_as_json_tells_where_each_process_is(
