@@ -69,7 +69,7 @@ _GLANCE = Row(
             "{{design}}",
         ),
         number(
-            "Jobs finished",
+            "Jobs finished at the moment",
             "suffix: jobs/s",
             "Jobs that reached a terminal state, each second.",
             _FINISHED,

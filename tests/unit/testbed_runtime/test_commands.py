@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from common.topology import Topology
-from testbed import designs, stacks
+from testbed import stacks
 from testbed.cli import make_app
 from testbed.runtimes import silent
 from testbed.runtimes.local import LocalRuntime
 from testbed.spec import StackSpec
 from tests.unit.testbed_runtime.test_up import kill
 
-
-@pytest.fixture(autouse=True)
-def known(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the fake design known to the registry."""
-    ports = [port for each in topology.processes for port in (each.port, each.metrics_port)]
-    monkeypatch.setenv("FAKE_PORTS", ",".join(map(str, ports)))
-    module = "tests.unit.testbed_runtime.fake_topology"
-    monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.setitem(designs.DESIGNS, "fake", module)
+pytestmark = pytest.mark.usefixtures("known")
 
 
 def run(*arguments: str) -> Result:

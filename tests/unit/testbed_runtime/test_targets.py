@@ -13,9 +13,9 @@ from testbed.observability import prometheus, targets
 from testbed.runtimes import silent
 from testbed.runtimes.local import LocalRuntime
 from testbed.spec import StackSpec
-from tests.unit.testbed_runtime.test_commands import known, run
+from tests.unit.testbed_runtime.test_commands import run
 
-__all__ = ["known"]  # The fixture that makes the fake design known.
+pytestmark = pytest.mark.usefixtures("known")
 
 
 def test_a_stack_is_a_target_from_its_start_to_its_stop(
@@ -37,11 +37,19 @@ def test_observing_without_a_prometheus_says_how_to_get_one_and_starts_nothing(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    result = run("up", "fake", "--observe")
+    result = run("up", "fake", "--runtime", "local", "--observe")
 
     assert result.exit_code == 2
     assert "there is no `prometheus` on PATH" in result.stderr
     assert "apt install prometheus" in result.stderr
+    assert stacks.recorded() == []
+
+
+def test_observing_containers_says_what_to_do_instead() -> None:
+    result = run("up", "fake", "--runtime", "compose", "--observe")
+
+    assert result.exit_code == 2
+    assert "docker compose -f compose/observability.yaml up" in result.stderr
     assert stacks.recorded() == []
 
 
@@ -54,7 +62,7 @@ def test_a_prometheus_that_cannot_start_leaves_nothing_and_says_what_it_said(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
 
-    result = run("up", "fake", "--observe")
+    result = run("up", "fake", "--runtime", "local", "--observe")
 
     assert result.exit_code == 2
     assert "Prometheus ended (exit code 1)" in result.stderr
