@@ -7,6 +7,7 @@ SLOTS ?=
 WORKERS ?=
 CPUS ?=
 MEMORY_MIB ?=
+OBSERVE ?=
 ARGS ?=
 
 BIN := .venv/bin
@@ -28,8 +29,9 @@ BUF := node_modules/.bin/buf
 ##   make up-a, up-b     start a design and wait until it serves: in containers where an engine
 ##                       answers, else as processes; RUNTIME=local or compose decides by hand,
 ##                       SLOTS=24 gives more job slots, WORKERS=3 more workers (design A),
-##                       CPUS=6 and MEMORY_MIB=6144 the budget of all containers together
-##   make load           Locust's web UI on the stack that is up
+##                       CPUS=6 and MEMORY_MIB=6144 the budget of all containers together,
+##                       OBSERVE=1 a Prometheus that watches local processes
+##   make load           Locust's web UI on the stack that is up; OBSERVE=1 for its metrics
 ##   make status         what is up, where, is it healthy?
 ##   make down           stop everything
 ##   make bench          jobs/s and calls/s as ratios to a bare echo server
@@ -43,13 +45,13 @@ bench status: $(READY)
 
 # Not phony, for that excludes patterns; no file has such a name.
 up-%: $(READY)
-	@$(BIN)/testbed up $* $(IN) $(SIZE) $(ARGS)
+	@$(BIN)/testbed up $* $(IN) $(SIZE) $(if $(OBSERVE),--observe) $(ARGS)
 
 down: $(READY)
 	@$(BIN)/testbed down $(ARGS)
 
 load: $(READY)
-	@$(BIN)/locust -f locustfiles/mixed.py $(ARGS)
+	@$(BIN)/locust -f locustfiles/mixed.py $(if $(OBSERVE),--metrics-port 51070) $(ARGS)
 
 ## Check
 ##   make test           all tests; ARGS="-k lease" for some
@@ -57,7 +59,8 @@ load: $(READY)
 ##   make lint           style and format
 ##   make types          types
 ##   make imports        who may import whom
-##   make verify         the stubs are those of proto/, the manifests those of the topologies; buf lint
+##   make verify         what is generated is up to date: stubs, manifests, scrape configuration,
+##                       dashboards; buf lint
 
 .PHONY: test check lint types imports verify
 test: $(READY)
@@ -83,6 +86,7 @@ imports: $(READY)
 verify: $(READY)
 	@$(BIN)/python proto/generate.py --check
 	@$(BIN)/testbed manifest --check
+	@$(BIN)/python -m testbed.observability --check
 	@if [ -x $(BUF) ] || command -v npm >/dev/null; then $(MAKE) --no-print-directory buf; \
 	else echo "buf lint: skipped, it needs node and npm"; fi
 
@@ -96,7 +100,8 @@ $(BUF): package-lock.json
 	@touch $@
 
 ## Maintain
-##   make generate       write the stubs of proto/ to common/gen, and the manifests of containers
+##   make generate       write the stubs, the manifests of containers, what Prometheus scrapes and
+##                       the dashboards
 ##   make lock           write the lock files from pyproject.toml; needs uv
 ##   make clean          stop everything, remove caches and logs; keeps .venv and results
 
@@ -104,6 +109,7 @@ $(BUF): package-lock.json
 generate: $(READY)
 	@$(BIN)/python proto/generate.py
 	@$(BIN)/testbed manifest --write
+	@$(BIN)/python -m testbed.observability
 
 COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet

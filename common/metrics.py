@@ -100,6 +100,7 @@ def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
     """Read workers and their slots from the owner."""
     for name, help_text, read in (
         ("workers_alive", "Workers heard of within the heartbeat timeout", owner.alive),
+        ("heartbeat_age_seconds", "Since the most silent worker was heard of", owner.silence),
         ("slots", "Execution slots of the workers alive", owner.slots),
         ("slots_busy", "Execution slots that hold a job", owner.slots_busy),
     ):

@@ -93,6 +93,13 @@ class LivenessOwner:
         """Number of workers alive."""
         return len(self._workers)
 
+    def silence(self) -> float:
+        """Seconds since the most silent worker alive was heard of; 0 while there is none."""
+        if not self._workers:
+            return 0.0
+        first = min(worker.seen for worker in self._workers.values())
+        return max(0, self._clock.now() - first) / MICROSECONDS
+
     def slots(self) -> int:
         """Execution slots of the workers alive."""
         return sum(worker.slots for worker in self._workers.values())

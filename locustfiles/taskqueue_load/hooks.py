@@ -25,6 +25,7 @@ from taskqueue_load.distributed import MasterSide, WorkerSide
 from taskqueue_load.facts import facts
 from taskqueue_load.ledger import Ledger
 from taskqueue_load.options import LoadOptions, OptionError
+from taskqueue_load.publish import Publisher
 from taskqueue_load.schedule import Share
 from taskqueue_load.session import Run, Session
 from taskqueue_load.shape import ProfileShape
@@ -74,6 +75,7 @@ class Conductor:
         self._stopped_unix: float | None = None
         runner = environment.runner
         self._master = MasterSide(runner, self._add) if isinstance(runner, MasterRunner) else None
+        self._publisher = Publisher(runner, self._master)
         self._worker = (
             WorkerSide(runner, lambda: session.run is not None)
             if isinstance(runner, WorkerRunner)
@@ -84,6 +86,7 @@ class Conductor:
         """Check what was given and follow the events. Exits the process if it cannot be used."""
         if self._worker is None:
             self._check_given(interactive=web_ui is not None)
+            self._publisher.open(LoadOptions.parse(self._given).metrics_port)
         if web_ui is not None:
             check_before_start(self._environment, web_ui, self._check_form)
         events = self._events
@@ -151,6 +154,7 @@ class Conductor:
         self._stopped_unix = None
         if self._worker is None:
             self._ledger = Ledger(run.folder)
+            self._publisher.begin(run, self._environment.host or "")
         if self._master is not None:
             self._master.begin(self._number)
         if self._worker is not None:
@@ -237,6 +241,7 @@ class Conductor:
     def _add(self, part: Part) -> None:
         if self._ledger is not None:
             self._ledger.add(part)
+            self._publisher.add(part)
 
     def _on_test_stopping(self, **_: Any) -> None:
         """Begin no further call of an open loop, and wait for those in flight."""
@@ -260,6 +265,7 @@ class Conductor:
         if self._master is not None:
             self._collect(self._master)
         book, self._ledger = self._ledger, None
+        self._publisher.end()
         if book is not None:
             self._conclude(run, book)
 
@@ -291,3 +297,4 @@ class Conductor:
         """Report before Locust says goodbye to the master, who forgets a worker that has left."""
         if self._worker is not None:
             self._worker.stop()
+        self._publisher.close()

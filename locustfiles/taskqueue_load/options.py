@@ -156,6 +156,14 @@ class LoadOptions:
         "Which stack to drive if several are up and no --host is given.",
         web=False,
     )
+    metrics_port: tuple[str, int] | None = _option(
+        "",
+        values.listen,
+        "<[host:]port>",
+        "Serve the figures of the load to Prometheus there, from the master or the only process. "
+        "Without a host, for this machine alone. Empty to serve none.",
+        web=False,
+    )
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> LoadOptions:

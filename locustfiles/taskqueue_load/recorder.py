@@ -22,15 +22,15 @@ _SETTLED = 2
 class Recorder:
     """Counts between :meth:`start` and :meth:`close` what the clients of this process do.
 
-    With a ``folder``, times are counted too and the ids of accepted jobs written, one a line.
-    ``is_open`` says that calls have intended times, and so delays.
+    With a ``folder``, the ids of accepted jobs are written, one a line. Times are counted too with
+    a ``folder`` or ``timing``. ``is_open`` says that calls have intended times, and so delays.
     """
 
-    def __init__(self, folder: Path | None, is_open: bool) -> None:
+    def __init__(self, folder: Path | None, is_open: bool, timing: bool = False) -> None:
         self._open = is_open
         self._part = Part()
         self._in_flight = 0
-        self._timing = folder is not None
+        self._timing = timing or folder is not None
         self._file: IO[str] | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
         self._cpu = (time.time(), time.process_time())

@@ -39,7 +39,7 @@ class Run:
         self.folder = folder
         self.jobs = JobFactory(options)
         self.profile = profile_of(options)
-        self.recorder = Recorder(folder, options.is_open)
+        self.recorder = Recorder(folder, options.is_open, timing=options.metrics_port is not None)
         self.arrivals: Arrivals | None = None
         self._share = share
         self._numbers = count()
@@ -60,6 +60,13 @@ class Run:
     def pool(self) -> ChannelPool:
         """The connections, opened when the first user asks; a process without users has none."""
         return ChannelPool(self.endpoints)
+
+    @property
+    def load(self) -> str:
+        """The load in words, as a graph names it."""
+        if self.options.shape is not None:
+            return self.options.shape.text
+        return "users" if self.options.rate is None else f"{self.options.rate:g} calls/s"
 
     def next_user(self) -> tuple[int, str]:
         """Return the number of a new user in this process, and a name that is its own in the test.

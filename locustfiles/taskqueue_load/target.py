@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 _ENDPOINT = re.compile(r"(?P<host>\[[0-9a-fA-F:.%]+\]|[^\[\]:/\s,]+):(?P<port>\d{1,5})\Z")
 _SCHEMES = ("grpc://", "http://")
+_ALL_HOSTS = ("0.0.0.0", "[::]", "::")  # noqa: S104  # only compared with
+
+logger = logging.getLogger(__name__)
 
 
 class TargetError(ValueError):
@@ -51,6 +56,15 @@ def resolve(
     return list(stacks[0].endpoints)
 
 
+def design_of(endpoints: Sequence[str], find: Callable[[], Sequence[Stack]] | None = None) -> str:
+    """Return the design of the stack that has all these endpoints, nothing if there is none."""
+    try:
+        stacks = (find or _find_stacks)()
+    except TargetError:
+        return ""
+    return next((each.design for each in stacks if {*endpoints} <= {*each.endpoints}), "")
+
+
 def parse_endpoints(host: str) -> list[str]:
     """Read ``host:port,...``, each with ``grpc://`` or ``http://`` before it or not.
 
@@ -77,6 +91,20 @@ def _endpoint(text: str) -> str:
     if match is None or not 0 < int(match["port"]) <= 65_535:
         raise TargetError(f"host {text!r} is not HOST:PORT, for example 127.0.0.1:50051")
     return bare
+
+
+def announce(host: str, port: int) -> Path | None:
+    """Have a Prometheus of this machine read what is served there; return the file that says so.
+
+    ``None`` where no such file can be written: then somebody else has to tell Prometheus.
+    """
+    from testbed.observability import targets  # noqa: PLC0415  # as below
+
+    try:
+        return targets.write_load(f"{'127.0.0.1' if host in _ALL_HOSTS else host}:{port}")
+    except OSError as error:
+        logger.info("no local Prometheus is told of this load: %s", error)
+        return None
 
 
 def _find_stacks() -> Sequence[Stack]:

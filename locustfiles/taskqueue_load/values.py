@@ -43,6 +43,17 @@ def optional(read: Callable[[str], float]) -> Callable[[str], float | None]:
     return lambda text: read(text) if text else None
 
 
+def listen(text: str) -> tuple[str, int] | None:
+    """Read ``[HOST:]PORT``, this machine alone unless a host is given; ``None`` from nothing."""
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    try:
+        return host or "127.0.0.1", whole(1, 65_535)(port)
+    except ValueError:
+        raise ValueError(f"must be PORT or HOST:PORT, is {text!r}") from None
+
+
 def one_of(words: Sequence[str]) -> Callable[[str], str]:
     """Return a reader of one of some words."""
 

@@ -8,6 +8,7 @@ import typer
 
 from testbed import console, designs, runtimes, stacks
 from testbed.errors import StateError, TestbedError
+from testbed.observability import prometheus
 from testbed.runtimes import Progress, Stopped
 
 _ALL = "all"
@@ -32,7 +33,8 @@ def down(
 ) -> None:
     """Stop a stack, or all of them, and whatever a crash may have left of one.
 
-    Each process may first finish what it is at. Logs stay until the next start.
+    Each process may first finish what it is at. Logs stay until the next start. A Prometheus that
+    `up --observe` started stops with the last stack.
     """
     names = sorted({*designs.names(), *stacks.recorded()})
     if design != _ALL and design not in names:
@@ -43,6 +45,9 @@ def down(
             stopped = _down(name, progress)
         done = done or not stopped.nothing
         _show(stopped)
+    if not stacks.recorded() and prometheus.stop():
+        done = True
+        console.out.print("Prometheus is down; what it has stored stays")
     if not done:
         console.out.print("nothing was up")
 

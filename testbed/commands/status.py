@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from testbed import console, runtimes, stacks
+from testbed.observability import prometheus
 from testbed.runtimes import ProcessStatus
 from testbed.stacks import StackRecord
 
@@ -37,15 +38,24 @@ def status(
     """Show every process of the stacks that are up: where, how healthy, what it has used."""
     records = [record for name in stacks.recorded() if (record := stacks.load(name))]
     looks = [(record, runtimes.get(record.runtime).status(record)) for record in records]
+    observer = prometheus.find()
     if as_json:
         console.out.print_json(
-            json.dumps({"stacks": [_json(record, look) for record, look in looks]}), highlight=False
+            json.dumps(
+                {
+                    "stacks": [_json(record, look) for record, look in looks],
+                    "prometheus": prometheus.url(observer) if observer else None,
+                }
+            ),
+            highlight=False,
         )
     elif not looks:
         console.out.print("nothing is up; `testbed up a` starts design A")
     else:
         for record, look in looks:
             _show(record, look)
+    if observer and not as_json:
+        console.out.print(f"Prometheus: {prometheus.url(observer)}, process {observer.pid}")
     if not looks or not all(_healthy(record, look) for record, look in looks):
         raise typer.Exit(1)
 

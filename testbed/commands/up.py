@@ -11,11 +11,15 @@ from typing import Annotated
 
 import typer
 
-from testbed import console, designs, options, runtimes
+from testbed import console, designs, options, runtimes, stacks
 from testbed.errors import TestbedError
 from testbed.experiment.interrupts import Interrupts
+from testbed.observability import prometheus
+from testbed.runtimes import Progress
 from testbed.spec import DEFAULT_SLOTS, StackSpec
 from testbed.stacks import StackRecord
+
+_OBSERVABLE = "local"
 
 _EPILOG = """
 [bold]Examples[/]
@@ -27,6 +31,8 @@ testbed up b --slots 24                        six nodes that run four jobs each
 testbed up a --workers 3 --runtime compose     three workers of four slots each, in containers
 
 testbed up a --set lease=3 --set log_level=DEBUG
+
+testbed up a --observe                         and a Prometheus that watches it
 """
 
 
@@ -54,6 +60,9 @@ def up(
             "containers where an engine answers, and local processes where none does."
         ),
     ] = runtimes.AUTO,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Also start a Prometheus, one for all local stacks.")
+    ] = False,
 ) -> None:
     """Start a stack and wait until every process of it serves.
 
@@ -68,12 +77,31 @@ def up(
             f"design {design} has no workers to scale: each of its processes runs its own jobs",
             "--slots adds slots to them",
         )
-    chosen = runtimes.get(runtimes.choose(runtime))
+    where = runtimes.choose(runtime)
+    if observe and where != _OBSERVABLE:
+        raise TestbedError(
+            f"--observe starts a Prometheus for local processes, and this stack is for {where}",
+            "give --runtime local (RUNTIME=local), or leave --observe out and start the one in "
+            "containers: docker compose -f compose/observability.yaml up --detach",
+        )
+    chosen = runtimes.get(where)
     begun = time.monotonic()
     # SIGTERM and SIGHUP clean up just as Ctrl-C does; a second Ctrl-C does not cut that short.
     with Interrupts().installed(), console.working(f"starting design {design}") as progress:
-        record = chosen.up(topology, spec, progress)
-    _show(record, topology.title, time.monotonic() - begun)
+        watching = _observe(progress) if observe else ""
+        try:
+            record = chosen.up(topology, spec, progress)
+        except BaseException:
+            if observe and not stacks.recorded():
+                prometheus.stop()
+            raise
+    _show(record, topology.title, time.monotonic() - begun, watching)
+
+
+def _observe(progress: Progress) -> str:
+    """Start Prometheus unless it runs; return where it answers."""
+    progress("Prometheus")
+    return prometheus.url(prometheus.start())
 
 
 def parse_settings(pairs: list[str]) -> dict[str, str]:
@@ -89,7 +117,7 @@ def parse_settings(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def _show(record: StackRecord, title: str, seconds: float) -> None:
+def _show(record: StackRecord, title: str, seconds: float, watching: str) -> None:
     metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items())
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
     console.out.print(
@@ -99,6 +127,8 @@ def _show(record: StackRecord, title: str, seconds: float) -> None:
     )
     console.out.print(f"  endpoints  {', '.join(record.endpoints)}", markup=False)
     console.out.print(f"  metrics    {metrics}", markup=False)
+    if watching:
+        console.out.print(f"  Prometheus {watching}", markup=False)
     console.out.print(f"next: {_locust()} -f locustfiles/mixed.py", markup=False)
 
 

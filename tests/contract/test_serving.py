@@ -90,6 +90,7 @@ def test_every_process_exposes_its_metrics(target: Target) -> None:
         "taskqueue_job_execution_seconds_bucket",
         "taskqueue_job_completion_seconds_bucket",
         "taskqueue_workers_alive",
+        "taskqueue_heartbeat_age_seconds",
         "taskqueue_slots_busy",
         "taskqueue_redeliveries_total",
         "taskqueue_rejected_transitions_total",

@@ -100,7 +100,7 @@ class Stack:
     def add_process(self, name: str, like: str) -> None:
         """Add another process like one of the topology, on ports of its own, and start it."""
         spec = self.topology.process(like)
-        port, metrics_port = _free_port(), _free_port()
+        port, metrics_port = free_port(), free_port()
         added = replace(spec, name=name, port=port, metrics_port=metrics_port)
         self.topology = replace(self.topology, processes=(*self.topology.processes, added))
         environment = self._environment(like) | environment_of(
@@ -232,7 +232,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -9,6 +9,7 @@ from common.config import Settings
 from common.topology import Topology
 from testbed import stacks
 from testbed.errors import StateError, TestbedError
+from testbed.observability import targets
 from testbed.runtimes import ProcessStatus, Progress, Stopped, health, lock, ports, prepare
 from testbed.runtimes.local import processes
 from testbed.runtimes.local.meter import ProcessMeter
@@ -52,6 +53,7 @@ class LocalRuntime:
                 self._wait_until_ready(record, progress)
                 record = dataclasses.replace(record, ready=True)
                 stacks.save(record)
+                targets.write_stack(record)
             except BaseException:
                 progress("stopping what was started")
                 self._clean(topology.design, progress)
@@ -127,6 +129,8 @@ class LocalRuntime:
 
     def _clean(self, design: str, progress: Progress) -> Stopped:
         """End all processes of a design and remove its state file. Holds the lock already."""
+        # First, so that a Prometheus does not find the processes gone that it is to read.
+        targets.remove_stack(design)
         notice = ""
         try:
             record = stacks.load(design)

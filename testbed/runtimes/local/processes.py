@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -24,23 +25,30 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def spawn(design: str, spec: ProcessSpec, environment: Mapping[str, str]) -> ProcessRecord:
-    """Start a process in a session of its own, its output in its log file."""
+    """Start a process of a stack."""
     inherited = {key: text for key, text in os.environ.items() if not key.startswith(PREFIX)}
     log = stacks.log_file(design, spec.name)
+    command = [sys.executable, "-m", spec.module]
+    pid = launch(design, command, {**inherited, **environment}, log)
+    created = psutil.Process(pid).create_time()
+    return ProcessRecord(spec.name, pid, created, spec.port, str(log), spec.peers)
+
+
+def launch(owner: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
+    """Start a command in a session of its own, marked as ``owner``'s; return its pid."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", spec.module],
+            command,
             cwd=stacks.project_root(),
-            env={**inherited, **environment, stacks.MARKER: stacks.marker(design)},
+            env={**environment, stacks.MARKER: stacks.marker(owner)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     _children[child.pid] = child
-    created = psutil.Process(child.pid).create_time()
-    return ProcessRecord(spec.name, child.pid, created, spec.port, str(log), spec.peers)
+    return child.pid
 
 
 def exit_text(pid: int) -> str | None:

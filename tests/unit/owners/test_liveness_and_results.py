@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from common.domain.errors import ResultLost
 from common.domain.job import Execution
+from common.metrics import watch_liveness
 from common.owners.liveness import LivenessOwner
 from common.owners.results import ResultOwner
 from tests.support.owners import HandClock
@@ -51,6 +53,21 @@ def test_time_until_burial_is_that_of_the_most_silent(
     clock.advance(1)
     liveness.seen("v", 1)
     assert liveness.until_burial() == pytest.approx(2)
+
+
+def test_heartbeat_age_is_that_of_the_most_silent_and_shows_in_the_metrics(
+    liveness: LivenessOwner, clock: HandClock
+) -> None:
+    registry = CollectorRegistry()
+    watch_liveness(liveness, registry)
+    assert registry.get_sample_value("taskqueue_heartbeat_age_seconds") == 0
+    liveness.seen("w", 1)
+    clock.advance(2)
+    liveness.seen("v", 1)
+    clock.advance(0.5)
+    assert registry.get_sample_value("taskqueue_heartbeat_age_seconds") == pytest.approx(2.5)
+    liveness.seen("w", 1)
+    assert registry.get_sample_value("taskqueue_heartbeat_age_seconds") == pytest.approx(0.5)
 
 
 def test_restarted_coordinator_learns_what_runs_from_heartbeats(liveness: LivenessOwner) -> None:

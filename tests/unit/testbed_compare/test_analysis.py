@@ -311,7 +311,7 @@ def budgeted(make: Any, **throttled: float) -> Any:
 
 def test_use_of_a_budget_is_that_of_the_window(make: Any) -> None:
     trial = budgeted(make, one=0.5, two=0.0)
-    one, two = budget.uses(trial, trial.load.measured)
+    one, two = budget.uses(trial, trial.load.after_nominal)
     assert (one.process, one.cpu_limit_cores, one.memory_limit_bytes) == ("one", 0.5, 200 << 20)
     assert (one.cpu_cores, two.cpu_cores) == (pytest.approx(0.2), pytest.approx(0.3))
     assert (one.cpu_share, two.cpu_share) == (pytest.approx(0.4), pytest.approx(0.6))
@@ -323,7 +323,7 @@ def test_use_of_a_budget_is_that_of_the_window(make: Any) -> None:
 
 def test_process_without_a_limit_has_no_share_of_it(make: Any) -> None:
     trial = make.trial()
-    one, _ = budget.uses(trial, trial.load.measured)
+    one, _ = budget.uses(trial, trial.load.after_nominal)
     assert one.cpu_cores == pytest.approx(0.2)
     shares = (one.cpu_share, one.memory_share, one.throttled_share, one.throttled_periods_share)
     assert shares == (None, None, None, None)
@@ -340,7 +340,7 @@ def test_process_that_is_throttled_much_is_warned_of(make: Any, share: float, wa
 
 def test_tidy_rows_have_the_use_of_a_budget_where_there_is_one(make: Any) -> None:
     def figures(trial: Any) -> dict[str, float | None]:
-        rows = inside.rows(trial, trial.load.measured)
+        rows = inside.rows(trial, trial.load.after_nominal)
         return {row.metric: row.value for row in rows if row.process == "one"}
 
     found = figures(budgeted(make, one=0.5, two=0.0))

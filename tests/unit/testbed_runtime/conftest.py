@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from common.topology import Topology
-from testbed import stacks
+from testbed import designs, stacks
 from testbed.runtimes.local import LocalRuntime, processes
 from tests.unit.testbed_runtime.fakes import ROOT, free_ports, make_topology
 
@@ -25,6 +26,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def topology() -> Topology:
     return make_topology(free_ports())
+
+
+@pytest.fixture
+def known(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the fake design known to the registry."""
+    ports = [port for each in topology.processes for port in (each.port, each.metrics_port)]
+    monkeypatch.setenv("FAKE_PORTS", ",".join(map(str, ports)))
+    module = "tests.unit.testbed_runtime.fake_topology"
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(designs.DESIGNS, "fake", module)
 
 
 @pytest.fixture

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from common.topology import Topology
-from testbed import designs, stacks
+from testbed import stacks
 from testbed.cli import make_app
 from testbed.runtimes import silent
 from testbed.runtimes.local import LocalRuntime
 from testbed.spec import StackSpec
 from tests.unit.testbed_runtime.test_up import kill
 
-
-@pytest.fixture(autouse=True)
-def known(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the fake design known to the registry."""
-    ports = [port for each in topology.processes for port in (each.port, each.metrics_port)]
-    monkeypatch.setenv("FAKE_PORTS", ",".join(map(str, ports)))
-    module = "tests.unit.testbed_runtime.fake_topology"
-    monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.setitem(designs.DESIGNS, "fake", module)
+pytestmark = pytest.mark.usefixtures("known")
 
 
 def run(*arguments: str) -> Result:
@@ -32,7 +23,7 @@ def run(*arguments: str) -> Result:
 
 
 def test_up_prints_endpoints_metrics_and_the_next_command(topology: Topology) -> None:
-    result = run("up", "fake", "--slots", "4", "--set", "lease=9")
+    result = run("up", "fake", "--runtime", "local", "--slots", "4", "--set", "lease=9")
 
     assert result.exit_code == 0
     first, second = topology.processes
@@ -78,7 +69,7 @@ def test_status_without_a_stack_says_so_and_is_not_a_success() -> None:
 
     assert result.exit_code == 1
     assert "nothing is up" in result.stdout
-    assert json.loads(run("status", "--json").stdout) == {"stacks": []}
+    assert json.loads(run("status", "--json").stdout) == {"stacks": [], "prometheus": None}
 
 
 def test_status_as_json_tells_where_each_process_is(

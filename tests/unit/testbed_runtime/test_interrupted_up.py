@@ -24,7 +24,7 @@ Behave = Callable[..., None]
 def hanging_up(topology: Topology, behave: Behave) -> Iterator[subprocess.Popen[str]]:
     """An ``up`` that has started all processes, one of which will never serve."""
     behave(second=HANG)
-    process = command("up", "fake", topology=topology)
+    process = command("up", "fake", "--runtime", "local", topology=topology)
     eventually(
         lambda: (record := stacks.load("fake")) and len(record.processes) == 2,
         what="the start of both processes",
@@ -80,7 +80,7 @@ def test_up_cleans_what_a_killed_up_has_left(
 def test_second_up_during_the_first_is_refused(
     hanging_up: subprocess.Popen[str], topology: Topology
 ) -> None:
-    second = command("up", "fake", topology=topology)
+    second = command("up", "fake", "--runtime", "local", topology=topology)
     _, said = second.communicate(timeout=30)
     hanging_up.send_signal(signal.SIGINT)
     hanging_up.communicate(timeout=30)

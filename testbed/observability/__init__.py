@@ -1,0 +1,1 @@
+"""Prometheus and Grafana over stacks: what is scraped, the local Prometheus, the dashboards."""
