@@ -10,6 +10,7 @@ import yaml
 from common.topology import ProcessSpec, Topology, role_of
 from testbed.runtimes import prepare
 from testbed.spec import Budget, StackSpec
+from testbed.stacks import ProcessBudget
 
 IMAGE = "taskqueue-testbed"
 PROJECT = "taskqueue"
@@ -67,14 +68,21 @@ def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     }
 
 
-def budget_of_each(topology: Topology, spec: StackSpec) -> Budget:
-    """Return the equal part of the budget that each process gets."""
+def budget_of_each(topology: Topology, spec: StackSpec) -> ProcessBudget:
+    """Return the equal part of the budget that each process gets, memory in whole KiB."""
     total, count = spec.budget or Budget(), len(topology.processes)
-    return Budget(round(total.cpus / count, 4), total.memory_mib // count)
+    kib = total.memory_mib * 1024 // count
+    return ProcessBudget(round(total.cpus / count, 4), kib * 1024)
+
+
+def _memory(budget: ProcessBudget) -> str:
+    """Say an amount of memory as Compose reads it."""
+    mib, rest = divmod(budget.memory_bytes or 0, 1 << 20)
+    return f"{mib}m" if not rest else f"{(budget.memory_bytes or 0) // 1024}k"
 
 
 def _service(
-    design: str, process: ProcessSpec, environment: Mapping[str, str], budget: Budget
+    design: str, process: ProcessSpec, environment: Mapping[str, str], budget: ProcessBudget
 ) -> dict[str, Any]:
     return {
         "image": f"${{{IMAGE_VARIABLE}:-{IMAGE}}}",
@@ -86,9 +94,9 @@ def _service(
             PROJECT: {"aliases": [f"{role}.taskqueue-{design}" for role in _names(process)]}
         },
         "cpus": budget.cpus,
-        "mem_limit": f"{budget.memory_mib}m",
+        "mem_limit": _memory(budget),
         # No swap: a process that needs more is ended, not slowed down.
-        "memswap_limit": f"{budget.memory_mib}m",
+        "memswap_limit": _memory(budget),
         "healthcheck": {
             "test": ["CMD", "python", "-m", "common.rpc.probe", f"127.0.0.1:{process.port}"],
             # A probe costs the container a tenth of a second of CPU, so it is a rare one.

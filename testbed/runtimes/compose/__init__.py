@@ -64,7 +64,7 @@ class ComposeRuntime:
             self._make_way(topology.design, progress)
             ports.require_free(prepare.port_uses(scaled))
             record = dataclasses.replace(
-                prepare.blank(NAME, scaled, spec), budget=_budget(scaled, spec)
+                prepare.blank(NAME, scaled, spec), budget=manifest.budget_of_each(scaled, spec)
             )
             try:
                 stacks.save(record)
@@ -222,11 +222,6 @@ def project() -> str:
 def _compose(design: str, file: Path, arguments: list[str], progress: Progress) -> None:
     variables = {manifest.STACK_VARIABLE: stacks.marker(design)}
     engine.compose(file, _CHECKOUT / "compose", variables, arguments, progress)
-
-
-def _budget(topology: Topology, spec: StackSpec) -> ProcessBudget:
-    each = manifest.budget_of_each(topology, spec)
-    return ProcessBudget(each.cpus, each.memory_mib << 20)
 
 
 def _records(topology: Topology) -> tuple[ProcessRecord, ...]:

@@ -6,6 +6,7 @@ import pytest
 
 from testbed import designs
 from testbed.errors import TestbedError
+from testbed.manifests.compose import budget_of_each
 from testbed.runtimes import silent
 from testbed.runtimes.compose import usage
 from testbed.runtimes.local import LocalRuntime
@@ -56,6 +57,17 @@ def test_local_processes_refuse_a_budget_that_nobody_would_hold_them_to() -> Non
     with pytest.raises(TestbedError, match="budget") as refused:
         LocalRuntime().up(designs.load("a"), StackSpec(budget=Budget()), silent)
     assert "--runtime compose" in refused.value.hint
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 6])
+def test_workers_leave_the_total_budget_as_it_is(workers: int) -> None:
+    spec = StackSpec(workers=workers, budget=Budget(3.0, 3072))
+    scaled = spec.scaled(designs.load("a"))
+    each, count = budget_of_each(scaled, spec), len(scaled.processes)
+    assert each.cpus is not None
+    assert each.memory_bytes is not None
+    assert each.cpus * count == pytest.approx(3.0, rel=1e-3)
+    assert each.memory_bytes * count == pytest.approx(3072 << 20, rel=1e-4)
 
 
 @pytest.mark.parametrize("field", ["total_inactive_file", "inactive_file"])
