@@ -31,7 +31,7 @@ from testbed.runtimes.compose.engine import answers
 from testbed.runtimes.compose.meter import ContainerMeter
 from testbed.runtimes.order import waves
 from testbed.spec import StackSpec
-from testbed.stacks import ProcessBudget, ProcessRecord, StackRecord
+from testbed.stacks import ProcessRecord, StackRecord
 
 __all__ = ["ComposeRuntime", "answers", "make"]
 
