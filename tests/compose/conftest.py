@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from common.topology import Topology
 from testbed import runtimes, stacks
 from testbed.manifests.compose import PROJECT_VARIABLE
 from testbed.runtimes import Runtime
@@ -42,10 +44,20 @@ def runtime() -> Runtime:
 
 @pytest.fixture
 def up(home: Path, runtime: Runtime) -> Iterator[Up]:
-    """Starts a design in containers, on free ports; nothing of it is left."""
-    with leaving_nothing(PROJECT):
-        yield lambda design, **spec: runtime.up(
-            shifted(TOPOLOGIES[design]), StackSpec(**spec), runtimes.silent
+    """Starts a design in containers, on free ports; nothing of it is left.
+
+    With ``place=None`` it has the ports of its topology, which somebody else may have taken.
+    """
+
+    def start(
+        design: str, place: Callable[[Topology], Topology] | None = shifted, **spec: Any
+    ) -> StackRecord:
+        topology = TOPOLOGIES[design]
+        return runtime.up(
+            place(topology) if place else topology, StackSpec(**spec), runtimes.silent
         )
+
+    with leaving_nothing(PROJECT):
+        yield start
         for design in TOPOLOGIES:
             runtime.down(design, runtimes.silent)

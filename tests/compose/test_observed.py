@@ -1,4 +1,4 @@
-"""Prometheus in a container, over a design in containers, as `compose/observability.yaml` has it."""
+"""Prometheus in a container over designs in containers, as in `compose/observability.yaml`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ import pytest
 from testbed.manifests.compose import PROJECT_VARIABLE
 from tests.compose.conftest import PROJECT, Up
 from tests.support import dashboards
-from tests.support.engine import leaving_nothing
 from tests.support.stacks import ROOT, free_port
 from tests.support.waiting import eventually
 
@@ -31,8 +29,8 @@ OF_CONTAINERS = ("CPU of the budget / A", "Throttled periods / A", "Memory of th
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Iterator[Ask]:
-    """Runs the observability project; gives what its Prometheus answers to a query."""
+def ask(up: Up) -> Iterator[Ask]:
+    """Runs Prometheus beside the stacks of a test; gives what it answers to a query."""
     port = free_port()
     environment = {**os.environ, PROJECT_VARIABLE: PROJECT, "PROMETHEUS_PORT": str(port)}
 
@@ -56,14 +54,15 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
             found: list[dict[str, Any]] = json.load(said)["data"]["result"]
         return found
 
-    with leaving_nothing(PROJECT), ExitStack() as exits:
+    with ExitStack() as exits:
         exits.callback(compose, "down", "--volumes")
         compose("up", "--detach", "--wait")
         yield answer
 
 
-def test_prometheus_finds_every_container_and_scaled_worker_by_itself(ask: Ask, up: Up) -> None:
-    up("a", workers=3)
+def test_prometheus_finds_every_container_and_scaled_worker_by_itself(up: Up, ask: Ask) -> None:
+    # On its own ports, for those are what Prometheus is told.
+    up("a", place=None, workers=3)
     eventually(
         lambda: Counter(each["metric"]["role"] for each in ask('up{design="a"} == 1')),
         until=lambda seen: (
@@ -74,8 +73,8 @@ def test_prometheus_finds_every_container_and_scaled_worker_by_itself(ask: Ask, 
     )
 
 
-def test_panels_of_the_budget_have_data_in_containers(ask: Ask, up: Up) -> None:
-    up("b")
+def test_panels_of_the_budget_have_data_in_containers(up: Up, ask: Ask) -> None:
+    up("b", place=None)
     overview = dict(dashboards.queries(dashboards.read()["overview"]))
     for use in OF_CONTAINERS:
         eventually(
