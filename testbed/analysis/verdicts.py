@@ -32,7 +32,8 @@ class Judged:
     in which a side has none is empty there. ``ratio`` is second/first, ``None`` for a count and
     where there are too few blocks. ``noise`` is the ratio of the same metric between equal sides.
     ``verdict`` is ``None`` if a difference would be neither good nor bad. ``too_few`` says for each
-    side that samples exist but not enough for this percentile.
+    side that a valid trial of it has samples but not enough for this percentile; the side then has
+    no values at all.
     """
 
     metric: Metric
@@ -166,19 +167,26 @@ def _measure(
     metric: Metric, trials: Sequence[TrialFigures], noise: Interval | None, confidence: float
 ) -> Judged:
     blocks = sorted({trial.header.block for trial in trials})
+    few = _too_few(metric, trials, 0), _too_few(metric, trials, 1)
     first, second = (
-        tuple(_values(metric, trials, side, block) for block in blocks) for side in (0, 1)
-    )
-    ratio = None if metric.is_count else ratio_interval(first, second, confidence=confidence)
-    few = tuple(
-        any(
-            trial.figures[metric.name].too_few
-            for trial in trials
-            if trial.valid and trial.header.side == side and metric.name in trial.figures
-        )
+        tuple(() if few[side] else _values(metric, trials, side, block) for block in blocks)
         for side in (0, 1)
     )
-    return Judged(metric, (first, second), ratio, noise, None, (few[0], few[1]))
+    ratio = None if metric.is_count else ratio_interval(first, second, confidence=confidence)
+    return Judged(metric, (first, second), ratio, noise, None, few)
+
+
+def _too_few(metric: Metric, trials: Sequence[TrialFigures], side: int) -> bool:
+    """Say whether a valid trial of a side has too few samples for the metric.
+
+    Then the side has none: in a closed loop it is the fast trials that have enough, and a median of
+    those alone would flatter.
+    """
+    return any(
+        trial.figures[metric.name].too_few
+        for trial in trials
+        if trial.valid and trial.header.side == side and metric.name in trial.figures
+    )
 
 
 def _values(

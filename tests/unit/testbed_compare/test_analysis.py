@@ -283,6 +283,18 @@ def test_too_few_samples_give_neither_value_nor_ratio(make: Any) -> None:
     assert ratio_of(row) is None
 
 
+def test_percentile_that_one_trial_is_too_short_for_is_not_that_of_the_others(make: Any) -> None:
+    long = {number: 2000 for number in range(1, 7)}
+    for number, calls in [(1, 2000), (1, 3)]:
+        counts = {**long, number: calls}
+        trials = [scaled(make, each, (each + 1) % 2, 5, calls=counts[each]) for each in counts]
+        row = row_of(compared(trials, 3), "SubmitJob_p99_ms")
+        assert row.too_few == (calls == 3, False)
+        assert (row.medians[0] is None) == (calls == 3)
+        assert row.medians[1] is not None
+        assert (ratio_of(row) is None) == (calls == 3)
+
+
 def test_sides_of_a_self_comparison_have_different_names(make: Any) -> None:
     trials = [scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)]
     same = [replace(each, header=replace(each.header, design="a")) for each in trials]
