@@ -284,7 +284,7 @@ def test_too_few_samples_give_neither_value_nor_ratio(make: Any) -> None:
 
 
 def test_percentile_that_one_trial_is_too_short_for_is_not_that_of_the_others(make: Any) -> None:
-    long = {number: 2000 for number in range(1, 7)}
+    long = dict.fromkeys(range(1, 7), 2000)
     for number, calls in [(1, 2000), (1, 3)]:
         counts = {**long, number: calls}
         trials = [scaled(make, each, (each + 1) % 2, 5, calls=counts[each]) for each in counts]
