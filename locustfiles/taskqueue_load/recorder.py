@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,11 @@ from taskqueue_load.tally import Part
 SERVICE, DELAY, RESPONSE = "service", "delay", "response"
 # Seconds that a part keeps back, for what is counted a little late.
 _SETTLED = 2
+
+
+def _own_file() -> str:
+    """Name the file of this process. In containers every process has the same id."""
+    return f"accepted-{socket.gethostname()}-{os.getpid()}.txt"
 
 
 class Recorder:
@@ -36,7 +42,7 @@ class Recorder:
         self._cpu = (time.time(), time.process_time())
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = (folder / f"accepted-{os.getpid()}.txt").open("w", encoding="utf-8")
+            self._file = (folder / _own_file()).open("w", encoding="utf-8")
 
     def start(self, sink: Callable[[Part], None] | None = None) -> None:
         """Begin to count CPU time, and to give a part to ``sink`` every second, if there is one."""

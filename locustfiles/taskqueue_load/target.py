@@ -98,20 +98,24 @@ def announce(host: str, port: int) -> Path | None:
 
     ``None`` where no such file can be written: then somebody else has to tell Prometheus.
     """
-    from testbed.observability import targets  # noqa: PLC0415  # as below
-
     try:
+        from testbed.observability import targets  # noqa: PLC0415  # as below
+
         return targets.write_load(f"{'127.0.0.1' if host in _ALL_HOSTS else host}:{port}")
-    except OSError as error:
+    except (ImportError, OSError) as error:
         logger.info("no local Prometheus is told of this load: %s", error)
         return None
 
 
 def _find_stacks() -> Sequence[Stack]:
     # Imported late: with -H the testbed is not needed, nor whatever state it has left behind.
-    from testbed import stacks  # noqa: PLC0415
-    from testbed.errors import TestbedError  # noqa: PLC0415
-
+    try:
+        from testbed import stacks  # noqa: PLC0415
+        from testbed.errors import TestbedError  # noqa: PLC0415
+    except ImportError as error:
+        raise TargetError(
+            "no testbed is here that knows of stacks: name a server with -H"
+        ) from error
     try:
         return stacks.find()
     except TestbedError as error:

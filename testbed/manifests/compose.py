@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
-from common.topology import ProcessSpec, Topology, role_of
-from testbed.runtimes import prepare
-from testbed.spec import Budget, StackSpec
+from common.topology import ProcessSpec, Topology
+from testbed.manifests import load, parts
+from testbed.spec import StackSpec
 from testbed.stacks import ProcessBudget
 
-IMAGE = "taskqueue-testbed"
 PROJECT = "taskqueue"
 # Variables that a Compose file takes from the environment.
-IMAGE_VARIABLE = "TESTBED_IMAGE"
 PROJECT_VARIABLE = "TESTBED_PROJECT"
 STACK_VARIABLE = "TESTBED_STACK"
+USER_VARIABLE = "TESTBED_USER"
 # Labels of a container.
 STACK_LABEL, DESIGN_LABEL, PROCESS_LABEL = "testbed.stack", "testbed.design", "testbed.process"
 
@@ -32,6 +29,9 @@ _HEADER = """\
 #
 # `testbed up {design} --runtime compose` does the same with other slots, workers, settings and
 # budgets, and waits until all of it serves.
+#
+# With `--profile load` Locust runs beside it, its web UI on 127.0.0.1:{web}, workers as many as
+# `--scale {worker}=3` says.
 """
 
 
@@ -45,60 +45,51 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
     Raises :class:`TestbedError` for settings that are impossible and slots that cannot be shared.
     """
-    header = _HEADER.format(design=topology.design, title=topology.title)
-    body = yaml.safe_dump(document(topology, spec), sort_keys=False, width=100)
-    return f"{header}\n{body}"
+    header = _HEADER.format(
+        design=topology.design,
+        title=topology.title,
+        web=load.web_port(topology.design),
+        worker=load.worker(topology.design),
+    )
+    return parts.written(header, document(topology, spec))
 
 
 def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     """Return the contents of the Compose file; see :func:`render`."""
     scaled, inside = spec.scaled(topology), spec.scaled(topology, one_host=False)
-    environments = prepare.environments(inside, spec, host_of=str, bind="0.0.0.0")  # noqa: S104
-    budget = budget_of_each(scaled, spec)
+    environments = parts.environments_inside(inside, spec)
+    budget = parts.budget_of_each(scaled, spec)
     return {
-        "name": f"${{{PROJECT_VARIABLE}:-{PROJECT}}}",
+        "name": parts.variable(PROJECT_VARIABLE, PROJECT),
         "services": {
-            each.name: {
-                **_service(scaled.design, each, environments[each.name], budget),
-                "ports": _ports(scaled.process(each.name), each),
-            }
-            for each in inside.processes
+            **{
+                each.name: {
+                    **_service(scaled.design, each, environments[each.name], budget),
+                    "ports": _ports(scaled.process(each.name), each),
+                }
+                for each in inside.processes
+            },
+            **_load_services(inside),
         },
-        "networks": {PROJECT: {"name": f"${{{PROJECT_VARIABLE}:-{PROJECT}}}"}},
+        "networks": {PROJECT: {"name": parts.variable(PROJECT_VARIABLE, PROJECT)}},
     }
-
-
-def budget_of_each(topology: Topology, spec: StackSpec) -> ProcessBudget:
-    """Return the equal part of the budget that each process gets, memory in whole KiB."""
-    total, count = spec.budget or Budget(), len(topology.processes)
-    kib = total.memory_mib * 1024 // count
-    return ProcessBudget(round(total.cpus / count, 4), kib * 1024)
-
-
-def _memory(budget: ProcessBudget) -> str:
-    """Say an amount of memory as Compose reads it."""
-    mib, rest = divmod(budget.memory_bytes or 0, 1 << 20)
-    return f"{mib}m" if not rest else f"{(budget.memory_bytes or 0) // 1024}k"
 
 
 def _service(
     design: str, process: ProcessSpec, environment: Mapping[str, str], budget: ProcessBudget
 ) -> dict[str, Any]:
     return {
-        "image": f"${{{IMAGE_VARIABLE}:-{IMAGE}}}",
-        "build": {"context": "..", "dockerfile": "compose/Dockerfile", "target": "stack"},
-        "command": ["python", "-m", process.module],
+        "image": parts.variable(parts.IMAGE_VARIABLE, parts.IMAGE),
+        "build": _build("stack"),
+        "command": parts.command(process),
         "environment": dict(environment),
-        # Several workers have one name in common, under which all of them are found.
-        "networks": {
-            PROJECT: {"aliases": [f"{role}.taskqueue-{design}" for role in _names(process)]}
-        },
+        "networks": {PROJECT: {"aliases": parts.aliases(design, process)}},
         "cpus": budget.cpus,
-        "mem_limit": _memory(budget),
+        "mem_limit": parts.memory(budget),
         # No swap: a process that needs more is ended, not slowed down.
-        "memswap_limit": _memory(budget),
+        "memswap_limit": parts.memory(budget),
         "healthcheck": {
-            "test": ["CMD", "python", "-m", "common.rpc.probe", f"127.0.0.1:{process.port}"],
+            "test": ["CMD", *parts.probe(process)],
             # A probe costs the container a tenth of a second of CPU, so it is a rare one.
             "interval": "60s",
             "timeout": "10s",
@@ -107,14 +98,10 @@ def _service(
         },
         # A process that ends stays ended, so that a trial sees it.
         "restart": "no",
-        "stop_grace_period": "10s",
-        "read_only": True,
-        "tmpfs": ["/tmp"],  # noqa: S108
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges:true"],
-        "logging": {"driver": "json-file", "options": {"max-size": "50m"}},
+        "stop_grace_period": f"{parts.STOP_GRACE}s",
+        **_confined(),
         "labels": {
-            STACK_LABEL: f"${{{STACK_VARIABLE}:-}}",
+            STACK_LABEL: parts.variable(STACK_VARIABLE, ""),
             DESIGN_LABEL: design,
             PROCESS_LABEL: process.name,
         },
@@ -129,6 +116,50 @@ def _ports(outside: ProcessSpec, inside: ProcessSpec) -> list[str]:
     ]
 
 
-def _names(process: ProcessSpec) -> list[str]:
-    """Return the name of a process, and that of its role where several are called by it."""
-    return list(dict.fromkeys([process.name, *([role_of(process.name)] * process.scalable)]))
+def _build(target: str) -> dict[str, str]:
+    return {"context": "..", "dockerfile": "compose/Dockerfile", "target": target}
+
+
+def _confined() -> dict[str, Any]:
+    return {
+        "read_only": True,
+        "tmpfs": ["/tmp"],  # noqa: S108
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "logging": {"driver": "json-file", "options": {"max-size": "50m"}},
+    }
+
+
+def _load_services(inside: Topology) -> dict[str, Any]:
+    """Return Locust's master and worker, which are started when their profile is asked for.
+
+    They have no budget: a load generator that is held back measures itself. They have none of the
+    labels either by which the containers of a stack are found.
+    """
+    design = inside.design
+    shared = {
+        "image": parts.variable(parts.LOAD_IMAGE_VARIABLE, parts.LOAD_IMAGE),
+        "build": _build("load"),
+        "profiles": ["load"],
+        # Who owns the records on this machine.
+        "user": parts.variable(USER_VARIABLE, parts.USER_ID),
+        "volumes": [f"../results:{load.RESULTS}"],
+        "restart": "no",
+        **_confined(),
+    }
+    master = {
+        "command": load.master_arguments(),
+        "environment": load.master_environment(inside),
+        # Where Prometheus looks for it.
+        "networks": {PROJECT: {"aliases": [load.LOAD_NAME]}},
+        "ports": [f"127.0.0.1:{load.published_web_port(design)}:{load.WEB_PORT}"],
+    }
+    worker = {
+        "command": load.worker_arguments(design),
+        "environment": load.environment(inside),
+        "networks": [PROJECT],
+    }
+    return {
+        load.master(design): {**shared, **master},
+        load.worker(design): {**shared, **worker},
+    }

@@ -13,11 +13,14 @@ from testbed import designs, manifests
 from testbed.spec import Budget, StackSpec
 from tests.support.stacks import ROOT
 
+ROLES = ("load", "load-worker")
 
-def read(design: str) -> dict[str, Any]:
+
+def read(design: str, *options: str) -> dict[str, Any]:
     """Return a Compose file as Compose understands it, with everything filled in."""
+    file = ("--file", f"compose/design-{design}.yaml")
     done = subprocess.run(
-        ["docker", "compose", "--file", f"compose/design-{design}.yaml", "config", "--format=json"],
+        ["docker", "compose", *file, *options, "config", "--format=json"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -60,6 +63,21 @@ def test_both_designs_have_the_same_budget_in_each_container() -> None:
     }
     total = Budget()
     assert budgets["a"] == budgets["b"] == {(total.cpus / 6, str((total.memory_mib << 20) // 6))}
+
+
+def test_load_of_both_designs_fits_into_one_project() -> None:
+    services = {design: read(design, "--profile=load")["services"] for design in ("a", "b")}
+    assert not services["a"].keys() & services["b"].keys()
+    published = [
+        each["published"]
+        for found in services.values()
+        for service in found.values()
+        for each in service.get("ports", [])
+    ]
+    assert len(set(published)) == len(published)
+    for design, found in services.items():
+        hosts = {found[f"{role}-{design}"]["environment"]["LOCUST_HOST"] for role in ROLES}
+        assert hosts == {",".join(designs.load(design).endpoints(str))}
 
 
 def test_committed_manifests_are_those_of_the_topologies() -> None:

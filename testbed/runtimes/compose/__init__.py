@@ -16,6 +16,7 @@ from common.topology import ProcessSpec, Topology
 from testbed import stacks
 from testbed.errors import StateError, TestbedError
 from testbed.manifests import compose as manifest
+from testbed.manifests import parts
 from testbed.runtimes import (
     ProcessStatus,
     Progress,
@@ -64,7 +65,7 @@ class ComposeRuntime:
             self._make_way(topology.design, progress)
             ports.require_free(prepare.port_uses(scaled))
             record = dataclasses.replace(
-                prepare.blank(NAME, scaled, spec), budget=manifest.budget_of_each(scaled, spec)
+                prepare.blank(NAME, scaled, spec), budget=parts.budget_of_each(scaled, spec)
             )
             try:
                 stacks.save(record)

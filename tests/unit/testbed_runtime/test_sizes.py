@@ -6,7 +6,7 @@ import pytest
 
 from testbed import designs
 from testbed.errors import TestbedError
-from testbed.manifests.compose import budget_of_each
+from testbed.manifests.parts import budget_of_each
 from testbed.runtimes import silent
 from testbed.runtimes.compose import usage
 from testbed.runtimes.local import LocalRuntime
