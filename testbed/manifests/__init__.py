@@ -18,7 +18,10 @@ from testbed.errors import TestbedError
 from testbed.spec import StackSpec
 
 # Name of a format -> its module.
-FORMATS = {"compose": "testbed.manifests.compose"}
+FORMATS = {
+    "compose": "testbed.manifests.compose",
+    "swarm": "testbed.manifests.swarm",
+}
 
 
 class Format(Protocol):
