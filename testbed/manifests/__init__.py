@@ -21,6 +21,7 @@ from testbed.spec import StackSpec
 FORMATS = {
     "compose": "testbed.manifests.compose",
     "swarm": "testbed.manifests.swarm",
+    "kubernetes": "testbed.manifests.kubernetes",
 }
 
 
