@@ -21,6 +21,7 @@ from testbed.stacks import StackRecord
 from tests.compose.conftest import PROJECT, Up
 from tests.support import jobs
 from tests.support.client import Client
+from tests.support.contract import assert_contract_holds
 from tests.support.engine import leaving_nothing
 from tests.support.stacks import ROOT, TOPOLOGIES, shifted
 from tests.support.waiting import eventually
@@ -31,19 +32,7 @@ DESIGNS = ("a", "b")
 @pytest.mark.parametrize("design", DESIGNS)
 def test_contract_holds_for_a_stack_in_containers(up: Up, design: str) -> None:
     record = up(design)
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"),
-            *("--target", ",".join(record.endpoints), "--slots", str(record.slots)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert " passed" in done.stdout
+    assert_contract_holds(record.endpoints, record.slots)
 
 
 @pytest.mark.parametrize("design", DESIGNS)

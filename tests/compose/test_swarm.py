@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +13,10 @@ from common.topology import Topology
 from testbed.manifests import load, swarm
 from testbed.runtimes.compose import engine
 from testbed.spec import StackSpec
+from tests.support.contract import assert_contract_holds
 from tests.support.docker import build_images, docker
 from tests.support.engine import require_engine
-from tests.support.stacks import ROOT, SLOTS, TOPOLOGIES, shifted
+from tests.support.stacks import SLOTS, TOPOLOGIES, shifted
 from tests.support.waiting import eventually
 
 NETWORK = f"taskqueue-test-{os.getpid()}"
@@ -110,20 +109,7 @@ def stack(
 def test_contract_holds_and_locust_drives_a_stack_in_a_swarm(
     stack: SwarmStack, tmp_path: Path
 ) -> None:
-    endpoints = ",".join(stack.topology.endpoints())
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"),
-            *("--target", endpoints, "--slots", str(SLOTS)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert " passed" in done.stdout
+    assert_contract_holds(stack.topology.endpoints(), SLOTS)
     _drive(stack, tmp_path)
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from docker.models.containers import Container
-
 from common.config import Settings
-from common.topology import ProcessSpec, Topology
+from common.topology import Topology
 from testbed import stacks
 from testbed.errors import StateError, TestbedError
 from testbed.manifests import compose as manifest
@@ -21,24 +18,22 @@ from testbed.runtimes import (
     ProcessStatus,
     Progress,
     Stopped,
-    Usage,
     health,
     lock,
     ports,
     prepare,
 )
-from testbed.runtimes.compose import containers, engine, usage
+from testbed.runtimes.compose import containers, engine, processes, usage
 from testbed.runtimes.compose.engine import answers
 from testbed.runtimes.compose.meter import ContainerMeter
-from testbed.runtimes.order import waves
+from testbed.runtimes.logs import log_tail
 from testbed.spec import StackSpec
-from testbed.stacks import ProcessRecord, StackRecord
+from testbed.stacks import StackRecord
 
 __all__ = ["ComposeRuntime", "answers", "make"]
 
 NAME = "compose"
 FILE = "compose.yaml"
-_TAIL_LINES = 12
 # The image is built from the checkout that this is a part of, wherever the state of stacks lies.
 _CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -70,7 +65,7 @@ class ComposeRuntime:
             try:
                 stacks.save(record)
                 self._start(scaled, text, progress)
-                record = dataclasses.replace(record, processes=_records(scaled))
+                record = dataclasses.replace(record, processes=processes.records(scaled))
                 stacks.save(record)
                 self._wait_until_ready(record, progress)
                 record = dataclasses.replace(record, ready=True)
@@ -96,7 +91,7 @@ class ComposeRuntime:
         )
         used = usage.read(running)
         return [
-            _status(each, record.metrics[each.name], running.get(each.name), said, used)
+            processes.status(each, record.metrics[each.name], running.get(each.name), said, used)
             for each in record.processes
         ]
 
@@ -162,7 +157,7 @@ class ComposeRuntime:
                     containers.save_log(found[each.name], Path(each.log))
                     raise TestbedError(
                         f"{each.name} ended during start ({ended}). The end of {each.log}:\n"
-                        f"{_tail(Path(each.log))}",
+                        f"{log_tail(each.log)}",
                         "the rest was stopped; mend the cause, then try again",
                     )
 
@@ -190,7 +185,7 @@ class ComposeRuntime:
         running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
         if record and not notice and (dead := {e.name for e in record.processes} - set(running)):
             notice = f"already dead: {', '.join(sorted(dead))}"
-        killed = _stop_in_order(record, running, self._grace(record), progress)
+        killed = processes.stop_in_order(record, running, self._grace(record), progress)
         for name, container in found.items():
             containers.save_log(container, stacks.log_file(design, name))
         containers.remove(found.values(), project())
@@ -223,64 +218,3 @@ def project() -> str:
 def _compose(design: str, file: Path, arguments: list[str], progress: Progress) -> None:
     variables = {manifest.STACK_VARIABLE: stacks.marker(design)}
     engine.compose(file, _CHECKOUT / "compose", variables, arguments, progress)
-
-
-def _records(topology: Topology) -> tuple[ProcessRecord, ...]:
-    found = containers.find(topology.design)
-    return tuple(_record(topology.design, each, found[each.name]) for each in topology.processes)
-
-
-def _record(design: str, process: ProcessSpec, container: Container) -> ProcessRecord:
-    return ProcessRecord(
-        name=process.name,
-        pid=int(container.attrs["State"]["Pid"]),
-        create_time=containers.started_unix(container),
-        port=process.port,
-        log=str(stacks.log_file(design, process.name)),
-        calls=process.peers,
-        container=container.id or "",
-    )
-
-
-def _stop_in_order(
-    record: StackRecord | None,
-    running: Mapping[str, Container],
-    grace: float,
-    progress: Progress,
-) -> list[str]:
-    """Stop callers before those whom they call; return the names of those that were killed."""
-    known = [each for each in (record.processes if record else ()) if each.name in running]
-    order = [[each.name for each in wave] for wave in waves(known)]
-    strays = [name for name in running if name not in {each.name for each in known}]
-    killed: list[str] = []
-    for names in [*order, strays]:
-        if not names:
-            continue
-        progress(f"stopping {', '.join(names)}")
-        late = containers.stop([running[name] for name in names], grace)
-        killed += [name for name in names if running[name].id in late]
-    return killed
-
-
-def _status(
-    record: ProcessRecord,
-    metrics: str,
-    container: Container | None,
-    said: Mapping[str, str],
-    used: Mapping[str, Usage],
-) -> ProcessStatus:
-    if container is None or record.name not in used:
-        return ProcessStatus(record, metrics, "dead")
-    return ProcessStatus(
-        record,
-        metrics,
-        said.get(record.name, health.NO_ANSWER),
-        time.time() - containers.started_unix(container),
-        used[record.name].cpu_seconds,
-        used[record.name].memory_bytes,
-    )
-
-
-def _tail(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(lines[-_TAIL_LINES:]) or "(it is empty)"

@@ -108,5 +108,6 @@ def compose(
     if running.returncode:
         raise EngineError(
             f"docker compose {arguments[0]} failed with {running.returncode}:\n" + "\n".join(said),
-            "what was started has been stopped; mend the cause, then try again",
+            "what was started has been stopped; mend the cause and try again, or run local "
+            "processes: --runtime local (RUNTIME=local for make)",
         )

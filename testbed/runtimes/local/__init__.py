@@ -14,11 +14,10 @@ from testbed.runtimes import ProcessStatus, Progress, Stopped, health, lock, por
 from testbed.runtimes.local import processes
 from testbed.runtimes.local.meter import ProcessMeter
 from testbed.runtimes.local.observe import observe
+from testbed.runtimes.logs import log_tail
 from testbed.runtimes.order import waves
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
-
-_TAIL_LINES = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +108,7 @@ class LocalRuntime:
                 if ended := processes.exit_text(each.pid):
                     raise TestbedError(
                         f"{each.name} ended during start ({ended}). The end of {each.log}:\n"
-                        f"{tail(each)}",
+                        f"{log_tail(each.log)}",
                         "the rest was stopped; mend the cause, then try again",
                     )
 
@@ -120,7 +119,7 @@ class LocalRuntime:
         addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}
         if late := health.wait_until_serving(addresses, self.start_timeout, watch, ready):
             logs = "\n".join(
-                f"The end of {by_name[each].log}:\n{tail(by_name[each])}" for each in late
+                f"The end of {by_name[each].log}:\n{log_tail(by_name[each].log)}" for each in late
             )
             raise TestbedError(
                 f"{', '.join(late)} did not serve within {self.start_timeout:g} s. {logs}",
@@ -172,16 +171,6 @@ def answers() -> bool:
 def make() -> LocalRuntime:
     """Return the runtime with its usual limits."""
     return LocalRuntime()
-
-
-def tail(record: ProcessRecord, lines: int = _TAIL_LINES) -> str:
-    """Return the last lines of a process's log, or a note that there is none."""
-    try:
-        with open(record.log, encoding="utf-8", errors="replace") as file:
-            text = file.read().splitlines()
-    except FileNotFoundError:
-        text = []
-    return "\n".join(f"  {line}" for line in text[-lines:]) or "  (nothing was logged)"
 
 
 def _start(
