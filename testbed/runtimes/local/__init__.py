@@ -17,7 +17,7 @@ from testbed.runtimes.local.observe import observe
 from testbed.runtimes.logs import log_tail
 from testbed.runtimes.order import waves
 from testbed.spec import StackSpec
-from testbed.stacks import ProcessRecord, StackRecord
+from testbed.stacks import StackRecord
 
 
 @dataclasses.dataclass(frozen=True)
