@@ -17,7 +17,8 @@ _OPTIONS = (
     # A repeat inside the client would hide an error and lengthen a latency.
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long an attempt to connect may take, whatever its name says: a busy machine needs a while.
+    ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 

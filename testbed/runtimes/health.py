@@ -19,7 +19,8 @@ _TICK = 0.05
 _OPTIONS = (
     # A process that starts is asked ten times a second, not after a second and then ever less.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long an attempt to connect may take, whatever its name says: a busy machine needs a while.
+    ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 100),
     ("grpc.enable_http_proxy", 0),
 )

@@ -45,7 +45,7 @@ def test_mixed_traffic_is_counted_as_the_server_saw_it(
     stub = start_stub("--ports", "2", "--polls", "2")
     record, summary, users = tmp_path / "record", tmp_path / "summary.json", 4
     locust = start_locust(
-        "mixed.py", *HEADLESS, "-H", f"grpc://{stub.host}", "-u", str(users), "-t", "3s",
+        "mixed.py", *HEADLESS, "-H", f"grpc://{stub.host}", "-u", str(users), "-t", "5s",
         "--record", str(record), "--json-file", str(summary), "--csv", str(tmp_path / "figures"),
         "--think-time", "0.01",
     ).wait()  # fmt: skip
@@ -74,7 +74,7 @@ def test_mixed_traffic_is_counted_as_the_server_saw_it(
 def test_endpoints_are_used_evenly(start_stub: StartStub, start_locust: StartLocust) -> None:
     stub = start_stub("--ports", "3")
     users = 2
-    start_locust("submit.py", *HEADLESS, "-H", stub.host, "-u", str(users), "-t", "2s").wait()
+    start_locust("submit.py", *HEADLESS, "-H", stub.host, "-u", str(users), "-t", "4s").wait()
 
     counts = [each["calls"]["SubmitJob"] for each in stub.stop()]
     assert min(counts) > 0
@@ -126,7 +126,7 @@ def test_ctrl_c_on_two_processes_leaves_a_whole_record(
 def test_life_cycles_end_with_a_result(start_stub: StartStub, start_locust: StartLocust) -> None:
     stub = start_stub("--polls", "2")
     locust = start_locust(
-        "lifecycle.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--think-time", "0.01"
+        "lifecycle.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "4s", "--think-time", "0.01"
     ).wait()
 
     assert locust.code == 0, locust.output
@@ -143,7 +143,7 @@ def test_the_seed_decides_the_sequence_of_operations(
     for seed in ("7", "7", "8"):
         stub = start_stub()
         start_locust(
-            "mixed.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--seed", seed,
+            "mixed.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "4s", "--seed", seed,
             "--think-time", "0.01",
         ).wait()  # fmt: skip
         sequences.append(stub.stop()[0]["order"])
@@ -159,7 +159,7 @@ def test_options_are_read_from_the_environment_and_from_any_directory(
 ) -> None:
     stub = start_stub()
     locust = start_locust(
-        "submit.py", *HEADLESS, "-u", "1", "-t", "1s", cwd=tmp_path,
+        "submit.py", *HEADLESS, "-u", "1", "-t", "3s", cwd=tmp_path,
         env={"LOCUST_HOST": stub.host, "LOAD_KIND": "word_count", "LOAD_PAYLOAD_BYTES": "200"},
     ).wait()  # fmt: skip
 
@@ -193,7 +193,7 @@ def test_a_server_s_errors_are_counted_as_it_says(
     for outcome, kind in expected.items():
         stub, record = start_stub("--refuse", outcome), tmp_path / outcome
         locust = start_locust(
-            "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "1s", "--record", str(record)
+            "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "3s", "--record", str(record)
         ).wait()
 
         recorded = read_record(record)
