@@ -101,8 +101,11 @@ class TaskQueueUser(User):
         """Stop as Locust does, and begin no other call.
 
         Locust kills a user that pauses; one whose pause is over by the time the kill arrives would
-        lose the call that it has begun, and with it perhaps an accepted job.
+        lose the call that it has begun, and with it perhaps an accepted job. One that is told
+        again, as when a Ctrl-C reaches a worker and its master, is stopping already.
         """
+        if self._stopped and not force:
+            return False
         self._stopped = True
         return bool(super().stop(force))
 
