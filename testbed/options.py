@@ -8,7 +8,7 @@ import typer
 
 from testbed import runtimes
 from testbed.errors import TestbedError
-from testbed.spec import Budget
+from testbed.spec import Budget, StackSpec
 
 _SIZE = "Size of a stack"
 
@@ -46,6 +46,22 @@ MemoryMib = Annotated[
     ),
 ]
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of every process; repeatable."),
+]
+
+
+def stack_spec(
+    slots: int,
+    workers: int,
+    cpus: float | None,
+    memory_mib: int | None,
+    settings: list[str] | None,
+) -> StackSpec:
+    """Return what the options say of a stack. Raises :class:`TestbedError` for impossible ones."""
+    return StackSpec(slots, workers, budget(cpus, memory_mib), _settings(settings or []))
+
 
 def budget(cpus: float | None, memory_mib: int | None) -> Budget | None:
     """Return what the options say, ``None`` if neither is given.
@@ -62,3 +78,16 @@ def budget(cpus: float | None, memory_mib: int | None) -> Budget | None:
         Budget.cpus if cpus is None else cpus,
         Budget.memory_mib if memory_mib is None else memory_mib,
     )
+
+
+def _settings(pairs: list[str]) -> dict[str, str]:
+    """Read ``KEY=VALUE`` pairs. Raises :class:`TestbedError` for anything else."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key or not value:
+            raise TestbedError(f"--set {pair}: not KEY=VALUE", "for example --set lease=3")
+        if key in found:
+            raise TestbedError(f"--set {pair}: {key} is given twice")
+        found[key] = value
+    return found

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from testbed import console, designs, manifests, options, stacks
-from testbed.commands.up import parse_settings
 from testbed.errors import TestbedError
-from testbed.spec import DEFAULT_SLOTS, StackSpec
+from testbed.spec import DEFAULT_SLOTS
 
 _EPILOG = """
 [bold]Examples[/]
@@ -39,10 +38,7 @@ def manifest(
     workers: options.Workers = 1,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of every process; repeatable."),
-    ] = None,
+    settings: options.Settings = None,
     write: Annotated[
         bool, typer.Option("--write", help="Write all manifests in the project, default size.")
     ] = False,
@@ -64,8 +60,6 @@ def manifest(
         return
     if design is None:
         raise TestbedError("which design? none is named", f"one of {', '.join(designs.names())}")
-    spec = StackSpec(
-        slots, workers, options.budget(cpus, memory_mib), parse_settings(settings or [])
-    )
+    spec = options.stack_spec(slots, workers, cpus, memory_mib, settings)
     text = manifests.get(form).render(designs.load(design), spec)
     console.out.out(text, end="", highlight=False)

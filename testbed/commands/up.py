@@ -16,7 +16,7 @@ from testbed.errors import TestbedError
 from testbed.experiment.interrupts import Interrupts
 from testbed.observability import prometheus
 from testbed.runtimes import Progress
-from testbed.spec import DEFAULT_SLOTS, StackSpec
+from testbed.spec import DEFAULT_SLOTS
 from testbed.stacks import StackRecord
 
 _OBSERVABLE = "local"
@@ -49,10 +49,7 @@ def up(
     workers: options.Workers = 1,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of every process; repeatable."),
-    ] = None,
+    settings: options.Settings = None,
     runtime: Annotated[
         str,
         typer.Option(
@@ -69,9 +66,7 @@ def up(
     Both designs may be up at once. If anything goes wrong, nothing is left running.
     """
     topology = designs.load(design)
-    spec = StackSpec(
-        slots, workers, options.budget(cpus, memory_mib), parse_settings(settings or [])
-    )
+    spec = options.stack_spec(slots, workers, cpus, memory_mib, settings)
     if workers > 1 and not topology.is_scalable:
         raise TestbedError(
             f"design {design} has no workers to scale: each of its processes runs its own jobs",
@@ -102,19 +97,6 @@ def _observe(progress: Progress) -> str:
     """Start Prometheus unless it runs; return where it answers."""
     progress("Prometheus")
     return prometheus.url(prometheus.start())
-
-
-def parse_settings(pairs: list[str]) -> dict[str, str]:
-    """Read ``KEY=VALUE`` pairs. Raises :class:`TestbedError` for anything else."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key or not value:
-            raise TestbedError(f"--set {pair}: not KEY=VALUE", "for example --set lease=3")
-        if key in found:
-            raise TestbedError(f"--set {pair}: {key} is given twice")
-        found[key] = value
-    return found
 
 
 def _show(record: StackRecord, title: str, seconds: float, watching: str) -> None:
