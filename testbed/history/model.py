@@ -1,0 +1,135 @@
+"""What a history holds.
+
+Times are whole microseconds on the monotonic clock of the machine, which all processes on it share
+and which nothing sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+OPEN_END = 1 << 62
+"""When a call ends of which no end is known: after everything else."""
+
+
+class Outcome(StrEnum):
+    """What is known of a call."""
+
+    OK = "ok"
+    """It was answered."""
+    FAIL = "fail"
+    """It was refused, and certainly had no effect."""
+    INDEFINITE = "indefinite"
+    """It may have had its effect, or may have it yet; also a call whose end was never recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A job's status, as an answer showed it. The times of the job are on its owner's clock."""
+
+    job_id: str
+    kind: str
+    state: str
+    attempt: int
+    worker: str = ""
+    create_us: int | None = None
+    start_us: int | None = None
+    finish_us: int | None = None
+    failure: str = ""
+    cancel_requested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What ``SubmitJob`` was asked. ``digest`` tells equal jobs from others."""
+
+    kind: str
+    digest: str
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which page ``ListJobs`` was asked for. ``scan`` ties the pages of one listing together.
+
+    ``state`` and ``kind`` are the filters, empty for none; ``number`` counts the pages from 0.
+    """
+
+    scan: str
+    number: int
+    state: str = ""
+    kind: str = ""
+    page_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What ``GetJobResult`` answered; ``digest`` of its output."""
+
+    state: str
+    digest: str
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What ``ListJobs`` answered: the jobs in order, and whether there are more."""
+
+    jobs: tuple[Seen, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call, from its invocation to its completion.
+
+    ``asked`` is :class:`Submitted`, :class:`Page` or the id of a job. ``answer`` is there exactly
+    if the outcome is OK: the id of the accepted job, :class:`Seen` of a status or a cancel,
+    :class:`Result` or :class:`Listed`. ``code`` and ``reason`` say why there is none.
+    """
+
+    id: int
+    client: str
+    endpoint: str
+    call: str
+    asked: Submitted | Page | str
+    invoked: int
+    completed: int = OPEN_END
+    outcome: Outcome = Outcome.INDEFINITE
+    answer: str | Seen | Result | Listed | None = None
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEvent:
+    """Something that was done to the system on purpose, and when it began and was over.
+
+    ``targets`` are processes, or links written ``caller>callee``. ``lost_state`` names the
+    processes whose memory is gone with it: what they held may be lost, and nothing else.
+    """
+
+    id: int
+    kind: str
+    targets: tuple[str, ...]
+    begun: int
+    ended: int = OPEN_END
+    lost_state: tuple[str, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class History:
+    """A whole history: the operations by their invocation, the faults, and what the head says.
+
+    ``design`` is empty if the system is none of ours. ``unix_us`` is the time of the system's clock
+    at which the monotonic one stood at ``clock_us``.
+    """
+
+    operations: tuple[Operation, ...]
+    faults: tuple[FaultEvent, ...] = ()
+    design: str = ""
+    unix_us: int = 0
+    clock_us: int = 0
