@@ -6,9 +6,10 @@ do. A locustfile of one's own subclasses :class:`TaskQueueUser`.
 
 from __future__ import annotations
 
+from taskqueue_load.checked import CheckedUser
 from taskqueue_load.hooks import listen
 from taskqueue_load.users import LifecycleUser, MixedUser, SubmitUser, TaskQueueUser
 
 listen()
 
-__all__ = ["LifecycleUser", "MixedUser", "SubmitUser", "TaskQueueUser"]
+__all__ = ["CheckedUser", "LifecycleUser", "MixedUser", "SubmitUser", "TaskQueueUser"]

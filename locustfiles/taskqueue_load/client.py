@@ -14,6 +14,7 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from taskqueue_load.arrivals import DUE
 from taskqueue_load.channels import ChannelPool
+from taskqueue_load.history import CallHistory
 from taskqueue_load.names import (
     CANCEL,
     CANCEL_ALREADY_FINISHED,
@@ -48,7 +49,8 @@ class TaskQueueClient:
     of the client, which is counted too. ``first`` is where in the pool the user starts.
 
     The first call after :data:`~taskqueue_load.arrivals.DUE` was set was due then: what Locust is
-    told as its response time begins there.
+    told as its response time begins there. With a ``history`` every call is written there, under
+    the ``name`` of the user.
     """
 
     def __init__(
@@ -58,7 +60,11 @@ class TaskQueueClient:
         pool: ChannelPool,
         first: int,
         deadline: float,
+        name: str = "",
+        history: CallHistory | None = None,
     ) -> None:
+        self._name = name
+        self._history = history
         self._request = request
         self._recorder = recorder
         self._pool = pool
@@ -91,9 +97,11 @@ class TaskQueueClient:
             CANCEL, lambda stub: stub.CancelJob, pb.CancelJobRequest(job_id=job_id), name_of
         )
 
-    def list_jobs(self, request: pb.ListJobsRequest) -> pb.ListJobsResponse | CallError:
-        """Ask for one page of jobs."""
-        return self._call(LIST, lambda stub: stub.ListJobs, request)
+    def list_jobs(
+        self, request: pb.ListJobsRequest, scan: str = "", page: int = 0
+    ) -> pb.ListJobsResponse | CallError:
+        """Ask for one page of jobs; in a history it is page number ``page`` of the ``scan``."""
+        return self._call(LIST, lambda stub: stub.ListJobs, request, scan=scan, page=page)
 
     def _call(
         self,
@@ -101,6 +109,8 @@ class TaskQueueClient:
         method: Callable[[TaskQueueServiceStub], Callable[..., Reply]],
         request: Message,
         name_of: Callable[[Any], str] | None = None,
+        scan: str = "",
+        page: int = 0,
     ) -> Reply | CallError:
         number = self._next
         self._next = (number + 1) % len(self._pool.stubs)
@@ -111,11 +121,17 @@ class TaskQueueClient:
             DUE.set(None)
             sent.delay = sent.started - due
         self._recorder.began(sent.unix, unplanned=due is None)
+        if self._history is not None:
+            sent.entry = self._history.begins(
+                self._name, self._pool.endpoints[number], name, request, scan, page
+            )
         try:
             reply = call(request, timeout=self._deadline)
         except grpc.RpcError as failure:
             sent.service = perf_counter() - sent.started
             error = classify(failure)
+            if self._history is not None:
+                self._history.failed(sent.entry, error)
             if name == RESULT and error.not_finished:
                 self._answered(RESULT_NOT_FINISHED, sent, None)
             else:
@@ -129,6 +145,8 @@ class TaskQueueClient:
             self._recorder.cut_off()
             raise
         sent.service = perf_counter() - sent.started
+        if self._history is not None:
+            self._history.answered(sent.entry, reply)
         self._answered(name if name_of is None else name_of(reply), sent, reply)
         return reply
 
@@ -165,13 +183,17 @@ class TaskQueueClient:
 
 @dataclass(slots=True)
 class _Sent:
-    """A call: which stub has it, when it was sent (on two clocks), how late; how long it took."""
+    """A call: which stub has it, when it was sent (on two clocks), how late; how long it took.
+
+    ``entry`` is its number in the history.
+    """
 
     number: int
     unix: float
     started: float
     delay: float = 0.0
     service: float = 0.0
+    entry: int = 0
 
 
 def _cancel_name(reply: pb.CancelJobResponse) -> str:

@@ -149,6 +149,14 @@ class LoadOptions:
         "With the web UI each test gets a directory run-001, run-002, ... below it.",
         web=False,
     )
+    history: str = _option(
+        "",
+        str,
+        "<directory>",
+        "Directory for a history of every call, which `testbed check` reads: who asked what, when, "
+        "and what came of it. Each process writes a file of its own. Costs CPU time and disk.",
+        web=False,
+    )
     design: str = _option(
         "",
         str,

@@ -10,6 +10,7 @@ from pathlib import Path
 from taskqueue_load import profile
 from taskqueue_load.arrivals import Arrivals, Source
 from taskqueue_load.channels import ChannelPool
+from taskqueue_load.history import CallHistory
 from taskqueue_load.jobs import JobFactory
 from taskqueue_load.options import LoadOptions
 from taskqueue_load.profile import Profile
@@ -40,6 +41,7 @@ class Run:
         self.jobs = JobFactory(options)
         self.profile = profile_of(options)
         self.recorder = Recorder(folder, options.is_open, timing=options.metrics_port is not None)
+        self.history = CallHistory(Path(options.history)) if options.history else None
         self.arrivals: Arrivals | None = None
         self._share = share
         self._numbers = count()
@@ -86,6 +88,8 @@ class Run:
         """Close connections. No call may be in flight."""
         if "pool" in self.__dict__:
             self.pool.close()
+        if self.history is not None:
+            self.history.close()
 
 
 def profile_of(options: LoadOptions) -> Profile | None:

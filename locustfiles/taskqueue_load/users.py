@@ -56,10 +56,17 @@ class TaskQueueUser(User):
         if run is None:  # the test could not be started; the reason is in the log
             raise StopUser
         number, name = run.next_user()
+        self.name = name
         self.choices = random.Random(f"{run.options.seed}/{name}/choices")
         self.details = random.Random(f"{run.options.seed}/{name}/details")
         self._client = TaskQueueClient(
-            self.environment.events.request, run.recorder, run.pool, number, run.options.deadline
+            self.environment.events.request,
+            run.recorder,
+            run.pool,
+            number,
+            run.options.deadline,
+            name,
+            run.history,
         )
         self._jobs = run.jobs
         self._arrivals = run.arrivals
@@ -189,6 +196,25 @@ class RememberedJob:
     canceled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A listing that a user goes through: what to ask for next, its name, and which page that is.
+
+    The request must not be changed.
+    """
+
+    request: pb.ListJobsRequest
+    scan: str
+    page: int = 0
+
+    def turned(self, token: str) -> Listing:
+        """Return the listing at its next page."""
+        request = pb.ListJobsRequest()
+        request.CopyFrom(self.request)
+        request.page_token = token
+        return Listing(request, self.scan, self.page + 1)
+
+
 class MixedUser(TaskQueueUser):
     """Makes all five calls, by the weights of ``--mix``; remembers its jobs and asks for those."""
 
@@ -202,8 +228,8 @@ class MixedUser(TaskQueueUser):
         if run is None:
             raise StopUser
         self._remembered: deque[RememberedJob] = deque(maxlen=run.options.remember)
-        self._page: pb.ListJobsRequest | None = None
-        self._pages = 0
+        self._listing: Listing | None = None
+        self._listings = 0
         self._kind = run.options.kind
 
     @classmethod
@@ -258,14 +284,13 @@ class MixedUser(TaskQueueUser):
     @task
     def list_jobs(self) -> None:
         """Ask for the next page of a listing, or for the first page of a new one."""
-        request = self._page or self._new_listing()
-        reply = self.client.list_jobs(request)
-        self._page, self._pages = None, self._pages + 1
-        if isinstance(reply, CallError) or not reply.next_page_token or self._pages >= MAX_PAGES:
+        # Taken, so that in an open loop no two tasks turn the same page.
+        listing, self._listing = self._listing or self._new_listing(), None
+        reply = self.client.list_jobs(listing.request, listing.scan, listing.page)
+        if isinstance(reply, CallError) or not reply.next_page_token:
             return
-        self._page = pb.ListJobsRequest()
-        self._page.CopyFrom(request)
-        self._page.page_token = reply.next_page_token
+        if listing.page + 1 < MAX_PAGES:
+            self._listing = listing.turned(reply.next_page_token)
 
     def _recall(self) -> RememberedJob | None:
         """Return a remembered job; with none there is nothing to ask for, so submit one instead."""
@@ -275,13 +300,13 @@ class MixedUser(TaskQueueUser):
         self.submit()
         return None
 
-    def _new_listing(self) -> pb.ListJobsRequest:
+    def _new_listing(self) -> Listing:
         """Draw a listing: one in three by state, one in three by kind, the others of all jobs."""
-        self._pages = 0
+        self._listings += 1
         draw, place = self.details.random(), self.details.random()
         request = pb.ListJobsRequest(page_size=PAGE_SIZES[int(place * len(PAGE_SIZES))])
         if draw < 1 / 3:
             request.state = LIST_STATES[int(self.details.random() * len(LIST_STATES))]
         elif draw < 2 / 3:
             request.kind = self._kind
-        return request
+        return Listing(request, f"{self.name}/{self._listings}")

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -148,23 +149,10 @@ class Audit:
         return max(LAST_CALL_SECONDS, min(CALL_SECONDS, self._end - time.monotonic()))
 
     def _row(self, status: pb.JobStatus) -> JobRow:
-        state = pb.JobState.Name(status.state).removeprefix("JOB_STATE_")
-        return JobRow(
-            job_id=status.job_id,
-            accepted=status.job_id in self._accepted,
-            state=state,
-            attempt=status.attempt,
-            create_us=_microseconds(status, "create_time", status.create_time),
-            start_us=_microseconds(status, "start_time", status.start_time),
-            finish_us=_microseconds(status, "finish_time", status.finish_time),
-            worker=status.worker,
-            failure=status.failure.reason,
-            problem=(
-                ""
-                if state in TERMINAL_STATES
-                else f"still {state} {self._seconds:g} s after the drive"
-            ),
-        )
+        row = row_of(status, status.job_id in self._accepted)
+        if row.state in TERMINAL_STATES:
+            return row
+        return replace(row, problem=f"still {row.state} {self._seconds:g} s after the drive")
 
     def _say(self) -> None:
         total = len(self._accepted | self._rows.keys())
@@ -182,6 +170,21 @@ def audit(
 ) -> tuple[JobRow, ...]:
     """Run an :class:`Audit` to its end."""
     return asyncio.run(Audit(endpoints, accepted, seconds, tell).run())
+
+
+def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:
+    """Return a status as a row; ``accepted`` says whether the load generator was promised it."""
+    return JobRow(
+        job_id=status.job_id,
+        accepted=accepted,
+        state=pb.JobState.Name(status.state).removeprefix("JOB_STATE_"),
+        attempt=status.attempt,
+        create_us=_microseconds(status, "create_time", status.create_time),
+        start_us=_microseconds(status, "start_time", status.start_time),
+        finish_us=_microseconds(status, "finish_time", status.finish_time),
+        worker=status.worker,
+        failure=status.failure.reason,
+    )
 
 
 def _microseconds(status: pb.JobStatus, field: str, time_of: Timestamp) -> int | None:

@@ -33,18 +33,11 @@ class Locust:
 
     def __call__(self, stack: StackRecord, folder: Path) -> Sequence[str]:
         """Return the command; everything that shapes the traffic is on it."""
-        return self._command(
-            {
-                "--host": ",".join(stack.endpoints),
-                "--run-time": f"{run_seconds(self._traffic)}s",
-                "--stop-timeout": f"{max(STOP_SECONDS, self._traffic.deadline + 1):g}",
-                "--exit-code-on-error": 0,
-                "--csv": folder / "locust",
-                "--record": folder,
-            },
-            "--headless",
-            "--only-summary",
-        )
+        return self._headless(stack, folder, {"--run-time": f"{run_seconds(self._traffic)}s"})
+
+    def endless(self, stack: StackRecord, folder: Path) -> Sequence[str]:
+        """Return the command that drives until it is told to end, and keeps a history of calls."""
+        return self._headless(stack, folder, {"--history": folder})
 
     def check(self, home: Path) -> None:
         """Let Locust read its options without driving anything.
@@ -70,6 +63,22 @@ class Locust:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
             said = re.sub(r"^.*?error: ", "", last[0]) if last else f"exit code {done.returncode}"
             raise TestbedError(f"Locust refuses this traffic: {said}")
+
+    def _headless(
+        self, stack: StackRecord, folder: Path, more: Mapping[str, object]
+    ) -> Sequence[str]:
+        return self._command(
+            {
+                "--host": ",".join(stack.endpoints),
+                "--stop-timeout": f"{max(STOP_SECONDS, self._traffic.deadline + 1):g}",
+                "--exit-code-on-error": 0,
+                "--csv": folder / "locust",
+                "--record": folder,
+                **more,
+            },
+            "--headless",
+            "--only-summary",
+        )
 
     def _command(self, run: Mapping[str, object], *flags: str) -> Sequence[str]:
         traffic = self._traffic
@@ -158,6 +167,27 @@ class LoadProcess:
                     raise TrialFailed(
                         f"the load generator did not end within {seconds:.0f} s; {self._tail()}"
                     ) from None
+        self._require_good(code)
+
+    def require_alive(self) -> None:
+        """Raise :class:`TrialFailed` if it has ended by itself."""
+        code = self._process.poll()
+        if code is not None:
+            raise TrialFailed(f"the load generator ended with code {code}; {self._tail()}")
+
+    def finish(self, seconds: float) -> None:
+        """Have it end its calls and write its record. Raises :class:`TrialFailed`."""
+        self.require_alive()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise TrialFailed(
+                f"the load generator did not end within {seconds:.0f} s; {self._tail()}"
+            ) from None
+        self._require_good(code)
+
+    def _require_good(self, code: int) -> None:
         if code:
             raise TrialFailed(f"the load generator ended with code {code}; {self._tail()}")
         if not (self.log.parent / LOAD).exists():

@@ -31,7 +31,7 @@ RESERVED_NAMES = frozenset({"latest", "bench"})
 METRICS = tuple(metric.name for metric in metrics.catalogue(metrics.CALLS))
 _TABLES = ("traffic", "factors", "limits", "stop", "thresholds")
 _PAIRS = ("designs", "pairs")
-_OPEN_ONLY = (*OPEN_FACTORS, "arrivals", "max_in_flight")
+OPEN_ONLY = (*OPEN_FACTORS, "arrivals", "max_in_flight")
 
 
 class PlanError(TestbedError):
@@ -236,7 +236,7 @@ class _Parser:
                         table[name], name, "belongs to a closed loop, and rate makes it an open one"
                     )
             return
-        for name in _OPEN_ONLY:
+        for name in OPEN_ONLY:
             if name in given:
                 self._say(table[name], name, "belongs to an open loop: it needs a rate")
 

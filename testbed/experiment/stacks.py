@@ -33,6 +33,13 @@ class RuntimeStacks:
         """Return what reads the use of a stack that was started here."""
         return self._runtime.meter(stack)
 
+    def now(self, design: str) -> StackRecord:
+        """Return the stack as it is on record now. Raises :class:`TestbedError` if it is gone."""
+        record = stacks.load(design)
+        if record is None:
+            raise TestbedError(f"design {design} was stopped from elsewhere")
+        return record
+
     def down(self, design: str) -> None:
         """Stop what is there of a stack that was started here; others are left alone."""
         if design in self._ours:

@@ -1,0 +1,52 @@
+"""The history of one process: every call of its users, written before it is made and as it ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
+
+from taskqueue_load.outcome import CallError
+
+
+class CallHistory:
+    """Writes the history of this process into a folder, a file of its own (docs/histories.md).
+
+    Raises ``OSError`` if the file cannot be written or is there already, and ``ValueError`` where
+    the testbed that has the format is not installed, as in the container of the load generator.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from testbed.history import messages, writer  # noqa: PLC0415  # only who records needs it
+        except ImportError as error:
+            raise ValueError(f"--history: the testbed is not installed here: {error}") from error
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"history-{socket.gethostname()}-{os.getpid()}.jsonl"
+        self._messages: Any = messages
+        self._writer: Any = writer.HistoryWriter(path)
+
+    def begins(
+        self, client: str, endpoint: str, call: str, request: Message, scan: str, page: int
+    ) -> int:
+        """Write that a call is about to be made; return its number.
+
+        A page of a listing has the name of its ``scan`` and its number in it.
+        """
+        asked = self._messages.asked_of(request, scan, page)
+        return int(self._writer.invoke(client, endpoint, call, asked))
+
+    def answered(self, number: int, reply: Message) -> None:
+        """Write what a call was answered."""
+        self._writer.ok(number, self._messages.answer_of(reply))
+
+    def failed(self, number: int, error: CallError) -> None:
+        """Write that a call got no answer; without this it stays open, as one that was cut off."""
+        self._writer.failed(number, error.code, error.reason, error.definite)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()

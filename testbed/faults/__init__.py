@@ -1,0 +1,1 @@
+"""Breaking stacks on purpose: kinds of fault, plans of them, and runs that carry them out."""

@@ -1,0 +1,158 @@
+"""After a fault run: waits until the jobs have ended, then looks up every one, for the history.
+
+What the checker concludes about lost jobs rests on these calls. They are recorded under the client
+name ``audit``: one whole listing, then status and result of every job that was accepted or seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import status
+from testbed.experiment.audit import CALL_SECONDS, CONCURRENCY, PAGE, row_of
+from testbed.history import messages
+from testbed.history.writer import HistoryWriter
+from testbed.recording.model import JobRow
+
+if TYPE_CHECKING:
+    from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceAsyncStub
+
+CLIENT = "audit"
+ATTEMPTS = 4
+PAUSE = 0.5
+# Without a word from the server a call that ended so may have had its effect.
+_INDEFINITE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN", "INTERNAL"})
+_OPTIONS = (("grpc.max_receive_message_length", 16 << 20),)
+
+Tell = Callable[[int, int], None]
+
+
+class Lookup:
+    """Looks up jobs at the endpoints of a stack and writes every call to a history."""
+
+    def __init__(self, endpoints: Sequence[str], writer: HistoryWriter, tell: Tell) -> None:
+        self._endpoints = endpoints
+        self._writer = writer
+        self._tell = tell
+        self._rows: dict[str, JobRow] = {}
+
+    async def run(self, accepted: Iterable[str], seconds: float) -> tuple[JobRow, ...]:
+        """Return a row for each job that was accepted or is listed, in the order of their ids.
+
+        Waits up to ``seconds`` until no job is queued or running; those that are left then are
+        looked up as they are.
+        """
+        channels = [grpc.aio.insecure_channel(each, _OPTIONS) for each in self._endpoints]
+        self._stubs = itertools.cycle(
+            [
+                (endpoint, TaskQueueServiceStub(channel))
+                for endpoint, channel in zip(self._endpoints, channels, strict=True)
+            ]
+        )
+        accepted = frozenset(accepted)
+        try:
+            await self._drain(time.monotonic() + seconds)
+            await self._list(accepted)
+            await self._each(accepted)
+        finally:
+            await asyncio.gather(*(channel.close() for channel in channels))
+        return tuple(self._rows[job_id] for job_id in sorted(self._rows))
+
+    async def _drain(self, end: float) -> None:
+        """Wait until nothing is queued or running."""
+        for state in (pb.JOB_STATE_QUEUED, pb.JOB_STATE_RUNNING):
+            while time.monotonic() < end:
+                reply = await self._ask("ListJobs", pb.ListJobsRequest(state=state, page_size=1))
+                if isinstance(reply, pb.ListJobsResponse) and not reply.jobs:
+                    break
+                await asyncio.sleep(PAUSE)
+
+    async def _list(self, accepted: frozenset[str]) -> None:
+        token = ""
+        for number in itertools.count():
+            request = pb.ListJobsRequest(page_size=PAGE, page_token=token)
+            page = await self._ask("ListJobs", request, f"{CLIENT}/whole", number)
+            if not isinstance(page, pb.ListJobsResponse):
+                return
+            for job in page.jobs:
+                self._rows[job.job_id] = row_of(job, job.job_id in accepted)
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def _each(self, accepted: frozenset[str]) -> None:
+        todo = sorted(accepted | self._rows.keys())
+        turns = iter(todo)
+        done = itertools.count(1)
+
+        async def ask_in_turn() -> None:
+            for job_id in turns:
+                await self._one(job_id, job_id in accepted)
+                self._tell(next(done), len(todo))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CONCURRENCY):
+                group.create_task(ask_in_turn())
+
+    async def _one(self, job_id: str, accepted: bool) -> None:
+        answer = await self._ask("GetJobStatus", pb.GetJobStatusRequest(job_id=job_id))
+        if isinstance(answer, pb.GetJobStatusResponse):
+            self._rows[job_id] = row_of(answer.status, accepted)
+        else:
+            self._rows[job_id] = JobRow(job_id, accepted, problem=str(answer))
+        await self._ask("GetJobResult", pb.GetJobResultRequest(job_id=job_id))
+
+    async def _ask(self, call: str, request: Any, scan: str = "", number: int = 0) -> Any:
+        """Call a method, again if it may help; return the reply, or what went wrong as a text."""
+        said = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(PAUSE)
+            endpoint, stub = next(self._stubs)
+            entry = self._writer.invoke(
+                CLIENT, endpoint, call, messages.asked_of(request, scan, number)
+            )
+            try:
+                reply = await _method(stub, call)(request, timeout=CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                said = f"{error.code().name}: {error.details()}"
+                reason, definite = _read(error)
+                self._writer.failed(entry, error.code().name, reason, definite)
+                if definite:
+                    return said
+            else:
+                self._writer.ok(entry, messages.answer_of(reply))
+                return reply
+        return said
+
+
+def lookup(
+    endpoints: Sequence[str],
+    accepted: Iterable[str],
+    seconds: float,
+    writer: HistoryWriter,
+    tell: Tell = lambda _done, _total: None,
+) -> tuple[JobRow, ...]:
+    """Run a :class:`Lookup` to its end."""
+    return asyncio.run(Lookup(endpoints, writer, tell).run(accepted, seconds))
+
+
+def _method(stub: TaskQueueServiceAsyncStub, call: str) -> Callable[..., Awaitable[Any]]:
+    method: Callable[..., Awaitable[Any]] = getattr(stub, call)
+    return method
+
+
+def _read(error: grpc.aio.AioRpcError) -> tuple[str, bool]:
+    """Return the reason that the server gave, if any, and whether the outcome is definite."""
+    info = status.error_info(error)
+    if info is None:
+        return "", error.code().name not in _INDEFINITE
+    return info.reason, info.metadata.get(status.OUTCOME) == "definite"

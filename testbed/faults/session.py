@@ -1,0 +1,77 @@
+"""A whole fault run: every design of the plan in turn, into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from testbed import designs
+from testbed.errors import TestbedError
+from testbed.experiment.interrupts import Interrupted
+from testbed.faults.plan import DOWN_SECONDS, LOOKUP_SECONDS, UP_SECONDS, FaultPlan
+from testbed.faults.side import DOWN, DRIVE, LOOKUP, UP, Side, Tools
+from testbed.recording import files
+from testbed.recording.model import COMPLETE
+
+FORMAT = 1
+EXPERIMENT = "fault-run.json"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a fault run ended: why it stopped before its end, empty if it did not."""
+
+    stopped: str = ""
+
+
+def phases(plan: FaultPlan) -> Mapping[str, float]:
+    """Return the seconds expected of each phase of one side."""
+    counts = [len(plan.schedule(designs.load(design))) for design in plan.designs]
+    drive = plan.drive_seconds(max(counts))
+    # About a hundred jobs are looked up in the time in which ten were submitted.
+    return {UP: UP_SECONDS, DRIVE: drive, LOOKUP: LOOKUP_SECONDS + drive / 10, DOWN: DOWN_SECONDS}
+
+
+def run(plan: FaultPlan, provenance: Mapping[str, Any], folder: Path, tools: Tools) -> Ended:
+    """Run every side into ``folder``; one that fails does not keep the next from being run."""
+    record = {
+        "format": FORMAT,
+        "plan": plan.as_data(),
+        "titles": {design: designs.load(design).title for design in plan.designs},
+        "provenance": dict(provenance),
+    }
+    files.write_json(folder / EXPERIMENT, record)
+    stopped = ""
+    try:
+        for number, design in enumerate(plan.designs, start=1):
+            tools.progress.trial(number, f"design {design.upper()} under faults")
+            path = folder / files.TRIALS / f"{number:03d}-{design}"
+            header = Side(plan, number, design, path, tools).run()
+            if header.status == COMPLETE:
+                tools.progress.trial_done("complete")
+            else:
+                tools.progress.trial_done(header.error, good=False)
+    except Interrupted:
+        stopped = "interrupted"
+    except TestbedError as error:
+        stopped = str(error)
+    except OSError as error:
+        stopped = f"{error}: make room and run it again"
+    finally:
+        # The sides stop their stacks; this is for a signal that came between two steps of that.
+        with tools.interrupts.shield():
+            for design in plan.designs:
+                tools.stacks.down(design)
+    files.write_json(folder / EXPERIMENT, {**record, "ended": {"stopped": stopped}})
+    return Ended(stopped)
+
+
+def shortened(plan: FaultPlan, count: int | None) -> FaultPlan:
+    """Return the plan with so many faults; ``None`` leaves it as it is."""
+    if count is None:
+        return plan
+    if plan.drawn is not None:
+        return replace(plan, drawn=replace(plan.drawn, count=count))
+    return replace(plan, listed=plan.listed[:count])
