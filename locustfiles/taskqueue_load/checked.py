@@ -7,10 +7,14 @@ reads of jobs that other users submitted.
 
 from __future__ import annotations
 
+import json
 from collections import deque
+from dataclasses import replace
 from typing import ClassVar
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from taskqueue_load.jobs import JobFactory
+from taskqueue_load.options import LoadOptions
 from taskqueue_load.outcome import CallError
 from taskqueue_load.users import MixedUser, RememberedJob
 
@@ -19,6 +23,8 @@ WITH_REQUEST_ID = 0.5
 REPEATED = 0.2
 # And of the repeats, so many ask for another job, which has to be refused.
 REUSED = 0.1
+# Of the jobs that sleep, so many fail; how long they sleep is drawn anew by every execution.
+FAILING, JITTER = 0.05, 0.5
 # So many jobs of all users of a process are open to everybody.
 SHARED = 2000
 # One's own jobs are asked for this often, those of anybody else.
@@ -38,6 +44,8 @@ class CheckedUser(MixedUser):
         self._requests: deque[pb.SubmitJobRequest] = deque(maxlen=self._remembered.maxlen)
         self._made = 0
         run = self.session.run
+        if run is not None:
+            self._jobs = JobFactory(_telling(run.options))
         # No other test on the same stack may have used them.
         self._prefix = f"{run.start_unix:.3f}/{self.name}" if run is not None else self.name
 
@@ -80,3 +88,15 @@ class CheckedUser(MixedUser):
         if own >= OWN and self.everybodys:
             return RememberedJob(self.everybodys[int(place * len(self.everybodys))])
         return super()._recall()
+
+
+def _telling(options: LoadOptions) -> LoadOptions:
+    """Let jobs that sleep end so that a checker can tell two executions of one job apart."""
+    if options.kind != "sleep" or options.payload:
+        return options
+    payload = {
+        "milliseconds": options.job_ms,
+        "jitter": JITTER,
+        "failure_probability": FAILING,
+    }
+    return replace(options, payload=json.dumps(payload))

@@ -15,11 +15,12 @@ from taskqueue_load.outcome import CallError
 class CallHistory:
     """Writes the history of this process into a folder, a file of its own (docs/histories.md).
 
-    Raises ``OSError`` if the file cannot be written or is there already, and ``ValueError`` where
-    the testbed that has the format is not installed, as in the container of the load generator.
+    ``design`` is empty if it is not known which design is called. Raises ``OSError`` if the file
+    cannot be written or is there already, and ``ValueError`` where the testbed that has the format
+    is not installed, as in the container of the load generator.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, design: str) -> None:
         try:
             from testbed.history import messages, writer  # noqa: PLC0415  # only who records needs it
         except ImportError as error:
@@ -27,7 +28,7 @@ class CallHistory:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"history-{socket.gethostname()}-{os.getpid()}.jsonl"
         self._messages: Any = messages
-        self._writer: Any = writer.HistoryWriter(path)
+        self._writer: Any = writer.HistoryWriter(path, design)
 
     def begins(
         self, client: str, endpoint: str, call: str, request: Message, scan: str, page: int

@@ -41,7 +41,7 @@ class Run:
         self.jobs = JobFactory(options)
         self.profile = profile_of(options)
         self.recorder = Recorder(folder, options.is_open, timing=options.metrics_port is not None)
-        self.history = CallHistory(Path(options.history)) if options.history else None
+        self.history = _history(options)
         self.arrivals: Arrivals | None = None
         self._share = share
         self._numbers = count()
@@ -90,6 +90,10 @@ class Run:
             self.pool.close()
         if self.history is not None:
             self.history.close()
+
+
+def _history(options: LoadOptions) -> CallHistory | None:
+    return CallHistory(Path(options.history), options.design) if options.history else None
 
 
 def profile_of(options: LoadOptions) -> Profile | None:

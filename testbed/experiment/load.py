@@ -37,7 +37,7 @@ class Locust:
 
     def endless(self, stack: StackRecord, folder: Path) -> Sequence[str]:
         """Return the command that drives until it is told to end, and keeps a history of calls."""
-        return self._headless(stack, folder, {"--history": folder})
+        return self._headless(stack, folder, {"--history": folder, "--design": stack.design})
 
     def check(self, home: Path) -> None:
         """Let Locust read its options without driving anything.

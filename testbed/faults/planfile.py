@@ -40,6 +40,27 @@ def parse(data: Mapping[str, Any], source: Source, job_kinds: tuple[str, ...]) -
     return _Parser(data, source, job_kinds).plan()
 
 
+def changed(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contents of a plan with ``changes``, by key or ``table.key``.
+
+    A key of the traffic may be given without its table. Raises :class:`PlanError` for a key that no
+    plan has; what is wrong with a value is found when the plan is read.
+    """
+    result = {key: dict(each) if isinstance(each, dict) else each for key, each in data.items()}
+    traffic = values.traffic(())
+    for key, value in changes.items():
+        table, _, name = key.rpartition(".")
+        if table in {"draw", "settings", "traffic"}:
+            result.setdefault(table, {})[name] = value
+        elif key in {*_TOP, "designs"}:
+            result[key] = [value] if key == "designs" and isinstance(value, str) else value
+        elif key in traffic:
+            result.setdefault("traffic", {})[key] = value
+        else:
+            raise PlanError(f"--set {key}: a plan has no such key{hint(key, [*_TOP, *traffic])}")
+    return result
+
+
 class _Parser:
     """Reads one plan and collects what is wrong with it."""
 

@@ -1,0 +1,181 @@
+"""``testbed faults``: a fault run, and what both designs did under it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from common.handlers import registry
+from testbed import console, designs, runtimes, stacks
+from testbed.errors import TestbedError
+from testbed.experiment import overrides, planfile
+from testbed.experiment.interrupts import Interrupted, Interrupts
+from testbed.experiment.load import Locust
+from testbed.experiment.pace import Pace
+from testbed.experiment.planfile import Source
+from testbed.experiment.session import new_folder, point_latest
+from testbed.experiment.stacks import RuntimeStacks, check_fresh
+from testbed.faults import outcome, session
+from testbed.faults.plan import FaultPlan
+from testbed.faults.planfile import FOLDER, changed, parse
+from testbed.faults.side import LOCUSTFILE, Tools
+from testbed.recording import provenance
+from testbed.report import progress
+
+INTERRUPTED_CODE = 130
+DEFAULT = "quick"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("faults")(faults)
+
+
+def faults(
+    plan: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of a plan in experiments/faults/, or a path that ends in .toml.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the plan: seed=7, draw.count=10, rate=50, designs=a, "
+            "settings.lease=10. Repeatable.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the faults in their order and start nothing.")
+    ] = False,
+) -> None:
+    """Break both designs on purpose under the same traffic, and say what came of it.
+
+    Without PLAN the plans are listed. Every design gets a fresh stack, which Locust drives while
+    faults come and go by the plan's schedule; every call and every fault is written to a history.
+    Afterwards every job is looked up, the history is checked (`testbed check` does that alone), and
+    jobs lost, time without service and recovery are put side by side. Results go to
+    results/faults-<name>/<UTC>; docs/faults.md explains plans, docs/under-faults.md the figures.
+
+    Ends with 1 if a design broke its promises or did not become healthy, with 2 if the plan cannot
+    be carried out, with 130 after Ctrl-C; nothing is left running.
+    """
+    home = stacks.project_root()
+    if plan is None:
+        _list(home)
+        return
+    checked = _read(home, plan, settings or [])
+    if dry_run:
+        _show(checked)
+        return
+    raise typer.Exit(carry_out(checked, home))
+
+
+def carry_out(plan: FaultPlan, home: Path) -> int:
+    """Run a plan, report on it and return the exit code."""
+    for design in plan.designs:
+        check_fresh([design], plan.spec(plan.schedule(designs.load(design))))
+    Locust(home / LOCUSTFILE, plan.traffic).check(home)
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    folder = new_folder(home / "results", f"faults-{plan.name}")
+    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
+    phases = session.phases(plan)
+    seconds = sum(phases.values()) * len(plan.designs)
+    _say(
+        f"Breaking {' and '.join(each.upper() for each in plan.designs)} by the plan {plan.name}, "
+        f"about {progress.minutes(seconds)}. Ctrl-C stops it and keeps what there is."
+    )
+    _say(f"Raw data: {folder}")
+    pace = Pace(len(plan.designs), phases, time.monotonic)
+    ended = session.Ended("interrupted")
+    with interrupts.installed(), contextlib.suppress(Interrupted):
+        with progress.shown(console.err, pace, len(plan.designs)) as told:
+            runtime = runtimes.get(plan.runtime)
+            tools = Tools(runtime, RuntimeStacks(runtime, told), told, interrupts, home)
+            ended = session.run(plan, origin, folder, tools)
+        with interrupts.shield():
+            _say("checking what was recorded")
+            kept = outcome.report(folder)
+            _closing(folder, ended, kept)
+    if interrupts.happened:
+        return INTERRUPTED_CODE
+    return 0 if kept and not ended.stopped else 1
+
+
+def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
+    lines = [f"Report: {folder}/{outcome.REPORT}"]
+    if ended.stopped:
+        lines.insert(0, f"Stopped: {ended.stopped.partition(chr(10))[0]}")
+        lines.append("        Nothing is left running.")
+    else:
+        lines.append(f"        {point_latest(folder)} points there. Nothing is left running.")
+    if not kept:
+        lines.append(f"        The histories are in {folder}/trials; testbed check reads them.")
+    console.out.print()
+    for line in lines:
+        console.out.print(Text(line), soft_wrap=True)
+
+
+def _read(home: Path, name: str, pairs: list[str]) -> FaultPlan:
+    path = find(home, name)
+    changes = overrides.from_pairs(pairs)
+    data = changed(planfile.load(path), changes)
+    options = {key: f"--set {key}" for key in changes}
+    return parse(data, Source(str(path), options), tuple(registry.load().names()))
+
+
+def find(home: Path, plan: str) -> Path:
+    """Return the file of a fault plan, given by its name or by a path."""
+    if plan.endswith(".toml"):
+        return Path(plan)
+    known = {path.stem: path for path in sorted((home / FOLDER).glob("*.toml"))}
+    if plan not in known:
+        raise TestbedError(
+            f"there is no fault plan {plan!r} in {home / FOLDER}",
+            f"there are: {', '.join(known)}" if known else "run this in the project",
+        )
+    return known[plan]
+
+
+def _list(home: Path) -> None:
+    """Print the plans that there are."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("plan", "faults", "about"):
+        table.add_column(column, justify="left" if column == "plan" else "right", no_wrap=True)
+    table.add_column("what it is for")
+    for path in sorted((home / FOLDER).glob("*.toml")):
+        plan = _read(home, path.stem, [])
+        count = max(len(plan.schedule(designs.load(design))) for design in plan.designs)
+        seconds = sum(session.phases(plan).values()) * len(plan.designs)
+        table.add_row(path.stem, str(count), progress.minutes(seconds), plan.about)
+    console.out.print(table)
+
+
+def _show(plan: FaultPlan) -> None:
+    """Print every fault of every design."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("fault", justify="right")
+    schedules = {design: plan.schedule(designs.load(design)) for design in plan.designs}
+    for design in plan.designs:
+        table.add_column(f"design {design.upper()}")
+    for index in range(max(map(len, schedules.values()))):
+        cells = [
+            schedule[index].title if index < len(schedule) else ""
+            for schedule in schedules.values()
+        ]
+        table.add_row(str(index + 1), *cells)
+    console.out.print(table)
+
+
+def _say(line: str) -> None:
+    console.err.print(Text(line))
