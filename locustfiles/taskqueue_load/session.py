@@ -41,7 +41,8 @@ class Run:
         self.jobs = JobFactory(options)
         self.profile = profile_of(options)
         self.recorder = Recorder(folder, options.is_open, timing=options.metrics_port is not None)
-        self.history = _history(options)
+        # A process that sends nothing has nothing to tell.
+        self.history = None if share is None else _history(options)
         self.arrivals: Arrivals | None = None
         self._share = share
         self._numbers = count()

@@ -17,7 +17,7 @@ import grpc
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from common.rpc import status
-from testbed.experiment.audit import CALL_SECONDS, CONCURRENCY, PAGE, row_of
+from testbed.experiment.audit import CALL_SECONDS, CONCURRENCY, MISSING, PAGE, row_of
 from testbed.history import messages
 from testbed.history.writer import HistoryWriter
 from testbed.recording.model import JobRow
@@ -107,7 +107,8 @@ class Lookup:
         if isinstance(answer, pb.GetJobStatusResponse):
             self._rows[job_id] = row_of(answer.status, accepted)
         else:
-            self._rows[job_id] = JobRow(job_id, accepted, problem=str(answer))
+            state = MISSING if str(answer).startswith("NOT_FOUND") else ""
+            self._rows[job_id] = JobRow(job_id, accepted, state=state, problem=str(answer))
         await self._ask("GetJobResult", pb.GetJobResultRequest(job_id=job_id))
 
     async def _ask(self, call: str, request: Any, scan: str = "", number: int = 0) -> Any:

@@ -1,0 +1,97 @@
+"""The look at every job after a fault run, against a real server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.faults.lookup import CLIENT, lookup
+from testbed.history import files
+from testbed.history.model import Listed, Outcome, Page, Result, Seen
+from testbed.history.writer import HistoryWriter
+from tests.support import inprocess, jobs
+from tests.support.client import Client
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    with inprocess.serving(slots=4) as served:
+        yield served
+
+
+@pytest.fixture
+def client(endpoint: str) -> Iterator[Client]:
+    made = Client([endpoint])
+    yield made
+    made.close()
+
+
+def test_status_and_result_of_every_job_are_asked_for_and_recorded(
+    endpoint: str, client: Client, tmp_path: Path
+) -> None:
+    accepted = [client.submit(jobs.sleep(20)) for _ in range(12)]
+    writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
+
+    rows = lookup([endpoint], accepted[:-1], 30, writer)
+    writer.close()
+
+    assert [row.job_id for row in rows] == sorted(accepted)
+    assert {row.state for row in rows} == {"DONE"}, "it waits until they have ended"
+    assert [row.job_id for row in rows if not row.accepted] == [accepted[-1]]
+    history = files.read(tmp_path)
+    assert {each.client for each in history.operations} == {CLIENT}
+    asked = Counter((each.call, str(each.asked)) for each in history.operations)
+    for job_id in accepted:
+        assert asked["GetJobStatus", job_id] == asked["GetJobResult", job_id] == 1
+    kinds = {type(each.answer) for each in history.operations if each.outcome is Outcome.OK}
+    assert kinds == {Seen, Result, Listed}
+    (whole,) = [
+        each
+        for each in history.operations
+        if isinstance(each.asked, Page) and each.asked.scan and isinstance(each.answer, Listed)
+    ]
+    assert isinstance(whole.answer, Listed)
+    assert {each.job_id for each in whole.answer.jobs} == set(accepted)
+
+
+def test_a_job_that_is_gone_has_a_problem_and_a_definite_answer(
+    endpoint: str, client: Client, tmp_path: Path
+) -> None:
+    gone = client.submit(jobs.noop())[:-1] + "0"
+    writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
+
+    rows = {row.job_id: row for row in lookup([endpoint], [gone], 30, writer)}
+    writer.close()
+
+    assert rows[gone].state in {"", "MISSING"}
+    assert rows[gone].problem
+    answers = [each for each in files.read(tmp_path).operations if each.asked == gone]
+    assert [each.outcome for each in answers] == [Outcome.FAIL] * 2
+
+
+def test_jobs_that_do_not_end_are_looked_up_as_they_are_once_time_is_up(
+    endpoint: str, client: Client, tmp_path: Path
+) -> None:
+    job_id = client.submit(jobs.sleep(600_000))
+    writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
+
+    (row,) = lookup([endpoint], [job_id], 0.1, writer)
+    writer.close()
+
+    assert row.state in {"QUEUED", "RUNNING"}
+    client.cancel(job_id)
+
+
+def test_endpoints_out_of_reach_are_asked_again_and_leave_indefinite_calls(tmp_path: Path) -> None:
+    writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
+
+    (row,) = lookup(["127.0.0.1:1"], ["0000000000000000"], 0.0, writer)
+    writer.close()
+
+    assert "UNAVAILABLE" in row.problem
+    operations = files.read(tmp_path).operations
+    assert {each.outcome for each in operations} == {Outcome.INDEFINITE}
+    assert Counter(each.call for each in operations)["GetJobStatus"] > 1
