@@ -34,11 +34,17 @@ BUF := node_modules/.bin/buf
 ##   make load           Locust's web UI on the stack that is up; OBSERVE=1 for its metrics
 ##   make status         what is up, where, is it healthy?
 ##   make down           stop everything
+##   make faults         break both designs on purpose: is an accepted job lost? About an hour and a half;
+##                       testbed faults lists shorter plans
 ##   make bench          jobs/s and calls/s as ratios to a bare echo server
 
-.PHONY: compare bench status down load
+.PHONY: compare faults bench status down load
 compare: $(READY)
 	@$(BIN)/testbed compare $(IN) $(SIZE) $(ARGS)
+
+faults: $(READY)
+	@$(BIN)/testbed faults stateless $(ARGS)
+	@$(BIN)/testbed faults state $(ARGS)
 
 bench status: $(READY)
 	@$(BIN)/testbed $@ $(ARGS)

@@ -9,11 +9,11 @@ from typing import Any
 
 from common.topology import Topology
 from testbed.errors import TestbedError
-from testbed.faults import kinds
-from testbed.faults.controls import Controls
-from testbed.faults.kinds import Target
+from testbed.faults import registry
+from testbed.faults.kind import usual_seconds
 from testbed.faults.plan import FaultPlan, Planned
 from testbed.history.writer import HistoryWriter
+from testbed.runtimes.controls import Controls
 
 # How often is looked whether something has ended that should not have.
 _TICK = 0.25
@@ -72,17 +72,20 @@ class Breaking:
             self._recover(done)
 
     def _break(self, which: Planned, start: float) -> Done:
-        kind = kinds.load()[which.kind]
-        target = _find(kind, which, self.topology)
-        lost = (target.name,) if kind.loses_state and target.stateful else ()
-        details = {name: f"{value:g}" for name, value in which.parameters.items()}
-        parameters = kind.parameters_of(which.parameters)
-        entry = self.writer.fault(which.kind, (which.target,), lost, details)
+        kind = registry.get(which.kind)
+        target = kind.target(self.topology, which.target)
+        parameters = kind.read(which.parameters)
+        seconds = self.plan.seconds
+        if kind.seconds is not usual_seconds:
+            seconds = kind.seconds(self.controls.record)
+        lost = kind.lost_state(target)
+        details = {name: f"{value:g}" for name, value in parameters.items()}
+        entry = self.writer.fault(which.kind, target.affected, lost, details)
         done = Done(which, time.monotonic() - start, lost_state=lost)
         self.done.append(done)
         try:
             kind.inject(self.controls, target, parameters)
-            self._wait_until(start + done.begun + self.plan.seconds)
+            self._wait_until(start + done.begun + seconds)
         finally:
             # Also on the way out: what is paused could not be stopped gracefully.
             kind.heal(self.controls, target)
@@ -107,10 +110,3 @@ class Breaking:
         while (left := moment - time.monotonic()) > 0:
             self.watch()
             time.sleep(min(_TICK, left))
-
-
-def _find(kind: kinds.Kind, which: Planned, topology: Topology) -> Target:
-    for target in kind.targets(topology):
-        if target.name == which.target:
-            return target
-    raise TestbedError(f"{which.kind} has no target {which.target} in design {topology.design}")

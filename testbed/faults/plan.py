@@ -11,7 +11,8 @@ from common.topology import Topology
 from testbed import runtimes
 from testbed.errors import TestbedError
 from testbed.experiment.plan import Traffic
-from testbed.faults import kinds
+from testbed.faults import registry
+from testbed.faults.kind import CLOCK, LINKS
 from testbed.spec import DEFAULT_SLOTS, StackSpec
 
 ANY, STATELESS, STATEFUL = "any", "stateless", "stateful"
@@ -96,7 +97,7 @@ class FaultPlan:
                 for number, each in enumerate(self.listed, start=1)
                 if topology.design in each.targets
             )
-        possible = _possible(self.drawn, topology)
+        possible = self._possible(self.drawn, topology)
         if not possible:
             raise TestbedError(
                 f"design {topology.design} has no target for {', '.join(self.drawn.kinds)} on "
@@ -109,15 +110,37 @@ class FaultPlan:
             for number in range(1, self.drawn.count + 1)
         )
 
+    def _possible(self, drawn: Drawn, topology: Topology) -> dict[str, list[str]]:
+        """Return the possible targets by kind."""
+        found = {}
+        for name in drawn.kinds or self._usual_kinds():
+            kind = registry.get(name)
+            targets = [
+                target.name
+                for target in kind.targets(topology)
+                if drawn.parts == ANY or bool(kind.lost_state(target)) == (drawn.parts == STATEFUL)
+            ]
+            if targets:
+                found[name] = targets
+        return found
+
+    def _usual_kinds(self) -> tuple[str, ...]:
+        """Name all kinds that this runtime can do; the clock of a container cannot be set."""
+        return tuple(
+            name
+            for name, kind in registry.load().items()
+            if kind.needs != CLOCK or self.runtime == runtimes.DEFAULT
+        )
+
     def spec(self, schedule: tuple[Planned, ...]) -> StackSpec:
         """Return how the stack has to be started for these faults to be possible."""
-        needs = {need for each in schedule for need in kinds.load()[each.kind].needs}
+        needs = {registry.get(each.kind).needs for each in schedule}
         return StackSpec(
             self.slots,
             self.workers,
             settings=self.settings,
-            links="links" in needs,
-            clock="clock" in needs,
+            links=LINKS in needs,
+            clock=CLOCK in needs,
         )
 
     def drive_seconds(self, faults: int) -> float:
@@ -127,23 +150,6 @@ class FaultPlan:
     def as_data(self) -> dict[str, Any]:
         """Return the plan as plain data, nothing left out."""
         return asdict(self)
-
-
-def _possible(drawn: Drawn, topology: Topology) -> dict[str, list[str]]:
-    """Return the possible targets by kind."""
-    known = kinds.load()
-    found = {}
-    for name in drawn.kinds or tuple(known):
-        kind = known[name]
-        targets = [
-            target.name
-            for target in kind.targets(topology)
-            if drawn.parts == ANY
-            or (kind.loses_state and target.stateful) == (drawn.parts == STATEFUL)
-        ]
-        if targets:
-            found[name] = targets
-    return found
 
 
 def _turns(names: list[str], chance: random.Random) -> Iterator[str]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from common.config import ConfigError, environment_of
 from testbed import designs as known_designs
+from testbed.errors import TestbedError
 from testbed.experiment import values
 from testbed.experiment.plan import CLOSED_FACTORS, Traffic
 from testbed.experiment.planfile import OPEN_ONLY, PlanError, Source
 from testbed.experiment.values import Number, Spec, Text, hint
-from testbed.faults import kinds
+from testbed.faults import registry
 from testbed.faults.plan import PARTS, Drawn, FaultPlan, Listed
 
 FOLDER = Path("experiments", "faults")
@@ -69,7 +69,7 @@ class _Parser:
         self._source = source
         self._traffic_specs = values.traffic(job_kinds)
         self._problems: list[str] = []
-        self._kinds = kinds.load()
+        self._kinds = registry.load()
 
     def plan(self) -> FaultPlan:
         for key in self._data:
@@ -177,12 +177,17 @@ class _Parser:
             self._say(table, "", f"names no target: give one for each of {', '.join(designs)}")
         for design, target in targets.items():
             self._check_target(table, str(kind), design, target)
-        known = {each.name for each in fields(Listed)}
         numbers = {key: float(value) for key, value in given.items() if _is_number(value)}
         for key in given.keys() - numbers.keys():
-            self._say(table, key, f"is no number, no design of this plan and none of {known}")
-        if problem := self._kinds[str(kind)].problem(numbers):
-            self._say(table, "", problem)
+            self._say(
+                table,
+                key,
+                f"must be a number, a parameter of {kind}, or the target in a design of this plan",
+            )
+        try:
+            self._kinds[str(kind)].read(numbers)
+        except TestbedError as error:
+            self._say(table, "", f"{error} ({error.hint})")
         return Listed(str(kind), targets, numbers)
 
     def _check_kind(self, table: str, key: str, kind: Any) -> bool:
@@ -194,9 +199,10 @@ class _Parser:
     def _check_target(self, table: str, kind: str, design: str, target: str) -> None:
         if design not in known_designs.names():
             return
-        possible = [each.name for each in self._kinds[kind].targets(known_designs.load(design))]
-        if target not in possible:
-            self._say(table, design, f"{kind} has no target {target!r}{hint(target, possible)}")
+        try:
+            self._kinds[kind].target(known_designs.load(design), target)
+        except TestbedError as error:
+            self._say(table, design, f"{error} ({error.hint})")
 
 
 def _is_number(value: Any) -> bool:

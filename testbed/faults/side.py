@@ -197,8 +197,7 @@ class Side:
     def _ill(self, stack: StackRecord) -> tuple[str, ...]:
         """Name the processes that do not serve."""
         # The record of the start has the processes of then; those of now are on disk.
-        record = self._tools.stacks.now(stack.design)
-        found = self._tools.runtime.status(record)
+        found = self._tools.runtime.status(self._tools.stacks.now(stack.design))
         return tuple(each.record.name for each in found if not each.healthy)
 
     def _writer(self, who: str) -> HistoryWriter:
