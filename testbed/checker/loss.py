@@ -40,9 +40,9 @@ class StateLoss:
         spans = self._spans.get(_home(job_id) if self._by_home else _EVERYWHERE)
         return OPEN_END if spans is None else spans.first_begun(born)
 
-    def between(self, start: int, end: int) -> bool:
-        """Say whether any memory went in that time."""
-        return any(spans.first_begun(start) <= end for spans in self._spans.values())
+    def after(self, time: int) -> bool:
+        """Say whether any memory may have gone at that time or later."""
+        return any(spans.first_begun(time) < OPEN_END for spans in self._spans.values())
 
 
 class _Spans:

@@ -109,23 +109,27 @@ def _sources(index: Index) -> tuple[dict[str, list[Operation]], _Undone]:
 
 
 class _Accepted:
-    """When submits with a request id were accepted."""
+    """When submits with a request id were first invoked and first answered with a job."""
 
     def __init__(self, index: Index) -> None:
         self._losses = index.losses
-        self._ends: dict[str, tuple[int, int]] = {}
+        self._first: dict[str, tuple[int, int]] = {}
         for request_id, submits in index.by_request.items():
-            ends = [submit.completed for submit in submits if submit.outcome is Outcome.OK]
-            if ends:
-                self._ends[request_id] = min(ends), max(ends)
+            accepted = [submit for submit in submits if submit.outcome is Outcome.OK]
+            if accepted:
+                ended = min(submit.completed for submit in accepted)
+                self._first[request_id] = accepted[0].invoked, ended
 
     def instead_of(self, invoked: int, request_id: str) -> int | None:
         """Return when an equal submit was first accepted, if one was.
 
-        Its job is that of the one invoked here too, unless memory was lost between them.
+        Its job is that of the one invoked here too, unless memory was lost since: an indefinite
+        submit may have its effect at any time.
         """
-        first, last = self._ends.get(request_id, (None, OPEN_END))
-        return None if self._losses.between(invoked, last) else first
+        if request_id not in self._first:
+            return None
+        first_invoked, first_ended = self._first[request_id]
+        return None if self._losses.after(min(invoked, first_invoked)) else first_ended
 
 
 class _Undone:
