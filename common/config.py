@@ -28,7 +28,10 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What one process runs with. Times are in seconds, sizes in bytes."""
+    """What one process runs with. Times are in seconds, sizes in bytes.
+
+    ``links`` is for the process of that name: where it listens for each ``caller>callee``.
+    """
 
     name: str
     listen: str
@@ -46,6 +49,7 @@ class Settings:
     max_concurrent_calls: int = 4096
     stop_grace: float = 5.0
     log_level: str = "INFO"
+    links: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in _DURATIONS:

@@ -13,8 +13,12 @@ from dataclasses import dataclass, field, replace
 from common.config import environment_of
 
 MOST_COPIES = 20
+# The process through which the calls of a stack go that has links.
+LINKS = "links"
 # From a scalable process's ports to those of its copies, counted on from there.
 _COPY_PORTS = 20
+# From a port of gRPC to that of the metrics of its process.
+_METRICS = 1000
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class ProcessSpec:
     ``peers`` are the names of the processes that it calls. ``slot_share`` is its part of the
     stack's execution slots and how many fetches for them it keeps under way, 0 for a process that
     runs no jobs. Of one that is ``scalable`` there may be several, see :meth:`Topology.scaled`.
+    One that is ``stateful`` holds, in its memory, what accepted jobs need: its end loses it.
     """
 
     name: str
@@ -34,17 +39,36 @@ class ProcessSpec:
     peers: tuple[str, ...] = ()
     slot_share: int = 0
     scalable: bool = False
+    stateful: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """The way of the calls from one process to another, through a port of the proxy of links."""
+
+    caller: str
+    callee: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.caller}>{self.callee}"
 
 
 @dataclass(frozen=True)
 class Topology:
-    """A design: its processes in the order of their start, and those that clients call."""
+    """A design: its processes in the order of their start, and those that clients call.
+
+    ``links_port`` is the first of a block of ports for its links, see :meth:`linked`; 0 if it has
+    none. ``links`` are there once it is linked.
+    """
 
     design: str
     title: str
     processes: tuple[ProcessSpec, ...]
     entries: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
+    links_port: int = 0
+    links: tuple[Link, ...] = ()
 
     def process(self, name: str) -> ProcessSpec:
         """Return the process of that name. Raises ``KeyError`` if there is none."""
@@ -75,6 +99,28 @@ class Topology:
         ]
         return replace(self, processes=tuple(processes))
 
+    def linked(self) -> Topology:
+        """Return the design with a link between each caller and whom it calls.
+
+        One more process, :data:`LINKS`, has all of them. It serves at ``links_port``, and each link
+        has a port of its own from the next on: at most 26 in A, of whose workers there may be 20,
+        and 30 in B. Scale before. Raises ``ValueError`` for a design without a block of ports.
+        """
+        if not self.links_port:
+            raise ValueError(f"design {self.design} has no ports for links: give it a links_port")
+        pairs = [(each.name, peer) for each in self.processes for peer in each.peers]
+        links = tuple(
+            Link(caller, callee, self.links_port + number)
+            for number, (caller, callee) in enumerate(pairs, start=1)
+        )
+        proxy = ProcessSpec(LINKS, "common.links", self.links_port, self.links_port + _METRICS)
+        return replace(self, processes=(proxy, *self.processes), links=links)
+
+    def calls(self, name: str) -> tuple[str, ...]:
+        """Name the processes that one needs for its calls, the proxy of its links among them."""
+        linked = any(link.caller == name for link in self.links)
+        return (*self.process(name).peers, *([LINKS] if linked else []))
+
     def endpoints(self, host_of: Callable[[str], str] = lambda _: "127.0.0.1") -> list[str]:
         """Return ``host:port`` of each process that clients call."""
         return [f"{host_of(name)}:{self.process(name).port}" for name in self.entries]
@@ -99,7 +145,6 @@ class Topology:
                 f"{slots} slots cannot be shared out evenly over design {self.design}: "
                 f"give a multiple of {shares}"
             )
-        peers = {peer: f"{host_of(peer)}:{self.process(peer).port}" for peer in process.peers}
         return environment_of(
             {
                 **self.defaults,
@@ -107,11 +152,33 @@ class Topology:
                 "name": process.name,
                 "listen": f"{bind}:{process.port}",
                 "metrics": f"{bind}:{process.metrics_port}",
-                "peers": ",".join(f"{peer}={address}" for peer, address in peers.items()),
+                "peers": _pairs(self._peers(name, host_of)),
                 "slots": slots // shares * process.slot_share,
                 "fetchers": max(1, process.slot_share),
+                **self._links(name, bind),
             }
         )
+
+    def _peers(self, name: str, host_of: Callable[[str], str]) -> dict[str, str]:
+        """Return where a process reaches each of its peers; the proxy, all that are called."""
+        if name == LINKS:
+            callees = dict.fromkeys(link.callee for link in self.links)
+            return {each: f"{host_of(each)}:{self.process(each).port}" for each in callees}
+        found = {
+            peer: f"{host_of(peer)}:{self.process(peer).port}" for peer in self.process(name).peers
+        }
+        ways = (link for link in self.links if link.caller == name)
+        return found | {link.callee: f"{host_of(LINKS)}:{link.port}" for link in ways}
+
+    def _links(self, name: str, bind: str) -> dict[str, str]:
+        """Return, for the proxy, where it listens for each link."""
+        if name != LINKS:
+            return {}
+        return {"links": _pairs({str(link): f"{bind}:{link.port}" for link in self.links})}
+
+
+def _pairs(addresses: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={address}" for name, address in addresses.items())
 
 
 def _copies(process: ProcessSpec, count: int, one_host: bool) -> list[ProcessSpec]:

@@ -8,9 +8,9 @@ TOPOLOGY = Topology(
     design="a",
     title="six microservices",
     processes=(
-        ProcessSpec("job", "design_a.job", 50052, 51052),
-        ProcessSpec("queue", "design_a.queue", 50053, 51053),
-        ProcessSpec("result", "design_a.result", 50054, 51054),
+        ProcessSpec("job", "design_a.job", 50052, 51052, stateful=True),
+        ProcessSpec("queue", "design_a.queue", 50053, 51053, stateful=True),
+        ProcessSpec("result", "design_a.result", 50054, 51054, stateful=True),
         ProcessSpec(
             "coordinator", "design_a.coordinator", 50055, 51055, ("job", "queue", "result")
         ),
@@ -26,4 +26,5 @@ TOPOLOGY = Topology(
         ProcessSpec("gateway", "design_a.gateway", 50051, 51051, ("job", "queue", "result")),
     ),
     entries=("gateway",),
+    links_port=50100,
 )

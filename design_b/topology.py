@@ -17,10 +17,12 @@ TOPOLOGY = Topology(
             51061 + number,
             tuple(peer for peer in NODES if peer != name),
             slot_share=1,
+            stateful=True,
         )
         for number, name in enumerate(NODES)
     ),
     entries=NODES,
+    links_port=50130,
     # The limits of the one queue of Design A, shared out over six.
     defaults={"max_queued_jobs": "30000", "max_queued_bytes": str(40 << 20)},
 )

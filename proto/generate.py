@@ -19,7 +19,7 @@ PROTO = Path(__file__).parent
 GENERATED = PROTO.parent / "common" / "gen"
 
 # protoc writes imports relative to the proto root; the stubs live in common.gen.
-_IMPORT = re.compile(r"^(from|import) taskqueue\b", re.MULTILINE)
+_IMPORT = re.compile(r"^(from|import) (taskqueue|testbed)\b", re.MULTILINE)
 
 
 def generate(target: Path) -> None:
@@ -34,7 +34,7 @@ def generate(target: Path) -> None:
     if protoc.main(["protoc", *arguments, *sources]) != 0:
         raise RuntimeError("protoc failed; its message is above")
     for path in target.rglob("*.py*"):
-        path.write_text(_IMPORT.sub(r"\1 common.gen.taskqueue", path.read_text()))
+        path.write_text(_IMPORT.sub(r"\1 common.gen.\2", path.read_text()))
     for folder in [target, *(path for path in target.rglob("*") if path.is_dir())]:
         (folder / "__init__.py").touch()
 

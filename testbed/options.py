@@ -11,6 +11,7 @@ from testbed.errors import TestbedError
 from testbed.spec import Budget, StackSpec
 
 _SIZE = "Size of a stack"
+_FAULTS = "To break it"
 
 Runtime = Annotated[
     str,
@@ -51,6 +52,24 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of every process; repeatable."),
 ]
 
+Links = Annotated[
+    bool,
+    typer.Option(
+        "--links",
+        help="Let calls within the stack go through a proxy that `testbed fault` can have lose, "
+        "delay and repeat them.",
+        rich_help_panel=_FAULTS,
+    ),
+]
+Clock = Annotated[
+    bool,
+    typer.Option(
+        "--clock",
+        help="Let `testbed fault` set the wall clock of each process (local processes only).",
+        rich_help_panel=_FAULTS,
+    ),
+]
+
 
 def stack_spec(
     slots: int,
@@ -58,9 +77,12 @@ def stack_spec(
     cpus: float | None,
     memory_mib: int | None,
     settings: list[str] | None,
+    links: bool = False,
+    clock: bool = False,
 ) -> StackSpec:
     """Return what the options say of a stack. Raises :class:`TestbedError` for impossible ones."""
-    return StackSpec(slots, workers, budget(cpus, memory_mib), _settings(settings or []))
+    given = _settings(settings or [])
+    return StackSpec(slots, workers, budget(cpus, memory_mib), given, links, clock)
 
 
 def budget(cpus: float | None, memory_mib: int | None) -> Budget | None:

@@ -29,21 +29,27 @@ class StackSpec:
     ``slots`` are the jobs that run at a time. ``workers`` is the number of worker processes of a
     design that has workers of their own. ``budget`` needs a runtime that can hold processes to it;
     ``None`` leaves that to the runtime. ``settings`` are fields of ``common.config.Settings``.
+    With ``links`` every call within the stack goes through a proxy that can lose, delay and repeat
+    it; with ``clock`` the wall clock of each process can be set. Both are for breaking a stack on
+    purpose, and cost something.
     """
 
     slots: int = DEFAULT_SLOTS
     workers: int = 1
     budget: Budget | None = None
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    links: bool = False
+    clock: bool = False
 
     def scaled(self, topology: Topology, one_host: bool = True) -> Topology:
-        """Return the topology with that many workers; one that has none to scale stays as it is.
+        """Return the topology with that many workers, if it has any, and with links if so wanted.
 
-        On ``one_host`` each has ports of its own. Raises :class:`TestbedError` if the slots cannot
-        be shared out evenly.
+        On ``one_host`` each worker has ports of its own. Raises :class:`TestbedError` if the slots
+        cannot be shared out evenly.
         """
         try:
             scaled = topology.scaled(self.workers, one_host)
+            scaled = scaled.linked() if self.links else scaled
             scaled.environment(scaled.processes[0].name, self.slots, {})
         except ValueError as error:
             raise TestbedError(str(error), "--slots and --workers set the totals") from error

@@ -2,8 +2,8 @@
 
 ``<root>/.testbed/<design>/`` holds all that a running stack leaves on disk: ``stack.json``,
 written by the runtime that started it, and ``logs/<process>.log``. Whoever needs the endpoints of
-a stack calls :func:`find`. Only the standard library and psutil are imported, so that a load
-generator can do so at no cost.
+a stack calls :func:`find`. Little more than the standard library and psutil is imported, so that a
+load generator can do so at no cost.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 
+from common.topology import LINKS
 from testbed.errors import StateError
 
 HOME_VARIABLE = "TESTBED_HOME"
@@ -37,6 +38,7 @@ class ProcessRecord:
 
     ``port`` serves gRPC, ``log`` is the path of its output, ``calls`` names its peers.
     ``container`` is the id of the container that it runs in; its pid is then of the engine's host.
+    ``module`` and ``environment``, what is added to the surroundings, start another one like it.
     """
 
     name: str
@@ -46,6 +48,8 @@ class ProcessRecord:
     log: str
     calls: tuple[str, ...] = ()
     container: str = ""
+    module: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def process(self) -> psutil.Process | None:
         """Return the running process, or ``None`` if it has ended."""
@@ -83,7 +87,8 @@ class StackRecord:
 
     ``slots`` is the total of the stack, ``settings`` what differs from the defaults, ``started``
     the time in UTC (ISO 8601). ``ready`` is false until every process has answered. ``budget`` is
-    what each process was given, ``None`` if none has a limit, as with local processes.
+    what each process was given, ``None`` if none has a limit, as with local processes. ``clock``
+    says whether the wall clock of its processes can be set.
     """
 
     design: str
@@ -96,6 +101,17 @@ class StackRecord:
     started: str
     ready: bool = field(default=False)
     budget: ProcessBudget | None = field(default=None)
+    clock: bool = field(default=False)
+
+    @property
+    def measured(self) -> tuple[ProcessRecord, ...]:
+        """Return the processes of the design itself, without the proxy of its links."""
+        return tuple(each for each in self.processes if each.name != LINKS)
+
+    @property
+    def links(self) -> ProcessRecord | None:
+        """Return the proxy through which the stack calls itself, ``None`` if it has none."""
+        return next((each for each in self.processes if each.name == LINKS), None)
 
     def alive(self) -> tuple[ProcessRecord, ...]:
         """Return the processes that run."""
@@ -205,6 +221,7 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         started=str(data["started"]),
         ready=bool(data["ready"]),
         budget=_parse_budget(data.get("budget")),
+        clock=bool(data.get("clock")),
     )
 
 
@@ -227,6 +244,8 @@ def _parse_process(data: dict[str, Any]) -> ProcessRecord:
         log=str(data["log"]),
         calls=tuple(str(each) for each in data["calls"]),
         container=str(data.get("container", "")),
+        module=str(data.get("module", "")),
+        environment={str(key): str(text) for key, text in data.get("environment", {}).items()},
     )
 
 

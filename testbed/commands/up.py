@@ -33,6 +33,8 @@ testbed up a --workers 3 --runtime compose     three workers of four slots each,
 testbed up a --set lease=3 --set log_level=DEBUG
 
 testbed up a --observe                         and a Prometheus that watches it
+
+testbed up a --links                           one that `testbed fault` can cut in two
 """
 
 
@@ -50,6 +52,8 @@ def up(
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
     settings: options.Settings = None,
+    links: options.Links = False,
+    clock: options.Clock = False,
     runtime: Annotated[
         str,
         typer.Option(
@@ -66,7 +70,7 @@ def up(
     Both designs may be up at once. If anything goes wrong, nothing is left running.
     """
     topology = designs.load(design)
-    spec = options.stack_spec(slots, workers, cpus, memory_mib, settings)
+    spec = options.stack_spec(slots, workers, cpus, memory_mib, settings, links, clock)
     if workers > 1 and not topology.is_scalable:
         raise TestbedError(
             f"design {design} has no workers to scale: each of its processes runs its own jobs",

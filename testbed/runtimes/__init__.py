@@ -9,6 +9,7 @@ from typing import Protocol
 
 from common.topology import Topology
 from testbed.errors import TestbedError
+from testbed.runtimes.controls import Controls
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 
@@ -119,7 +120,13 @@ class Runtime(Protocol):
         """Bring the log files of a stack up to date, where its processes do not write them."""
 
     def meter(self, record: StackRecord) -> Meter:
-        """Return what reads the use of the processes of a stack that is up."""
+        """Return what reads the use of the processes of a stack that is up.
+
+        A process that is started again is read on, and what it used before counts.
+        """
+
+    def controls(self, record: StackRecord) -> Controls:
+        """Return what breaks and mends a stack that is up."""
 
 
 def choose(name: str) -> str:

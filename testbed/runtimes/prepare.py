@@ -13,7 +13,7 @@ from testbed.runtimes.ports import HOST
 from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
-_BY_TOPOLOGY = ("listen", "metrics", "name", "peers")
+_BY_TOPOLOGY = ("links", "listen", "metrics", "name", "peers")
 
 
 def environments(
@@ -47,11 +47,12 @@ def environments(
 
 def port_uses(topology: Topology) -> dict[int, str]:
     """Return what each port of the design is for."""
-    return {
+    uses = {
         port: f"{each.name}, {use}"
         for each in topology.processes
         for port, use in ((each.port, "gRPC"), (each.metrics_port, "metrics"))
     }
+    return uses | {link.port: f"link {link}" for link in topology.links}
 
 
 def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
@@ -65,4 +66,5 @@ def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
         slots=spec.slots,
         settings=dict(spec.settings),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        clock=spec.clock,
     )

@@ -11,8 +11,9 @@ from testbed import stacks
 from testbed.errors import StateError, TestbedError
 from testbed.observability import targets
 from testbed.runtimes import ProcessStatus, Progress, Stopped, health, lock, ports, prepare
-from testbed.runtimes.local import processes
-from testbed.runtimes.local.meter import ProcessMeter
+from testbed.runtimes.local import clock, processes
+from testbed.runtimes.local.controls import LocalControls
+from testbed.runtimes.local.meter import ProcessMeter, StackMeter
 from testbed.runtimes.local.observe import observe
 from testbed.runtimes.logs import log_tail
 from testbed.runtimes.order import waves
@@ -41,6 +42,8 @@ class LocalRuntime:
             )
         topology = spec.scaled(topology)
         environments = prepare.environments(topology, spec)
+        if spec.clock:
+            clock.find()
         with lock.held(topology.design, "up"):
             self._make_way(topology.design, progress)
             ports.require_free(prepare.port_uses(topology))
@@ -79,7 +82,11 @@ class LocalRuntime:
 
     def meter(self, record: StackRecord) -> ProcessMeter:
         """Return the meter of a stack, as :meth:`testbed.runtimes.Runtime.meter` says."""
-        return ProcessMeter.of_stack(record)
+        return StackMeter(record)
+
+    def controls(self, record: StackRecord) -> LocalControls:
+        """Return what breaks a stack, as :meth:`testbed.runtimes.Runtime.controls` says."""
+        return LocalControls(record, self.start_timeout, self.margin, self.lock_wait)
 
     def _make_way(self, design: str, progress: Progress) -> None:
         """Clean up what an earlier run left; raise :class:`TestbedError` if the stack is up."""
@@ -142,6 +149,8 @@ class LocalRuntime:
         ended, killed = self._end_recorded(record, progress) if record else ([], [])
         strays = processes.lingering(processes.strays(design))
         processes.end(strays, self._grace(record))
+        for each in record.processes if record and record.clock else ():
+            clock.tidy(each.pid)
         stacks.forget(design)
         return Stopped(design, tuple(ended), tuple(killed), len(strays), notice)
 
@@ -151,8 +160,11 @@ class LocalRuntime:
         killed: list[str] = []
         for wave in waves(record.alive()):
             progress(f"stopping {', '.join(each.name for each in wave)}")
-            found = {each: each.process() for each in wave}
-            late = processes.end([each for each in found.values() if each], self._grace(record))
+            found = [process for each in wave if (process := each.process())]
+            for process in found:
+                # What a fault has paused could not stop.
+                processes.resume(process)
+            late = processes.end(found, self._grace(record))
             for each in wave:
                 (killed if each.pid in late else ended).append(each.name)
         return ended, killed
@@ -179,7 +191,11 @@ def _start(
     for old in stacks.log_file(record.design, "x").parent.glob("*.log"):
         old.unlink()
     for spec in topology.processes:
-        started = processes.spawn(record.design, spec, environments[spec.name])
+        environment = dict(environments[spec.name])
+        if record.clock:
+            environment |= clock.environment(record.design, spec.name)
+        calls = topology.calls(spec.name)
+        started = processes.spawn(record.design, spec, calls, environment)
         record = dataclasses.replace(record, processes=(*record.processes, started))
         stacks.save(record)
     return record

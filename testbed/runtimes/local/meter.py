@@ -11,6 +11,8 @@ from typing import Self
 
 import psutil
 
+from testbed import stacks
+from testbed.errors import StateError
 from testbed.runtimes import Usage
 from testbed.stacks import StackRecord
 
@@ -32,11 +34,6 @@ class ProcessMeter:
         """Make the meter of processes that run now under these ids."""
         return cls({name: _found(pid) for name, pid in pids.items()})
 
-    @classmethod
-    def of_stack(cls, record: StackRecord) -> Self:
-        """Make the meter of a stack of local processes."""
-        return cls({each.name: each.process() for each in record.processes})
-
     @property
     def interval(self) -> float:
         """Seconds from one reading to the next."""
@@ -49,6 +46,51 @@ class ProcessMeter:
             name: _of_tree(process, children) if process else None
             for name, process in self._processes.items()
         }
+
+
+class StackMeter(ProcessMeter):
+    """Reads a stack, the proxy of its links left out, and goes on with what is started again.
+
+    What a process used before it ended is known as of the last reading, and counts.
+    """
+
+    def __init__(self, record: StackRecord, interval: float = INTERVAL) -> None:
+        super().__init__({each.name: each.process() for each in record.measured}, interval)
+        self._record = record
+        self._pids = {each.name: each.pid for each in record.measured}
+        self._latest: dict[str, float] = {}
+        self._before: dict[str, float] = defaultdict(float)
+
+    def read(self) -> Mapping[str, Usage | None]:
+        """Return the use of each process by its name, ``None`` while it is not running."""
+        found = dict(super().read())
+        if not all(found.values()) and self._find_again(found):
+            found = dict(super().read())
+        for name, use in found.items():
+            if use is not None:
+                self._latest[name] = use.cpu_seconds
+                cpu = use.cpu_seconds + self._before[name]
+                found[name] = Usage(cpu, use.memory_bytes)
+        return found
+
+    def _find_again(self, found: Mapping[str, Usage | None]) -> bool:
+        """Take over the ended processes that were started again; say whether there was one."""
+        try:
+            now = stacks.load(self._record.design)
+        except StateError:
+            return False
+        if now is None or now.started != self._record.started:
+            return False
+        again = [
+            each
+            for each in now.measured
+            if found.get(each.name) is None and each.pid != self._pids.get(each.name)
+        ]
+        for each in again:
+            self._pids[each.name] = each.pid
+            self._processes[each.name] = each.process()
+            self._before[each.name] += self._latest.pop(each.name, 0.0)
+        return bool(again)
 
 
 class _Passes:

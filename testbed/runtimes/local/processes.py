@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -24,20 +25,43 @@ _KILL_WAIT = 5.0
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def spawn(design: str, spec: ProcessSpec, environment: Mapping[str, str]) -> ProcessRecord:
-    """Start a process of a stack."""
+def spawn(
+    design: str, spec: ProcessSpec, calls: tuple[str, ...], environment: Mapping[str, str]
+) -> ProcessRecord:
+    """Start a process of a stack; ``environment`` is added to that of this process."""
+    log = str(stacks.log_file(design, spec.name))
+    new = ProcessRecord(
+        *(spec.name, 0, 0.0, spec.port, log, calls), module=spec.module, environment=environment
+    )
+    return respawn(design, new)
+
+
+def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
+    """Start a process as its record says, and return the record of the new one.
+
+    The log goes on where it ended.
+    """
     inherited = {key: text for key, text in os.environ.items() if not key.startswith(PREFIX)}
-    log = stacks.log_file(design, spec.name)
-    command = [sys.executable, "-m", spec.module]
-    pid = launch(design, command, {**inherited, **environment}, log)
+    command = [sys.executable, "-m", record.module]
+    environment = {**inherited, **record.environment}
+    pid = launch(design, command, environment, Path(record.log), append=True)
     created = psutil.Process(pid).create_time()
-    return ProcessRecord(spec.name, pid, created, spec.port, str(log), spec.peers)
+    return dataclasses.replace(record, pid=pid, create_time=created)
 
 
-def launch(owner: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
-    """Start a command in a session of its own, marked as ``owner``'s; return its pid."""
+def launch(
+    owner: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: Path,
+    append: bool = False,
+) -> int:
+    """Start a command in a session of its own, marked as ``owner``'s; return its pid.
+
+    Its log is a new one, or with ``append`` goes on.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with log.open("ab" if append else "wb") as output:
         child = subprocess.Popen(
             command,
             cwd=stacks.project_root(),
@@ -88,11 +112,60 @@ def end(processes: Iterable[psutil.Process], grace: float) -> set[int]:
     """
     asked = list(processes)
     _signal(asked, signal.SIGTERM)
+    # One that is paused hears of it only when it goes on.
+    _signal(asked, signal.SIGCONT)
     late = _wait(asked, grace)
     _signal(late, signal.SIGKILL)
     if immortal := _wait(late, _KILL_WAIT):
         raise RuntimeError(f"not even SIGKILL ended {[process.pid for process in immortal]}")
     return {process.pid for process in late}
+
+
+def session(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process that leads a session, first, and all others in that session."""
+    found = [process]
+    for each in psutil.process_iter():
+        try:
+            if each.pid != process.pid and os.getsid(each.pid) == process.pid:
+                found.append(each)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def kill(process: psutil.Process) -> None:
+    """End a process and all of its session at once, without asking; return when they are gone."""
+    found = session(process)
+    _signal(found, signal.SIGKILL)
+    # Whatever was born while the others were looked for.
+    found += session(process)[1:]
+    _signal(found, signal.SIGKILL)
+    if immortal := _wait(found, _KILL_WAIT):
+        raise RuntimeError(f"not even SIGKILL ended {[each.pid for each in immortal]}")
+
+
+def pause(process: psutil.Process) -> None:
+    """Stop a process and all of its session from running on."""
+    _signal([process], signal.SIGSTOP)
+    # With their leader stopped there will be few new ones; the second look finds those.
+    for _ in range(2):
+        _signal(session(process), signal.SIGSTOP)
+
+
+def resume(process: psutil.Process) -> bool:
+    """Let a process and all of its session go on; say whether one of them was paused."""
+    found = session(process)
+    paused = [each for each in found if _is_paused(each)]
+    # The leader last: what it finds then is all there.
+    _signal(reversed(found), signal.SIGCONT)
+    return bool(paused)
+
+
+def _is_paused(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

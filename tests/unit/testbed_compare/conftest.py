@@ -29,7 +29,7 @@ from testbed.recording.model import (
     TrialRecording,
     Window,
 )
-from testbed.runtimes.local.meter import ProcessMeter
+from testbed.runtimes.local.meter import ProcessMeter, StackMeter
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessRecord, StackRecord
 from tests.support.recordings import LoadMaker
@@ -123,7 +123,7 @@ class FakeStacks:
         )
 
     def meter(self, stack: StackRecord) -> ProcessMeter:
-        return ProcessMeter.of_stack(stack)
+        return StackMeter(stack)
 
     def down(self, design: str) -> None:
         self.done.append(f"down {design}")

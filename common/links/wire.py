@@ -1,0 +1,41 @@
+"""The messages of ``LinkService`` and faults, each way."""
+
+from __future__ import annotations
+
+from common.gen.testbed.links.v1 import link_service_pb2 as pb
+from common.links.fault import Delay, Fault
+from common.rpc.convert import seconds_from, seconds_to
+
+
+def fault_from(message: pb.Fault) -> Fault:
+    """Read a fault. Raises ``ValueError`` for what is out of range."""
+    return Fault(
+        message.lose_requests,
+        message.lose_answers,
+        _delay_from(message.delay_requests),
+        _delay_from(message.delay_answers),
+        message.repeat_part,
+        seconds_from(message.repeat_within),
+        message.seed,
+    )
+
+
+def fault_to(fault: Fault) -> pb.Fault:
+    """Write a fault."""
+    return pb.Fault(
+        lose_requests=fault.lose_requests,
+        lose_answers=fault.lose_answers,
+        delay_requests=_delay_to(fault.delay_requests),
+        delay_answers=_delay_to(fault.delay_answers),
+        repeat_part=fault.repeat_part,
+        repeat_within=seconds_to(fault.repeat_within),
+        seed=fault.seed,
+    )
+
+
+def _delay_from(message: pb.Delay) -> Delay:
+    return Delay(seconds_from(message.fixed), seconds_from(message.random))
+
+
+def _delay_to(delay: Delay) -> pb.Delay:
+    return pb.Delay(fixed=seconds_to(delay.fixed), random=seconds_to(delay.random))
