@@ -1,0 +1,65 @@
+"""Applies all rules to a history."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from testbed.checker import rules
+from testbed.checker.fates import Fate, ending_of
+from testbed.checker.index import Index
+from testbed.checker.origins import trace
+from testbed.checker.slices import slice_of
+from testbed.checker.verdict import Finding, Rule, Verdict, Violation
+from testbed.history.files import collector_paused
+from testbed.history.model import History, Outcome
+
+DETAILED = 20
+"""How many violations of each rule are told in detail."""
+
+Tell = Callable[[str], None]
+
+
+def check(history: History, tell: Tell = lambda _text: None, detailed: int = DETAILED) -> Verdict:
+    """Judge a history; takes time linear in its length.
+
+    ``tell`` hears what is being done. At most ``detailed`` violations of each rule are in the
+    verdict, and all are counted.
+    """
+    with collector_paused():
+        total = len(history.operations)
+        index = Index(history, lambda done: tell(f"{done:,} of {total:,} operations"))
+        found: dict[str, int] = {}
+        violations: list[Violation] = []
+        for rule in rules.load():
+            tell(rule.name)
+            number = 0
+            for number, finding in enumerate(rule.find(index), 1):
+                if number <= detailed:
+                    violations.append(_violation(rule, finding, history))
+            found[rule.name] = number
+        return Verdict(tuple(violations), found, _counts(index, found))
+
+
+def _violation(rule: Rule, finding: Finding, history: History) -> Violation:
+    slice_ = slice_of(finding.operations, history.faults)
+    return Violation(rule.name, finding.subject, finding.text, slice_)
+
+
+def _counts(index: Index, found: Mapping[str, int]) -> dict[str, int]:
+    accepted = [job for job in index.jobs.values() if job.submits]
+    fates = Counter(ending_of(job).fate for job in accepted)
+    origins = trace(index)
+    operations = index.history.operations
+    return {
+        "operations": len(operations),
+        "indefinite": sum(each.outcome is Outcome.INDEFINITE for each in operations),
+        "faults": len(index.history.faults),
+        "accepted": len(accepted),
+        "recovered": len(origins.recovered),
+        "lost": found["lost"],
+        "unexpected": found["unexpected"],
+        "duplicated": found["duplicated"],
+        "lost_with_state": fates[Fate.LOST_WITH_STATE],
+        "not_looked_up": fates[Fate.NOT_LOOKED_UP],
+    }

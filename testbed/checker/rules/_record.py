@@ -1,0 +1,47 @@
+"""What is wrong with one record of a job by itself."""
+
+from __future__ import annotations
+
+from testbed.checker.looks import RANK, TERMINAL, Look
+from testbed.history.model import Result, Seen
+
+
+def wrong_by_itself(job_id: str, look: Look) -> str:
+    """Say what no record of the job can show, whatever came before; nothing if it is in order."""
+    what = look.what
+    if isinstance(what, Seen):
+        return _wrong(job_id, what)
+    if isinstance(what, Result) and what.state not in TERMINAL:
+        return f"has a result while it is {what.state}"
+    return ""
+
+
+def _wrong(job_id: str, seen: Seen) -> str:
+    if seen.job_id != job_id:
+        return f"was asked for, and {seen.job_id} was the answer"
+    if seen.state not in RANK:
+        return f"is in the state {seen.state!r}, which there is not"
+    return _wrong_attempt(seen) or _wrong_times(seen)
+
+
+def _wrong_attempt(seen: Seen) -> str:
+    executed = seen.attempt > 0
+    if seen.state == "QUEUED" and executed:
+        return f"is QUEUED with attempt {seen.attempt}"
+    if seen.state in {"RUNNING", "DONE", "FAILED"} and not executed:
+        return f"is {seen.state} without an attempt"
+    if executed != (seen.start_us is not None):
+        return f"has attempt {seen.attempt} and start time {seen.start_us}"
+    if (seen.state == "FAILED") != bool(seen.failure):
+        return f"is {seen.state} with failure {seen.failure!r}"
+    return ""
+
+
+def _wrong_times(seen: Seen) -> str:
+    ended = seen.finish_us is not None
+    if ended != (seen.state in TERMINAL):
+        return f"is {seen.state} with finish time {seen.finish_us}"
+    known = [time for time in (seen.create_us, seen.start_us, seen.finish_us) if time is not None]
+    if known != sorted(known):
+        return f"has times out of order: {', '.join(map(str, known))}"
+    return ""

@@ -1,0 +1,59 @@
+"""What a cancel answers is so, and stays so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testbed.checker.index import Index, Job
+from testbed.checker.looks import Look
+from testbed.checker.rules._canceled import acknowledged, contradicts
+from testbed.checker.rules._terminal import difference
+from testbed.checker.verdict import Finding, Rule
+from testbed.history import lines
+from testbed.history.model import Seen
+
+
+def _find(index: Index) -> Iterator[Finding]:
+    for job in index.jobs.values():
+        if not job.cancels:
+            continue
+        finding = _started(job) or _answered_wrongly(job)
+        if finding is not None:
+            yield finding
+
+
+def _started(job: Job) -> Finding | None:
+    canceled = acknowledged(job)
+    if canceled is None:
+        return None
+    for look in job.looks:
+        if contradicts(canceled, look):
+            text = "was canceled while it was queued, and started all the same"
+            return Finding(job.id, text, (canceled.op, look.op))
+    return None
+
+
+def _answered_wrongly(job: Job) -> Finding | None:
+    first = job.first_terminal
+    for look in job.looks:
+        if look.op.call != lines.CANCEL or not isinstance(look.what, Seen):
+            continue
+        if first is not None and first.before(look):
+            if problem := _not_the_same(first, look):
+                text = f"was terminal, and a cancel was answered otherwise: {problem}"
+                return Finding(job.id, text, (first.op, look.op))
+        elif not look.terminal and not (look.state == "RUNNING" and look.what.cancel_requested):
+            text = f"was canceled, and the answer is {look.state} without a cancel requested"
+            return Finding(job.id, text, (look.op,))
+    return None
+
+
+def _not_the_same(first: Look, look: Look) -> str:
+    return difference(first, look) if look.terminal else f"{first.state}, then {look.state}"
+
+
+RULE = Rule(
+    "cancel",
+    "A cancel of a queued job keeps it from starting, one of a terminal job changes nothing",
+    _find,
+)

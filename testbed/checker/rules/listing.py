@@ -1,0 +1,94 @@
+"""A listing shows what it was asked for, in order, and leaves nothing out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from testbed.checker.index import Index
+from testbed.checker.rules._scans import Present, Scan, scan_of
+from testbed.checker.verdict import Finding, Rule
+from testbed.history.model import Listed, Operation, Page
+
+_DEFAULT_PAGE_SIZE = 50
+_MAX_PAGE_SIZE = 1000
+
+
+def _find(index: Index) -> Iterator[Finding]:
+    scans = []
+    for (_, name), pages in index.scans.items():
+        finding = _first_wrong(name, pages)
+        if finding is not None:
+            yield finding
+        scan = scan_of(name, pages)
+        if finding is None and scan is not None:
+            scans.append(scan)
+    yield from _incomplete(index, scans)
+
+
+def _first_wrong(name: str, pages: Sequence[Operation]) -> Finding | None:
+    for page in pages:
+        if problem := _wrong(page):
+            return Finding(name, problem, (page,))
+    return _wrong_order(name, pages)
+
+
+def _wrong(operation: Operation) -> str:
+    """Say what is wrong with a page by itself."""
+    page, listed = operation.asked, operation.answer
+    assert isinstance(page, Page)
+    assert isinstance(listed, Listed)
+    limit = min(page.page_size, _MAX_PAGE_SIZE) or _DEFAULT_PAGE_SIZE
+    if len(listed.jobs) > limit:
+        return f"has {len(listed.jobs)} jobs on a page of {limit}"
+    last = ""
+    for seen in listed.jobs:
+        if last and seen.job_id >= last:
+            return f"has {seen.job_id} after {last}, not newest first"
+        last = seen.job_id
+        if (page.state and seen.state != page.state) or (page.kind and seen.kind != page.kind):
+            wanted = f"{page.state} {page.kind}".strip()
+            return f"has {seen.job_id}, {seen.state} {seen.kind}, in a list of {wanted}"
+    return ""
+
+
+def _wrong_order(name: str, pages: Sequence[Operation]) -> Finding | None:
+    """Return two pages of which the later has a job that is not older than the earlier's."""
+    lowest: tuple[str, Operation] | None = None
+    number = -1
+    for page in sorted(pages, key=_number):
+        if _number(page) == number:
+            return None  # a page was asked for again: it may overlap the one before
+        number = _number(page)
+        assert isinstance(page.answer, Listed)
+        jobs = page.answer.jobs
+        if not jobs:
+            continue
+        if lowest is not None and jobs[0].job_id >= lowest[0]:
+            text = f"has {jobs[0].job_id} on a page after {lowest[0]}, not newest first or twice"
+            return Finding(name, text, (lowest[1], page))
+        lowest = jobs[-1].job_id, page
+    return None
+
+
+def _number(page: Operation) -> int:
+    assert isinstance(page.asked, Page)
+    return page.asked.number
+
+
+def _incomplete(index: Index, scans: Sequence[Scan]) -> Iterator[Finding]:
+    """Look in each scan for the jobs that were there, and matched, from before its first page.
+
+    The scans are walked in the order of their begin, beside the jobs in the order in which they
+    became known; what a scan costs is the number of jobs that it lists, and one more.
+    """
+    present = Present(index, {scan.filters for scan in scans})
+    for scan in sorted(scans, key=lambda scan: scan.begun):
+        present.advance(scan.begun)
+        missing = present.missing(scan)
+        if missing is not None:
+            job_id, shown = missing
+            text = f"leaves out {job_id}, which was there all the time"
+            yield Finding(scan.name, text, (shown, *scan.around(job_id)))
+
+
+RULE = Rule("list", "A listing is in order, obeys its filters and has each job once", _find)

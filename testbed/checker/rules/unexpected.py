@@ -1,0 +1,42 @@
+"""No job comes from nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testbed.checker.index import Index, Job
+from testbed.checker.looks import Look, Sign
+from testbed.checker.origins import trace
+from testbed.checker.verdict import Finding, Rule
+from testbed.history.model import Outcome, Submitted
+
+
+def _find(index: Index) -> Iterator[Finding]:
+    for job in trace(index).unexplained:
+        look = _first_sight(job)
+        yield Finding(job.id, "is there, and no submit can have made it", (look.op,))
+    for job in index.jobs.values():
+        if job.submits and job.looks and _too_early(index, job):
+            shown = (_first_sight(job).op, job.submits[0])
+            yield Finding(job.id, "was there before anybody submitted it", shown)
+
+
+def _first_sight(job: Job) -> Look:
+    sights = (look for look in (*job.looks, *job.late) if look.what is not Sign.NOT_FOUND)
+    return min(sights, key=lambda look: look.op.completed)
+
+
+def _too_early(index: Index, job: Job) -> bool:
+    """Say whether it was seen before all submits that may have made it."""
+    seen = job.first_sight
+    if job.submits[0].invoked <= seen:
+        return False
+    for submit in job.submits:
+        if isinstance(submit.asked, Submitted) and submit.asked.request_id:
+            same = index.by_request[submit.asked.request_id]
+            if any(each.invoked <= seen and each.outcome is not Outcome.FAIL for each in same):
+                return False
+    return True
+
+
+RULE = Rule("unexpected", "Every job was submitted: an indefinite submit makes one at most", _find)
