@@ -1,0 +1,1 @@
+"""Judges a history: did the system keep what its contract promises?"""

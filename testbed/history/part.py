@@ -1,0 +1,148 @@
+"""What one file of a history holds: its lines put together to operations and faults."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from testbed.history import lines
+from testbed.history.lines import Damaged, text, whole
+from testbed.history.model import FaultEvent, Operation, Outcome
+
+
+class Part:
+    """What one file holds, taken in line by line. Ids are those of the file."""
+
+    def __init__(self) -> None:
+        self.head: Mapping[str, Any] = {}
+        self.done: list[Operation] = []
+        self.open: dict[int, Operation] = {}
+        self.faults: dict[int, FaultEvent] = {}
+        self.last = 0
+        self._events: Mapping[str, Callable[[int, int, Mapping[str, Any]], None]] = {
+            "invoke": self._invoke,
+            "ok": self._ok,
+            "fail": self._failed,
+            "info": self._failed,
+            "fault": self._fault,
+            "healed": self._healed,
+        }
+
+    def take(self, number: int, line: bytes) -> None:
+        """Take in a line. Raises :class:`Damaged`."""
+        try:
+            fields = json.loads(line.decode())
+        except ValueError as error:
+            if not line.endswith(b"\n"):  # the file ends within it
+                return
+            raise Damaged(f"is no JSON: {error}") from None
+        if type(fields) is not dict:
+            raise Damaged("is no JSON object")
+        if number == 1:
+            self._take_head(fields)
+            return
+        for name, take in self._events.items():
+            if name in fields:
+                take(whole(fields, "t"), whole(fields, name), fields)
+                return
+        raise Damaged(f"is no event: it has none of {', '.join(self._events)}")
+
+    def operations(self, base: int) -> Iterator[Operation]:
+        """Iterate over the operations with ids that begin above ``base``."""
+        for each in (*self.done, *self.open.values()):
+            yield dataclasses.replace(each, id=each.id + base) if base else each
+
+    def _take_head(self, fields: Mapping[str, Any]) -> None:
+        if "format" not in fields:
+            raise Damaged("is no head: it has no 'format'")
+        if fields["format"] != lines.FORMAT:
+            raise Damaged(f"has format {fields['format']!r}, not {lines.FORMAT}")
+        text(fields, "design")
+        whole(fields, "unix_us")
+        whole(fields, "clock_us")
+        self.head = fields
+
+    def _new(self, identity: int) -> None:
+        # Ids rise, so one that was there before is not above the last.
+        if identity <= self.last:
+            raise Damaged(f"id {identity} is not above {self.last}, the last one before it")
+        self.last = identity
+
+    def _invoke(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+        self._new(identity)
+        call = text(line, "call")
+        self.open[identity] = Operation(
+            identity,
+            text(line, "client"),
+            text(line, "at"),
+            call,
+            lines.read_asked(call, line),
+            time,
+        )
+
+    def _ok(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+        asked = self._ended(time, identity)
+        self.done.append(
+            Operation(
+                identity,
+                asked.client,
+                asked.endpoint,
+                asked.call,
+                asked.asked,
+                asked.invoked,
+                time,
+                Outcome.OK,
+                lines.read_answer(asked, line),
+            )
+        )
+
+    def _failed(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+        asked = self._ended(time, identity)
+        self.done.append(
+            dataclasses.replace(
+                asked,
+                completed=time,
+                outcome=Outcome.FAIL if "fail" in line else Outcome.INDEFINITE,
+                code=text(line, "code"),
+                reason=text(line, "reason", ""),
+            )
+        )
+
+    def _ended(self, time: int, identity: int) -> Operation:
+        asked = self.open.pop(identity, None)
+        if asked is None:
+            raise Damaged(f"call {identity} ends, but none of that id is under way")
+        if time < asked.invoked:
+            raise Damaged(f"call {identity} ends {asked.invoked - time} us before it began")
+        return asked
+
+    def _fault(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+        self._new(identity)
+        details = line.get("details", {})
+        if type(details) is not dict:
+            raise Damaged("'details' is not an object")
+        self.faults[identity] = FaultEvent(
+            identity,
+            text(line, "kind"),
+            _texts(line, "targets"),
+            time,
+            lost_state=_texts(line, "lost_state"),
+            details={name: str(value) for name, value in details.items()},
+        )
+
+    def _healed(self, time: int, identity: int, line: Mapping[str, Any]) -> None:  # noqa: ARG002
+        fault = self.faults.get(identity)
+        if fault is None:
+            raise Damaged(f"fault {identity} is healed, but none of that id began")
+        if time < fault.begun:
+            raise Damaged(f"fault {identity} is healed before it began")
+        self.faults[identity] = dataclasses.replace(fault, ended=time)
+
+
+def _texts(line: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = line.get(name, [])
+    if type(values) is not list or any(type(value) is not str for value in values):
+        raise Damaged(f"{name!r} is {values!r:.40}, not a list of text")
+    return tuple(values)
