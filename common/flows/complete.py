@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from common.domain.errors import JobNotFound, TaskQueueError, TransitionRejected
+from common.domain.errors import TaskQueueError
 from common.domain.job import Execution, Job, JobState, Outcome
 from common.flows.dispatch import give_back
+from common.flows.ended import has_ended
 from common.ports import Jobs, Queue, Results, Transition
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ async def _acknowledge(
     ended: list[str] = []
     unfinished: list[Execution] = []
     for (execution, _), verdict in zip(reports, verdicts, strict=True):
-        if _has_ended(verdict):
+        if has_ended(verdict):
             ended.append(execution.job_id)
         else:
             unfinished.append(execution)
@@ -57,13 +58,6 @@ async def _acknowledge(
         await queue.remove(ended)
     if unfinished:
         await give_back(unfinished, queue)
-
-
-def _has_ended(verdict: TaskQueueError | None) -> bool:
-    """Whether nothing is left to do for the job, by what became of a report on it."""
-    if isinstance(verdict, TransitionRejected):
-        return JobState[verdict.metadata["source"]].terminal
-    return verdict is None or isinstance(verdict, JobNotFound)
 
 
 def _verdict(execution: Execution, answer: Job | TaskQueueError) -> TaskQueueError | None:

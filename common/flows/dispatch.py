@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from common.domain.errors import TaskQueueError
 from common.domain.job import Assignment, Execution, JobState
 from common.flows.background import Background
+from common.flows.ended import has_ended
 from common.ports import Jobs, Queue, Transition
 
 logger = logging.getLogger(__name__)
@@ -19,8 +20,9 @@ async def dispatch(
 ) -> list[Assignment]:
     """Start up to ``max_jobs`` jobs for a worker, waiting up to ``max_wait`` seconds for the first.
 
-    An entry whose job may not start, because it was canceled or is finished, is removed. If the
-    starts cannot be recorded the leases are given back, so that nothing waits for them to run out.
+    An entry whose job may not start, because it was canceled or is finished, is removed; one whose
+    job runs under a later attempt stays, for that attempt. If the starts cannot be recorded the
+    leases are given back, so that nothing waits for them to run out.
     """
     end = time.monotonic() + max_wait
     while True:
@@ -58,12 +60,13 @@ async def _start(
         if isinstance(answer, TaskQueueError):
             job_id, attempt = assignment.execution
             logger.info("not started: %s", answer, extra={"job_id": job_id, "attempt": attempt})
-            refused.append(job_id)
+            if has_ended(answer):
+                refused.append(job_id)
         else:
             started.append(assignment)
             _log_handed_out(worker, assignment)
     if refused:
-        background.start(_drop(refused, queue), f"remove {len(refused)} entries that may not start")
+        background.start(_drop(refused, queue), f"remove {len(refused)} entries of ended jobs")
     return started
 
 

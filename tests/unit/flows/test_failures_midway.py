@@ -262,3 +262,23 @@ def test_refusal_that_could_not_be_made_good_is_no_definite_one() -> None:
     with pytest.raises(OwnerUnreachable) as caught:
         stack.run(stack.client.submit(SPEC))
     assert not caught.value.definite
+
+
+def test_start_that_comes_too_late_leaves_the_entry_to_the_attempt_that_runs() -> None:
+    stack = Stack()
+    stack.run(stack.client.submit(SPEC))
+    transition = stack.job_owner.transition
+
+    async def overtaken(steps: Any) -> Any:
+        """While the first start is under way its lease ends, and a later attempt starts."""
+        stack.job_owner.transition = transition  # type: ignore[method-assign]
+        stack.clock.advance(6.1)
+        assert len(await stack.coordinator.fetch("quick", 1, 1, 0.0)) == 1
+        return await transition(steps)
+
+    stack.job_owner.transition = overtaken  # type: ignore[method-assign]
+    assert stack.run(stack.coordinator.fetch("late", 1, 1, 0.0)) == []
+    stack.clock.advance(6.1)
+    stack.run(stack.coordinator.inspect())
+    (again,) = stack.fetch()
+    assert again.execution.attempt == 3
