@@ -28,6 +28,8 @@ from testbed.faults.planfile import FOLDER, changed, parse
 from testbed.faults.side import LOCUSTFILE, Tools
 from testbed.recording import provenance
 from testbed.report import progress
+from testbed.report.faults import terminal
+from testbed.report.faults.files import FAULTS_CSV, FAULTS_JSON
 
 INTERRUPTED_CODE = 130
 DEFAULT = "quick"
@@ -97,23 +99,31 @@ def carry_out(plan: FaultPlan, home: Path) -> int:
     )
     _say(f"Raw data: {folder}")
     pace = Pace(len(plan.designs), phases, time.monotonic)
-    ended = session.Ended("interrupted")
+    ended, kept = session.Ended("interrupted"), False
     with interrupts.installed(), contextlib.suppress(Interrupted):
         with progress.shown(console.err, pace, len(plan.designs)) as told:
             runtime = runtimes.get(plan.runtime)
             tools = Tools(runtime, RuntimeStacks(runtime, told), told, interrupts, home)
             ended = session.run(plan, origin, folder, tools)
         with interrupts.shield():
-            _say("checking what was recorded")
-            kept = outcome.report(folder)
+            kept = _report(folder)
             _closing(folder, ended, kept)
     if interrupts.happened:
         return INTERRUPTED_CODE
     return 0 if kept and not ended.stopped else 1
 
 
+def _report(folder: Path) -> bool:
+    """Check what was recorded, write the files and print the figures; say if promises were kept."""
+    with console.err.status("checking what was recorded") as status:
+        found = outcome.write(folder, status.update)
+    if found.figures:
+        console.out.print(terminal.terminal(found.figures))
+    return found.kept
+
+
 def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
-    lines = [f"Report: {folder}/{outcome.REPORT}"]
+    lines = [f"Report: {folder}/{{{FAULTS_CSV},{FAULTS_JSON}}}"]
     if ended.stopped:
         lines.insert(0, f"Stopped: {ended.stopped.partition(chr(10))[0]}")
         lines.append("        Nothing is left running.")
@@ -150,7 +160,7 @@ def find(home: Path, plan: str) -> Path:
 def _list(home: Path) -> None:
     """Print the plans that there are."""
     table = Table(box=None, pad_edge=False)
-    for column in ("plan", "faults", "about"):
+    for column in ("plan", "faults", "takes"):
         table.add_column(column, justify="left" if column == "plan" else "right", no_wrap=True)
     table.add_column("what it is for")
     for path in sorted((home / FOLDER).glob("*.toml")):

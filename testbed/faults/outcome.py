@@ -1,0 +1,130 @@
+"""Works out what a fault run says: checks its histories, writes its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed import checker, designs
+from testbed.analysis.faults import FaultFigures, FaultTrial, analyse
+from testbed.analysis.faults.model import parts_of
+from testbed.checker.verdict import Verdict
+from testbed.faults.session import EXPERIMENT
+from testbed.history import files as history_files
+from testbed.recording import files
+from testbed.recording.model import COMPLETE, TrialHeader
+from testbed.report.faults.files import write_files
+from testbed.report.faults.run import FaultRun
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SideOutcome:
+    """One side: how it ended, what the checker says, and the figures, if it left a history."""
+
+    header: TrialHeader
+    verdict: Verdict | None
+    figures: FaultFigures | None
+
+    @property
+    def kept(self) -> bool:
+        """Whether it ran to its end, every job was looked up and no promise was broken."""
+        return (
+            self.header.status == COMPLETE
+            and self.verdict is not None
+            and self.verdict.clean
+            and not self.verdict.counts["not_looked_up"]
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fault run says."""
+
+    run: FaultRun
+    sides: tuple[SideOutcome, ...]
+    planned: int
+
+    @property
+    def figures(self) -> list[FaultFigures]:
+        """The figures of the sides that have any."""
+        return [side.figures for side in self.sides if side.figures is not None]
+
+    @property
+    def kept(self) -> bool:
+        """Whether every side that was planned kept all promises."""
+        return len(self.sides) == self.planned and all(side.kept for side in self.sides)
+
+
+def read(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
+    """Check and analyse what a fault run left. Raises :class:`testbed.errors.TestbedError`."""
+    record = files.read_json(folder / EXPERIMENT)
+    plan = record["plan"]
+    titles = record["titles"]
+    sides = tuple(_side(path, titles, tell) for path in sorted((folder / files.TRIALS).glob("*-*")))
+    provenance = record["provenance"]
+    run = FaultRun(
+        name=str(plan["name"]),
+        when=min((side.header.started for side in sides), default=""),
+        seed=int(plan["seed"]),
+        what_ran=tuple(_what_ran(plan, sides)),
+        command=str(provenance.get("command", "")),
+        folder=f"{folder.parent.name}/{folder.name}",
+        plan=plan,
+        provenance=provenance,
+    )
+    return Outcome(run, sides, len(plan["designs"]))
+
+
+def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
+    """Read a fault run and write its files; return what it says."""
+    outcome = read(folder, tell)
+    write_files(folder, outcome.figures, outcome.run)
+    return outcome
+
+
+def _side(path: Path, titles: Mapping[str, str], tell: Tell) -> SideOutcome:
+    header = files.read_header(path)
+    name = f"design {header.design.upper()}"
+    if not any(path.glob("history*.jsonl*")):
+        return SideOutcome(header, None, None)
+    tell(f"reading the history of {name}")
+    history = history_files.read(path)
+    tell(f"checking the history of {name}")
+    verdict = checker.check(history)
+    jobs = files.read_jobs(path) if (path / files.JOBS).exists() else ()
+    tell(f"working out the figures of {name}")
+    figures = analyse(
+        FaultTrial(
+            header.design,
+            str(titles.get(header.design, "")),
+            history,
+            verdict,
+            jobs,
+            parts_of(designs.load(header.design), header.endpoints),
+        )
+    )
+    return SideOutcome(header, verdict, figures)
+
+
+def _what_ran(plan: Mapping[str, Any], sides: tuple[SideOutcome, ...]) -> Iterator[str]:
+    """Say in a few sentences what was done."""
+    traffic = plan["traffic"]
+    load = (
+        f"{traffic['rate']:g} calls/s in an open loop"
+        if traffic["rate"]
+        else f"{traffic['users']} users in a closed loop"
+    )
+    yield (
+        f"Every design on a fresh stack, as {plan['runtime']} processes, under {load}; each fault "
+        f"lasts {plan['seconds']:g} s and is followed by {plan['health']:g} s of health."
+    )
+    for side in sides:
+        name = f"Design {side.header.design.upper()}"
+        if side.header.status != COMPLETE:
+            yield f"{name} did not run to its end: {side.header.error}."
+        elif side.figures is not None:
+            yield f"{name}: {len(side.figures.faults)} faults in {side.figures.seconds:.0f} s."
