@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+import gevent
 import grpc
 from grpc.experimental import gevent as grpc_gevent
 
@@ -12,6 +13,9 @@ from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueService
 
 # Shared out over the endpoints, so that stacks with one entry and with many get the same number.
 CONNECTIONS = 6
+
+# Calls of one process that may wait for an answer at a time. A thread is made once it is needed.
+MOST_WAITING = 4096
 
 _OPTIONS = (
     # A repeat inside the client would hide an error and lengthen a latency.
@@ -49,5 +53,10 @@ class ChannelPool:
 
 @cache
 def _make_grpc_yield_to_gevent() -> None:
-    """Let other users run while a call waits; has to come before the first channel."""
+    """Let other users run while a call waits; has to come before the first channel.
+
+    A call waits for its answer in a thread of gevent's pool. With the ten that there are by itself,
+    ten calls to a process that does not answer would hold up all others (docs/decisions/0012).
+    """
+    gevent.get_hub().threadpool.maxsize = MOST_WAITING
     grpc_gevent.init_gevent()

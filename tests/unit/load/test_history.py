@@ -130,3 +130,24 @@ def test_a_history_that_cannot_be_written_keeps_the_test_from_beginning(
     assert locust.code == 1
     assert "the test cannot start" in locust.output
     assert not stub.calls()
+
+
+def test_calls_that_wait_at_one_endpoint_hold_up_none_at_another(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    slow, quick = start_stub("--delay", "3"), start_stub()
+    start_locust(
+        "submit.py", *HEADLESS, "-H", f"{slow.host},{quick.host}", "-u", "1", "-t", "6s",
+        "--rate", "40", "--arrivals", "even", "--history", str(tmp_path / "history"),
+    ).wait()  # fmt: skip
+
+    operations = files.read(tmp_path / "history").operations
+    waiting = [each for each in operations if each.endpoint == slow.host]
+    answered_meanwhile = [
+        each
+        for each in operations
+        if each.endpoint == quick.host
+        and sum(one.invoked < each.invoked and each.completed < one.completed for one in waiting)
+        >= 20
+    ]
+    assert len(answered_meanwhile) >= 20
