@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from testbed.history.model import Listed, Operation, Page, Result, Seen, Submitted
+from testbed.history.model import Listed, Page, Result, Seen, Submitted
 
 FORMAT = 1
 SUBMIT: Final = "SubmitJob"
@@ -86,9 +86,9 @@ def read_asked(call: str, line: Fields) -> Asked:
     return text(line, "job")
 
 
-def read_answer(operation: Operation, line: Fields) -> Answer:
+def read_answer(call: str, line: Fields) -> Answer:
     """Return what a call was answered. Raises :class:`Damaged`."""
-    return _READERS[operation.call](line)
+    return _READERS[call](line)
 
 
 def text(line: Fields, name: str, default: str | None = None) -> str:
