@@ -22,7 +22,10 @@ class Job:
     ``unanswered`` is when the audit last asked for it and got no word about it, or -1.
     """
 
-    __slots__ = ("_order", "cancels", "cut", "id", "late", "looks", "submits", "unanswered")
+    __slots__ = (
+        "_first_terminal", "_order", "cancels", "cut", "id", "late", "looks", "submits",
+        "unanswered",
+    )  # fmt: skip
 
     def __init__(self, job_id: str) -> None:
         self.id = job_id
@@ -33,6 +36,7 @@ class Job:
         self.cut = OPEN_END
         self.unanswered = -1
         self._order: list[int] | None = None
+        self._first_terminal: list[Look] | None = None
 
     @property
     def order(self) -> list[int]:
@@ -51,8 +55,10 @@ class Job:
     @property
     def first_terminal(self) -> Look | None:
         """The terminal look that was answered first."""
-        terminal = (look for look in self.looks if look.terminal)
-        return min(terminal, key=lambda look: look.op.completed, default=None)
+        if self._first_terminal is None:
+            terminal = [look for look in self.looks if look.terminal]
+            self._first_terminal = sorted(terminal, key=_answered)[:1]
+        return self._first_terminal[0] if self._first_terminal else None
 
     @property
     def first_sight(self) -> int:
@@ -127,3 +133,7 @@ class Index:
             if job.cut < OPEN_END:
                 job.late = [look for look in job.looks if look.op.completed >= job.cut]
                 job.looks = [look for look in job.looks if look.op.completed < job.cut]
+
+
+def _answered(look: Look) -> int:
+    return look.op.completed

@@ -6,9 +6,10 @@ A value that is a default is left out of its line. ``docs/histories.md`` has the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import Any, Final
 
-from testbed.history.model import Listed, Operation, Page, Result, Seen, Submitted
+from testbed.history.model import Listed, Page, Result, Seen, Submitted
 
 FORMAT = 1
 SUBMIT: Final = "SubmitJob"
@@ -86,9 +87,9 @@ def read_asked(call: str, line: Fields) -> Asked:
     return text(line, "job")
 
 
-def read_answer(operation: Operation, line: Fields) -> Answer:
+def read_answer(call: str, line: Fields) -> Answer:
     """Return what a call was answered. Raises :class:`Damaged`."""
-    return _READERS[operation.call](line)
+    return _READERS[call](line)
 
 
 def text(line: Fields, name: str, default: str | None = None) -> str:
@@ -135,6 +136,22 @@ def _truth(line: Fields, name: str) -> bool:
 
 
 def _read_seen(line: Fields) -> Seen:
+    """Read a record. There are many of them, so one that is in order is read without calls."""
+    get = line.get
+    values: tuple[Any, ...] = (
+        get("job"),
+        get("kind"),
+        get("state"),
+        get("attempt", 0),
+        get("worker", ""),
+        get("create_us"),
+        get("start_us"),
+        get("finish_us"),
+        get("failure", ""),
+        get("cancel_requested", False),
+    )
+    if tuple(map(type, values)) in _IN_ORDER:
+        return Seen(*values)
     return Seen(
         text(line, "job"),
         text(line, "kind"),
@@ -147,6 +164,12 @@ def _read_seen(line: Fields) -> Seen:
         text(line, "failure", ""),
         _truth(line, "cancel_requested"),
     )
+
+
+_MAYBE = (int, type(None))
+_IN_ORDER = frozenset(
+    (str, str, str, int, str, *times, str, bool) for times in product(_MAYBE, repeat=3)
+)
 
 
 def _read_job(line: Fields) -> str:

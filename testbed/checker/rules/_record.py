@@ -19,12 +19,38 @@ def wrong_by_itself(job_id: str, look: Look) -> str:
 def _wrong(job_id: str, seen: Seen) -> str:
     if seen.job_id != job_id:
         return f"was asked for, and {seen.job_id} was the answer"
+    shape = (
+        seen.state,
+        seen.attempt > 0,
+        seen.start_us is not None,
+        seen.finish_us is not None,
+        seen.failure != "",
+    )
+    if shape not in _RIGHT:
+        return _wrong_shape(seen)
+    known = [time for time in (seen.create_us, seen.start_us, seen.finish_us) if time is not None]
+    if known != sorted(known):
+        return f"has times out of order: {', '.join(map(str, known))}"
+    return ""
+
+
+# State, and whether there are an attempt, a start, a finish and a failure.
+_RIGHT = frozenset(
+    {
+        ("QUEUED", False, False, False, False),
+        ("RUNNING", True, True, False, False),
+        ("DONE", True, True, True, False),
+        ("FAILED", True, True, True, True),
+        ("CANCELED", False, False, True, False),
+        ("CANCELED", True, True, True, False),
+    }
+)
+
+
+def _wrong_shape(seen: Seen) -> str:
+    """Say which of its fields do not go together."""
     if seen.state not in RANK:
         return f"is in the state {seen.state!r}, which there is not"
-    return _wrong_attempt(seen) or _wrong_times(seen)
-
-
-def _wrong_attempt(seen: Seen) -> str:
     executed = seen.attempt > 0
     if seen.state == "QUEUED" and executed:
         return f"is QUEUED with attempt {seen.attempt}"
@@ -34,14 +60,4 @@ def _wrong_attempt(seen: Seen) -> str:
         return f"has attempt {seen.attempt} and start time {seen.start_us}"
     if (seen.state == "FAILED") != bool(seen.failure):
         return f"is {seen.state} with failure {seen.failure!r}"
-    return ""
-
-
-def _wrong_times(seen: Seen) -> str:
-    ended = seen.finish_us is not None
-    if ended != (seen.state in TERMINAL):
-        return f"is {seen.state} with finish time {seen.finish_us}"
-    known = [time for time in (seen.create_us, seen.start_us, seen.finish_us) if time is not None]
-    if known != sorted(known):
-        return f"has times out of order: {', '.join(map(str, known))}"
-    return ""
+    return f"is {seen.state} with finish time {seen.finish_us}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 
 from sortedcontainers import SortedList
 
@@ -74,19 +76,14 @@ class Present:
         self._index = index
         self._sorted: dict[Filters, SortedList] = {filters: SortedList() for filters in wanted}
         self._since: dict[tuple[Filters, str], Operation] = {}
-        self._coming = sorted(
-            (event for job in index.jobs.values() for event in _events(job, wanted)),
-            key=lambda event: event[0].completed,
-            reverse=True,
-        )
+        self._coming = sorted(_events(index, wanted), key=_answered, reverse=True)
 
     def advance(self, time: int) -> None:
         """Take in all that was answered before ``time``."""
         while self._coming and self._coming[-1][0].completed < time:
             operation, filters, job_id = self._coming.pop()
-            if (filters, job_id) not in self._since:
-                self._since[filters, job_id] = operation
-                self._sorted[filters].add(job_id)
+            self._since[filters, job_id] = operation
+            self._sorted[filters].add(job_id)
 
     def missing(self, scan: Scan) -> tuple[str, Operation] | None:
         """Return the newest job that the scan leaves out, and the call that shows it to be there.
@@ -111,17 +108,31 @@ class Present:
         return found
 
 
-def _events(job: Job, wanted: set[Filters]) -> Iterator[tuple[Operation, Filters, str]]:
-    """Iterate over the calls from whose answer on the job is in lists with these filters."""
-    kind = _kind(job)
-    if (accepted := job.accepted) is not None:
-        for filters in wanted & {("", ""), ("", kind)}:
-            yield accepted, filters, job.id
-    terminal = job.first_terminal
-    if terminal is not None:
-        state = terminal.state
-        for filters in wanted & {("", ""), ("", kind), (state, ""), (state, kind)}:
-            yield terminal.op, filters, job.id
+_Event = tuple[Operation, Filters, str]
+
+
+def _answered(event: _Event) -> int:
+    return event[0].completed
+
+
+def _events(index: Index, wanted: set[Filters]) -> Iterator[_Event]:
+    """Iterate over the calls from whose answer on a job is in the lists with certain filters."""
+
+    @cache
+    def lists(state: str, kind: str) -> set[Filters]:
+        return wanted & set(product({"", state}, {"", kind}))
+
+    for job in index.jobs.values() if wanted else ():
+        kind = _kind(job)
+        accepted, terminal = job.accepted, job.first_terminal
+        if accepted is not None:
+            for filters in lists("", kind):
+                yield accepted, filters, job.id
+        if terminal is not None:
+            for filters in lists(terminal.state, kind):
+                # An accepted job is in the lists of all states from before it ended.
+                if filters[0] or accepted is None:
+                    yield terminal.op, filters, job.id
 
 
 def _kind(job: Job) -> str:
