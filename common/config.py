@@ -19,6 +19,15 @@ _DURATIONS = (
     "lease",
     "long_poll",
     "default_deadline",
+    "message_timeout",
+    "connection_idle",
+)
+_LIMITS = (
+    "max_queued_jobs",
+    "max_queued_bytes",
+    "max_concurrent_calls",
+    "max_connections",
+    "max_unread_bytes",
 )
 
 
@@ -47,6 +56,10 @@ class Settings:
     max_queued_jobs: int = 180_000
     max_queued_bytes: int = 240 << 20
     max_concurrent_calls: int = 4096
+    max_connections: int = 4096
+    max_unread_bytes: int = 256 << 20
+    message_timeout: float = 10.0
+    connection_idle: float = 1800.0
     stop_grace: float = 5.0
     log_level: str = "INFO"
     links: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +68,7 @@ class Settings:
         for name in _DURATIONS:
             if not 0 < getattr(self, name) <= 3600:
                 raise ConfigError(f"{name} must be more than 0 and at most 3600 seconds")
-        for name in ("max_queued_jobs", "max_queued_bytes", "max_concurrent_calls"):
+        for name in _LIMITS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1")
         if not 0 <= self.stop_grace <= 3600:

@@ -24,6 +24,13 @@ def configure(process: str, level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # The event loop's own debug lines say nothing about a job.
     logging.getLogger("asyncio").setLevel(logging.INFO)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_client_s_doing)
+
+
+def _is_no_client_s_doing(record: logging.LogRecord) -> bool:
+    """Whether to keep a line of gRPC: any client can cause these, as often as it likes."""
+    text = str(record.msg)
+    return not text.startswith(("Invalid encoding on", "ExecuteBatchError raised in core"))
 
 
 def _add_correlation(record: logging.LogRecord) -> bool:

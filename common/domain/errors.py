@@ -84,6 +84,15 @@ class InvalidPageToken(InvalidArgument):
     reason = "INVALID_PAGE_TOKEN"
 
 
+class MalformedMessage(InvalidArgument):
+    """The bytes of the call are not its message; there is no field to name."""
+
+    reason = "MALFORMED_MESSAGE"
+
+    def __init__(self, problem: str) -> None:
+        TaskQueueError.__init__(self, f"the message cannot be read: {problem}")
+
+
 class JobNotFound(TaskQueueError):
     """No job has this id."""
 
@@ -187,7 +196,7 @@ class QueueFull(TaskQueueError):
 
 
 class Overloaded(TaskQueueError):
-    """A process has more calls in flight, or was sent a larger message, than it takes."""
+    """A process has more calls or unread answers, or was sent a larger message, than it takes."""
 
     code = Code.RESOURCE_EXHAUSTED
     reason = "OVERLOADED"
@@ -237,6 +246,14 @@ class DeadlineAlreadyPast(TaskQueueError):
 
     def __init__(self) -> None:
         super().__init__("the call arrived after its deadline and was not begun")
+
+
+class MessageNotReceived(TaskQueueError):
+    """The call was opened and its message did not arrive in time."""
+
+    code = Code.DEADLINE_EXCEEDED
+    reason = "MESSAGE_NOT_RECEIVED"
+    definite = True
 
 
 class ResultLost(TaskQueueError):

@@ -104,9 +104,12 @@ def seconds_to(seconds: float) -> Duration:
     return duration_to(int(seconds * MICROSECONDS))
 
 
-def seconds_from(duration: Duration) -> float:
-    """Read a duration of a process of ours, in seconds."""
-    return duration.ToMicroseconds() / MICROSECONDS
+def seconds_from(duration: Duration, field: str) -> float:
+    """Read a duration in seconds. Raises ``InvalidArgument`` for one that is none or negative."""
+    microseconds = _microseconds(duration, field)
+    if microseconds < 0:
+        raise InvalidArgument(field, "must not be negative")
+    return microseconds / MICROSECONDS
 
 
 def _microseconds(duration: Duration, field: str) -> int:

@@ -180,7 +180,7 @@ class CallInterceptor(AsyncServerInterceptor):
     async def _run(self, method: Any, request: Any, grpc_context: Any, method_name: str) -> Any:
         pairs = metadata.of(grpc_context.invocation_metadata())
         caller = pairs.get(metadata.CALLER, callers.CLIENT)
-        correlation = pairs.get(metadata.CORRELATION_ID, "")[: metadata.MAX_CORRELATION_ID]
+        correlation = metadata.correlation_of(pairs)
         left = grpc_context.time_remaining()
         timeout = self._default_deadline if left is None else left
         with context.call(correlation, timeout, caller):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 CALLER = "x-taskqueue-caller"
 CORRELATION_ID = "x-correlation-id"
 MAX_CORRELATION_ID = 64
@@ -12,3 +14,9 @@ def of(pairs: object) -> dict[str, str]:
     if not pairs:
         return {}
     return {key: value for key, value in pairs if isinstance(value, str)}  # type: ignore[attr-defined]
+
+
+def correlation_of(pairs: Mapping[str, str]) -> str:
+    """Return the correlation id that came along; empty for none, or one that cannot be sent on."""
+    given = pairs.get(CORRELATION_ID, "")[:MAX_CORRELATION_ID]
+    return given if given.isascii() and given.isprintable() else ""

@@ -13,7 +13,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -36,9 +36,11 @@ from common.config import ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
 from common.rpc import accounting, callers, identity
-from common.rpc.channel import MAX_MESSAGE_BYTES, Peer
+from common.rpc.admission import Admission
+from common.rpc.channel import Peer
 from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
 from common.rpc.outbound import ClientMetrics
+from common.rpc.server import Add, Server
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +49,6 @@ Beside = Callable[[], Coroutine[Any, Any, None]]
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 # Seconds for answers that are written and not yet sent.
 LAST_ANSWERS = 0.1
-_OPTIONS = (
-    # Two servers on one port would each get a part of the calls.
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-)
 
 
 class Process:
@@ -70,7 +66,7 @@ class Process:
             collector(registry=self.registry)
         identity.expose(settings, self.registry)
         accounting.expose(self.registry)
-        self._servicers: list[tuple[ServiceDescriptor, Callable[[grpc.aio.Server], None]]] = []
+        self._servicers: list[tuple[ServiceDescriptor, Add]] = []
         self._client_metrics = ClientMetrics(self.registry)
         self._peers: list[Peer] = []
         self._allowed = dict(callers.ALLOWED)
@@ -120,21 +116,17 @@ class Process:
             for method in service.methods
         ]
         self._calls = CallInterceptor(settings.default_deadline, self._allowed, settings.name)
-        self._server = grpc.aio.server(
-            interceptors=[MetricsInterceptor(self.registry, paths), self._calls],
-            options=_OPTIONS,
-            maximum_concurrent_rpcs=settings.max_concurrent_calls,
-        )
         names = ["", *(service.full_name for service, _ in self._servicers)]
-        for _, add in self._servicers:
-            add(self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            [*names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
-        )
+        interceptors = [
+            Admission(settings, self.registry),
+            MetricsInterceptor(self.registry, paths),
+            self._calls,
+        ]
+        self._server = Server(settings, interceptors, [*self._adds(), _reflecting(names[1:])])
         self._bind()
         await self._server.start()
-        self.tasks = [asyncio.create_task(work()) for work in self._beside]
+        beside = [*self._beside, self._server.keep_serving]
+        self.tasks = [asyncio.create_task(work()) for work in beside]
         for name in names:
             await self._health.set(name, _SERVING)
         logger.info("%s serves on %s, process %d", settings.name, settings.listen, os.getpid())
@@ -166,17 +158,28 @@ class Process:
         await self._server.stop(LAST_ANSWERS)
         await stopping
 
+    def _adds(self) -> list[Add]:
+        """What adds each servicer to a server, that of health included."""
+        return [
+            *(add for _, add in self._servicers),
+            lambda server: health_pb2_grpc.add_HealthServicer_to_server(self._health, server),
+        ]
+
     def _bind(self) -> None:
         settings = self.settings
-        try:
-            self.port = self._server.add_insecure_port(settings.listen)
-        except RuntimeError as error:
-            raise ConfigError(f"cannot listen on {settings.listen}: is it taken?") from error
+        self._server.bind()
+        self.port = self._server.port
         host, _, port = settings.metrics.rpartition(":")
         try:
             self._metrics, _ = start_http_server(int(port), host, self.registry)
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot serve metrics on {settings.metrics}: {error}") from error
+
+
+def _reflecting(services: Sequence[str]) -> Add:
+    """Return what lets clients ask a server what it serves."""
+    names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+    return lambda server: reflection.enable_server_reflection(names, server)
 
 
 def run(assemble: Callable[[Process], None]) -> None:

@@ -16,18 +16,21 @@ from common.domain.errors import TaskQueueError
 
 DOMAIN = "taskqueue"
 OUTCOME = "outcome"
+# Characters of a text in a status: it may quote what a client sent, and trailers are limited.
+MAX_TEXT = 1024
 
 
 def to_grpc(error: TaskQueueError) -> grpc.Status:
     """Return the status to abort a call with."""
     outcome = "definite" if error.definite else "indefinite"
+    metadata = {key: value[:MAX_TEXT] for key, value in error.metadata.items()}
     info = error_details_pb2.ErrorInfo(
-        reason=error.reason, domain=DOMAIN, metadata={**error.metadata, OUTCOME: outcome}
+        reason=error.reason, domain=DOMAIN, metadata={**metadata, OUTCOME: outcome}
     )
     detail = any_pb2.Any()
     detail.Pack(info)
     code = code_pb2.Code.Value(error.code)
-    status = status_pb2.Status(code=code, message=error.message, details=[detail])
+    status = status_pb2.Status(code=code, message=error.message[:MAX_TEXT], details=[detail])
     return rpc_status.to_status(status)  # type: ignore[no-any-return]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common import context as call_context
+from common.domain.errors import InvalidArgument
 from common.gen.taskqueue.internal.v1 import coordinator_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.coordinator_service_pb2_grpc import (
     CoordinatorServiceServicer,
@@ -25,19 +26,21 @@ class CoordinatorServicer(CoordinatorServiceServicer):
         self, request: pb.WorkerHeartbeatRequest, context: Any
     ) -> pb.WorkerHeartbeatResponse:
         """Note that the worker lives; tell it what to stop."""
+        worker = wire.worker_from(request.worker)
         held = wire.executions_from(request.held)
-        reply = await self._coordinator.heartbeat(request.worker, request.slots, held)
+        reply = await self._coordinator.heartbeat(worker, request.slots, held)
         return pb.WorkerHeartbeatResponse(
             cancel=map(wire.execution_to, reply.cancel), drop=map(wire.execution_to, reply.drop)
         )
 
     async def FetchWork(self, request: pb.FetchWorkRequest, context: Any) -> pb.FetchWorkResponse:
         """Hand out jobs, waiting for one if there is none."""
-        asked = convert.seconds_from(request.max_wait)
+        worker = wire.worker_from(request.worker)
+        if request.max_jobs > request.slots:
+            raise InvalidArgument("max_jobs", "is more than the worker has slots")
+        asked = convert.seconds_from(request.max_wait, "max_wait")
         wait = max(0.0, call_context.remaining(asked + self._margin) - self._margin)
-        assignments = await self._coordinator.fetch(
-            request.worker, request.slots, request.max_jobs, wait
-        )
+        assignments = await self._coordinator.fetch(worker, request.slots, request.max_jobs, wait)
         return pb.FetchWorkResponse(assignments=map(wire.assignment_to, assignments))
 
     async def ReportWorkOutcome(
@@ -45,7 +48,7 @@ class CoordinatorServicer(CoordinatorServiceServicer):
     ) -> pb.ReportWorkOutcomeResponse:
         """Take outcomes."""
         verdicts = await self._coordinator.report(
-            request.worker,
+            wire.worker_from(request.worker),
             [wire.report_from(report) for report in request.reports],
             wire.executions_from(request.returned),
         )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.domain.job import JobState
-from common.domain.paging import JobQuery
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.job_service_pb2_grpc import JobServiceServicer
-from common.ports import CancelReason, Jobs, NewJob
+from common.ports import CancelReason, Jobs
 from common.rpc import convert
 from design_a import wire
 
@@ -21,25 +19,21 @@ class JobServicer(JobServiceServicer):
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Any) -> pb.CreateJobResponse:
         """Create records, or find the earlier ones by request id."""
-        answers = await self._jobs.create(
-            [NewJob(new.kind, new.request_id, new.digest) for new in request.jobs]
-        )
+        answers = await self._jobs.create([wire.new_job_from(new) for new in request.jobs])
         return pb.CreateJobResponse(entries=map(wire.record_to, answers))
 
     async def GetJobRecord(
         self, request: pb.GetJobRecordRequest, context: Any
     ) -> pb.GetJobRecordResponse:
         """Read records."""
-        answers = await self._jobs.get(request.job_ids)
+        answers = await self._jobs.get(wire.ids_from(request.job_ids))
         return pb.GetJobRecordResponse(entries=map(wire.record_to, answers))
 
     async def ListJobRecords(
         self, request: pb.ListJobRecordsRequest, context: Any
     ) -> pb.ListJobRecordsResponse:
         """Read one page of records, newest first."""
-        state: JobState | None = convert.state_filter_from(request.state)
-        query = JobQuery(state, request.kind, request.before_job_id, request.limit)
-        records = await self._jobs.page(query)
+        records = await self._jobs.page(wire.query_from(request))
         return pb.ListJobRecordsResponse(records=map(convert.status_to, records))
 
     async def TransitionJobStatus(
@@ -56,5 +50,5 @@ class JobServicer(JobServiceServicer):
         """Cancel queued jobs and mark running ones."""
         withdrawn = request.reason == pb.CANCEL_REASON_SUBMIT_WITHDRAWN
         reason = CancelReason.SUBMIT_WITHDRAWN if withdrawn else CancelReason.CLIENT
-        answers = await self._jobs.set_cancel_requested(request.job_ids, reason)
+        answers = await self._jobs.set_cancel_requested(wire.ids_from(request.job_ids), reason)
         return pb.SetCancelRequestedResponse(entries=map(wire.record_to, answers))

@@ -7,7 +7,7 @@ from typing import Any
 from common import context as call_context
 from common.gen.taskqueue.internal.v1 import queue_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.queue_service_pb2_grpc import QueueServiceServicer
-from common.ports import NewEntry, Queue
+from common.ports import Queue
 from common.rpc import convert
 from design_a import wire
 
@@ -23,10 +23,7 @@ class QueueServicer(QueueServiceServicer):
     ) -> pb.EnqueueJobResponse:
         """Add jobs at the end."""
         answers = await self._queue.enqueue(
-            [
-                NewEntry(entry.job_id, convert.spec_from(entry.job), entry.correlation_id)
-                for entry in request.entries
-            ]
+            [wire.new_entry_from(entry) for entry in request.entries]
         )
         return pb.EnqueueJobResponse(
             outcomes=[
@@ -39,7 +36,7 @@ class QueueServicer(QueueServiceServicer):
         self, request: pb.DequeueJobRequest, context: Any
     ) -> pb.DequeueJobResponse:
         """Lease jobs from the front; renew and return leases."""
-        max_wait = convert.seconds_from(request.max_wait)
+        max_wait = convert.seconds_from(request.max_wait, "max_wait")
         answer = await self._queue.dequeue(
             request.max_jobs,
             call_context.remaining(max_wait),
@@ -55,5 +52,5 @@ class QueueServicer(QueueServiceServicer):
         self, request: pb.RemoveJobIfPresentRequest, context: Any
     ) -> pb.RemoveJobIfPresentResponse:
         """Remove jobs, leased or not."""
-        removed = await self._queue.remove(request.job_ids)
+        removed = await self._queue.remove(wire.ids_from(request.job_ids))
         return pb.RemoveJobIfPresentResponse(removed=removed)

@@ -21,9 +21,7 @@ class ResultServicer(ResultServiceServicer):
         self, request: pb.StoreResultRequest, context: Any
     ) -> pb.StoreResultResponse:
         """Store outputs; the first write of an execution wins."""
-        stored = await self._results.store(
-            [(wire.execution_from(each.execution), each.output) for each in request.results]
-        )
+        stored = await self._results.store([wire.output_from(each) for each in request.results])
         return pb.StoreResultResponse(stored=stored)
 
     async def GetResult(self, request: pb.GetResultRequest, context: Any) -> pb.GetResultResponse:

@@ -1,0 +1,198 @@
+"""What a call has to pass before it costs anything: room, a message in time, one that can be read.
+
+gRPC's own limit of concurrent calls refuses health checks with the rest and says no reason; it
+waits for ever for a message that never comes, and reports bytes that are no message as a defect.
+So the outermost interceptor reads each message itself: it serves a method of one message as if it
+took a stream. It also counts a call until its answer has left, which is what slow readers hold up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError
+from prometheus_client import CollectorRegistry
+from prometheus_client import Counter as Metric
+
+from common.config import Settings
+from common.domain.errors import (
+    MalformedMessage,
+    MessageNotReceived,
+    Overloaded,
+    TaskQueueError,
+)
+from common.rpc import status
+from common.rpc.callers import PUBLIC
+
+# Health and reflection have room of their own, so that a flood of calls does not hide whether a
+# process lives. Each check takes a moment; a watch may last as long as its client.
+MAX_CHECKS = 256
+MAX_STREAMS = 128
+# An answer below this is not counted: as many of them as there may be calls do no harm.
+LARGE_ANSWER = 16 << 10
+# The part of all answers that wait which one connection may hold up.
+SHARE_OF_CONNECTION = 4
+
+Parse = Callable[[bytes], Any]
+# A handler of grpc.aio; its types describe that of the threaded server.
+Handler = Any
+Continue = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+
+
+class Room:
+    """Counts the calls of one sort; ``name`` is the setting or constant that limits them."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        self._name = name
+        self._limit = limit
+        self.taken = 0
+
+    def enter(self, context: Any, process: str) -> None:
+        """Take a place until the answer has left. Raises ``Overloaded`` if there is none."""
+        if self.taken >= self._limit:
+            raise Overloaded(process, f"{self._name} = {self._limit} calls are in flight")
+        self.taken += 1
+        context.add_done_callback(self._leave)
+
+    def _leave(self, _context: Any) -> None:
+        self.taken -= 1
+
+
+class Answers:
+    """The bytes of large answers that their clients have not taken yet, in all and by client."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.waiting = 0
+        self._by_client: Counter[str] = Counter()
+
+    def hold(self, size: int, context: Any, process: str) -> None:
+        """Note an answer until it has left. Raises ``Overloaded`` if too much waits already."""
+        if size < LARGE_ANSWER:
+            return
+        client = context.peer()
+        share = self._limit // SHARE_OF_CONNECTION
+        if self.waiting + size > self._limit or self._by_client[client] + size > share:
+            raise Overloaded(process, "the answers before this one are not read")
+        self.waiting += size
+        self._by_client[client] += size
+        context.add_done_callback(lambda _: self._release(size, client))
+
+    def _release(self, size: int, client: str) -> None:
+        self.waiting -= size
+        self._by_client[client] -= size
+        if not self._by_client[client]:
+            del self._by_client[client]
+
+
+class Admission(grpc.aio.ServerInterceptor):
+    """The outermost interceptor. What it refuses is definite and never reaches a servicer."""
+
+    def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
+        self._process = settings.name
+        self._patience = settings.message_timeout
+        self._calls = Room("max_concurrent_calls", settings.max_concurrent_calls)
+        self._checks = Room("MAX_CHECKS", MAX_CHECKS)
+        self._streams = Room("MAX_STREAMS", MAX_STREAMS)
+        self._answers = Answers(settings.max_unread_bytes)
+        self._handlers: dict[str, Handler] = {}
+        self._refused = Metric(
+            "taskqueue_calls_refused",
+            "Calls refused before they were begun, or whose answer there was no room for",
+            ["reason"],
+            registry=registry,
+        )
+        for kind in (Overloaded, MalformedMessage, MessageNotReceived):
+            self._refused.labels(reason=kind.reason)
+
+    async def intercept_service(
+        self, continuation: Continue, details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """Return the guarded method; it is made once, for nothing in it depends on the call."""
+        method = details.method
+        handler = self._handlers.get(method)
+        if handler is None:
+            inner = await continuation(details)
+            if inner is None:
+                return None
+            guard = self._streaming if inner.response_streaming else self._unary
+            handler = self._handlers[method] = guard(inner, method)
+        return handler
+
+    def _unary(self, inner: Handler, method: str) -> Handler:
+        room = self._checks if method.startswith("/grpc.") else self._calls
+        run, parse, write = inner.unary_unary, inner.request_deserializer, inner.response_serializer
+        public = method in PUBLIC
+
+        async def serve(_messages: object, context: Any) -> bytes:
+            try:
+                room.enter(context, self._process)
+                request = await self._receive(context, parse)
+            except TaskQueueError as error:
+                await self._refuse(error, context)
+            answer: bytes = write(await run(request, context))
+            if public and len(answer) >= LARGE_ANSWER:
+                try:
+                    self._answers.hold(len(answer), context, self._process)
+                except TaskQueueError as error:
+                    await self._refuse(error, context)
+            return answer
+
+        return grpc.stream_unary_rpc_method_handler(serve)
+
+    def _streaming(self, inner: Handler, _method: str) -> Handler:
+        parse = inner.request_deserializer
+
+        async def serve(messages: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:
+            try:
+                self._streams.enter(context, self._process)
+                if inner.request_streaming:
+                    answers = inner.stream_stream(self._parsed(messages, context, parse), context)
+                else:
+                    answers = inner.unary_stream(await self._receive(context, parse), context)
+            except TaskQueueError as error:
+                await self._refuse(error, context)
+            async for answer in answers:
+                yield answer
+
+        # A servicer may write its answers itself, so what they are written with stays as it was.
+        return grpc.stream_stream_rpc_method_handler(
+            serve, response_serializer=inner.response_serializer
+        )
+
+    async def _receive(self, context: Any, parse: Parse) -> Any:
+        """Read the one message of a call."""
+        try:
+            async with asyncio.timeout(self._patience):
+                raw = await context.read()
+        except TimeoutError:
+            raise MessageNotReceived(f"no message came within {self._patience:g} s") from None
+        if raw is grpc.aio.EOF:
+            raise MalformedMessage("the call ended without a whole message")
+        return _parse(raw, parse)
+
+    async def _parsed(
+        self, messages: AsyncIterator[bytes], context: Any, parse: Parse
+    ) -> AsyncIterator[Any]:
+        async for raw in messages:
+            try:
+                message = _parse(raw, parse)
+            except TaskQueueError as error:
+                await self._refuse(error, context)
+            yield message
+
+    async def _refuse(self, error: TaskQueueError, context: Any) -> NoReturn:
+        self._refused.labels(reason=error.reason).inc()
+        await context.abort_with_status(status.to_grpc(error))
+        raise AssertionError("an aborted call goes no further")
+
+
+def _parse(raw: bytes, parse: Parse) -> Any:
+    try:
+        return parse(raw)
+    except DecodeError as error:
+        raise MalformedMessage(str(error)) from None

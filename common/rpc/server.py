@@ -1,0 +1,117 @@
+"""The gRPC server of a process: its options, its port, and that it goes on serving.
+
+One call whose path is no UTF-8 ends the loop that takes calls in grpcio (seen in 1.85): the port
+closes and the process lives on without it. So the server is watched, and made anew on the same
+port; the state is in the servicers and is not touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+import grpc
+
+from common.config import ConfigError, Settings
+from common.rpc.admission import MAX_CHECKS, MAX_STREAMS
+from common.rpc.channel import MAX_MESSAGE_BYTES
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at whether the server still takes calls, and two attempts to bind.
+WATCH = 0.2
+# How often a port that was ours is tried again before the process gives up.
+BIND_ATTEMPTS = 50
+# Milliseconds. A connection that does not answer a ping in time is closed with its calls.
+_KEEPALIVE, _KEEPALIVE_TIMEOUT = 60_000, 20_000
+
+Add = Callable[[grpc.aio.Server], None]
+
+
+def options_of(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """Return the options of a server."""
+    return (
+        # Two servers on one port would each get a part of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        # Above our own limit, so that a call is refused with a reason and never waits for room.
+        ("grpc.max_concurrent_streams", 2 * settings.max_concurrent_calls),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.max_connection_idle_ms", int(settings.connection_idle * 1000)),
+        ("grpc.keepalive_time_ms", _KEEPALIVE),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT),
+    )
+
+
+class Server:
+    """Serves what ``adds`` add, behind ``interceptors``, where the settings say."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        interceptors: Sequence[grpc.aio.ServerInterceptor],
+        adds: Sequence[Add],
+    ) -> None:
+        self._settings = settings
+        self._interceptors = interceptors
+        self._adds = adds
+        self._stopping = False
+        self._server = self._make()
+        self.port = 0
+
+    def bind(self) -> None:
+        """Take the port. Raises ``ConfigError`` if it cannot be had."""
+        host, _, port = self._settings.listen.rpartition(":")
+        try:
+            self.port = self._server.add_insecure_port(f"{host}:{self.port or port}")
+        except RuntimeError as error:
+            listen = self._settings.listen
+            raise ConfigError(f"cannot listen on {listen}: is it taken?") from error
+
+    async def start(self) -> None:
+        """Take calls, once bound."""
+        await self._server.start()
+
+    async def stop(self, grace: float) -> None:
+        """Refuse new calls and end those in flight after ``grace`` seconds."""
+        self._stopping = True
+        await self._server.stop(grace)
+
+    async def keep_serving(self) -> None:
+        """Until stopped: replace a server that has failed."""
+        while not self._stopping:
+            try:
+                await self._server.wait_for_termination(WATCH)
+            except Exception as error:
+                if self._stopping:
+                    return
+                logger.error("the server failed, a new one takes its place: %r", error)
+                await self._replace()
+
+    async def _replace(self) -> None:
+        await self._server.stop(0)
+        for attempt in range(BIND_ATTEMPTS):
+            self._server = self._make()
+            with contextlib.suppress(ConfigError):
+                self.bind()
+                break
+            logger.warning("the port is not free yet, attempt %d", attempt + 1)
+            await asyncio.sleep(WATCH)
+        else:
+            raise ConfigError(f"port {self.port} was lost")
+        await self._server.start()
+
+    def _make(self) -> grpc.aio.Server:
+        settings = self._settings
+        server = grpc.aio.server(
+            interceptors=self._interceptors,
+            options=options_of(settings),
+            # Ours are lower; this bounds what is being refused at one moment.
+            maximum_concurrent_rpcs=2 * (settings.max_concurrent_calls + MAX_CHECKS + MAX_STREAMS),
+        )
+        for add in self._adds:
+            add(server)
+        return server
