@@ -211,7 +211,8 @@ class Play:
         attempt, gone = 1, None
         for fault in self.schedule:
             if fault.loses and fault.target == owner and at < fault.at:
-                gone = gone or fault.at
+                gone = fault.at
+                break
             if fault.target != worker:
                 continue
             if start <= fault.at < finish and fault.kind in {"kill", "restart"}:
