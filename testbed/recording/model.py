@@ -16,6 +16,7 @@ from testbed.recording.series import MetricSeries
 
 FINISHED_STATES = frozenset({"DONE", "FAILED"})
 TERMINAL_STATES = FINISHED_STATES | {"CANCELED"}
+OPEN_STATES = frozenset({"QUEUED", "RUNNING"})
 
 COMPLETE = "complete"
 FAILED = "failed"

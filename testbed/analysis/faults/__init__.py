@@ -5,6 +5,7 @@ Pure functions on a trial as values; what each figure means is in ``docs/under-f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from testbed.analysis.faults import backlog, executions, losses, service
@@ -13,6 +14,7 @@ from testbed.analysis.faults.executions import Afoot, Known
 from testbed.analysis.faults.model import FaultFigures, FaultTrial, JobCounts, Parts
 from testbed.analysis.faults.timeline import timeline
 from testbed.analysis.faults.windows import bare_faults, drive, driven
+from testbed.recording.model import JobRow
 
 __all__ = ["FaultFigures", "FaultTrial", "Parts", "analyse"]
 
@@ -25,12 +27,19 @@ def analyse(trial: FaultTrial) -> FaultFigures:
     offset = history.clock_us - history.unix_us
     bare = bare_faults(history, over)
     served = service.served(calls, bare, over)
-    known = executions.known(history, trial.jobs)
-    timed = [job for job in trial.jobs if backlog.usable(job, offset, over)]
-    level = backlog.level(timed, offset)
+    jobs = executions.filled(history, trial.jobs)
+    known = executions.known(history, jobs)
+    timed = [job for job in jobs if backlog.usable(job, offset, over)]
+    untimed = len(jobs) - len(timed)
+    said = (
+        backlog.sampled(trial.metrics, offset)
+        if untimed > backlog.UNTIMED_LIMIT * len(jobs)
+        else None
+    )
+    level = said or backlog.level(timed, offset)
     lost = losses.losses(trial)
     around = backlog.around(bare, level) if level else [None] * len(bare)
-    afoot = Afoot(trial.jobs, known, offset)
+    afoot = Afoot(jobs, known, offset)
     faults = [
         replace(
             fault,
@@ -47,21 +56,22 @@ def analyse(trial: FaultTrial) -> FaultFigures:
         title=trial.title,
         begun_us=over.begun,
         ended_us=over.ended,
-        jobs=_jobs(trial, known),
+        jobs=_jobs(trial, jobs, known),
         faults=tuple(faults),
         service=served.methods,
         errors=errors(calls, bare),
         timeline=timeline(calls, level, over),
-        violations=tuple(trial.verdict.violations),
+        verdict=trial.verdict,
         unended=served.unended,
-        odd_times=sum(job.create_us is not None for job in trial.jobs) - len(timed),
+        untimed=untimed,
         unexplained=lost.unexplained,
+        sampled=said is not None,
     )
 
 
-def _jobs(trial: FaultTrial, known: Known) -> JobCounts:
+def _jobs(trial: FaultTrial, jobs: Sequence[JobRow], known: Known) -> JobCounts:
     counts = trial.verdict.counts
-    attempts = [job.attempt for job in trial.jobs if job.attempt > 1]
+    attempts = [job.attempt for job in jobs if job.attempt > 1]
     return JobCounts(
         accepted=counts.get("accepted"),
         lost=counts.get("lost"),

@@ -1,17 +1,27 @@
-"""Jobs queued or running over time, from the times of all jobs that the audit found."""
+"""Jobs queued or running over time.
+
+They are worked out from the times of the jobs that the audit found. Where a process that held jobs
+has lost its memory these are too few, so that what the owners said of themselves has to serve.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from testbed.analysis.faults.model import SECOND, Backlog, Fault
 from testbed.analysis.faults.windows import Drive
-from testbed.recording.model import TERMINAL_STATES, JobRow
+from testbed.recording.model import OPEN_STATES, JobRow
+from testbed.recording.series import MetricSeries
 
+# The gauge of the owners of jobs, by state.
+GAUGE = "taskqueue_jobs"
+# Above this share of jobs without usable times these do not tell the backlog.
+UNTIMED_LIMIT = 0.01
 LOOK_BACK_US = 5 * SECOND
 TOLERANCE_US = SECOND
 
@@ -63,7 +73,7 @@ def usable(job: JobRow, offset: int, over: Drive) -> bool:
     if job.create_us + offset < over.begun - TOLERANCE_US:
         return False
     times = [time for time in (job.create_us, job.start_us, job.finish_us) if time is not None]
-    return times == sorted(times) and (job.finish_us is not None) == (job.state in TERMINAL_STATES)
+    return times == sorted(times) and (job.finish_us is not None or job.state in OPEN_STATES)
 
 
 def level(jobs: Iterable[JobRow], offset: int) -> Level | None:
@@ -81,6 +91,29 @@ def level(jobs: Iterable[JobRow], offset: int) -> Level | None:
     # Of a job that comes and one that goes at the same time, the one that goes is first.
     order = np.lexsort((steps, times))
     return Level(times[order], np.cumsum(steps[order]))
+
+
+def sampled(metrics: MetricSeries, offset: int) -> Level | None:
+    """Return the backlog as the owners of jobs said it at each scrape; ``None`` if none did.
+
+    One that does not answer counts with what it said last.
+    """
+    moments, steps = [], []
+    for process in metrics.by_process.values():
+        series = [
+            each for state in OPEN_STATES for each in process.matching(GAUGE, {"state": state})
+        ]
+        if not series:
+            continue
+        said = [sum(each.value(index) for each in series) for index in range(len(process.times))]
+        moments += [round(unix * SECOND) + offset for unix in process.times]
+        steps += [after - before for before, after in pairwise((0.0, *said))]
+    if not moments:
+        return None
+    times = np.array(moments, dtype=np.int64)
+    order = np.argsort(times, kind="stable")
+    changes = np.rint(np.array(steps)).astype(np.int64)
+    return Level(times[order], np.cumsum(changes[order]))
 
 
 def around(faults: Sequence[Fault], jobs: Level) -> list[Backlog]:

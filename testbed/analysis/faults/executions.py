@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from testbed.analysis.faults.model import SECOND, Fault, Recovery
 from testbed.analysis.faults.windows import ARROW
 from testbed.history.model import OPEN_END, History, Listed, Operation, Seen
-from testbed.recording.model import JobRow
+from testbed.recording.model import OPEN_STATES, JobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,36 @@ def known(history: History, jobs: Iterable[JobRow]) -> Known:
     }
 
 
+def filled(history: History, jobs: Iterable[JobRow]) -> list[JobRow]:
+    """Return the jobs; those that were gone in the end with the times that answers had shown."""
+    rows = list(jobs)
+    gone = {row.job_id for row in rows if row.create_us is None}
+    last: dict[str, Seen] = {}
+    for call in history.operations:
+        for each in shown(call):
+            if each.job_id in gone:
+                before = last.get(each.job_id)
+                if before is None or _later(each) >= _later(before):
+                    last[each.job_id] = each
+    return [
+        replace(
+            row,
+            attempt=told.attempt,
+            create_us=told.create_us,
+            start_us=told.start_us,
+            finish_us=told.finish_us,
+            worker=told.worker,
+        )
+        if (told := last.get(row.job_id))
+        else row
+        for row in rows
+    ]
+
+
+def _later(job: Seen) -> tuple[bool, int, bool]:
+    return job.finish_us is not None, job.attempt, job.start_us is not None
+
+
 def in_excess(executions: Known) -> int:
     """Return how many executions beyond the first of a job were seen to start."""
     return sum(len(each) - 1 for each in executions.values())
@@ -86,7 +116,7 @@ def recovery(fault: Fault, workers: frozenset[str], afoot: Afoot) -> Recovery | 
         return None
     rerun: list[float] = []
     inferred: list[float] = []
-    held = went_on = never = 0
+    held = went_on = never = unknown = 0
     for job, runs in afoot.at(fault.begun_us):
         running = _running(runs, fault.begun_us)
         if running is None:
@@ -101,9 +131,11 @@ def recovery(fault: Fault, workers: frozenset[str], afoot: Afoot) -> Recovery | 
             rerun.append((later[0] - fault.begun_us) / SECOND)
         elif job.finish_us is not None:
             went_on += 1
-        else:
+        elif job.state in OPEN_STATES:
             never += 1
-    return Recovery(held, tuple(sorted(rerun)), went_on, never, tuple(sorted(inferred)))
+        else:
+            unknown += 1
+    return Recovery(held, tuple(sorted(rerun)), went_on, never, unknown, tuple(sorted(inferred)))
 
 
 def _running(runs: Sequence[Execution], moment: int) -> Execution | None:

@@ -62,8 +62,8 @@ class Group:
             for seconds in (*fault.recovery.rerun_s, *fault.recovery.inferred_s)
         )
 
-    def held(self) -> tuple[int, int, int] | None:
-        """Return how many jobs were hit and known to run, went on, and never came back."""
+    def held(self) -> tuple[int, int, int, int] | None:
+        """Return how many jobs were hit, went on, never ran again, and met a fate unknown."""
         each = [fault.recovery for fault in self.faults if fault.recovery]
         if not each:
             return None
@@ -71,6 +71,7 @@ class Group:
             sum(one.held for one in each),
             sum(one.went_on for one in each),
             sum(one.never for one in each),
+            sum(one.unknown for one in each),
         )
 
     def at_end(self) -> Spread | None:

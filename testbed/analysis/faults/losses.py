@@ -15,8 +15,9 @@ NOT_FOUND, DATA_LOSS = "NOT_FOUND", "DATA_LOSS"
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """When and through which endpoint a job was accepted."""
+    """When a submit was made and when it was answered, and by which endpoint."""
 
+    invoked: int
     at: int
     endpoint: str
 
@@ -28,7 +29,7 @@ def accepted(operations: Iterable[Operation]) -> dict[str, Accepted]:
         if call.call == "SubmitJob" and isinstance(call.answer, str):
             known = found.get(call.answer)
             if known is None or call.completed < known.at:
-                found[call.answer] = Accepted(call.completed, call.endpoint)
+                found[call.answer] = Accepted(call.invoked, call.completed, call.endpoint)
     return found
 
 
@@ -43,9 +44,9 @@ class Losses:
 def losses(trial: FaultTrial) -> Losses:
     """Give every lost job, and every lost result, to the fault that took it.
 
-    That is one that lost state after the last answer that still showed it, and before the first
-    that missed it. Of several it is one that took the process through which the job was accepted,
-    else the first.
+    That is one that was not over at the last answer that still showed it, and began before the
+    first that missed it. Of several it is one that took the process through which the job was
+    accepted, else the first.
     """
     faults = sorted((each for each in trial.history.faults if each.lost_state), key=_begun)
     told = accepted(trial.history.operations)
@@ -87,7 +88,7 @@ def _given(
 ) -> _Given:
     given = _Given(Counter(), Counter())
     for job_id, (alive, missed) in spans.items():
-        able = [each for each in faults if alive <= each.begun <= missed]
+        able = [each for each in faults if alive <= each.ended and each.begun <= missed]
         if not able:
             given.unexplained += 1
             continue
@@ -102,7 +103,7 @@ def _spans(
     operations: Iterable[Operation], wanted: set[str], told: Mapping[str, Accepted]
 ) -> dict[str, tuple[int, int]]:
     """Return between which moments each job went: last shown, first missed."""
-    alive = {job_id: told[job_id].at for job_id in wanted}
+    alive = {job_id: told[job_id].invoked for job_id in wanted}
     missed = dict.fromkeys(wanted, OPEN_END)
     for call in operations:
         if isinstance(call.asked, str) and call.asked in wanted:
@@ -129,7 +130,7 @@ def _result_spans(
     operations: Iterable[Operation], wanted: set[str], told: Mapping[str, Accepted]
 ) -> dict[str, tuple[int, int]]:
     """Return between which moments each result went: last read, first missed."""
-    read = {job_id: told[job_id].at for job_id in wanted}
+    read = {job_id: told[job_id].invoked for job_id in wanted}
     missed = dict.fromkeys(wanted, OPEN_END)
     for call in operations:
         if isinstance(call.asked, str) and call.asked in wanted:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from common.topology import Topology
-from testbed.history.model import FaultEvent, History, Operation
+from testbed.checker import Verdict
+from testbed.history.model import History
 from testbed.recording.model import JobRow
+from testbed.recording.series import MetricSeries
 
 AUDIT = "audit"
 """The client that looks up every job after the drive; its calls are in no figure of service."""
@@ -21,38 +22,6 @@ ALL = "any method"
 """Stands for all methods together, beside their names."""
 
 SECOND = 1_000_000
-
-
-class Violation(Protocol):
-    """What a checker found wrong, as far as it is reported."""
-
-    @property
-    def rule(self) -> str:
-        """Return the name of the rule that is broken."""
-
-    @property
-    def subject(self) -> str:
-        """Return the id of the job, request or listing."""
-
-    @property
-    def text(self) -> str:
-        """Return what is wrong, in words."""
-
-    @property
-    def slice(self) -> tuple[Operation | FaultEvent, ...]:
-        """Return the part of the history that shows it."""
-
-
-class Verdict(Protocol):
-    """What a checker says of a history, as far as it is reported."""
-
-    @property
-    def violations(self) -> Sequence[Violation]:
-        """Return everything that is wrong."""
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Return how many jobs were accepted, lost and so on, by name."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +40,8 @@ class FaultTrial:
     """A trial of a fault run: one design, its history, what the checker and the audit found.
 
     ``title`` says in a few words what the design is. The times of ``jobs`` are on the clocks of
-    their owners, which have to be that of this machine.
+    their owners, which have to be that of this machine. ``metrics`` are what the processes said of
+    themselves, empty if nobody asked them.
     """
 
     design: str
@@ -80,6 +50,7 @@ class FaultTrial:
     verdict: Verdict
     jobs: Sequence[JobRow]
     parts: Parts
+    metrics: MetricSeries = field(default_factory=MetricSeries)
 
 
 @dataclass(frozen=True)
@@ -127,14 +98,16 @@ class Recovery:
     """What became of the jobs that a process was running when a fault hit it.
 
     ``held`` are those known to have run there. Of them, ``rerun_s`` has how long after the fault
-    each was started again, ``went_on`` ended without that, ``never`` did neither. ``inferred_s``
-    are jobs whose first execution nobody saw: created before the fault, started again after it.
+    each was started again, ``went_on`` ended without that, ``never`` did neither, and what came of
+    the ``unknown`` nobody saw before their record was gone. ``inferred_s`` are jobs whose first
+    execution nobody saw: created before the fault, started again after it.
     """
 
     held: int = 0
     rerun_s: tuple[float, ...] = ()
     went_on: int = 0
     never: int = 0
+    unknown: int = 0
     inferred_s: tuple[float, ...] = ()
 
 
@@ -264,7 +237,7 @@ class JobCounts:
 class Timeline:
     """Second by second from the begin of the drive, cut off at its last whole second.
 
-    ``backlog`` is the most in each second; empty if no job has usable times.
+    ``backlog`` is the most in each second; empty if it is not known.
     """
 
     answered: tuple[int, ...]
@@ -274,7 +247,12 @@ class Timeline:
 
 @dataclass(frozen=True)
 class FaultFigures:
-    """All figures of a trial under faults."""
+    """All figures of a trial under faults.
+
+    Of ``unended`` calls no end is known, of ``untimed`` jobs no usable times. No fault can have
+    taken the ``unexplained`` lost jobs. The backlog is that of the processes, looked up every
+    second or so, if it is ``sampled``, else worked out from the times of the jobs.
+    """
 
     design: str
     title: str
@@ -285,10 +263,11 @@ class FaultFigures:
     service: Mapping[str, Service]
     errors: tuple[ErrorKind, ...]
     timeline: Timeline
-    violations: tuple[Violation, ...]
+    verdict: Verdict
     unended: int = 0
-    odd_times: int = 0
+    untimed: int = 0
     unexplained: int = 0
+    sampled: bool = False
 
     @property
     def seconds(self) -> float:

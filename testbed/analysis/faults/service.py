@@ -2,13 +2,13 @@
 
 A call is *answered* if it ended OK, or with a refusal that only a working service can give. Any
 other end, and an answer that took longer than :data:`TOO_LONG_US`, leaves its caller *waiting*. An
-outage lies between two answered calls of a method that follow each other: it is the time that
-waiting calls cover there, pauses of up to :data:`PAUSE_US` between them included.
+outage lies between two answers of a method that follow each other: it is the time that calls cover
+which were made there and left waiting, pauses of up to :data:`PAUSE_US` between them included.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,12 +79,16 @@ def outages(calls: Calls, over: Drive) -> list[Outage]:
 
 
 def _within(gaps: Sequence[_Stretch], waiting: Iterable[_Stretch]) -> Iterator[list[_Stretch]]:
-    """Give what waiting calls cover of each gap."""
-    begins, ends = [gap[0] for gap in gaps], [gap[1] for gap in gaps]
+    """Give what calls that were made in a gap cover of it, for each gap.
+
+    One that was made before has seen others answered: it tells of a part that hangs, not of all.
+    """
+    begins = [gap[0] for gap in gaps]
     found: dict[int, list[_Stretch]] = defaultdict(list)
     for begun, ended in waiting:
-        for index in range(bisect_left(ends, begun), bisect_right(begins, ended)):
-            found[index].append((max(begun, begins[index]), min(ended, ends[index])))
+        index = bisect_right(begins, begun) - 1
+        if index >= 0 and begun <= gaps[index][1]:
+            found[index].append((begun, min(ended, gaps[index][1])))
     for index in sorted(found):
         yield sorted(found[index])
 

@@ -75,7 +75,7 @@ def _service(group: Group, method: str) -> Iterator[_Figure]:
 
 def _rest(group: Group) -> Iterator[_Figure]:
     if held := group.held():
-        for name, value in zip(("held", "went_on", "never"), held, strict=True):
+        for name, value in zip(("held", "went_on", "never", "unknown"), held, strict=True):
             yield f"recovery_{name}", "jobs", value
     for name, unit, found in (
         ("run_again_after", "s", group.rerun()),
@@ -126,7 +126,8 @@ def _trial(figures: FaultFigures) -> dict[str, Any]:
         "seconds": figures.seconds,
         "jobs": asdict(figures.jobs),
         "calls_without_end": figures.unended,
-        "jobs_with_odd_times": figures.odd_times,
+        "jobs_without_times": figures.untimed,
+        "backlog_sampled": figures.sampled,
         "lost_jobs_unexplained": figures.unexplained,
         "methods": {
             name: {**asdict(each), "share_during": each.during.share}
@@ -135,6 +136,7 @@ def _trial(figures: FaultFigures) -> dict[str, Any]:
         },
         "faults": [_fault(each, figures.begun_us) for each in figures.faults],
         "errors": [asdict(each) for each in figures.errors],
+        "violations_by_rule": dict(figures.verdict.found),
         "violations": [
             {
                 "rule": each.rule,
@@ -142,7 +144,7 @@ def _trial(figures: FaultFigures) -> dict[str, Any]:
                 "text": each.text,
                 "slice": [list(line) for line in words.told(each, figures.begun_us)],
             }
-            for each in figures.violations
+            for each in figures.verdict.violations
         ],
         "by_second": asdict(figures.timeline),
     }

@@ -27,7 +27,7 @@ JOBS = (
     ("lost with the memory of a killed process", "lost_with_state"),
     ("recovered: made by a submit that failed", "recovered"),
     ("unexpected: made by no submit", "unexpected"),
-    ("made twice for one request id", "duplicated"),
+    ("made twice, or for two submits", "duplicated"),
     ("run again under a higher attempt", "run_again"),
 )
 

@@ -40,10 +40,11 @@ def table(figures: Sequence[FaultFigures]) -> Table:
 def notes(figures: Sequence[FaultFigures]) -> Iterator[Text]:
     """Give the checker's word on each trial, and what limits its figures."""
     for label, each in zip(labels(figures), figures, strict=True):
-        yield Text(words.checked(label, each), style="bold red" if each.violations else "green")
-        for violation in each.violations[:VIOLATIONS_SHOWN]:
+        yield Text(words.checked(label, each), style="green" if each.verdict.clean else "bold red")
+        for violation in each.verdict.violations[:VIOLATIONS_SHOWN]:
             yield Text(f"  {violation.rule}, {violation.subject}: {violation.text}", style="red")
-        if (more := len(each.violations) - VIOLATIONS_SHOWN) > 0:
+        more = sum(each.verdict.found.values()) - VIOLATIONS_SHOWN
+        if more > 0:
             yield Text(f"  and {more:,} more, see faults.json", style="red")
         for remark in words.remarks(label, each):
             yield Text(remark, style="dim")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from testbed.analysis.faults.model import (
@@ -10,8 +9,8 @@ from testbed.analysis.faults.model import (
     SECOND,
     FaultFigures,
     JobCounts,
-    Violation,
 )
+from testbed.checker import Violation
 from testbed.history.model import (
     OPEN_END,
     FaultEvent,
@@ -62,12 +61,12 @@ def jobs(counts: JobCounts) -> str:
 
 def checked(label: str, figures: FaultFigures) -> str:
     """Say what the checker found."""
-    rules = Counter(each.rule for each in figures.violations)
+    rules = {rule: times for rule, times in figures.verdict.found.items() if times}
     if not rules:
         return f"{label}: the checker found no violation. {_upper(jobs(figures.jobs))}."
     named = listed([f"{rule} ({times:,})" for rule, times in sorted(rules.items())])
     return (
-        f"{label}: the checker found {plural(len(figures.violations), 'violation')}: {named}. "
+        f"{label}: the checker found {plural(sum(rules.values()), 'violation')}: {named}. "
         f"{_upper(jobs(figures.jobs))}."
     )
 
@@ -83,10 +82,15 @@ def remarks(label: str, figures: FaultFigures) -> Iterator[str]:
             f"{label}: of {plural(figures.unended, 'call')} no end was recorded, as when the load "
             "was stopped; they are in no share."
         )
-    if figures.odd_times:
+    if figures.sampled:
         yield (
-            f"{label}: {plural(figures.odd_times, 'job')} with times that cannot be, or without "
-            "an end, are not in the backlog."
+            f"{label}: the times of {plural(figures.untimed, 'job')} are gone, so the backlog is "
+            "what the processes said of it every second."
+        )
+    elif figures.untimed:
+        yield (
+            f"{label}: {plural(figures.untimed, 'job')} without usable times are not in the "
+            "backlog."
         )
     if figures.unexplained:
         yield f"{label}: no loss of state explains {plural(figures.unexplained, 'lost job')}."

@@ -51,7 +51,7 @@ def percent(part: float | None) -> str:
 def downtime(found: Downtime) -> str:
     """Write the time without service in all and the longest; what is unsure behind a plus."""
     text = f"{seconds(found.total_s)} / {seconds(found.longest_s)}"
-    return f"{text} + {seconds(found.unsure_s)}?" if found.unsure_s >= LEAST_SHOWN_S else text
+    return f"{text} (+{seconds(found.unsure_s)}?)" if found.unsure_s >= LEAST_SHOWN_S else text
 
 
 def seconds(value: float) -> str:

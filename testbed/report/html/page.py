@@ -163,6 +163,23 @@ class RunsPage:
     footer: str
 
 
-def render(template: str, page: Page | RunsPage) -> str:
+@dataclass(frozen=True)
+class FaultPage:
+    """A report of a fault run. ``looks`` has for each label the side whose look it has."""
+
+    name: str
+    title: str
+    when: str
+    labels: Sequence[str]
+    titles: Sequence[str]
+    looks: Sequence[int]
+    what_ran: Sequence[str]
+    lede: Sequence[str]
+    alerts: Sequence[Alert]
+    sections: Sequence[Section]
+    footer: str
+
+
+def render(template: str, page: Page | RunsPage | FaultPage) -> str:
     """Return the HTML of a page, with its style inside."""
     return _TEMPLATES.get_template(template).render(page=page)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from testbed.analysis.faults import FaultFigures, FaultTrial, Parts, analyse
+from testbed.checker import Verdict, Violation
 from testbed.history.model import (
     OPEN_END,
     FaultEvent,
@@ -20,6 +22,7 @@ from testbed.history.model import (
     Submitted,
 )
 from testbed.recording.model import JobRow
+from testbed.recording.series import MetricSeries
 
 CLOCK_US = 500_000_000
 UNIX_US = CLOCK_US + 86_400_000_000
@@ -43,24 +46,6 @@ def seen(
     return Seen(job_id, "noop", state, attempt, worker, unix(0), since)
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A violation."""
-
-    rule: str
-    subject: str
-    text: str
-    slice: tuple[Operation | FaultEvent, ...] = ()
-
-
-@dataclass(frozen=True)
-class Said:
-    """A verdict."""
-
-    violations: Sequence[Broken] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-
 @dataclass
 class Story:
     """A history in the making, with the jobs that the audit found."""
@@ -68,7 +53,9 @@ class Story:
     design: str = "a"
     title: str = "six microservices"
     parts: Parts = field(default_factory=lambda: Parts(frozenset({"worker"}), {"h:1": "gateway"}))
-    verdict: Said = field(default_factory=Said)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    violations: Sequence[Violation] = ()
+    metrics: MetricSeries = field(default_factory=MetricSeries)
     calls: list[Operation] = field(default_factory=list)
     faults: list[FaultEvent] = field(default_factory=list)
     jobs: list[JobRow] = field(default_factory=list)
@@ -158,8 +145,20 @@ class Story:
         calls = tuple(sorted(self.calls, key=lambda each: each.invoked))
         history = History(calls, tuple(self.faults), self.design, UNIX_US, CLOCK_US)
         return FaultTrial(
-            self.design, self.title, history, self.verdict, tuple(self.jobs), self.parts
+            self.design,
+            self.title,
+            history,
+            self.verdict,
+            tuple(self.jobs),
+            self.parts,
+            self.metrics,
         )
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the checker is to have said."""
+        found = Counter(each.rule for each in self.violations)
+        return Verdict(tuple(self.violations), found, self.counts)
 
     def figures(self) -> FaultFigures:
         """Return the figures of it."""

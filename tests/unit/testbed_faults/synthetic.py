@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from testbed.analysis.faults import FaultTrial, Parts
+from testbed.checker import Violation
 from testbed.history.model import Listed, Page, Result, Submitted
+from testbed.recording.series import MetricSeries, ProcessSeries, Series
 from testbed.report.faults.run import FaultRun
-from tests.unit.testbed_faults.histories import Broken, Said, Story, seen
+from tests.unit.testbed_faults.histories import UNIX_US, Story, seen
 from tests.unit.testbed_report.synthetic import provenance
 
 METHODS = {
@@ -74,13 +76,15 @@ class Play:
     rate: float = 80.0
     seconds: float = 80.0
     seed: int = 7
-    violations: Sequence[Broken] = ()
+    violations: Sequence[Violation] = ()
 
     def trial(self) -> FaultTrial:
         """Play it."""
         self._random = np.random.default_rng(self.seed)
         self._story = Story(self.design, TITLES[self.design], PARTS[self.design])
-        self._homes: list[tuple[str, str, float]] = []
+        self._homes: list[tuple[str, str]] = []
+        self._lives: list[tuple[str, float, float]] = []
+        self._gone: dict[str, float] = {}
         for each in self.schedule:
             self._story.fault(
                 each.at,
@@ -93,18 +97,17 @@ class Play:
         for at in np.sort(self._random.uniform(0, self.seconds, count)).tolist():
             self._call(at)
         lost = sum(each.problem != "" for each in self._story.jobs)
-        self._story.verdict = Said(
-            self.violations,
-            {
-                "accepted": len(self._story.jobs),
-                "lost": 0,
-                "lost_with_state": lost,
-                "recovered": 3,
-                "unexpected": 0,
-                "duplicated": 0,
-                "operations": len(self._story.calls),
-            },
-        )
+        self._story.violations = self.violations
+        self._story.counts = {
+            "accepted": len(self._story.jobs),
+            "lost": 0,
+            "lost_with_state": lost,
+            "recovered": 3,
+            "unexpected": 0,
+            "duplicated": 0,
+            "operations": len(self._story.calls),
+        }
+        self._story.metrics = self._gauges()
         return self._story.trial()
 
     def _call(self, at: float) -> None:
@@ -170,50 +173,91 @@ class Play:
     ) -> None:
         if method == "SubmitJob":
             job_id = f"{self.design}{len(self._homes):06d}"
-            self._homes.append((job_id, entry, at))
+            self._homes.append((job_id, entry))
             self._story.call(at, took, method, asked, job_id, endpoint=endpoint)
             self._job(job_id, entry, at + took)
         elif method == "ListJobs":
             self._story.call(at, took, method, asked, Listed((), False), endpoint=endpoint)
-        elif method == "GetJobResult":
-            if self._random.random() < 0.3:
-                self._story.call(
-                    at,
-                    took,
-                    method,
-                    asked,
-                    code="FAILED_PRECONDITION",
-                    reason="JOB_NOT_FINISHED",
-                    definite=True,
-                    endpoint=endpoint,
-                )
-                return
-            self._story.call(at, took, method, asked, Result("DONE", "d"), endpoint=endpoint)
-        else:
+        elif self._gone.get(str(asked), at) < at:
+            self._refuse(at, took, method, asked, endpoint, "NOT_FOUND", "JOB_NOT_FOUND")
+        elif method != "GetJobResult":
             state = seen(str(asked), "DONE")
             self._story.call(at, took, method, asked, state, endpoint=endpoint)
+        elif self._random.random() < 0.3:
+            code = "FAILED_PRECONDITION"
+            self._refuse(at, took, method, asked, endpoint, code, "JOB_NOT_FINISHED")
+        else:
+            self._story.call(at, took, method, asked, Result("DONE", "d"), endpoint=endpoint)
+
+    def _refuse(
+        self,
+        at: float,
+        took: float,
+        method: str,
+        asked: str | Submitted | Page,
+        endpoint: str,
+        code: str,
+        reason: str,
+    ) -> None:
+        self._story.call(
+            at, took, method, asked, None, code, reason, definite=True, endpoint=endpoint
+        )
 
     def _job(self, job_id: str, home: str, at: float) -> None:
         """Let a job run, later if its worker is out, and let it go with the memory of its home."""
-        worker = "worker" if self.design == "a" else home
+        worker, owner = ("worker", "job") if self.design == "a" else (home, home)
         start = at + float(self._random.exponential(0.003))
-        finish = start + 0.02 + float(self._random.exponential(0.01))
-        attempt = 1
+        finish = start + 0.2 + float(self._random.exponential(0.05))
+        attempt, gone = 1, None
         for fault in self.schedule:
-            owner = fault.target == home or (self.design == "a" and fault.target == "job")
-            if fault.loses and owner and at < fault.at:
-                self._story.job(job_id, None, state="MISSING", problem="NOT_FOUND: no such job")
-                return
+            if fault.loses and fault.target == owner and at < fault.at:
+                gone = fault.at
+                break
             if fault.target != worker:
                 continue
             if start <= fault.at < finish and fault.kind in {"kill", "restart"}:
                 first = seen(job_id, "RUNNING", 1, worker, start)
                 self._story.call(fault.at - 0.001, 0.001, asked=job_id, answer=first)
                 attempt = 2
-            if fault.at - 0.02 < start < fault.end or attempt == 2:
+                again = fault.end + float(self._random.exponential(0.3))
+            if fault.at - 0.02 < start < fault.end or (attempt == 2 and start <= fault.at):
                 start = fault.end + (at - fault.at) * 0.3 + float(self._random.exponential(0.3))
-                finish = start + 0.03
-        self._story.job(job_id, at, start, max(finish, start + 0.01), attempt, worker)
+                start = again if attempt == 2 else start
+                finish = start + 0.2
+        if attempt == 2:
+            rerun = seen(job_id, "RUNNING", 2, worker, start)
+            self._story.call(start + 0.1, 0.001, asked=job_id, answer=rerun)
+        self._lives.append((owner, at, finish if gone is None else min(finish, gone)))
+        if gone is None:
+            self._story.job(job_id, at, start, finish, attempt, worker)
+        else:
+            self._gone[job_id] = gone
+            self._story.job(job_id, None, state="MISSING", problem="NOT_FOUND: no such job")
+
+    def _gauges(self) -> MetricSeries:
+        """Return what the owners of jobs say each second, while they can."""
+        found = {}
+        for owner in sorted({life[0] for life in self._lives}):
+            out = [each for each in self.schedule if each.target == owner]
+            times = [
+                at
+                for at in np.arange(0.5, self.seconds, 1.0).tolist()
+                if not any(each.at <= at < each.end for each in out)
+            ]
+            said = [
+                float(
+                    sum(name == owner and since <= at < until for name, since, until in self._lives)
+                )
+                for at in times
+            ]
+            series = Series({"state": "RUNNING"}, range(len(times)), said)
+            found[owner] = ProcessSeries(
+                [UNIX_US / 1e6 + at for at in times],
+                [0.002] * len(times),
+                (),
+                {"taskqueue_jobs": [series]},
+            )
+        return MetricSeries(found)
 
 
 def trials(**changes: object) -> list[FaultTrial]:

@@ -6,7 +6,7 @@ from testbed.analysis.faults import Parts
 from testbed.analysis.faults.groups import LOSING, Group, Spread, by_kind, by_state, everything
 from testbed.analysis.faults.model import Recovery
 from testbed.history.model import Listed, Page, Result
-from tests.unit.testbed_faults.histories import Said, Story, every, seen
+from tests.unit.testbed_faults.histories import Story, every, seen
 
 NODES = Parts(
     frozenset({"node-1", "node-2"}),
@@ -36,7 +36,7 @@ def test_jobs_on_a_killed_worker_are_told_by_what_became_of_them(story: Story) -
     story.job("went-on", 9.0, 9.9, 10.4)
     story.job("over", 9.0, 9.1, 9.2)
     story.job("later", 11.0, 13, 14)
-    assert story.figures().faults[0].recovery == Recovery(3, times(2.5), 1, 1, ())
+    assert story.figures().faults[0].recovery == Recovery(3, times(2.5), 1, 1)
 
 
 def test_next_attempt_counts_and_not_the_last_one(story: Story) -> None:
@@ -120,7 +120,7 @@ def test_jobs_with_impossible_times_are_left_out_and_counted(story: Story) -> No
     story.job("before", -3600, -3599, 2)
     story.job("gone", None, state="MISSING", problem="NOT_FOUND: no such job")
     figures = story.figures()
-    assert figures.odd_times == 2
+    assert figures.untimed == 3
     assert max(figures.timeline.backlog) == 1
 
 
@@ -193,7 +193,7 @@ def test_lost_result_of_a_job_that_is_kept_goes_to_the_fault_after_it_was_read(
 
 
 def test_counts_of_the_checker_are_taken_over_and_others_are_unknown(story: Story) -> None:
-    story.verdict = Said(counts={"accepted": 7, "lost": 0, "duplicated": 2})
+    story.counts = {"accepted": 7, "lost": 0, "duplicated": 2}
     jobs = story.figures().jobs
     assert (jobs.accepted, jobs.lost, jobs.duplicated, jobs.recovered) == (7, 0, 2, None)
 

@@ -74,7 +74,17 @@ def test_one_call_that_hangs_while_others_are_rare_makes_no_sure_outage() -> Non
     story.fault(10, 15)
     found = story.figures().faults[0].downtime["GetJobStatus"]
     assert (found.total_s, found.longest_s) == (0, 0)
-    assert found.unsure_s > 4
+    assert found.unsure_s == pytest.approx(0.5, abs=2e-3)
+
+
+def test_several_calls_that_hang_on_one_node_make_no_outage_of_a_rare_method() -> None:
+    story = Story()
+    story.answered([0, 9.5, 10.5, 11.7, 13, 14.2, 15.5])
+    for at in (10, 10.1, 10.2, 10.3):
+        story.call(at, 5, code="DEADLINE_EXCEEDED")
+    story.fault(10, 15)
+    found = story.figures().faults[0].downtime["GetJobStatus"]
+    assert found == near(0.5)
 
 
 def test_methods_are_apart_and_any_method_needs_all_of_them_to_fail() -> None:
