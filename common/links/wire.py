@@ -8,14 +8,14 @@ from common.rpc.convert import seconds_from, seconds_to
 
 
 def fault_from(message: pb.Fault) -> Fault:
-    """Read a fault. Raises ``ValueError`` for what is out of range."""
+    """Read a fault. Raises ``ValueError`` or ``InvalidArgument`` for what is out of range."""
     return Fault(
         message.lose_requests,
         message.lose_answers,
-        _delay_from(message.delay_requests),
-        _delay_from(message.delay_answers),
+        _delay_from(message.delay_requests, "delay_requests"),
+        _delay_from(message.delay_answers, "delay_answers"),
         message.repeat_part,
-        seconds_from(message.repeat_within),
+        seconds_from(message.repeat_within, "repeat_within"),
         message.seed,
     )
 
@@ -33,8 +33,11 @@ def fault_to(fault: Fault) -> pb.Fault:
     )
 
 
-def _delay_from(message: pb.Delay) -> Delay:
-    return Delay(seconds_from(message.fixed), seconds_from(message.random))
+def _delay_from(message: pb.Delay, field: str) -> Delay:
+    return Delay(
+        seconds_from(message.fixed, f"{field}.fixed"),
+        seconds_from(message.random, f"{field}.random"),
+    )
 
 
 def _delay_to(delay: Delay) -> pb.Delay:

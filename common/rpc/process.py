@@ -23,6 +23,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import (
     CollectorRegistry,
+    Gauge,
     GCCollector,
     PlatformCollector,
     ProcessCollector,
@@ -66,6 +67,7 @@ class Process:
             collector(registry=self.registry)
         identity.expose(settings, self.registry)
         accounting.expose(self.registry)
+        self._count_tasks()
         self._servicers: list[tuple[ServiceDescriptor, Add]] = []
         self._client_metrics = ClientMetrics(self.registry)
         self._peers: list[Peer] = []
@@ -74,6 +76,14 @@ class Process:
         self._stops: list[Callable[[], Awaitable[None] | None]] = []
         self._health = health.aio.HealthServicer()
         self.tasks: list[asyncio.Task[None]] = []
+
+    def _count_tasks(self) -> None:
+        """Show how many tasks there are: what starts them and forgets them shows up here."""
+        loop = asyncio.get_running_loop()
+        gauge = Gauge(
+            "taskqueue_tasks", "Tasks of the event loop that have not ended", registry=self.registry
+        )
+        gauge.set_function(lambda: len(asyncio.all_tasks(loop)))
 
     def mint(self, home: int = 0) -> IdMint:
         """Make the source of the ids that this process gives out."""

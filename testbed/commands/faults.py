@@ -28,8 +28,8 @@ from testbed.faults.planfile import FOLDER, changed, parse
 from testbed.faults.side import LOCUSTFILE, Tools
 from testbed.recording import provenance
 from testbed.report import progress
-from testbed.report.faults import terminal
-from testbed.report.faults.files import FAULTS_CSV, FAULTS_JSON
+from testbed.report.faults import FAULTS_CSV, FAULTS_JSON, terminal
+from testbed.report.html import REPORT
 
 INTERRUPTED_CODE = 130
 DEFAULT = "quick"
@@ -118,12 +118,12 @@ def _report(folder: Path) -> bool:
     with console.err.status("checking what was recorded") as status:
         found = outcome.write(folder, status.update)
     if found.figures:
-        console.out.print(terminal.terminal(found.figures))
+        console.out.print(terminal(found.figures))
     return found.kept
 
 
 def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
-    lines = [f"Report: {folder}/{{{FAULTS_CSV},{FAULTS_JSON}}}"]
+    lines = [f"Report: {folder}/{{{REPORT},{FAULTS_CSV},{FAULTS_JSON}}}"]
     if ended.stopped:
         lines.insert(0, f"Stopped: {ended.stopped.partition(chr(10))[0]}")
         lines.append("        Nothing is left running.")

@@ -15,8 +15,9 @@ from testbed.faults.session import EXPERIMENT
 from testbed.history import files as history_files
 from testbed.recording import files
 from testbed.recording.model import COMPLETE, TrialHeader
-from testbed.report.faults.files import write_files
-from testbed.report.faults.run import FaultRun
+from testbed.report import html
+from testbed.report.faults import FaultRun, write_files
+from testbed.report.html import faultpage
 
 Tell = Callable[[str], None]
 
@@ -83,6 +84,9 @@ def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     """Read a fault run and write its files; return what it says."""
     outcome = read(folder, tell)
     write_files(folder, outcome.figures, outcome.run)
+    if outcome.figures:
+        tell("drawing")
+        html.save(folder / html.REPORT, faultpage.page(outcome.figures, outcome.run))
     return outcome
 
 
