@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -27,10 +28,15 @@ from testbed.experiment.planfile import Known
 from testbed.experiment.resume import ResumeError
 from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.experiment.trial import AUDIT, DOWN, DRIVE, UP, Tools
+from testbed.faults import conduct as faults
+from testbed.faults import session as fault_session
+from testbed.faults.plan import FaultPlan
 from testbed.recording import provenance
 from testbed.report import html, noise, progress, rebuild, terminal
+from testbed.report.faults import terminal as under_faults
 from testbed.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
 from testbed.report.junit import JUNIT_XML
+from testbed.report.rebuild import Rebuilt
 
 INTERRUPTED_CODE = 130
 LOCUSTFILE = Path("locustfiles", "mixed.py")
@@ -57,6 +63,9 @@ def conduct(
     home = stacks.project_root()
     load = functools.partial(Locust, home / LOCUSTFILE)
     _check(plan, home)
+    fault_plan = faults.of_comparison(home, plan)
+    if fault_plan is not None:
+        faults.check(fault_plan, home)
     origin = {
         **provenance.collect(home, ("testbed", *sys.argv[1:])),
         "code": resume.code_digest(home),
@@ -65,6 +74,7 @@ def conduct(
         _check_resumed(earlier, plan, origin, force)
     target = folder or session.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
+    broken: fault_session.Ended | None = None
     titles = {design: designs.load(design).title for design in plan.designs}
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
     trials = 2 * plan.blocks * len(plan.cells())
@@ -84,13 +94,27 @@ def conduct(
                 keep_going=keep_going,
                 resumed=earlier,
             )
+        if fault_plan is not None and not ended.stopped:
+            broken = _break(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
         with interrupts.shield():
-            comparison = report(target)
-            met = _show_thresholds(comparison, plan)
-            _closing(target, ended, comparison)
+            rebuilt = report(target)
+            met = _show_thresholds(rebuilt.comparison, plan)
+            _closing(target, ended, rebuilt.comparison)
     if interrupts.happened:
         return INTERRUPTED_CODE
-    return 0 if comparison.complete and met and not ended.stopped else 1
+    good = not ended.stopped and (broken is None or not broken.stopped)
+    return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
+
+
+def _break(
+    plan: FaultPlan, home: Path, folder: Path, origin: Mapping[str, Any], interrupts: Interrupts
+) -> fault_session.Ended:
+    """Carry out the fault plan of a comparison, in place of what an earlier attempt at it left."""
+    if fault_session.is_whole(folder):
+        return fault_session.Ended()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return faults.carry_out(plan, home, folder, origin, interrupts)
 
 
 def _check(plan: Plan, home: Path) -> None:
@@ -123,12 +147,16 @@ def _check_resumed(
     _say(f"note  goes on although something is not the same:{listed}")
 
 
-def report(folder: Path) -> Comparison:
+def report(folder: Path) -> Rebuilt:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
-    rebuilt = rebuild.write(folder, noise.find(folder))
+    with console.err.status("working out what was recorded") as status:
+        rebuilt = rebuild.write(folder, noise.find(folder), status.update)
     if rebuilt.comparison.trials:
         terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
-    return rebuilt.comparison
+    if rebuilt.faults is not None and rebuilt.faults.figures:
+        console.out.print(Text("\nunder faults", style="bold"))
+        console.out.print(under_faults(rebuilt.faults.figures, brief=True))
+    return rebuilt
 
 
 def _show_thresholds(comparison: Comparison, plan: Plan) -> bool:

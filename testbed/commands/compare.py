@@ -88,6 +88,13 @@ def compare(
     ] = None,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the fault plan that it ends with (testbed faults lists them); none for "
+            "no faults."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Results go to results/<name>/<UTC>.")] = NAME,
     keep_going: Annotated[
         bool,
@@ -98,11 +105,12 @@ def compare(
 
     Options change that plan; left out, its own value holds. Every trial starts a fresh stack,
     drives it with Locust, discards the warm-up, then looks up every accepted job until it is
-    terminal and stops the stack. Prints the figures of each design and their ratio with its
-    confidence interval; writes them with the raw data and where they come from to
+    terminal and stops the stack. In the end both designs are broken on purpose, by a fault plan.
+    Prints the figures of each design and their ratio with its confidence interval, and what became
+    of jobs and service under faults; writes them with the raw data and where they come from to
     results/<name>/<UTC>, to which results/latest points.
 
-    Ends with 1 if a trial stays failed or void, with 130 after Ctrl-C; either way nothing is left
+    Ends with 1 if a trial stays failed or void or a job was lost, with 130 after Ctrl-C; either way nothing is left
     running and what was measured is kept.
     """
     given = {key: value for key, value in locals().items() if key != "keep_going"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,27 +11,19 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from common.handlers import registry
-from testbed import console, designs, runtimes, stacks
-from testbed.errors import TestbedError
-from testbed.experiment import overrides, planfile
+from testbed import console, designs, stacks
+from testbed.experiment import overrides
 from testbed.experiment.interrupts import Interrupted, Interrupts
-from testbed.experiment.load import Locust
-from testbed.experiment.pace import Pace
-from testbed.experiment.planfile import Source
 from testbed.experiment.session import new_folder, point_latest
-from testbed.experiment.stacks import RuntimeStacks, check_fresh
-from testbed.faults import outcome, session
+from testbed.faults import conduct, outcome, session
 from testbed.faults.plan import FaultPlan
-from testbed.faults.planfile import FOLDER, changed, parse
-from testbed.faults.side import LOCUSTFILE, Tools
+from testbed.faults.planfile import FOLDER
 from testbed.recording import provenance
 from testbed.report import progress
 from testbed.report.faults import FAULTS_CSV, FAULTS_JSON, terminal
 from testbed.report.html import REPORT
 
 INTERRUPTED_CODE = 130
-DEFAULT = "quick"
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +67,7 @@ def faults(
     if plan is None:
         _list(home)
         return
-    checked = _read(home, plan, settings or [])
+    checked = conduct.read(home, plan, overrides.from_pairs(settings or []))
     if dry_run:
         _show(checked)
         return
@@ -85,26 +76,14 @@ def faults(
 
 def carry_out(plan: FaultPlan, home: Path) -> int:
     """Run a plan, report on it and return the exit code."""
-    for design in plan.designs:
-        check_fresh([design], plan.spec(plan.schedule(designs.load(design))))
-    Locust(home / LOCUSTFILE, plan.traffic).check(home)
+    conduct.check(plan, home)
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = new_folder(home / "results", f"faults-{plan.name}")
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
-    phases = session.phases(plan)
-    seconds = sum(phases.values()) * len(plan.designs)
-    _say(
-        f"Breaking {' and '.join(each.upper() for each in plan.designs)} by the plan {plan.name}, "
-        f"about {progress.minutes(seconds)}. Ctrl-C stops it and keeps what there is."
-    )
-    _say(f"Raw data: {folder}")
-    pace = Pace(len(plan.designs), phases, time.monotonic)
+    _say(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
     ended, kept = session.Ended("interrupted"), False
     with interrupts.installed(), contextlib.suppress(Interrupted):
-        with progress.shown(console.err, pace, len(plan.designs)) as told:
-            runtime = runtimes.get(plan.runtime)
-            tools = Tools(runtime, RuntimeStacks(runtime, told), told, interrupts, home)
-            ended = session.run(plan, origin, folder, tools)
+        ended = conduct.carry_out(plan, home, folder, origin, interrupts)
         with interrupts.shield():
             kept = _report(folder)
             _closing(folder, ended, kept)
@@ -136,27 +115,6 @@ def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
         console.out.print(Text(line), soft_wrap=True)
 
 
-def _read(home: Path, name: str, pairs: list[str]) -> FaultPlan:
-    path = find(home, name)
-    changes = overrides.from_pairs(pairs)
-    data = changed(planfile.load(path), changes)
-    options = {key: f"--set {key}" for key in changes}
-    return parse(data, Source(str(path), options), tuple(registry.load().names()))
-
-
-def find(home: Path, plan: str) -> Path:
-    """Return the file of a fault plan, given by its name or by a path."""
-    if plan.endswith(".toml"):
-        return Path(plan)
-    known = {path.stem: path for path in sorted((home / FOLDER).glob("*.toml"))}
-    if plan not in known:
-        raise TestbedError(
-            f"there is no fault plan {plan!r} in {home / FOLDER}",
-            f"there are: {', '.join(known)}" if known else "run this in the project",
-        )
-    return known[plan]
-
-
 def _list(home: Path) -> None:
     """Print the plans that there are."""
     table = Table(box=None, pad_edge=False)
@@ -164,7 +122,7 @@ def _list(home: Path) -> None:
         table.add_column(column, justify="left" if column == "plan" else "right", no_wrap=True)
     table.add_column("what it is for")
     for path in sorted((home / FOLDER).glob("*.toml")):
-        plan = _read(home, path.stem, [])
+        plan = conduct.read(home, path.stem, {})
         count = max(len(plan.schedule(designs.load(design))) for design in plan.designs)
         seconds = sum(session.phases(plan).values()) * len(plan.designs)
         table.add_row(path.stem, str(count), progress.minutes(seconds), plan.about)
@@ -175,7 +133,9 @@ def _show(plan: FaultPlan) -> None:
     """Print every fault of every design."""
     table = Table(box=None, pad_edge=False)
     table.add_column("fault", justify="right")
-    schedules = {design: plan.schedule(designs.load(design)) for design in plan.designs}
+    schedules = {
+        design: plan.schedule(designs.load(design).scaled(plan.workers)) for design in plan.designs
+    }
     for design in plan.designs:
         table.add_column(f"design {design.upper()}")
     for index in range(max(map(len, schedules.values()))):

@@ -100,7 +100,8 @@ class Plan:
     of the first block and of the order of the trials. ``cpus`` and ``memory_mib`` are the budget of
     each side, all of its processes together, and need a ``runtime`` that can hold them to it;
     ``None`` is the budget that the runtime gives by itself, if it gives one. ``audit`` bounds the
-    wait for jobs after a drive, in seconds.
+    wait for jobs after a drive, in seconds. ``faults`` names the fault plan that it ends with, none
+    if empty.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     stop: Stop | None = None
     thresholds: tuple[Threshold, ...] = ()
+    faults: str = ""
 
     @property
     def designs(self) -> tuple[str, ...]:
@@ -184,6 +186,7 @@ class Plan:
         data: dict[str, Any] = {
             "name": self.name,
             **({"about": self.about} if self.about else {}),
+            **({"faults": self.faults} if self.faults else {}),
             "designs": list(self.pairs[0]),
             "blocks": self.blocks,
             "warmup": self.traffic.warmup,

@@ -27,6 +27,8 @@ from testbed.experiment.values import Spec, hint
 
 FOLDER = "experiments"
 MOST_TRIALS = 10_000
+# What a plan says that has another one's faults taken away.
+NO_FAULTS = "none"
 RESERVED_NAMES = frozenset({"latest", "bench"})
 METRICS = tuple(metric.name for metric in metrics.catalogue(metrics.CALLS))
 _TABLES = ("traffic", "factors", "limits", "stop", "thresholds")
@@ -135,6 +137,8 @@ class _Parser:
         self._check_name(top.get("name", ""))
         stop = self._stop(int(top.get("blocks", Plan.blocks)))
         thresholds = tuple(self._thresholds([design for pair in pairs for design in pair]))
+        if top.get("faults") == NO_FAULTS:
+            del top["faults"]
         timing = {key: top.pop(key) for key in ("warmup", "duration", "seed") if key in top}
         self._refuse()
         plan = Plan(

@@ -67,6 +67,7 @@ TOP: dict[str, Spec] = {
     "cpus": Number(0, 1024, "cores", above=True),
     "memory_mib": Number(6 * 16, 1 << 20, "MiB", whole=True),
     "audit": Number(1, 3600, "seconds"),
+    "faults": Text(),
 }
 LIMITS: dict[str, Spec] = {
     "offered_miss": Number(0, 1, above=True),

@@ -93,7 +93,7 @@ class FaultPlan:
         """
         if self.drawn is None:
             return tuple(
-                Planned(number, each.kind, each.targets[topology.design], each.parameters)
+                Planned(number, each.kind, _first_of(each, topology), each.parameters)
                 for number, each in enumerate(self.listed, start=1)
                 if topology.design in each.targets
             )
@@ -150,6 +150,15 @@ class FaultPlan:
     def as_data(self) -> dict[str, Any]:
         """Return the plan as plain data, nothing left out."""
         return asdict(self)
+
+
+def _first_of(listed: Listed, topology: Topology) -> str:
+    """Return the target in a design; where a process has several copies, the first of them."""
+    target = listed.targets[topology.design]
+    names = {each.name for each in topology.processes}
+    parts = [part if part in names else f"{part}-1" for part in target.split(">")]
+    copies = ">".join(parts)
+    return copies if all(part in names for part in parts) else target
 
 
 def _turns(names: list[str], chance: random.Random) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ class Ended:
 
 def phases(plan: FaultPlan) -> Mapping[str, float]:
     """Return the seconds expected of each phase of one side."""
-    counts = [len(plan.schedule(designs.load(design))) for design in plan.designs]
+    counts = [
+        len(plan.schedule(designs.load(design).scaled(plan.workers))) for design in plan.designs
+    ]
     drive = plan.drive_seconds(max(counts))
     # About a hundred jobs are looked up in the time in which ten were submitted.
     return {UP: UP_SECONDS, DRIVE: drive, LOOKUP: LOOKUP_SECONDS + drive / 10, DOWN: DOWN_SECONDS}
@@ -68,10 +70,7 @@ def run(plan: FaultPlan, provenance: Mapping[str, Any], folder: Path, tools: Too
     return Ended(stopped)
 
 
-def shortened(plan: FaultPlan, count: int | None) -> FaultPlan:
-    """Return the plan with so many faults; ``None`` leaves it as it is."""
-    if count is None:
-        return plan
-    if plan.drawn is not None:
-        return replace(plan, drawn=replace(plan.drawn, count=count))
-    return replace(plan, listed=plan.listed[:count])
+def is_whole(folder: Path) -> bool:
+    """Say whether a folder holds a fault run that nothing stopped."""
+    path = folder / EXPERIMENT
+    return path.exists() and files.read_json(path).get("ended") == {"stopped": ""}

@@ -65,7 +65,7 @@ class Side:
         self._folder = folder
         self._tools = tools
         topology = designs.load(design)
-        self._schedule = plan.schedule(topology)
+        self._schedule = plan.schedule(topology.scaled(plan.workers))
         self._spec = plan.spec(self._schedule)
         self._topology = self._spec.scaled(topology)
         self._phases: dict[str, float] = {}

@@ -8,11 +8,16 @@ from pathlib import Path
 
 from testbed.analysis.comparison import Comparison, compare
 from testbed.analysis.thresholds import Checked
+from testbed.faults import outcome
+from testbed.faults.outcome import Outcome
+from testbed.faults.session import EXPERIMENT
 from testbed.recording.model import ExperimentRecording
 from testbed.recording.reader import read_experiment
 from testbed.report import files, html, inside, junit
 from testbed.report.html import view
 from testbed.report.noise import NoiseFloor
+
+FAULTS = "faults"
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,17 @@ class Rebuilt:
     comparison: Comparison
     checked: tuple[Checked, ...]
     page: Path | None
+    faults: Outcome | None = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the designs kept their promises under faults, if they were broken at all."""
+        return self.faults is None or self.faults.kept
 
     @property
     def passed(self) -> bool:
-        """Whether every planned trial has a valid attempt and every threshold is met."""
-        return self.comparison.complete and all(each.met for each in self.checked)
+        """Whether every trial has a valid attempt, thresholds are met and promises were kept."""
+        return self.comparison.complete and self.kept and all(each.met for each in self.checked)
 
 
 def write(
@@ -48,9 +59,12 @@ def write(
     checked = junit.check(comparison, recorded.plan)
     files.write_all(folder, comparison, recorded.plan, recorded.provenance)
     inside.write_trials(folder, recorded.trials)
-    seen = view.of(folder, recorded, comparison, noise)
+    faults = None
+    if (folder / FAULTS / EXPERIMENT).exists():
+        faults = outcome.write(folder / FAULTS, told)
+    seen = view.of(folder, recorded, comparison, noise, faults.figures if faults else ())
     junit.write(folder, seen.name, comparison, checked, set(recorded.needed))
     if not recorded.trials:
-        return Rebuilt(recorded, comparison, checked, None)
+        return Rebuilt(recorded, comparison, checked, None, faults)
     told("drawing")
-    return Rebuilt(recorded, comparison, checked, html.draw(seen))
+    return Rebuilt(recorded, comparison, checked, html.draw(seen), faults)

@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
-TINY = ("--rounds", "1", "--users", "4", "--duration", "3", "--warmup", "1")
+TINY = ("--rounds", "1", "--users", "4", "--duration", "3", "--warmup", "1", "--faults", "none")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from testbed.analysis.faults.model import FaultFigures
+from testbed.analysis.faults.model import ALL, FaultFigures
 from testbed.report.faults import words
 from testbed.report.faults.run import labels
 from testbed.report.faults.table import rows
@@ -16,12 +16,12 @@ from testbed.report.faults.table import rows
 VIOLATIONS_SHOWN = 5
 
 
-def terminal(figures: Sequence[FaultFigures]) -> RenderableType:
-    """Return all figures as something that a console prints."""
-    return Group(table(figures), Text(""), *notes(figures))
+def terminal(figures: Sequence[FaultFigures], brief: bool = False) -> RenderableType:
+    """Return all figures as something that a console prints; a ``brief`` one is of no method."""
+    return Group(table(figures, brief), Text(""), *notes(figures))
 
 
-def table(figures: Sequence[FaultFigures]) -> Table:
+def table(figures: Sequence[FaultFigures], brief: bool = False) -> Table:
     """Lay the figures out, a column for each trial."""
     result = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     result.add_column("")
@@ -29,7 +29,10 @@ def table(figures: Sequence[FaultFigures]) -> Table:
     for label in labels(figures):
         result.add_column(label, justify="right", no_wrap=True)
     group = ""
+    methods = tuple(f"{each}:" for one in figures for each in one.methods if each != ALL)
     for row in rows(figures):
+        if brief and row.label.startswith(methods):
+            continue
         if row.group != group:
             group = row.group
             result.add_row(Text(group, style="italic cyan"))

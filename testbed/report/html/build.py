@@ -10,6 +10,7 @@ from testbed.recording.model import OPEN
 from testbed.report.html import (
     budgets,
     cost,
+    faults,
     inside,
     latency,
     origin,
@@ -44,6 +45,7 @@ def page(view: View) -> Page:
             inside.section(view),
             cost.section(view),
             budgets.section(view),
+            *([faults.section(view.faults)] if view.faults else []),
             ratios.section(view),
             validity.void_section(view),
             validity.generator_section(view),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from testbed.analysis.comparison import CellComparison, Comparison, compare
+from testbed.analysis.faults.model import FaultFigures
 from testbed.analysis.trial import TrialFigures
 from testbed.recording import files
 from testbed.recording.files import RecordingError
@@ -88,6 +89,7 @@ class View:
     compared: Comparison
     cells: tuple[CellView, ...]
     noise: NoiseFloor | None
+    faults: Sequence[FaultFigures] = ()
 
     @property
     def plan(self) -> Mapping[str, Any]:
@@ -166,9 +168,16 @@ def read(folder: Path, noise: NoiseFloor | None, told: Told) -> View:
 
 
 def of(
-    folder: Path, recorded: ExperimentRecording, compared: Comparison, noise: NoiseFloor | None
+    folder: Path,
+    recorded: ExperimentRecording,
+    compared: Comparison,
+    noise: NoiseFloor | None,
+    faults: Sequence[FaultFigures] = (),
 ) -> View:
-    """Put an experiment and what was worked out of it side by side."""
+    """Put an experiment and what was worked out of it side by side.
+
+    ``faults`` are the figures of the fault run that it ended with, a side after the other.
+    """
     seen = [SeenTrial(*pair) for pair in zip(recorded.trials, compared.trials, strict=True)]
     cells = tuple(
         CellView(
@@ -178,4 +187,4 @@ def of(
         )
         for index, cell in enumerate(compared.cells)
     )
-    return View(folder, recorded, compared, cells, noise)
+    return View(folder, recorded, compared, cells, noise, faults)
