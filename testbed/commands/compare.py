@@ -110,8 +110,8 @@ def compare(
     of jobs and service under faults; writes them with the raw data and where they come from to
     results/<name>/<UTC>, to which results/latest points.
 
-    Ends with 1 if a trial stays failed or void or a job was lost, with 130 after Ctrl-C; either way nothing is left
-    running and what was measured is kept.
+    Ends with 1 if a trial stays failed or void or a job was lost, with 130 after Ctrl-C; either
+    way nothing is left running and what was measured is kept.
     """
     given = {key: value for key, value in locals().items() if key != "keep_going"}
     home = stacks.project_root()

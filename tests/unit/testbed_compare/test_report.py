@@ -176,7 +176,7 @@ def test_report_of_a_driven_experiment_has_every_file(
     session.run(bench.plan, {"machine": machine}, folder, bench.tools)
     text = io.StringIO()
     monkeypatch.setattr(console, "out", Console(file=text, width=160))
-    assert conduct.report(folder).complete
+    assert conduct.report(folder).comparison.complete
     assert "SubmitJob p50" in text.getvalue()
     names = {path.name for path in folder.iterdir()}
     assert names >= {"report.html", "comparison.json", "comparison.csv", "trials.csv"}
