@@ -36,7 +36,7 @@ from common.config import ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
 from common.rpc import accounting, callers, identity
-from common.rpc.channel import MAX_MESSAGE_BYTES, Peer
+from common.rpc.channel import SERVER_OPTIONS, Peer
 from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
 from common.rpc.outbound import ClientMetrics
 
@@ -47,12 +47,6 @@ Beside = Callable[[], Coroutine[Any, Any, None]]
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 # Seconds for answers that are written and not yet sent.
 LAST_ANSWERS = 0.1
-_OPTIONS = (
-    # Two servers on one port would each get a part of the calls.
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-)
 
 
 class Process:
@@ -122,7 +116,7 @@ class Process:
         self._calls = CallInterceptor(settings.default_deadline, self._allowed, settings.name)
         self._server = grpc.aio.server(
             interceptors=[MetricsInterceptor(self.registry, paths), self._calls],
-            options=_OPTIONS,
+            options=SERVER_OPTIONS,
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
         names = ["", *(service.full_name for service, _ in self._servicers)]
