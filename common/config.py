@@ -51,7 +51,7 @@ class Settings:
     heartbeat_interval: float = 0.5
     heartbeat_timeout: float = 3.0
     lease: float = 6.0
-    long_poll: float = 20.0
+    long_poll: float = 2.0
     default_deadline: float = 30.0
     max_queued_jobs: int = 180_000
     max_queued_bytes: int = 240 << 20

@@ -61,7 +61,9 @@ def main() -> int:
     # protoc finds its mypy plugins on PATH; they sit beside the interpreter.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder)
+        # Below it, for the directory itself is nobody else's to read, and what is copied stays so.
+        fresh = Path(folder) / "gen"
+        fresh.mkdir()
         generate(fresh)
         if "--check" in sys.argv[1:]:
             stale = differences(fresh, GENERATED)

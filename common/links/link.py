@@ -13,17 +13,12 @@ import grpc
 
 from common.config import ConfigError
 from common.links.fault import NONE, Chance, Fault
-from common.rpc.channel import MAX_MESSAGE_BYTES, OPTIONS
+from common.rpc.channel import OPTIONS, SERVER_OPTIONS
 
 logger = logging.getLogger(__name__)
 
 # Seconds for answers that are written and not yet sent.
 LAST_ANSWERS = 0.1
-_SERVER_OPTIONS = (
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-)
 # A connection of its own: links must not share one because they lead to the same callee.
 _CHANNEL_OPTIONS = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 _Pairs = tuple[tuple[str, str | bytes], ...]
@@ -70,7 +65,7 @@ class Link(grpc.GenericRpcHandler):
 
     def bind(self, listen: str) -> int:
         """Take the port of ``listen`` and return its number; ``ConfigError`` if it is taken."""
-        self._server = grpc.aio.server(handlers=[self], options=_SERVER_OPTIONS)
+        self._server = grpc.aio.server(handlers=[self], options=SERVER_OPTIONS)
         try:
             return self._server.add_insecure_port(listen)
         except RuntimeError as error:

@@ -17,6 +17,18 @@ from common.topology import role_of
 T = TypeVar("T")
 
 MAX_MESSAGE_BYTES = 16 << 20
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    # Two servers on one port would each get a part of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Pings of peers are welcome as often as below.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+    # A client that is gone without a word does not keep its connection for hours.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
 # A restarted peer is found again within a second; no call is sent twice behind the caller's back.
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.enable_retries", 0),
@@ -24,6 +36,14 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # How long an attempt to connect may take, whatever its name says: a busy machine needs a while.
     ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # Nor does it take longer to find one that comes back under its name with another address.
+    ("grpc.dns_min_time_between_resolutions_ms", 500),
+    # A peer that is gone without a word, unplugged or frozen, is given up after five seconds: calls
+    # under way to it fail then, whatever time they have left.
+    ("grpc.keepalive_time_ms", 2000),
+    ("grpc.keepalive_timeout_ms", 3000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )

@@ -16,7 +16,7 @@ import grpc
 
 from common.config import ConfigError, Settings
 from common.rpc.admission import MAX_CHECKS, MAX_STREAMS
-from common.rpc.channel import MAX_MESSAGE_BYTES
+from common.rpc.channel import SERVER_OPTIONS
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,6 @@ logger = logging.getLogger(__name__)
 WATCH = 0.2
 # How often a port that was ours is tried again before the process gives up.
 BIND_ATTEMPTS = 50
-# Milliseconds. A connection that does not answer a ping in time is closed with its calls.
-_KEEPALIVE, _KEEPALIVE_TIMEOUT = 60_000, 20_000
 
 Add = Callable[[grpc.aio.Server], None]
 
@@ -33,16 +31,11 @@ Add = Callable[[grpc.aio.Server], None]
 def options_of(settings: Settings) -> tuple[tuple[str, int], ...]:
     """Return the options of a server."""
     return (
-        # Two servers on one port would each get a part of the calls.
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        *SERVER_OPTIONS,
         # Above our own limit, so that a call is refused with a reason and never waits for room.
         ("grpc.max_concurrent_streams", 2 * settings.max_concurrent_calls),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         ("grpc.max_connection_idle_ms", int(settings.connection_idle * 1000)),
-        ("grpc.keepalive_time_ms", _KEEPALIVE),
-        ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT),
     )
 
 

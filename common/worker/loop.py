@@ -34,7 +34,7 @@ class Worker:
         coordinator: Coordinator,
         executor: Executor,
         heartbeat_interval: float = 0.5,
-        long_poll: float = 20.0,
+        long_poll: float = 2.0,
         stop_grace: float = 5.0,
         fetchers: int = 1,
     ) -> None:

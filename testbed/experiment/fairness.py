@@ -14,6 +14,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.topology import LINKS
 from testbed.errors import TestbedError
 from testbed.experiment import budgets
 from testbed.experiment.scraper import read_page
@@ -71,7 +72,9 @@ def ask(stack: StackRecord) -> Statement:
     Raises :class:`Unfair` if one does not say, for what cannot be compared is not known to be
     equal, and if one has other limits than it was given.
     """
-    said = state(stack.design, {name: _identity(name, at) for name, at in stack.metrics.items()})
+    # The proxy of links is no part of the design, and has a budget of its own: none.
+    asked = {name: at for name, at in stack.metrics.items() if name != LINKS}
+    said = state(stack.design, {name: _identity(name, at) for name, at in asked.items()})
     if stack.budget and (found := list(budgets.not_as_given(said.budgets, stack.budget))):
         raise Unfair(
             f"limits of design {stack.design.upper()} did not arrive: {'; '.join(found)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from common.topology import ProcessSpec, Topology
+from common.topology import LINKS, ProcessSpec, Topology
 from testbed.manifests import load, parts
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessBudget
@@ -84,10 +84,7 @@ def _service(
         "command": parts.command(process),
         "environment": dict(environment),
         "networks": {PROJECT: {"aliases": parts.aliases(design, process)}},
-        "cpus": budget.cpus,
-        "mem_limit": parts.memory(budget),
-        # No swap: a process that needs more is ended, not slowed down.
-        "memswap_limit": parts.memory(budget),
+        **(_limits(budget) if process.name != LINKS else {}),
         "healthcheck": {
             "test": ["CMD", *parts.probe(process)],
             # A probe costs the container a tenth of a second of CPU, so it is a rare one.
@@ -105,6 +102,15 @@ def _service(
             DESIGN_LABEL: design,
             PROCESS_LABEL: process.name,
         },
+    }
+
+
+def _limits(budget: ProcessBudget) -> dict[str, Any]:
+    return {
+        "cpus": budget.cpus,
+        "mem_limit": parts.memory(budget),
+        # No swap: a process that needs more is ended, not slowed down.
+        "memswap_limit": parts.memory(budget),
     }
 
 

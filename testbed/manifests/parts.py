@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from common.config import PREFIX
-from common.topology import ProcessSpec, Topology, role_of
+from common.topology import LINKS, ProcessSpec, Topology, role_of
+from testbed.errors import TestbedError
 from testbed.runtimes import prepare
 from testbed.spec import Budget, StackSpec
 from testbed.stacks import ProcessBudget
@@ -51,6 +52,11 @@ def services(topology: Topology, spec: StackSpec) -> list[Service]:
 
     Raises :class:`TestbedError` for settings that are impossible and slots that cannot be shared.
     """
+    if spec.links:
+        raise TestbedError(
+            "over several hosts there are no links to break",
+            "stacks with links run as local processes or with Compose",
+        )
     inside = spec.scaled(topology, one_host=False)
     environments = environments_inside(inside, spec)
     found: dict[str, Service] = {}
@@ -92,8 +98,12 @@ def aliases(design: str, process: ProcessSpec) -> list[str]:
 
 
 def budget_of_each(topology: Topology, spec: StackSpec) -> ProcessBudget:
-    """Return the equal part of the budget of each process of a topology, memory in whole KiB."""
-    total, count = spec.budget or Budget(), len(topology.processes)
+    """Return the equal part of the budget of each process of a topology, memory in whole KiB.
+
+    The proxy of links has none, and takes none from the others: it is no part of a design.
+    """
+    count = sum(each.name != LINKS for each in topology.processes)
+    total = spec.budget or Budget()
     kib = total.memory_mib * 1024 // count
     return ProcessBudget(round(total.cpus / count, 4), kib * 1024)
 

@@ -24,6 +24,7 @@ from testbed.runtimes import (
     prepare,
 )
 from testbed.runtimes.compose import containers, engine, processes, usage
+from testbed.runtimes.compose.controls import FILE, ComposeControls
 from testbed.runtimes.compose.engine import answers
 from testbed.runtimes.compose.meter import ContainerMeter
 from testbed.runtimes.logs import log_tail
@@ -33,7 +34,6 @@ from testbed.stacks import StackRecord
 __all__ = ["ComposeRuntime", "answers", "make"]
 
 NAME = "compose"
-FILE = "compose.yaml"
 # The image is built from the checkout that this is a part of, wherever the state of stacks lies.
 _CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -53,6 +53,11 @@ class ComposeRuntime:
 
     def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
         """Start a stack, as :meth:`testbed.runtimes.Runtime.up` says."""
+        if spec.clock:
+            raise TestbedError(
+                "the clocks of containers cannot be set: they share that of their host",
+                "leave --clock out, or run local processes: --runtime local",
+            )
         scaled = spec.scaled(topology)
         text = manifest.render(topology, spec)
         engine.connect()
@@ -98,7 +103,12 @@ class ComposeRuntime:
     def meter(self, record: StackRecord) -> ContainerMeter:
         """Return the meter of a stack, as :meth:`testbed.runtimes.Runtime.meter` says."""
         found = containers.find(record.design)
-        return ContainerMeter({each.name: found[each.name] for each in record.processes})
+        return ContainerMeter({each.name: found[each.name] for each in record.measured})
+
+    def controls(self, record: StackRecord) -> ComposeControls:
+        """Return what breaks a stack, as :meth:`testbed.runtimes.Runtime.controls` says."""
+        limits = (self.start_timeout, self.margin, self.lock_wait)
+        return ComposeControls(record, project(), *limits)
 
     def save_logs(self, design: str) -> None:
         """Write the logs of the containers to the log files."""
@@ -182,6 +192,8 @@ class ComposeRuntime:
         found = containers.find(design)
         if record and not record.ready:
             notice = "its start had not been completed"
+        for container in found.values():
+            containers.thaw(container)
         running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
         if record and not notice and (dead := {e.name for e in record.processes} - set(running)):
             notice = f"already dead: {', '.join(sorted(dead))}"

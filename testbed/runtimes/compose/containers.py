@@ -15,7 +15,7 @@ from testbed import stacks
 from testbed.manifests.compose import DESIGN_LABEL, PROCESS_LABEL, STACK_LABEL
 from testbed.runtimes.compose import engine
 
-RUNNING = "running"
+RUNNING, PAUSED, EXITED = "running", "paused", "exited"
 
 T = TypeVar("T")
 
@@ -36,6 +36,15 @@ def foreign(design: str) -> dict[str, str]:
         for each in found
         if each.labels.get(STACK_LABEL) != ours
     }
+
+
+def thaw(container: Container) -> bool:
+    """Let a container run on if it is paused; say whether it was."""
+    if container.status != PAUSED:
+        return False
+    container.unpause()
+    container.reload()
+    return True
 
 
 def stop(found: Iterable[Container], grace: float) -> set[str]:

@@ -18,17 +18,17 @@ from testbed.stacks import ProcessRecord, StackRecord
 def records(topology: Topology) -> tuple[ProcessRecord, ...]:
     """Return a record of each process of a topology whose containers have just been started."""
     found = containers.find(topology.design)
-    return tuple(_record(topology.design, each, found[each.name]) for each in topology.processes)
+    return tuple(_record(topology, each, found[each.name]) for each in topology.processes)
 
 
-def _record(design: str, process: ProcessSpec, container: Container) -> ProcessRecord:
+def _record(topology: Topology, process: ProcessSpec, container: Container) -> ProcessRecord:
     return ProcessRecord(
         name=process.name,
         pid=int(container.attrs["State"]["Pid"]),
         create_time=containers.started_unix(container),
         port=process.port,
-        log=str(stacks.log_file(design, process.name)),
-        calls=process.peers,
+        log=str(stacks.log_file(topology.design, process.name)),
+        calls=topology.calls(process.name),
         container=container.id or "",
     )
 

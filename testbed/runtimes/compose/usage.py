@@ -48,6 +48,17 @@ def parse(stats: Mapping[str, Any]) -> Usage:
     )
 
 
+def together(before: Usage, now: Usage) -> Usage:
+    """Return what a container has used in two lives; of the memory, what it holds now."""
+    return Usage(
+        before.cpu_seconds + now.cpu_seconds,
+        now.memory_bytes,
+        (before.throttled_seconds or 0) + (now.throttled_seconds or 0),
+        (before.periods or 0) + (now.periods or 0),
+        (before.throttled_periods or 0) + (now.throttled_periods or 0),
+    )
+
+
 def _resident(memory: Mapping[str, Any]) -> int:
     """Return the memory in use without the pages of files that could be dropped at once.
 
