@@ -86,13 +86,13 @@ class Client:
         return await self.call("GetJobResult", pb.GetJobResultRequest(job_id=job_id))
 
     def _learn(self, request: Any, reply: Any, invoked: int) -> None:
-        if isinstance(reply, pb.SubmitJobResponse):
-            if reply.job_id not in self.record.jobs:
-                self.record.jobs.append(reply.job_id)
-                self.record.accepted[reply.job_id] = invoked
-        elif isinstance(reply, pb.GetJobStatusResponse | pb.CancelJobResponse):
-            if reply.status.state >= pb.JOB_STATE_DONE:
-                self.record.accepted.pop(request.job_id, None)
+        accepted = isinstance(reply, pb.SubmitJobResponse)
+        if accepted and reply.job_id not in self.record.jobs:
+            self.record.jobs.append(reply.job_id)
+            self.record.accepted[reply.job_id] = invoked
+        looked = isinstance(reply, pb.GetJobStatusResponse | pb.CancelJobResponse)
+        if looked and reply.status.state >= pb.JOB_STATE_DONE:
+            self.record.accepted.pop(request.job_id, None)
 
 
 async def act_at_random(client: Client, until: float) -> None:

@@ -25,7 +25,7 @@ class Server(Protocol):
 
     freezer: Freezer
 
-    async def answer(self, path: str, request: Any, metadata: Any, timeout: float) -> Any:
+    async def answer(self, path: str, request: Any, metadata: Any, limit: float) -> Any:
         """Handle one call: the response, or the ``AioRpcError`` that the caller is to see."""
         ...
 
@@ -79,19 +79,19 @@ class Network:
         self.closed = False
 
     async def call(
-        self, source: str, target: str, path: str, request: Any, timeout: float, metadata: Any
+        self, source: str, target: str, path: str, request: Any, limit: float, metadata: Any
     ) -> Any:
-        """Make a call. Raises ``AioRpcError`` as a gRPC channel would."""
+        """Make a call, in ``limit`` seconds. Raises ``AioRpcError`` as a gRPC channel would."""
         if self.closed:
             raise failure(grpc.StatusCode.UNAVAILABLE, "the simulation is over")
         caller = PROCESS.get()
         server = self.servers.get(target)
         answer = self._loop.create_future()
-        flight = _Flight(caller, source, target, server, path, request, metadata, timeout, answer)
+        flight = _Flight(caller, source, target, server, path, request, metadata, limit, answer)
         self._flights[flight] = None
         self._depart(flight)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(limit):
                 response = await answer
         except TimeoutError:
             raise failure(grpc.StatusCode.DEADLINE_EXCEEDED, "") from None
@@ -192,7 +192,7 @@ class SimulatedChannel:
     def unary_unary(self, path: str, *_: Any, **__: Any) -> Any:
         """Return what calls one method."""
 
-        async def call(request: Any, timeout: float, metadata: Any = ()) -> Any:
+        async def call(request: Any, timeout: float, metadata: Any = ()) -> Any:  # noqa: ASYNC109
             return await self._network.call(
                 self._source, self._target, path, request, timeout, metadata
             )

@@ -15,10 +15,10 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry
 
+from common import context as calls
 from common.config import Settings
 from common.domain.errors import DeadlineAlreadyPast, InternalError, Stopping, TaskQueueError
 from common.domain.ids import BOOT_LIMIT, IdMint
-from common import context as calls
 from common.flows.background import Background
 from common.rpc import callers, metadata, status
 from common.rpc.channel import Peer
@@ -130,12 +130,12 @@ class SimulatedProcess:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.background.drain()
 
-    async def answer(self, path: str, request: Any, pairs: Any, timeout: float) -> Any:
+    async def answer(self, path: str, request: Any, pairs: Any, limit: float) -> Any:
         """Handle one call as ``CallInterceptor`` does."""
         self._in_flight += 1
         self._idle.clear()
         try:
-            return await self._handle(path, request, metadata.of(pairs), timeout)
+            return await self._handle(path, request, metadata.of(pairs), limit)
         except TaskQueueError as error:
             return _refusal(error)
         except Exception as error:
@@ -146,11 +146,11 @@ class SimulatedProcess:
             if not self._in_flight:
                 self._idle.set()
 
-    async def _handle(self, path: str, request: Any, pairs: dict[str, str], timeout: float) -> Any:
+    async def _handle(self, path: str, request: Any, pairs: dict[str, str], limit: float) -> Any:
         caller = pairs.get(metadata.CALLER, callers.CLIENT)
-        with calls.call(pairs.get(metadata.CORRELATION_ID, ""), timeout, caller):
+        with calls.call(pairs.get(metadata.CORRELATION_ID, ""), limit, caller):
             callers.check(caller, path, self._allowed)
-            if timeout <= 0:
+            if limit <= 0:
                 raise DeadlineAlreadyPast
             if path in self._refused:
                 raise Stopping(self.settings.name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from tests.mutants import load
 from tests.simulation.judged import judge, judge_unmutated
+
+logger = logging.getLogger(__name__)
 
 MUTANTS = load()
 SEEDS = 60
@@ -21,14 +25,12 @@ def test_there_are_mutants_for_both_designs() -> None:
     ("name", "design"),
     [(name, design) for name, mutant in MUTANTS.items() for design in mutant.designs],
 )
-def test_mutant_is_caught(name: str, design: str, record_property: object) -> None:
+def test_mutant_is_caught(name: str, design: str) -> None:
     mutant = MUTANTS[name]
     for seed in range(SEEDS):
         caught = judge(design, seed, mutant).keys() & mutant.caught_by
         assert judge_unmutated(design, seed) == {}
         if caught:
-            print(
-                f"{name} in design {design}: {', '.join(sorted(caught))} at simulation {seed + 1}"
-            )
+            logger.info("%s in %s: by %s in simulation %d", name, design, sorted(caught), seed + 1)
             return
     pytest.fail(f"{mutant.about}: not caught in {SEEDS} simulations of design {design}")
