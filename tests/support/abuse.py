@@ -8,7 +8,7 @@ import grpc
 
 from tests.support import jobs
 from tests.support.client import DONE, TERMINAL, Calls, Client
-from tests.support.stacks import Stack, health_of
+from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
 MIB = 1 << 20
@@ -36,7 +36,7 @@ def assert_serves(stack: Stack) -> None:
         assert calls.wait(job_id).state == DONE
         assert calls.result(job_id).state == DONE
     for name in stack.names:
-        assert health_of(stack.address(name)) == "SERVING", name
+        stack.wait_until_serving(name)
     client.close()
 
 
