@@ -45,9 +45,9 @@ class Reach:
         ]
         jobs = [count for each in lines for count in each.backlog]
         return cls(
-            max((each.seconds for each in figures), default=1.0),
-            max(rates, default=1.0),
-            float(max(jobs, default=1)),
+            max([1.0, *(each.seconds for each in figures)]),
+            max([1.0, *rates]),
+            float(max([1, *jobs])),
         )
 
 
