@@ -116,8 +116,9 @@ class Backlog:
     """Jobs queued or running around a fault.
 
     ``before`` is the median over the health before, ``peak`` the most until it is drained or the
-    next fault begins. ``drain_s`` is the time from the heal until no more than ``before`` are
-    left, and ``None`` if that was not reached in the ``watched_s`` seconds until the next fault.
+    next fault begins. ``drain_s`` is the time from the heal until it is as before, save for the
+    scatter of a count, and ``None`` if that was not reached in the ``watched_s`` seconds until the
+    next fault.
     """
 
     before: float

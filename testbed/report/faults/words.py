@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from testbed.analysis.faults.groups import everything
 from testbed.analysis.faults.model import (
     ALL,
     SECOND,
@@ -23,7 +24,6 @@ from testbed.history.model import (
     Submitted,
 )
 from testbed.report.faults import written
-from testbed.report.faults.table import total
 from testbed.report.numbers import NOTHING, listed, plural
 
 SLICE_SHOWN = 30
@@ -33,7 +33,7 @@ JOBS_SHOWN = 4
 def sentence(label: str, figures: FaultFigures) -> str:
     """Say in a sentence or two what became of a design's jobs and of its service."""
     faults = plural(len(figures.faults), "fault")
-    down = total(figures).downtime(ALL)
+    down = everything(figures.faults).downtime(ALL)
     silent = (
         f"At worst no call at all was answered for {written.seconds(down.longest_s)} s."
         if down.longest_s

@@ -85,7 +85,8 @@ def test_backlog_and_the_time_until_it_is_as_before(story: Story) -> None:
     found = story.figures().faults[0].backlog
     assert found is not None
     assert (found.before, found.at_end, found.peak) == (3, 3 + 11, 3 + 20)
-    assert found.drain_s == pytest.approx(20 + 19 / 10 - 15)
+    # Of 23 jobs 6 are left: 3 as before, and within the scatter of such a count 3 more.
+    assert found.drain_s == pytest.approx(20 + 16 / 10 - 15)
     assert found.watched_s == pytest.approx(25, abs=2e-3)
 
 
