@@ -10,13 +10,13 @@ from tests.mutants import Mutant, Patches
 def _apply(patches: Patches) -> None:
     withdraw = JobOwner._withdraw
 
-    def uncounted(self: JobOwner, job: Job) -> bool:
+    def alone(self: JobOwner, job: Job, submit_id: str) -> bool:
         request_id = self._request_of.get(job.id)
         if request_id is not None:
-            self._requests[request_id].reliers = 1
-        return withdraw(self, job)
+            self._requests[request_id].reliers = {submit_id}
+        return withdraw(self, job, submit_id)
 
-    patches.set(JobOwner, "_withdraw", uncounted)
+    patches.set(JobOwner, "_withdraw", alone)
 
 
 MUTANT = Mutant("a failed repeat takes the first job back", ("a",), {"lost"}, _apply)

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import grpc
 
-from common.gen.taskqueue.internal.v1 import job_service_pb2 as job_pb
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from tests.simulation.loop import PROCESS, Freezer
 
@@ -218,9 +217,6 @@ def _settle(answer: asyncio.Future[Any], value: Any) -> None:
 def _repeatable(request: Any) -> bool:
     """Whether a repeat asks for nothing new.
 
-    A submit without a request id asks for a job of its own each time, and a withdrawn one is
-    counted; gRPC never sends a call twice behind the back of its caller, so neither is repeated.
+    A client's submit without a request id asks for a job of its own each time.
     """
-    if isinstance(request, pb.SubmitJobRequest):
-        return bool(request.request_id)
-    return not isinstance(request, job_pb.CreateJobRequest | job_pb.SetCancelRequestedRequest)
+    return not isinstance(request, pb.SubmitJobRequest) or bool(request.request_id)
