@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import grpc
 import pytest
 
+from common.config import Settings
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from tests.bad_clients.conftest import StackMaker
 from tests.support import jobs
@@ -103,7 +104,7 @@ def test_the_default_limit_holds_and_memory_is_given_back(
     memory = []
     for _ in range(2):
         with _paused(stack):
-            admitted = _waiting(stack, job_id, 4096)
+            admitted = _waiting(stack, job_id, Settings.max_concurrent_calls)
             stub = stack.client(entry_of(stack)).stubs[0]
             refused = [
                 rejection_of(lambda stub=stub: stub.GetJobStatus(request, timeout=30))
