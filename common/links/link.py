@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Coroutine, Iterable
@@ -108,18 +109,15 @@ class Link(grpc.GenericRpcHandler):
         await self._hold_up(fate.request_delay)
         self.counts.forwarded += 1
         call = self._call(method, request, metadata, context.time_remaining())
-        error: grpc.aio.AioRpcError | None = None
-        answer = b""
-        try:
+        answer: bytes | None = None
+        with contextlib.suppress(grpc.aio.AioRpcError):
             answer = await call
-        except grpc.aio.AioRpcError as caught:
-            error = caught
         await self._hold_up(fate.answer_delay)
         # What holds now, not when the request came: an answer may come long after its request.
         if self._fault.lose_answers:
             self.counts.lost_answers += 1
             await _never()
-        return await _answer(context, call, answer, error)
+        return await _answered(context, call, answer)
 
     async def _repeat(
         self, method: str, request: bytes, metadata: _Pairs, left: float | None, after: float
@@ -127,10 +125,8 @@ class Link(grpc.GenericRpcHandler):
         """Have the callee get the call a second time; nobody waits for its answer."""
         await asyncio.sleep(after)
         self.counts.repeated += 1
-        try:
-            await self._call(method, request, metadata, left)
-        except grpc.aio.AioRpcError as error:
-            logger.debug("the second time of %s failed: %s", method, error.code().name)
+        code = await self._call(method, request, metadata, left).code()
+        logger.debug("the second time of %s: %s", method, code.name)
 
     def _call(
         self, method: str, request: bytes, metadata: _Pairs, timeout: float | None
@@ -150,19 +146,17 @@ class Link(grpc.GenericRpcHandler):
         task.add_done_callback(self._again.discard)
 
 
-async def _answer(
-    context: Any,
-    call: grpc.aio.UnaryUnaryCall[bytes, bytes],
-    answer: bytes,
-    error: grpc.aio.AioRpcError | None,
+async def _answered(
+    context: Any, call: grpc.aio.UnaryUnaryCall[bytes, bytes], answer: bytes | None
 ) -> bytes:
-    """Give the caller what the callee answered, error or not, with the metadata around it."""
-    if error is not None:
-        trailing = _passed_on(error.trailing_metadata() or ())
-        await context.abort(error.code(), error.details() or "", trailing)
+    """Give the caller what the callee answered, with the metadata around it; ``None``: an error."""
+    trailing = _passed_on(await call.trailing_metadata() or ())
+    if answer is None:
+        await context.abort(await call.code(), await call.details() or "", trailing)
+        raise AssertionError("the call has been aborted")
     if initial := _passed_on(await call.initial_metadata() or ()):
         await context.send_initial_metadata(initial)
-    if trailing := _passed_on(await call.trailing_metadata() or ()):
+    if trailing:
         context.set_trailing_metadata(trailing)
     return answer
 

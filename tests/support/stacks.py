@@ -27,6 +27,7 @@ from common.config import environment_of
 from common.topology import ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
+from testbed.runtimes import prepare
 from tests.support.client import Client
 from tests.support.waiting import eventually
 
@@ -227,12 +228,14 @@ def shifted(topology: Topology) -> Topology:
             replace(spec, port=spec.port + offset, metrics_port=spec.metrics_port + offset)
             for spec in topology.processes
         )
-        if all(_is_free(port) for spec in processes for port in (spec.port, spec.metrics_port)):
-            return replace(topology, processes=processes)
+        moved = replace(topology, processes=processes, links_port=topology.links_port + offset)
+        if all(is_free(port) for port in prepare.port_uses(moved.linked())):
+            return moved
     raise StartError(f"no free ports for design {topology.design}")
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a local port."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))

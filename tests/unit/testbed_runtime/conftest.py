@@ -11,6 +11,7 @@ import pytest
 from common.topology import Topology
 from testbed import designs, stacks
 from testbed.runtimes.local import LocalRuntime, processes
+from tests.support.stacks import is_free
 from tests.unit.testbed_runtime.fakes import ROOT, free_ports, make_topology
 
 
@@ -52,3 +53,12 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setenv("FAKE_BEHAVIOUR", said)
 
     return tell
+
+
+@pytest.fixture
+def free_block() -> int:
+    """The first of a few ports in a row that are free, as is that of the metrics of links."""
+    for first in range(23_000, 30_000, 10):
+        if all(is_free(port) for port in (*range(first, first + 5), first + 1000)):
+            return first
+    raise AssertionError("no ports are free")

@@ -42,8 +42,11 @@ def _serve(address: str, behaviour: str | None) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     server.add_insecure_port(address)
     server.start()
-    stop.wait()
+    # Looked at now and then: a signal that another thread takes does not wake the main one.
+    while not stop.wait(0.1):
+        pass
     server.stop(None).wait()
+    sys.stderr.write("stopped when asked\n")
 
 
 if __name__ == "__main__":
