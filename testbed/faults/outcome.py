@@ -14,6 +14,7 @@ from testbed.checker.verdict import Verdict
 from testbed.faults.session import EXPERIMENT
 from testbed.history import files as history_files
 from testbed.recording import files
+from testbed.recording.metrics import read_metrics
 from testbed.recording.model import COMPLETE, TrialHeader
 from testbed.report import html
 from testbed.report.faults import FaultRun, write_files
@@ -109,6 +110,7 @@ def _side(path: Path, titles: Mapping[str, str], tell: Tell) -> SideOutcome:
             verdict,
             jobs,
             parts_of(designs.load(header.design), header.endpoints),
+            read_metrics(path),
         )
     )
     return SideOutcome(header, verdict, figures)

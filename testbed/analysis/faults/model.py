@@ -251,8 +251,8 @@ class FaultFigures:
     """All figures of a trial under faults.
 
     Of ``unended`` calls no end is known, of ``untimed`` jobs no usable times. No fault can have
-    taken the ``unexplained`` lost jobs. The backlog is that of the processes, looked up every
-    second or so, if it is ``sampled``, else worked out from the times of the jobs.
+    taken the ``unexplained`` lost jobs. The backlog is that of the processes, as
+    scraped, if it is ``sampled``, else worked out from the times of the jobs.
     """
 
     design: str

@@ -85,12 +85,12 @@ def remarks(label: str, figures: FaultFigures) -> Iterator[str]:
     if figures.sampled:
         yield (
             f"{label}: the times of {plural(figures.untimed, 'job')} are gone, so the backlog is "
-            "what the processes said of it every second."
+            "what the processes said of it at each scrape."
         )
     elif figures.untimed:
         yield (
-            f"{label}: {plural(figures.untimed, 'job')} without usable times are not in the "
-            "backlog."
+            f"{label}: times of {plural(figures.untimed, 'job')} are gone or cannot be, so they "
+            "are missing from the backlog."
         )
     if figures.unexplained:
         yield f"{label}: no loss of state explains {plural(figures.unexplained, 'lost job')}."

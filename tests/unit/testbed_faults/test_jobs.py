@@ -39,6 +39,14 @@ def test_jobs_on_a_killed_worker_are_told_by_what_became_of_them(story: Story) -
     assert story.figures().faults[0].recovery == Recovery(3, times(2.5), 1, 1)
 
 
+def test_job_that_a_dying_worker_still_started_is_held_too(story: Story) -> None:
+    story.fault(10, 15)
+    story.call(10.1, asked="late", answer=seen("late", "RUNNING", 1, "worker", 10.05))
+    story.job("late", 10.04, 13, 14, attempt=2)
+    story.job("after", 10.5, 14, 15)
+    assert story.figures().faults[0].recovery == Recovery(1, times(3))
+
+
 def test_next_attempt_counts_and_not_the_last_one(story: Story) -> None:
     story.fault(10, 15)
     story.call(9.95, asked="j", answer=seen("j", "RUNNING", 1, "worker", 9.9))
