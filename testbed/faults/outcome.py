@@ -66,7 +66,9 @@ def read(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     record = files.read_json(folder / EXPERIMENT)
     plan = record["plan"]
     titles = record["titles"]
-    sides = tuple(_side(path, titles, tell) for path in sorted((folder / files.TRIALS).glob("*-*")))
+    workers = int(plan.get("workers", 1))
+    paths = sorted((folder / files.TRIALS).glob("*-*"))
+    sides = tuple(_side(path, titles, workers, tell) for path in paths)
     provenance = record["provenance"]
     run = FaultRun(
         name=str(plan["name"]),
@@ -91,7 +93,7 @@ def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     return outcome
 
 
-def _side(path: Path, titles: Mapping[str, str], tell: Tell) -> SideOutcome:
+def _side(path: Path, titles: Mapping[str, str], workers: int, tell: Tell) -> SideOutcome:
     header = files.read_header(path)
     name = f"design {header.design.upper()}"
     if not any(path.glob("history*.jsonl*")):
@@ -109,7 +111,7 @@ def _side(path: Path, titles: Mapping[str, str], tell: Tell) -> SideOutcome:
             history,
             verdict,
             jobs,
-            parts_of(designs.load(header.design), header.endpoints),
+            parts_of(designs.load(header.design).scaled(workers), header.endpoints),
             read_metrics(path),
         )
     )
