@@ -38,10 +38,12 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     # Nor does it take longer to find one that comes back under its name with another address.
     ("grpc.dns_min_time_between_resolutions_ms", 500),
-    # A peer that is gone without a word, unplugged or frozen, is given up after five seconds: calls
-    # under way to it fail then, whatever time they have left.
+    # A peer that is gone without a word, unplugged or frozen, is given up within seven seconds:
+    # calls under way to it fail then, whatever time they have left.
     ("grpc.keepalive_time_ms", 2000),
-    ("grpc.keepalive_timeout_ms", 3000),
+    ("grpc.keepalive_timeout_ms", 5000),
+    # Of other pings too: while one of those waits, there is none for keepalive.
+    ("grpc.http2.ping_timeout_ms", 5000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
