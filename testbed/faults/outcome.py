@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed import checker, designs
+from testbed.analysis.drift import Drift, drifts
 from testbed.analysis.faults import FaultFigures, FaultTrial, analyse
 from testbed.analysis.faults.model import parts_of
 from testbed.checker.verdict import Verdict
@@ -17,7 +18,7 @@ from testbed.recording import files
 from testbed.recording.metrics import read_metrics
 from testbed.recording.model import COMPLETE, TrialHeader
 from testbed.report import html
-from testbed.report.faults import FaultRun, write_files
+from testbed.report.faults import FaultRun, drift, write_files
 from testbed.report.html import faultpage
 
 Tell = Callable[[str], None]
@@ -30,6 +31,7 @@ class SideOutcome:
     header: TrialHeader
     verdict: Verdict | None
     figures: FaultFigures | None
+    drifts: tuple[Drift, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -54,6 +56,11 @@ class Outcome:
     def figures(self) -> list[FaultFigures]:
         """The figures of the sides that have any."""
         return [side.figures for side in self.sides if side.figures is not None]
+
+    @property
+    def drifts(self) -> dict[str, tuple[Drift, ...]]:
+        """What grew, by design."""
+        return {side.header.design: side.drifts for side in self.sides if side.drifts}
 
     @property
     def kept(self) -> bool:
@@ -88,6 +95,7 @@ def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     outcome = read(folder, tell)
     write_files(folder, outcome.figures, outcome.run)
     if outcome.figures:
+        drift.write(folder, outcome.drifts)
         tell("drawing")
         html.save(folder / html.REPORT, faultpage.page(outcome.figures, outcome.run))
     return outcome
@@ -104,6 +112,7 @@ def _side(path: Path, titles: Mapping[str, str], workers: int, tell: Tell) -> Si
     verdict = checker.check(history)
     jobs = files.read_jobs(path) if (path / files.JOBS).exists() else ()
     tell(f"working out the figures of {name}")
+    metrics = read_metrics(path)
     figures = analyse(
         FaultTrial(
             header.design,
@@ -112,10 +121,10 @@ def _side(path: Path, titles: Mapping[str, str], workers: int, tell: Tell) -> Si
             verdict,
             jobs,
             parts_of(designs.load(header.design).scaled(workers), header.endpoints),
-            read_metrics(path),
+            metrics,
         )
     )
-    return SideOutcome(header, verdict, figures)
+    return SideOutcome(header, verdict, figures, drifts(metrics))
 
 
 def _what_ran(plan: Mapping[str, Any], sides: tuple[SideOutcome, ...]) -> Iterator[str]:
