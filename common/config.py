@@ -55,7 +55,7 @@ class Settings:
     default_deadline: float = 30.0
     max_queued_jobs: int = 180_000
     max_queued_bytes: int = 240 << 20
-    max_concurrent_calls: int = 4096
+    max_concurrent_calls: int = 512
     max_connections: int = 4096
     max_unread_bytes: int = 256 << 20
     message_timeout: float = 10.0

@@ -36,11 +36,16 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A record to create; ``digest`` is empty without a request id."""
+    """A record to create; ``digest`` is empty without a request id.
+
+    ``submit_id`` tells submits apart, so that one whose message arrives twice makes one record;
+    without it each makes one.
+    """
 
     kind: str
     request_id: str = ""
     digest: bytes = b""
+    submit_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,12 @@ class Jobs(Protocol):
         ...
 
     async def set_cancel_requested(
-        self, job_ids: Sequence[str], reason: CancelReason
+        self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
     ) -> list[Job | TaskQueueError]:
-        """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
+        """Cancel queued jobs and mark running ones; terminal ones stay as they are.
+
+        ``submit_id`` says which submit is withdrawn, if that is the reason.
+        """
         ...
 
 

@@ -84,7 +84,7 @@ def new_job_from(message: job_pb.NewJob) -> NewJob:
     """Read a record to create. Raises ``InvalidArgument`` for a text that is too long."""
     _check_size(message.kind, MAX_NAME_BYTES, "jobs.kind")
     _check_size(message.request_id, MAX_REQUEST_ID_BYTES, "jobs.request_id")
-    return NewJob(message.kind, message.request_id, message.digest)
+    return NewJob(message.kind, message.request_id, message.digest, message.submit_id)
 
 
 def new_entry_from(message: queue_pb.NewQueueEntry) -> NewEntry:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from common import context
 from common.domain.errors import InvalidArgument, PayloadTooLarge, TaskQueueError
 from common.domain.job import MAX_PAYLOAD_BYTES, MAX_REQUEST_ID_BYTES, Job, JobSpec, JobState
@@ -45,7 +47,8 @@ async def _accept(
     withdrawn, so that no job waits for ever that nobody was promised.
     """
     digest = spec.digest() if request_id else b""
-    job = await only_success(jobs.create([NewJob(spec.kind, request_id, digest)]))
+    submit_id = secrets.token_hex(8)
+    job = await only_success(jobs.create([NewJob(spec.kind, request_id, digest, submit_id)]))
     if job.state is not JobState.QUEUED:
         return job.id
     entry = NewEntry(job.id, spec, context.correlation_id())
@@ -56,15 +59,17 @@ async def _accept(
     except TaskQueueError as error:
         if error.definite:
             # The answer says that nothing happened: see to it first.
-            await _withdraw(job, jobs, queue)
+            await _withdraw(job, submit_id, jobs, queue)
         else:
-            background.start(_withdraw(job, jobs, queue), f"withdraw {job.id}")
+            background.start(_withdraw(job, submit_id, jobs, queue), f"withdraw {job.id}")
         raise
     return job.id
 
 
-async def _withdraw(job: Job, jobs: Jobs, queue: Queue) -> None:
+async def _withdraw(job: Job, submit_id: str, jobs: Jobs, queue: Queue) -> None:
     """Cancel a record whose enqueue failed, then its entry, which may exist after all."""
-    after = await only_success(jobs.set_cancel_requested([job.id], CancelReason.SUBMIT_WITHDRAWN))
+    after = await only_success(
+        jobs.set_cancel_requested([job.id], CancelReason.SUBMIT_WITHDRAWN, submit_id)
+    )
     if after.state is JobState.CANCELED:
         await queue.remove([job.id])

@@ -8,6 +8,7 @@ and a query merges the few that match.
 from __future__ import annotations
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,18 +17,22 @@ from sortedcontainers import SortedList
 from common.domain import lifecycle
 from common.domain.errors import JobNotFound, RequestIdReused, TaskQueueError
 from common.domain.ids import IdMint
-from common.domain.job import Job, JobState
+from common.domain.job import MICROSECONDS, Job, JobState
 from common.domain.paging import JobQuery
 from common.ports import CancelReason, Clock, JobObserver, NewJob, Transition
+
+# Microseconds for which a submit is remembered: no message of one is under way for longer, for a
+# submit has five seconds.
+REMEMBERED = 20 * MICROSECONDS
 
 
 @dataclass(slots=True)
 class _Request:
-    """What is known of a request id; ``reliers`` counts the submits that rely on its job."""
+    """What is known of a request id; ``reliers`` are the submits that rely on its job."""
 
     digest: bytes
     job_id: str
-    reliers: int = 1
+    reliers: set[str]
 
 
 class JobOwner:
@@ -41,9 +46,13 @@ class JobOwner:
         self._index = _Index()
         self._requests: dict[str, _Request] = {}
         self._request_of: dict[str, str] = {}
+        self._submits = _Submits()
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
-        """Create records in state QUEUED, or find the earlier one of each request id."""
+        """Create records in state QUEUED, or find the earlier one of each request id.
+
+        A submit that is met again finds its own record, or ``JobNotFound`` if that was withdrawn.
+        """
         return [self._create(new) for new in jobs]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
@@ -60,30 +69,35 @@ class JobOwner:
         return [self._transition(step) for step in steps]
 
     async def set_cancel_requested(
-        self, job_ids: Sequence[str], reason: CancelReason
+        self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
     ) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones.
 
         A withdrawn submit was never accepted: its job is forgotten, and returned as CANCELED,
-        unless another submit relies on it or it runs already.
+        unless a submit other than ``submit_id`` relies on it or it runs already.
         """
-        return [self._cancel(job_id, reason) for job_id in job_ids]
+        return [self._cancel(job_id, reason, submit_id) for job_id in job_ids]
 
     def counts(self) -> dict[JobState, int]:
         """Number of jobs in each state."""
         return self._index.counts()
 
     def _create(self, new: NewJob) -> Job | TaskQueueError:
+        now = self._clock.now()
+        met = self._submits.job_of(new.submit_id, now)
+        if met is not None:
+            return self._jobs.get(met) or JobNotFound(met)
         known = self._requests.get(new.request_id) if new.request_id else None
         if known is not None:
             if known.digest != new.digest:
                 return RequestIdReused(new.request_id)
-            known.reliers += 1
+            known.reliers.add(new.submit_id)
+            self._submits.note(new.submit_id, known.job_id, now)
             return self._jobs[known.job_id]
-        now = self._clock.now()
         job = Job(self._mint.next(now), new.kind, JobState.QUEUED, now)
+        self._submits.note(new.submit_id, job.id, now)
         if new.request_id:
-            self._requests[new.request_id] = _Request(new.digest, job.id)
+            self._requests[new.request_id] = _Request(new.digest, job.id, {new.submit_id})
             self._request_of[job.id] = new.request_id
         self._write(None, job)
         return job
@@ -105,24 +119,24 @@ class JobOwner:
         self._write(job, after)
         return after
 
-    def _cancel(self, job_id: str, reason: CancelReason) -> Job | TaskQueueError:
+    def _cancel(self, job_id: str, reason: CancelReason, submit_id: str) -> Job | TaskQueueError:
         job = self._jobs.get(job_id)
         if job is None:
             return JobNotFound(job_id)
         after = lifecycle.request_cancel(job, self._clock.now())
         if reason is CancelReason.SUBMIT_WITHDRAWN:
-            return after if self._withdraw(job) else job
+            return after if self._withdraw(job, submit_id) else job
         self._write(job, after)
         return after
 
-    def _withdraw(self, job: Job) -> bool:
+    def _withdraw(self, job: Job, submit_id: str) -> bool:
         """Forget a job that waits and on which no other submit relies; says whether it did."""
         if job.state is not JobState.QUEUED:
             return False
         request_id = self._request_of.get(job.id)
         if request_id is not None:
             request = self._requests[request_id]
-            request.reliers -= 1
+            request.reliers.discard(submit_id)
             if request.reliers:
                 return False
             del self._requests[request_id], self._request_of[job.id]
@@ -137,6 +151,25 @@ class JobOwner:
         if before is None or before.state is not after.state:
             self._index.move(before, after)
         self._observer.transitioned(before, after)
+
+
+class _Submits:
+    """The jobs of the submits of the last seconds, for a message that arrives once more."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[str, tuple[str, int]] = OrderedDict()
+
+    def job_of(self, submit_id: str, now: int) -> str | None:
+        """Return the job of a submit that was met lately; there is none without an id."""
+        while self._jobs and now - next(iter(self._jobs.values()))[1] > REMEMBERED:
+            self._jobs.popitem(last=False)
+        known = self._jobs.get(submit_id)
+        return None if known is None else known[0]
+
+    def note(self, submit_id: str, job_id: str, now: int) -> None:
+        """Remember the job of a submit."""
+        if submit_id:
+            self._jobs[submit_id] = job_id, now
 
 
 class _Index:

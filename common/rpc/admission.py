@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as Metric
 
 from common.config import Settings
@@ -36,6 +36,9 @@ MAX_STREAMS = 128
 LARGE_ANSWER = 16 << 10
 # The part of all answers that wait which one connection may hold up.
 SHARE_OF_CONNECTION = 4
+
+# Seconds between two looks for messages that are late.
+LOOK = 1.0
 
 Parse = Callable[[bytes], Any]
 # A handler of grpc.aio; its types describe that of the threaded server.
@@ -89,12 +92,54 @@ class Answers:
             del self._by_client[client]
 
 
+class Arrivals:
+    """Bounds how long the message of a call may take, around the reading of it.
+
+    One look a second at whichever has waited longest, instead of a timer for each call. Raises
+    ``MessageNotReceived`` after ``patience`` seconds, to the second.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._waiting: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+        self._look: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting[task] = loop.time()
+        if self._look is None:
+            self._look = loop.call_later(LOOK, self._give_up, loop)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.pop(task, None)
+        if task in self._late:
+            self._late.remove(task)
+            if kind is asyncio.CancelledError and not task.uncancel():
+                raise MessageNotReceived(f"no message came within {self._patience:g} s")
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel the reading of what is late; the rest came after it and is not."""
+        latest = loop.time() - self._patience
+        for task, since in list(self._waiting.items()):
+            if since > latest:
+                break
+            del self._waiting[task]
+            self._late.add(task)
+            task.cancel()
+        self._look = loop.call_later(LOOK, self._give_up, loop) if self._waiting else None
+
+
 class Admission(grpc.aio.ServerInterceptor):
     """The outermost interceptor. What it refuses is definite and never reaches a servicer."""
 
     def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
         self._process = settings.name
-        self._patience = settings.message_timeout
+        self._arrivals = Arrivals(settings.message_timeout)
         self._calls = Room("max_concurrent_calls", settings.max_concurrent_calls)
         self._checks = Room("MAX_CHECKS", MAX_CHECKS)
         self._streams = Room("MAX_STREAMS", MAX_STREAMS)
@@ -106,8 +151,19 @@ class Admission(grpc.aio.ServerInterceptor):
             ["reason"],
             registry=registry,
         )
+        for name, text, read in (
+            ("taskqueue_calls_in_flight", "Calls whose answer has not left", self._in_flight),
+            ("taskqueue_unread_bytes", "Large answers that clients have not taken", self._unread),
+        ):
+            Gauge(name, text, registry=registry).set_function(read)
         for kind in (Overloaded, MalformedMessage, MessageNotReceived):
             self._refused.labels(reason=kind.reason)
+
+    def _in_flight(self) -> int:
+        return self._calls.taken
+
+    def _unread(self) -> int:
+        return self._answers.waiting
 
     async def intercept_service(
         self, continuation: Continue, details: grpc.HandlerCallDetails
@@ -166,11 +222,8 @@ class Admission(grpc.aio.ServerInterceptor):
 
     async def _receive(self, context: Any, parse: Parse) -> Any:
         """Read the one message of a call."""
-        try:
-            async with asyncio.timeout(self._patience):
-                raw = await context.read()
-        except TimeoutError:
-            raise MessageNotReceived(f"no message came within {self._patience:g} s") from None
+        with self._arrivals:
+            raw = await context.read()
         if raw is grpc.aio.EOF:
             raise MalformedMessage("the call ended without a whole message")
         return _parse(raw, parse)

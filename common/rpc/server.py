@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two looks at whether the server still takes calls, and two attempts to bind.
 WATCH = 0.2
+# Calls that a method may have waiting in the core, as a multiple of those that we take.
+PENDING = 4
 # How often a port that was ours is tried again before the process gives up.
 BIND_ATTEMPTS = 50
 
@@ -30,10 +32,14 @@ Add = Callable[[grpc.aio.Server], None]
 
 def options_of(settings: Settings) -> tuple[tuple[str, int], ...]:
     """Return the options of a server."""
+    pending = PENDING * settings.max_concurrent_calls
     return (
         *SERVER_OPTIONS,
         # Above our own limit, so that a call is refused with a reason and never waits for room.
         ("grpc.max_concurrent_streams", 2 * settings.max_concurrent_calls),
+        # What waits for Python to look at it; the core cancels calls beyond that, saying nothing.
+        ("grpc.server.max_pending_requests", pending),
+        ("grpc.server.max_pending_requests_hard_limit", pending),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         ("grpc.max_connection_idle_ms", int(settings.connection_idle * 1000)),
     )

@@ -26,7 +26,12 @@ class JobsClient:
         """Create records in state QUEUED, or find the earlier one of each request id."""
         request = pb.CreateJobRequest(
             jobs=[
-                pb.NewJob(kind=new.kind, request_id=new.request_id, digest=new.digest)
+                pb.NewJob(
+                    kind=new.kind,
+                    request_id=new.request_id,
+                    digest=new.digest,
+                    submit_id=new.submit_id,
+                )
                 for new in jobs
             ]
         )
@@ -57,13 +62,14 @@ class JobsClient:
         return [wire.record_from(entry) for entry in response.entries]
 
     async def set_cancel_requested(
-        self, job_ids: Sequence[str], reason: CancelReason
+        self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
     ) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones."""
         withdrawn = reason is CancelReason.SUBMIT_WITHDRAWN
         request = pb.SetCancelRequestedRequest(
             job_ids=job_ids,
             reason=pb.CANCEL_REASON_SUBMIT_WITHDRAWN if withdrawn else pb.CANCEL_REASON_CLIENT,
+            submit_id=submit_id,
         )
         response = await self._peer.call(self._stub.SetCancelRequested, request)
         return [wire.record_from(entry) for entry in response.entries]

@@ -50,5 +50,7 @@ class JobServicer(JobServiceServicer):
         """Cancel queued jobs and mark running ones."""
         withdrawn = request.reason == pb.CANCEL_REASON_SUBMIT_WITHDRAWN
         reason = CancelReason.SUBMIT_WITHDRAWN if withdrawn else CancelReason.CLIENT
-        answers = await self._jobs.set_cancel_requested(wire.ids_from(request.job_ids), reason)
+        answers = await self._jobs.set_cancel_requested(
+            wire.ids_from(request.job_ids), reason, request.submit_id
+        )
         return pb.SetCancelRequestedResponse(entries=map(wire.record_to, answers))

@@ -20,10 +20,12 @@ from testbed.faults.plan import FaultPlan
 from testbed.faults.planfile import FOLDER
 from testbed.recording import provenance
 from testbed.report import progress
-from testbed.report.faults import FAULTS_CSV, FAULTS_JSON, terminal
+from testbed.report.faults import FAULTS_CSV, FAULTS_JSON, drift, terminal
 from testbed.report.html import REPORT
 
 INTERRUPTED_CODE = 130
+# Seconds of a drive from which on it is worth a look at what grows.
+LONG = 1200.0
 
 
 def register(app: typer.Typer) -> None:
@@ -98,6 +100,8 @@ def _report(folder: Path) -> bool:
         found = outcome.write(folder, status.update)
     if found.figures:
         console.out.print(terminal(found.figures))
+    if any(each.seconds >= LONG for each in found.figures):
+        console.out.print(drift.table(found.drifts))
     return found.kept
 
 

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from testbed import checker, designs
+from testbed.analysis.drift import Drift, drifts
 from testbed.analysis.faults import FaultFigures, FaultTrial, analyse
 from testbed.analysis.faults.model import parts_of
 from testbed.checker.verdict import Verdict
 from testbed.faults.session import EXPERIMENT
 from testbed.history import files as history_files
 from testbed.recording import files
+from testbed.recording.metrics import read_metrics
 from testbed.recording.model import COMPLETE, TrialHeader
 from testbed.report import html
-from testbed.report.faults import FaultRun, write_files
+from testbed.report.faults import FaultRun, drift, write_files
 from testbed.report.html import faultpage
 
 Tell = Callable[[str], None]
@@ -29,6 +31,7 @@ class SideOutcome:
     header: TrialHeader
     verdict: Verdict | None
     figures: FaultFigures | None
+    drifts: tuple[Drift, ...] = ()
 
     @property
     def kept(self) -> bool:
@@ -55,6 +58,11 @@ class Outcome:
         return [side.figures for side in self.sides if side.figures is not None]
 
     @property
+    def drifts(self) -> dict[str, tuple[Drift, ...]]:
+        """What grew, by design."""
+        return {side.header.design: side.drifts for side in self.sides if side.drifts}
+
+    @property
     def kept(self) -> bool:
         """Whether every side that was planned kept all promises."""
         return len(self.sides) == self.planned and all(side.kept for side in self.sides)
@@ -65,7 +73,9 @@ def read(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     record = files.read_json(folder / EXPERIMENT)
     plan = record["plan"]
     titles = record["titles"]
-    sides = tuple(_side(path, titles, tell) for path in sorted((folder / files.TRIALS).glob("*-*")))
+    workers = int(plan.get("workers", 1))
+    paths = sorted((folder / files.TRIALS).glob("*-*"))
+    sides = tuple(_side(path, titles, workers, tell) for path in paths)
     provenance = record["provenance"]
     run = FaultRun(
         name=str(plan["name"]),
@@ -85,12 +95,13 @@ def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     outcome = read(folder, tell)
     write_files(folder, outcome.figures, outcome.run)
     if outcome.figures:
+        drift.write(folder, outcome.drifts)
         tell("drawing")
         html.save(folder / html.REPORT, faultpage.page(outcome.figures, outcome.run))
     return outcome
 
 
-def _side(path: Path, titles: Mapping[str, str], tell: Tell) -> SideOutcome:
+def _side(path: Path, titles: Mapping[str, str], workers: int, tell: Tell) -> SideOutcome:
     header = files.read_header(path)
     name = f"design {header.design.upper()}"
     if not any(path.glob("history*.jsonl*")):
@@ -101,6 +112,7 @@ def _side(path: Path, titles: Mapping[str, str], tell: Tell) -> SideOutcome:
     verdict = checker.check(history)
     jobs = files.read_jobs(path) if (path / files.JOBS).exists() else ()
     tell(f"working out the figures of {name}")
+    metrics = read_metrics(path)
     figures = analyse(
         FaultTrial(
             header.design,
@@ -108,10 +120,11 @@ def _side(path: Path, titles: Mapping[str, str], tell: Tell) -> SideOutcome:
             history,
             verdict,
             jobs,
-            parts_of(designs.load(header.design), header.endpoints),
+            parts_of(designs.load(header.design).scaled(workers), header.endpoints),
+            metrics,
         )
     )
-    return SideOutcome(header, verdict, figures)
+    return SideOutcome(header, verdict, figures, drifts(metrics))
 
 
 def _what_ran(plan: Mapping[str, Any], sides: tuple[SideOutcome, ...]) -> Iterator[str]:

@@ -138,7 +138,7 @@ def _merge(parts: dict[Path, Part]) -> History:
                 )
         operations.extend(part.operations(base))
         faults.extend(dataclasses.replace(each, id=each.id + base) for each in part.faults.values())
-        base += part.last
+        base += part.last + 1
     operations.sort(key=attrgetter("invoked", "id"))
     faults.sort(key=attrgetter("begun", "id"))
     return History(

@@ -25,7 +25,7 @@ class Part:
         self.done: list[Operation] = []
         self.open: dict[int, _Invoked] = {}
         self.faults: dict[int, FaultEvent] = {}
-        self.last = 0
+        self._ids: set[int] = set()
         self._events: Mapping[str, Callable[[int, int, Mapping[str, Any]], None]] = {
             "ok": self._ok,
             "invoke": self._invoke,
@@ -58,6 +58,11 @@ class Part:
                 return
         raise Damaged(f"is no event: it has none of {', '.join(self._events)}")
 
+    @property
+    def last(self) -> int:
+        """The highest id."""
+        return max(self._ids, default=0)
+
     def operations(self, base: int) -> Iterator[Operation]:
         """Iterate over the operations with ids that begin above ``base``."""
         for each in (*self.done, *(Operation(*invoked) for invoked in self.open.values())):
@@ -74,10 +79,9 @@ class Part:
         self.head = fields
 
     def _new(self, identity: int) -> None:
-        # Ids rise, so one that was there before is not above the last.
-        if identity <= self.last:
-            raise Damaged(f"id {identity} is not above {self.last}, the last one before it")
-        self.last = identity
+        if identity in self._ids or identity < 0:
+            raise Damaged(f"id {identity} is not new, or negative")
+        self._ids.add(identity)
 
     def _invoke(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
         self._new(identity)

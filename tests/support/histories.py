@@ -12,6 +12,7 @@ import heapq
 import itertools
 import json
 import random
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 from testbed.checker.looks import AUDIT
 from testbed.history import lines
+from testbed.history.files import collector_paused
 from testbed.history.lines import Answer, Asked
 from testbed.history.model import (
     OPEN_END,
@@ -323,3 +325,15 @@ def _events(history: History) -> Iterator[tuple[int, int, dict[str, Any]]]:
         yield fault.begun, fault.id, {"t": fault.begun, "fault": fault.id, **what}
         if fault.ended < OPEN_END:
             yield fault.ended, OPEN_END, {"t": fault.ended, "healed": fault.id}
+
+
+def main() -> None:
+    """Write a large history of traffic as the load makes it: ``CALLS FILE``."""
+    calls, path = int(sys.argv[1]), Path(sys.argv[2])
+    odds = Odds(indefinite=0.01, refused=0.01, crash=0.01, whole_scan=0.0, mix=(40, 30, 20, 5, 5))
+    with collector_paused():
+        write(perfect(1, calls, clients=50, odds=odds), path)
+
+
+if __name__ == "__main__":
+    main()

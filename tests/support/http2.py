@@ -24,6 +24,8 @@ RESULT = "/taskqueue.v1.TaskQueueService/GetJobResult"
 LIST = "/taskqueue.v1.TaskQueueService/ListJobs"
 TIMEOUT = 20.0
 
+Fields = Mapping[str, str | bytes]
+
 
 def message_frame(message: bytes) -> bytes:
     """Return a message as gRPC puts it into a stream."""
@@ -33,7 +35,13 @@ def message_frame(message: bytes) -> bytes:
 class Connection:
     """A connection to a server, from the preface on; ``window`` is the room for each answer."""
 
-    def __init__(self, endpoint: str, window: int | None = None, receive_buffer: int = 0) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        window: int | None = None,
+        receive_buffer: int = 0,
+        preface: bool = True,
+    ) -> None:
         host, _, port = endpoint.rpartition(":")
         self.endpoint = endpoint
         self.socket = socket.socket()
@@ -43,6 +51,8 @@ class Connection:
         self.socket.connect((host, int(port)))
         self._encoder = Encoder()
         self._decoder = Decoder()
+        if not preface:
+            return
         settings = {} if window is None else {SettingsFrame.INITIAL_WINDOW_SIZE: window}
         self.send_bytes(PREFACE + SettingsFrame(0, settings=settings).serialize())
 
@@ -65,7 +75,7 @@ class Connection:
         """Send frames in one write."""
         self.send_bytes(b"".join(frame.serialize() for frame in frames))
 
-    def block(self, path: str, extra: Mapping[str, str | bytes] | None = None) -> bytes:
+    def block(self, path: str | bytes, extra: Fields | None = None) -> bytes:
         """Return the header block of a gRPC call."""
         headers: list[tuple[str | bytes, str | bytes]] = [
             (":method", "POST"),
@@ -76,10 +86,11 @@ class Connection:
             ("content-type", "application/grpc"),
             *(extra or {}).items(),
         ]
-        return self._encoder.encode(headers)  # type: ignore[arg-type]
+        # Huffman's code is slow here, and saves nobody anything.
+        return self._encoder.encode(headers, huffman=False)
 
     def headers(
-        self, stream: int, path: str = SUBMIT, extra: Mapping[str, str | bytes] | None = None
+        self, stream: int, path: str | bytes = SUBMIT, extra: Fields | None = None
     ) -> HeadersFrame:
         """Return the frame that opens a call."""
         return HeadersFrame(stream, self.block(path, extra), flags=["END_HEADERS"])
@@ -88,6 +99,14 @@ class Connection:
         """Send a whole call with a small message."""
         data = DataFrame(stream, message_frame(message), flags=["END_STREAM"])
         self.send(self.headers(stream, path), data)
+
+    def send_message(self, stream: int, message: bytes) -> None:
+        """Send the message of a call that was opened, and end it."""
+        self.send_data(stream, message_frame(message))
+
+    def send_data(self, stream: int, data: bytes) -> None:
+        """Send data of a call that was opened, and end it."""
+        self.send(DataFrame(stream, data, flags=["END_STREAM"]))
 
     def frames(self) -> Iterator[Frame]:
         """Give the frames that arrive until the server closes the connection.

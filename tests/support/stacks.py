@@ -43,15 +43,24 @@ class StartError(Exception):
 
 
 class Stack:
-    """The processes of one design. ``directory`` takes a log file of each."""
+    """The processes of one design. ``directory`` takes a log file of each.
+
+    ``mutant`` is a defect of ``tests/mutants`` that all of them have; none by default.
+    """
 
     def __init__(
-        self, design: str, directory: Path, slots: int = SLOTS, **settings: object
+        self,
+        design: str,
+        directory: Path,
+        slots: int = SLOTS,
+        mutant: str = "",
+        **settings: object,
     ) -> None:
         self.design = design
         self.slots = slots
         self.topology = shifted(TOPOLOGIES[design])
         self._settings = settings
+        self._mutation = ["tests.mutants", mutant] if mutant else []
         self._directory = directory
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._clients: list[Client] = []
@@ -166,7 +175,7 @@ class Stack:
         inherited = {key: value for key, value in os.environ.items() if "TASKQUEUE" not in key}
         with self._log(spec.name).open("ab") as log:
             self._processes[spec.name] = subprocess.Popen(
-                [sys.executable, "-m", spec.module],
+                [sys.executable, "-m", *self._mutation, spec.module],
                 cwd=ROOT,
                 env={**inherited, **environment},
                 stdout=log,
@@ -187,10 +196,10 @@ class Stack:
 
 @contextmanager
 def running(
-    design: str, directory: Path, slots: int = SLOTS, **settings: object
+    design: str, directory: Path, slots: int = SLOTS, mutant: str = "", **settings: object
 ) -> Iterator[Stack]:
-    """Run a design from the start of the block to its end."""
-    stack = Stack(design, directory, slots, **settings)
+    """Run a design, or a mutant of it, from the start of the block to its end."""
+    stack = Stack(design, directory, slots, mutant, **settings)
     try:
         stack.start()
         yield stack

@@ -6,6 +6,7 @@ has lost its memory these are too few, so that what the owners said of themselve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,8 +21,9 @@ from testbed.recording.series import MetricSeries
 
 # The gauge of the owners of jobs, by state.
 GAUGE = "taskqueue_jobs"
-# Above this share of jobs without usable times these do not tell the backlog.
-UNTIMED_LIMIT = 0.01
+# Above this share of jobs without usable times these do not tell the backlog. Below it they tell
+# more than gauges do, for a scrape is late where a process is out.
+UNTIMED_LIMIT = 0.2
 LOOK_BACK_US = 5 * SECOND
 TOLERANCE_US = SECOND
 
@@ -125,10 +127,15 @@ def around(faults: Sequence[Fault], jobs: Level) -> list[Backlog]:
     return found
 
 
+def scatter(level: float) -> float:
+    """Return by how much a count may exceed its usual level without meaning anything."""
+    return max(1.0, 2 * math.sqrt(level))
+
+
 def _around(fault: Fault, since: int, jobs: Level) -> Backlog:
     begun, healed = fault.begun_us, fault.ended_us
     before = jobs.median(max(begun - LOOK_BACK_US, min(since, begun)), begun)
-    drained = jobs.falls_to(before, healed, fault.until_us)
+    drained = jobs.falls_to(before + scatter(before), healed, fault.until_us)
     return Backlog(
         before=before,
         at_end=jobs.at(healed),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def in_excess(executions: Known) -> int:
 
 
 class Afoot:
-    """Finds the jobs that had been created at a moment and had not ended."""
+    """Finds the jobs that were open at some time of a fault."""
 
     def __init__(self, jobs: Sequence[JobRow], executions: Known, offset: int) -> None:
         self._jobs = [(job, executions.get(job.job_id, ())) for job in jobs]
@@ -97,10 +98,11 @@ class Afoot:
             dtype=np.int64,
         )
 
-    def at(self, moment: int) -> Iterator[tuple[JobRow, Sequence[Execution]]]:
-        """Give each of them with its executions."""
-        for index in np.flatnonzero((self._created <= moment) & (self._finished > moment)):
-            yield self._jobs[index]
+    def during(self, fault: Fault) -> Iterator[tuple[JobRow, Sequence[Execution], bool]]:
+        """Give each of them with its executions, and whether it was there when the fault began."""
+        open_then = (self._created < fault.ended_us) & (self._finished > fault.begun_us)
+        for index in np.flatnonzero(open_then):
+            yield *self._jobs[index], bool(self._created[index] <= fault.begun_us)
 
 
 def _created(job: JobRow, runs: Sequence[Execution], offset: int) -> int:
@@ -117,10 +119,11 @@ def recovery(fault: Fault, workers: frozenset[str], afoot: Afoot) -> Recovery | 
     rerun: list[float] = []
     inferred: list[float] = []
     held = went_on = never = unknown = 0
-    for job, runs in afoot.at(fault.begun_us):
-        running = _running(runs, fault.begun_us)
+    for job, runs, was_there in afoot.during(fault):
+        running = _running(runs, fault) if was_there else _cut_off(runs, fault)
         if running is None:
-            if runs and runs[0].attempt > 1 and runs[0].start_us <= fault.until_us:
+            seen_late = runs and runs[0].attempt > 1 and runs[0].start_us <= fault.until_us
+            if was_there and seen_late:
                 inferred.append((runs[0].start_us - fault.begun_us) / SECOND)
             continue
         if running.worker not in hit:
@@ -138,7 +141,18 @@ def recovery(fault: Fault, workers: frozenset[str], afoot: Afoot) -> Recovery | 
     return Recovery(held, tuple(sorted(rerun)), went_on, never, unknown, tuple(sorted(inferred)))
 
 
-def _running(runs: Sequence[Execution], moment: int) -> Execution | None:
-    """Return the latest execution that had begun at a moment."""
-    begun = [each for each in runs if each.start_us <= moment]
-    return begun[-1] if begun else None
+def _running(runs: Sequence[Execution], fault: Fault) -> Execution | None:
+    """Return the latest execution that had begun at the begin of a fault, or was cut off later."""
+    begun = [each for each in runs if each.start_us <= fault.begun_us]
+    return begun[-1] if begun else _cut_off(runs, fault)
+
+
+def _cut_off(runs: Sequence[Execution], fault: Fault) -> Execution | None:
+    """Return the first execution that began within a fault and was followed by another.
+
+    A process takes some time to die after the history has said so, and starts jobs meanwhile.
+    """
+    for each, _ in pairwise(runs):
+        if fault.begun_us < each.start_us < fault.ended_us:
+            return each
+    return None

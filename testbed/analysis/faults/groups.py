@@ -110,6 +110,12 @@ def by_kind(faults: Sequence[Fault]) -> list[Group]:
     return [found[name] for name in sorted(found)]
 
 
+def by_role(faults: Sequence[Fault]) -> list[Group]:
+    """Return the faults by role of the target alone."""
+    found = _by(faults, lambda fault: fault.role)
+    return [found[name] for name in sorted(found)]
+
+
 def _by(faults: Sequence[Fault], name_of: Callable[[Fault], str]) -> dict[str, Group]:
     found: dict[str, list[Fault]] = {}
     for fault in faults:

@@ -116,8 +116,9 @@ class Backlog:
     """Jobs queued or running around a fault.
 
     ``before`` is the median over the health before, ``peak`` the most until it is drained or the
-    next fault begins. ``drain_s`` is the time from the heal until no more than ``before`` are
-    left, and ``None`` if that was not reached in the ``watched_s`` seconds until the next fault.
+    next fault begins. ``drain_s`` is the time from the heal until it is as before, save for the
+    scatter of a count, and ``None`` if that was not reached in the ``watched_s`` seconds until the
+    next fault.
     """
 
     before: float
@@ -250,8 +251,8 @@ class FaultFigures:
     """All figures of a trial under faults.
 
     Of ``unended`` calls no end is known, of ``untimed`` jobs no usable times. No fault can have
-    taken the ``unexplained`` lost jobs. The backlog is that of the processes, looked up every
-    second or so, if it is ``sampled``, else worked out from the times of the jobs.
+    taken the ``unexplained`` lost jobs. The backlog is that of the processes, as
+    scraped, if it is ``sampled``, else worked out from the times of the jobs.
     """
 
     design: str

@@ -107,11 +107,11 @@ def _merged(stretches: Sequence[_Stretch]) -> Iterator[tuple[int, int, int]]:
 
 
 def downtime(found: Iterable[Outage], begun: int, ended: int) -> Downtime:
-    """Return what of the outages lies in a window."""
+    """Return what of the outages lies in a window, a piece that is too short left out."""
     total = longest = unsure = 0
     for each in found:
         length = min(each.ended_us, ended) - max(each.begun_us, begun)
-        if length <= 0:
+        if length < TOO_LONG_US:
             continue
         if each.sure:
             total += length

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from testbed.checker.index import Index, Job
 from testbed.checker.looks import Look
 from testbed.checker.rules._canceled import acknowledged, contradicts
-from testbed.checker.rules._terminal import difference
+from testbed.checker.rules._terminal import difference, references
 from testbed.checker.verdict import Finding, Rule
 from testbed.history import lines
 from testbed.history.model import Seen
@@ -34,15 +34,18 @@ def _started(job: Job) -> Finding | None:
 
 
 def _answered_wrongly(job: Job) -> Finding | None:
-    first = job.first_terminal
+    known = references(job)
     for look in job.looks:
         if look.op.call != lines.CANCEL or not isinstance(look.what, Seen):
             continue
-        if first is not None and first.before(look):
-            if problem := _not_the_same(first, look):
+        before = [reference for reference in known if reference.before(look)]
+        for reference in before:
+            if problem := _not_the_same(reference, look):
                 text = f"was terminal, and a cancel was answered otherwise: {problem}"
-                return Finding(job.id, text, (first.op, look.op))
-        elif not look.terminal and not (look.state == "RUNNING" and look.what.cancel_requested):
+                return Finding(job.id, text, (reference.op, look.op))
+        if before:
+            continue
+        if not look.terminal and not (look.state == "RUNNING" and look.what.cancel_requested):
             text = f"was canceled, and the answer is {look.state} without a cancel requested"
             return Finding(job.id, text, (look.op,))
     return None

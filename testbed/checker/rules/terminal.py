@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from testbed.checker.index import Index, Job
 from testbed.checker.looks import Look, Sign
 from testbed.checker.rules._canceled import acknowledged, contradicts
-from testbed.checker.rules._terminal import difference
+from testbed.checker.rules._terminal import difference, references
 from testbed.checker.verdict import Finding, Rule
 from testbed.history import lines
-from testbed.history.model import Result
 
 
 def _find(index: Index) -> Iterator[Finding]:
@@ -22,23 +21,19 @@ def _find(index: Index) -> Iterator[Finding]:
 
 
 def _changed(job: Job, first: Look) -> Finding | None:
-    """Return the first look that does not agree with the terminal one that was there first."""
+    """Return the first look that does not agree with the terminal ones that were there first."""
     canceled = acknowledged(job)
-    output: Look | None = first if isinstance(first.what, Result) else None
+    known = references(job)
     for look in job.looks:
         if look is first or (canceled is not None and contradicts(canceled, look)):
             continue
-        later = first.before(look)
-        if later and look.op.call == lines.CANCEL and not isinstance(look.what, Sign):
-            continue  # what a cancel answers has a rule of its own
+        # What a cancel answers after the end has a rule of its own.
+        cancel = look.op.call == lines.CANCEL and not isinstance(look.what, Sign)
         if look.terminal:
-            problem = difference(first, look) or (difference(output, look) if output else "")
-            if problem:
-                shown = (first if difference(first, look) else output or first, look)
-                return Finding(job.id, f"changed: {problem}", (shown[0].op, look.op))
-            if output is None and isinstance(look.what, Result):
-                output = look
-        elif later and (text := _stale(job, first, look)):
+            for each in known:
+                if (problem := difference(each, look)) and not (cancel and each.before(look)):
+                    return Finding(job.id, f"changed: {problem}", (each.op, look.op))
+        elif first.before(look) and not cancel and (text := _stale(job, first, look)):
             return Finding(job.id, text, (first.op, look.op))
     return None
 

@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from testbed.analysis.faults.groups import KEEPING, LOSING, Group, by_state, everything
+from testbed.analysis.faults.groups import KEEPING, LOSING, Group, by_state
 from testbed.analysis.faults.model import FaultFigures
 from testbed.report.faults import written
+from testbed.report.numbers import NOTHING
 
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of every trial; ``group`` says what it belongs to."""
+    """A figure of every trial, of one ``method`` or of none; ``group`` says what it belongs to."""
 
     group: str
     label: str
     unit: str
     values: tuple[str, ...]
+    method: str = ""
 
+    @property
+    def title(self) -> str:
+        """The figure with its method, to stand alone."""
+        return f"{self.method}: {self.label}" if self.method else self.label
+
+
+OUTSIDE = "calls that met no fault"
+NO_SERVICE, ANSWERED = "no service, sum / longest", "answered"
 
 # Label and field of the counts of jobs.
 JOBS = (
@@ -34,17 +44,17 @@ JOBS = (
 
 def rows(figures: Sequence[FaultFigures]) -> list[Row]:
     """Return all rows, in groups."""
+    methods = _methods(figures)
     found = list(_jobs(figures))
     for name in (KEEPING, LOSING):
         groups = [_of(each, name) for each in figures]
         if any(group.faults for group in groups):
-            found += _behaviour(name, groups, _methods(figures))
-    outside = [figure.service for figure in figures]
-    for method in _methods(figures):
-        values = tuple(
-            written.share(each[method].outside) if method in each else "–" for each in outside
-        )
-        found.append(Row("calls that met no fault", f"{method}: answered", "%", values))
+            found += _behaviour(name, groups)
+            found += [row for method in methods for row in _service(name, groups, method)]
+    for method in methods:
+        services = [each.service.get(method) for each in figures]
+        values = tuple(written.share(each.outside) if each else NOTHING for each in services)
+        found.append(Row(OUTSIDE, ANSWERED, "%", values, method))
     return found
 
 
@@ -69,22 +79,22 @@ def _of(figures: FaultFigures, name: str) -> Group:
     return found.get(name, Group(name, ()))
 
 
-def _behaviour(name: str, groups: Sequence[Group], methods: Sequence[str]) -> Iterator[Row]:
+def _behaviour(name: str, groups: Sequence[Group]) -> Iterator[Row]:
     def row(label: str, unit: str, of: Callable[[Group], str]) -> Row:
-        return Row(name, label, unit, tuple(of(each) if each.faults else "–" for each in groups))
+        return Row(name, label, unit, _values(groups, of))
 
     yield row("faults", "", lambda group: f"{len(group.faults):,}")
-    for method in methods:
-        label = f"{method}: no service, in all / longest"
-        yield row(label, "s", lambda group, m=method: written.downtime(group.downtime(m)))  # type: ignore[misc]
-    for method in methods:
-        label = f"{method}: answered while it lasted"
-        yield row(label, "%", lambda group, m=method: written.share(group.availability(m)))  # type: ignore[misc]
-    yield row("jobs of a hit worker run again after", "s", written.running_again)
+    yield row("jobs of a hit worker, run again after", "s", written.running_again)
     yield row("backlog when healed", "jobs", lambda group: written.spread(group.at_end(), True))
-    yield row("backlog as before, after", "s", written.drained)
+    yield row("backlog drained after", "s", written.drained)
 
 
-def total(figures: FaultFigures) -> Group:
-    """Return all faults of a trial as one group."""
-    return everything(figures.faults)
+def _service(name: str, groups: Sequence[Group], method: str) -> Iterator[Row]:
+    down = _values(groups, lambda group: written.downtime(group.downtime(method)))
+    yield Row(name, NO_SERVICE, "s", down, method)
+    answered = _values(groups, lambda group: written.share(group.availability(method)))
+    yield Row(name, ANSWERED, "%", answered, method)
+
+
+def _values(groups: Sequence[Group], of: Callable[[Group], str]) -> tuple[str, ...]:
+    return tuple(of(group) if group.faults else NOTHING for group in groups)

@@ -36,7 +36,7 @@ def table(figures: Sequence[FaultFigures], brief: bool = False) -> Table:
         if row.group != group:
             group = row.group
             result.add_row(Text(group, style="italic cyan"))
-        result.add_row(f"  {row.label}", row.unit, *row.values)
+        result.add_row(f"  {row.title}", row.unit, *row.values)
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from testbed.analysis.faults.groups import everything
 from testbed.analysis.faults.model import (
     ALL,
     SECOND,
@@ -23,7 +24,6 @@ from testbed.history.model import (
     Submitted,
 )
 from testbed.report.faults import written
-from testbed.report.faults.table import total
 from testbed.report.numbers import NOTHING, listed, plural
 
 SLICE_SHOWN = 30
@@ -33,7 +33,7 @@ JOBS_SHOWN = 4
 def sentence(label: str, figures: FaultFigures) -> str:
     """Say in a sentence or two what became of a design's jobs and of its service."""
     faults = plural(len(figures.faults), "fault")
-    down = total(figures).downtime(ALL)
+    down = everything(figures.faults).downtime(ALL)
     silent = (
         f"At worst no call at all was answered for {written.seconds(down.longest_s)} s."
         if down.longest_s
@@ -85,12 +85,12 @@ def remarks(label: str, figures: FaultFigures) -> Iterator[str]:
     if figures.sampled:
         yield (
             f"{label}: the times of {plural(figures.untimed, 'job')} are gone, so the backlog is "
-            "what the processes said of it every second."
+            "what the processes said of it at each scrape."
         )
     elif figures.untimed:
         yield (
-            f"{label}: {plural(figures.untimed, 'job')} without usable times are not in the "
-            "backlog."
+            f"{label}: times of {plural(figures.untimed, 'job')} are gone or cannot be, so they "
+            "are missing from the backlog."
         )
     if figures.unexplained:
         yield f"{label}: no loss of state explains {plural(figures.unexplained, 'lost job')}."

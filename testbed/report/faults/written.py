@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from testbed.analysis.faults.groups import Group, Spread
 from testbed.analysis.faults.model import Availability, Downtime
-from testbed.report.numbers import NOTHING, number
+from testbed.report.numbers import NOTHING
 
 SPREAD_NEEDS = 3
 LEAST_SHOWN_S = 0.05
@@ -16,7 +16,7 @@ def count(value: int | None) -> str:
 
 
 def spread(found: Spread | None, is_count: bool = False) -> str:
-    """Write one value or two as they are, more as their median with the range."""
+    """Write one value or two as they are, more as their median with the range: counts or times."""
     if found is None:
         return NOTHING
     middle, low, high = (_plain(value, is_count) for value in (found.median, found.low, found.high))
@@ -28,9 +28,7 @@ def spread(found: Spread | None, is_count: bool = False) -> str:
 
 
 def _plain(value: float, is_count: bool) -> str:
-    if is_count:
-        return f"{value:,.0f}"
-    return "0" if abs(value) < 5e-4 else number(value)
+    return f"{value:,.0f}" if is_count else seconds(value)
 
 
 def share(found: Availability) -> str:
@@ -50,13 +48,15 @@ def percent(part: float | None) -> str:
 
 def downtime(found: Downtime) -> str:
     """Write the time without service in all and the longest; what is unsure behind a plus."""
-    text = f"{seconds(found.total_s)} / {seconds(found.longest_s)}"
+    text = f"{seconds(found.total_s)} / {seconds(found.longest_s)}" if found.total_s else "0"
     return f"{text} (+{seconds(found.unsure_s)}?)" if found.unsure_s >= LEAST_SHOWN_S else text
 
 
 def seconds(value: float) -> str:
     """Write a time to a tenth of a second, which is what a history can tell."""
-    return f"{value:.1f}" if value else "0"
+    if not value:
+        return "0"
+    return f"{value:.1f}" if value >= LEAST_SHOWN_S else "< 0.1"
 
 
 def running_again(group: Group) -> str:
@@ -68,7 +68,9 @@ def running_again(group: Group) -> str:
 
 
 def drained(group: Group) -> str:
-    """Write how long the backlog took, and after how many faults it did not drain in time."""
+    """Write how long the backlog took to drain, and after how many faults it did not in time."""
     left = group.undrained()
     text = spread(group.drained())
-    return f"{text}; {left} not" if left else text
+    if not left:
+        return text
+    return f"{left} undrained" if text == NOTHING else f"{text}; {left} undrained"

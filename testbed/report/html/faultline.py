@@ -19,7 +19,7 @@ from testbed.report.html.svg import Point
 
 WIDTH = 880.0
 LEFT, RIGHT = 46.0, 74.0
-NAMES, BAR = 30.0, 5.0
+NAMES, BAR, BELOW_BAR = 46.0, 5.0, 10.0
 CALLS, GAP, JOBS, FOOT = 150.0, 30.0, 76.0, 36.0
 LETTER, DIGIT = 6.0, 7.0
 MOST_POINTS = 400
@@ -45,18 +45,20 @@ class Reach:
         ]
         jobs = [count for each in lines for count in each.backlog]
         return cls(
-            max((each.seconds for each in figures), default=1.0),
-            max(rates, default=1.0),
-            float(max(jobs, default=1)),
+            max([1.0, *(each.seconds for each in figures)]),
+            max([1.0, *rates]),
+            float(max([1, *jobs])),
         )
 
 
 class _Panel:
     """One chart of the picture, between ``top`` and ``bottom``."""
 
-    def __init__(self, top: float, height: float, x: Linear, y: Linear, title: str) -> None:
+    def __init__(
+        self, top: float, height: float, x: Linear, y: Linear, title: str, title_at: float
+    ) -> None:
         self.top, self.bottom = top, top + height
-        self._x, self._y, self._title = x, y, title
+        self._x, self._y, self._title, self._title_at = x, y, title, title_at
 
     def x(self, seconds: float) -> float:
         """Return where a second lies."""
@@ -75,7 +77,7 @@ class _Panel:
             yield svg.line((LEFT, y), (right, y), "grid")
             yield svg.text(LEFT - 6, y + 3.5, label, "tick", "end")
         yield svg.line((LEFT, self.bottom), (right, self.bottom), "axis")
-        yield svg.text(4, self.top - 8, self._title, "title")
+        yield svg.text(4, self._title_at, self._title, "title")
 
     def line(self, points: Sequence[Point], class_: str) -> Markup:
         """Draw a line."""
@@ -94,10 +96,11 @@ class _Panel:
 def picture(figures: FaultFigures, label: str, side: int, reach: Reach, name: str) -> Markup:
     """Draw the timeline of a trial, in the look of its side. ``name`` is unique on the page."""
     x = Linear(0.0, reach.seconds, 8)
-    calls = _Panel(NAMES + BAR + 22, CALLS, x, Linear.around([reach.calls], 4), "calls per second")
-    jobs = _Panel(
-        calls.bottom + GAP, JOBS, x, Linear.around([reach.jobs], 2), "jobs queued or running"
-    )
+    rates, counts = Linear.around([reach.calls], 4), Linear.around([reach.jobs], 2)
+    top = NAMES + BAR + BELOW_BAR
+    calls = _Panel(top, CALLS, x, rates, "calls per second", 10.0)
+    under = calls.bottom + GAP
+    jobs = _Panel(under, JOBS, x, counts, "jobs queued or running", under - 8)
     has_jobs = bool(figures.timeline.backlog)
     last = jobs if has_jobs else calls
     drawn = [*_faults(figures, calls, last), *calls.grid(), *_calls(figures, calls, side)]
@@ -169,7 +172,7 @@ def _backlog(figures: FaultFigures, panel: _Panel, side: int) -> Iterator[Markup
 
 def _faults(figures: FaultFigures, top: _Panel, bottom: _Panel) -> Iterator[Markup]:
     """Shade the time of every fault and write which one it is, as far as there is room."""
-    bar = top.top - BAR - 12
+    bar = top.top - BAR - BELOW_BAR
     texts = list(_texts(figures, top))
     for fault in figures.faults:
         left = top.x(_offset(figures, fault.begun_us))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from testbed.analysis.faults.groups import Group, Spread, by_kind
+from testbed.analysis.faults.groups import Group, Spread, by_kind, by_role
 from testbed.analysis.faults.model import (
     ALL,
     SECOND,
@@ -118,7 +118,7 @@ def _every_fault(figures: FaultFigures) -> Table:
         "run again, s",
         "backlog before",
         "when healed",
-        "as before after, s",
+        "drained after, s",
         "jobs lost",
     )
     rows = [_fault(number, each, figures) for number, each in enumerate(figures.faults, start=1)]
@@ -146,35 +146,44 @@ def _drained(fault: Fault) -> str:
     if fault.backlog is None:
         return NOTHING
     if fault.backlog.drain_s is None:
-        return f"over {written.seconds(fault.backlog.watched_s)}"
+        return f"not in {written.seconds(fault.backlog.watched_s)}"
     return written.seconds(fault.backlog.drain_s)
 
 
 def sides_section(figures: Figures) -> Section:
-    """Return the table side by side: what held, then what did, and what both did to service."""
-    blocks: dict[str, list[sides.Row]] = {}
+    """Return the figures side by side: of jobs, then of the methods under each sort of fault."""
+    groups: dict[str, list[sides.Row]] = {}
     for row in sides.rows(figures):
-        blocks.setdefault(row.group, []).append(row)
-    columns = ("", *labels(figures), "")
-    numeric = frozenset(range(1, len(columns) - 1))
+        groups.setdefault(row.group, []).append(row)
+    names = labels(figures)
+    blocks = []
+    for group, rows in groups.items():
+        heading = group[0].upper() + group[1:]
+        plain = [row for row in rows if not row.method]
+        if plain:
+            lines = [(row.label, *row.values, row.unit) for row in plain]
+            numeric = frozenset(range(1, len(names) + 1))
+            blocks.append(Block(heading, table=Table(("", *names, ""), lines, numeric)))
+        if methods := [row for row in rows if row.method]:
+            heading = "" if plain else heading
+            blocks.append(Block(heading, table=_by_method(methods, names)))
     intro = [
         "Faults that cost a process its memory stand apart from those that do not: state is in "
         "memory by decision, so the first have to lose jobs, and the second may not."
     ]
-    return Section(
-        "sides",
-        "Side by side",
-        "Side by side",
-        intro,
-        [
-            Block(
-                name[0].upper() + name[1:],
-                table=Table(columns, [(row.label, *row.values, row.unit) for row in rows], numeric),
-            )
-            for name, rows in blocks.items()
-        ],
-        [NO_SERVICE, SPREAD],
-    )
+    notes = [NO_SERVICE, SPREAD]
+    return Section("sides", "Side by side", "Side by side", intro, blocks, notes)
+
+
+def _by_method(rows: Sequence[sides.Row], names: Sequence[str]) -> Table:
+    """Give each method a row, and each of its figures a column for every trial."""
+    titles = list(dict.fromkeys((row.label, row.unit) for row in rows))
+    columns = [f"{name}: {label.split(',')[0]}, {unit}" for label, unit in titles for name in names]
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.method, []).extend(row.values)
+    lines = [(method, *values) for method, values in found.items()]
+    return Table(("Method", *columns), lines, frozenset(range(1, len(columns) + 1)))
 
 
 def state_section(figures: Figures) -> Section:
@@ -182,7 +191,7 @@ def state_section(figures: Figures) -> Section:
     rows = [
         row
         for label, each in _labelled(figures)
-        for group in by_kind(each.faults)
+        for group in by_role(each.faults)
         if any(fault.loss for fault in group.faults)
         for row in _losses(label, group)
     ]
@@ -193,7 +202,7 @@ def state_section(figures: Figures) -> Section:
         "jobs lost",
         "of those accepted, %",
         "results lost",
-        "other calls answered, %",
+        "calls answered, %",
         "no service, s",
     )
     if not rows:
@@ -201,14 +210,12 @@ def state_section(figures: Figures) -> Section:
         return Section("state", "Lost state", "What goes with a process", text, [Block()])
     table = Table(columns, rows, frozenset(range(1, len(columns))))
     intro = [
-        "State is in memory, so it is lost with its process. How much that is depends on how a "
-        "design shares it out: over six nodes, or over three services that hold a part of every "
-        "job each."
+        "State is in memory by decision, so it goes with its process. How much that is, and how "
+        "the rest goes on meanwhile, depends on how a design shares its state out."
     ]
     notes = [
-        "A lost job is counted with the fault that took it: one after the last answer that showed "
-        "it. Other calls are all that met the fault, those for lost jobs included: “no such job” "
-        "is an answer."
+        "A lost job is counted with the fault that took it, the first after the last answer that "
+        "showed it. Calls are those that met the fault; “no such job” is an answer."
     ]
     return Section(
         "state",
@@ -221,17 +228,23 @@ def state_section(figures: Figures) -> Section:
 
 
 def _losses(label: str, group: Group) -> Iterator[tuple[str, ...]]:
+    group = Group(group.name, tuple(fault for fault in group.faults if fault.loss))
     losses = [fault.loss for fault in group.faults if fault.loss]
     yield (
         f"{label} {group.name}",
         f"{len(losses):,}",
         _count(losses, lambda loss: loss.accepted_before),
         _count(losses, lambda loss: loss.jobs),
-        written.spread(Spread.of(loss.share * 100 for loss in losses if loss.share is not None)),
+        _shares(losses),
         _count(losses, lambda loss: loss.results),
         written.share(group.availability(ALL)),
         written.downtime(group.downtime(ALL)),
     )
+
+
+def _shares(losses: Sequence[StateLoss]) -> str:
+    found = Spread.of(loss.share * 100 for loss in losses if loss.share is not None)
+    return written.spread(found)
 
 
 def _count(losses: Sequence[StateLoss], of: Callable[[StateLoss], int]) -> str:
@@ -253,7 +266,7 @@ def kinds_section(figures: Figures) -> Section:
         "no service, s",
         "jobs run again after, s",
         "backlog when healed",
-        "as before after, s",
+        "drained after, s",
     )
     rows = [(f"{label} {name}", *_kind(group)) for name, label, group in found]
     table = Table(columns, rows, frozenset(range(1, len(columns))))

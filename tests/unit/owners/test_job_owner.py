@@ -24,8 +24,10 @@ class Jobs:
         self.observer = Silence()
         self.owner = JobOwner(IdMint(0, 1), self.clock, self.observer)
 
-    def create(self, kind: str = "noop", request_id: str = "", digest: bytes = b"") -> Any:
-        (answer,) = asyncio.run(self.owner.create([NewJob(kind, request_id, digest)]))
+    def create(
+        self, kind: str = "noop", request_id: str = "", digest: bytes = b"", submit_id: str = ""
+    ) -> Any:
+        (answer,) = asyncio.run(self.owner.create([NewJob(kind, request_id, digest, submit_id)]))
         return answer
 
     def step(self, job: Job, target: JobState, attempt: int = 1) -> Any:
@@ -36,6 +38,12 @@ class Jobs:
 
     def cancel(self, job: Job, reason: CancelReason = CancelReason.CLIENT) -> Any:
         (answer,) = asyncio.run(self.owner.set_cancel_requested([job.id], reason))
+        return answer
+
+    def withdraw(self, job: Job, submit_id: str) -> Any:
+        (answer,) = asyncio.run(
+            self.owner.set_cancel_requested([job.id], CancelReason.SUBMIT_WITHDRAWN, submit_id)
+        )
         return answer
 
     def get(self, job_id: str) -> Any:
@@ -78,12 +86,46 @@ def test_withdrawn_submit_leaves_nothing_and_frees_its_request_id() -> None:
 
 def test_withdrawn_submit_spares_a_job_that_another_submit_relies_on() -> None:
     jobs = Jobs()
-    first = jobs.create(request_id="r", digest=b"d")
-    jobs.create(request_id="r", digest=b"d")
-    assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.QUEUED
+    first = jobs.create(request_id="r", digest=b"d", submit_id="s1")
+    jobs.create(request_id="r", digest=b"d", submit_id="s2")
+    assert jobs.withdraw(first, "s2").state is JobState.QUEUED
     assert jobs.get(first.id) == first
-    assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.CANCELED
+    assert jobs.withdraw(first, "s1").state is JobState.CANCELED
     assert isinstance(jobs.get(first.id), JobNotFound)
+
+
+def test_withdrawal_that_arrives_twice_counts_once() -> None:
+    jobs = Jobs()
+    first = jobs.create(request_id="r", digest=b"d", submit_id="s1")
+    jobs.create(request_id="r", digest=b"d", submit_id="s2")
+    for _ in range(2):
+        assert jobs.withdraw(first, "s2").state is JobState.QUEUED
+    assert jobs.get(first.id) == first
+
+
+def test_submit_that_arrives_twice_makes_one_record() -> None:
+    jobs = Jobs()
+    first = jobs.create(submit_id="s1")
+    jobs.clock.advance(5)
+    assert jobs.create(submit_id="s1") == first
+    assert jobs.create(submit_id="s2") != first
+    assert len(jobs.page()) == 2
+
+
+def test_submit_that_arrives_again_once_it_is_withdrawn_makes_none() -> None:
+    jobs = Jobs()
+    first = jobs.create(submit_id="s1")
+    jobs.withdraw(first, "s1")
+    assert isinstance(jobs.create(submit_id="s1"), JobNotFound)
+    assert jobs.page() == []
+
+
+def test_submits_are_not_remembered_for_good() -> None:
+    jobs = Jobs()
+    for number in range(100):
+        jobs.create(submit_id=f"s{number}")
+        jobs.clock.advance(1)
+    assert len(jobs.owner._submits._jobs) <= 21
 
 
 def test_withdrawn_submit_does_not_touch_a_running_job() -> None:

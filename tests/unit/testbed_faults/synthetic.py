@@ -244,13 +244,10 @@ class Play:
                 for at in np.arange(0.5, self.seconds, 1.0).tolist()
                 if not any(each.at <= at < each.end for each in out)
             ]
-            said = [
-                float(
-                    sum(name == owner and since <= at < until for name, since, until in self._lives)
-                )
-                for at in times
-            ]
-            series = Series({"state": "RUNNING"}, range(len(times)), said)
+            lives = [life[1:] for life in self._lives if life[0] == owner]
+            begun, over = (np.sort(np.array(each)) for each in zip(*lives, strict=True))
+            said = np.searchsorted(begun, times, "right") - np.searchsorted(over, times, "right")
+            series = Series({"state": "RUNNING"}, range(len(times)), said.tolist())
             found[owner] = ProcessSeries(
                 [UNIX_US / 1e6 + at for at in times],
                 [0.002] * len(times),

@@ -26,39 +26,39 @@ from common.gen.taskqueue.internal.v1 import entries_pb2 as taskqueue_dot_intern
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as taskqueue_dot_v1_dot_task__queue__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'taskqueue/internal/v1/job_service.proto\x12\x15taskqueue.internal.v1\x1a#taskqueue/internal/v1/entries.proto\x1a%taskqueue/v1/task_queue_service.proto\":\n\x06NewJob\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\"?\n\x10\x43reateJobRequest\x12+\n\x04jobs\x18\x01 \x03(\x0b\x32\x1d.taskqueue.internal.v1.NewJob\"K\n\x11\x43reateJobResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry\"&\n\x13GetJobRecordRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\"N\n\x14GetJobRecordResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry\"r\n\x15ListJobRecordsRequest\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.taskqueue.v1.JobState\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x15\n\rbefore_job_id\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\"B\n\x16ListJobRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.taskqueue.v1.JobStatus\"\xa6\x01\n\nTransition\x12\x33\n\texecution\x18\x01 \x01(\x0b\x32 .taskqueue.internal.v1.Execution\x12(\n\x08to_state\x18\x02 \x01(\x0e\x32\x16.taskqueue.v1.JobState\x12\x0e\n\x06worker\x18\x03 \x01(\t\x12)\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x18.taskqueue.v1.JobFailure\"T\n\x1aTransitionJobStatusRequest\x12\x36\n\x0btransitions\x18\x01 \x03(\x0b\x32!.taskqueue.internal.v1.Transition\"U\n\x1bTransitionJobStatusResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry\"a\n\x19SetCancelRequestedRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x33\n\x06reason\x18\x02 \x01(\x0e\x32#.taskqueue.internal.v1.CancelReason\"T\n\x1aSetCancelRequestedResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry*k\n\x0c\x43\x61ncelReason\x12\x1d\n\x19\x43\x41NCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41NCEL_REASON_CLIENT\x10\x01\x12\"\n\x1e\x43\x41NCEL_REASON_SUBMIT_WITHDRAWN\x10\x02\x32\xbd\x04\n\nJobService\x12^\n\tCreateJob\x12\'.taskqueue.internal.v1.CreateJobRequest\x1a(.taskqueue.internal.v1.CreateJobResponse\x12g\n\x0cGetJobRecord\x12*.taskqueue.internal.v1.GetJobRecordRequest\x1a+.taskqueue.internal.v1.GetJobRecordResponse\x12m\n\x0eListJobRecords\x12,.taskqueue.internal.v1.ListJobRecordsRequest\x1a-.taskqueue.internal.v1.ListJobRecordsResponse\x12|\n\x13TransitionJobStatus\x12\x31.taskqueue.internal.v1.TransitionJobStatusRequest\x1a\x32.taskqueue.internal.v1.TransitionJobStatusResponse\x12y\n\x12SetCancelRequested\x12\x30.taskqueue.internal.v1.SetCancelRequestedRequest\x1a\x31.taskqueue.internal.v1.SetCancelRequestedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'taskqueue/internal/v1/job_service.proto\x12\x15taskqueue.internal.v1\x1a#taskqueue/internal/v1/entries.proto\x1a%taskqueue/v1/task_queue_service.proto\"M\n\x06NewJob\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x0c\x12\x11\n\tsubmit_id\x18\x04 \x01(\t\"?\n\x10\x43reateJobRequest\x12+\n\x04jobs\x18\x01 \x03(\x0b\x32\x1d.taskqueue.internal.v1.NewJob\"K\n\x11\x43reateJobResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry\"&\n\x13GetJobRecordRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\"N\n\x14GetJobRecordResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry\"r\n\x15ListJobRecordsRequest\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.taskqueue.v1.JobState\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x15\n\rbefore_job_id\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\"B\n\x16ListJobRecordsResponse\x12(\n\x07records\x18\x01 \x03(\x0b\x32\x17.taskqueue.v1.JobStatus\"\xa6\x01\n\nTransition\x12\x33\n\texecution\x18\x01 \x01(\x0b\x32 .taskqueue.internal.v1.Execution\x12(\n\x08to_state\x18\x02 \x01(\x0e\x32\x16.taskqueue.v1.JobState\x12\x0e\n\x06worker\x18\x03 \x01(\t\x12)\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x18.taskqueue.v1.JobFailure\"T\n\x1aTransitionJobStatusRequest\x12\x36\n\x0btransitions\x18\x01 \x03(\x0b\x32!.taskqueue.internal.v1.Transition\"U\n\x1bTransitionJobStatusResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry\"t\n\x19SetCancelRequestedRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x33\n\x06reason\x18\x02 \x01(\x0e\x32#.taskqueue.internal.v1.CancelReason\x12\x11\n\tsubmit_id\x18\x03 \x01(\t\"T\n\x1aSetCancelRequestedResponse\x12\x36\n\x07\x65ntries\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.JobRecordEntry*k\n\x0c\x43\x61ncelReason\x12\x1d\n\x19\x43\x41NCEL_REASON_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43\x41NCEL_REASON_CLIENT\x10\x01\x12\"\n\x1e\x43\x41NCEL_REASON_SUBMIT_WITHDRAWN\x10\x02\x32\xbd\x04\n\nJobService\x12^\n\tCreateJob\x12\'.taskqueue.internal.v1.CreateJobRequest\x1a(.taskqueue.internal.v1.CreateJobResponse\x12g\n\x0cGetJobRecord\x12*.taskqueue.internal.v1.GetJobRecordRequest\x1a+.taskqueue.internal.v1.GetJobRecordResponse\x12m\n\x0eListJobRecords\x12,.taskqueue.internal.v1.ListJobRecordsRequest\x1a-.taskqueue.internal.v1.ListJobRecordsResponse\x12|\n\x13TransitionJobStatus\x12\x31.taskqueue.internal.v1.TransitionJobStatusRequest\x1a\x32.taskqueue.internal.v1.TransitionJobStatusResponse\x12y\n\x12SetCancelRequested\x12\x30.taskqueue.internal.v1.SetCancelRequestedRequest\x1a\x31.taskqueue.internal.v1.SetCancelRequestedResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'taskqueue.internal.v1.job_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CANCELREASON']._serialized_start=1175
-  _globals['_CANCELREASON']._serialized_end=1282
+  _globals['_CANCELREASON']._serialized_start=1213
+  _globals['_CANCELREASON']._serialized_end=1320
   _globals['_NEWJOB']._serialized_start=142
-  _globals['_NEWJOB']._serialized_end=200
-  _globals['_CREATEJOBREQUEST']._serialized_start=202
-  _globals['_CREATEJOBREQUEST']._serialized_end=265
-  _globals['_CREATEJOBRESPONSE']._serialized_start=267
-  _globals['_CREATEJOBRESPONSE']._serialized_end=342
-  _globals['_GETJOBRECORDREQUEST']._serialized_start=344
-  _globals['_GETJOBRECORDREQUEST']._serialized_end=382
-  _globals['_GETJOBRECORDRESPONSE']._serialized_start=384
-  _globals['_GETJOBRECORDRESPONSE']._serialized_end=462
-  _globals['_LISTJOBRECORDSREQUEST']._serialized_start=464
-  _globals['_LISTJOBRECORDSREQUEST']._serialized_end=578
-  _globals['_LISTJOBRECORDSRESPONSE']._serialized_start=580
-  _globals['_LISTJOBRECORDSRESPONSE']._serialized_end=646
-  _globals['_TRANSITION']._serialized_start=649
-  _globals['_TRANSITION']._serialized_end=815
-  _globals['_TRANSITIONJOBSTATUSREQUEST']._serialized_start=817
-  _globals['_TRANSITIONJOBSTATUSREQUEST']._serialized_end=901
-  _globals['_TRANSITIONJOBSTATUSRESPONSE']._serialized_start=903
-  _globals['_TRANSITIONJOBSTATUSRESPONSE']._serialized_end=988
-  _globals['_SETCANCELREQUESTEDREQUEST']._serialized_start=990
-  _globals['_SETCANCELREQUESTEDREQUEST']._serialized_end=1087
-  _globals['_SETCANCELREQUESTEDRESPONSE']._serialized_start=1089
-  _globals['_SETCANCELREQUESTEDRESPONSE']._serialized_end=1173
-  _globals['_JOBSERVICE']._serialized_start=1285
-  _globals['_JOBSERVICE']._serialized_end=1858
+  _globals['_NEWJOB']._serialized_end=219
+  _globals['_CREATEJOBREQUEST']._serialized_start=221
+  _globals['_CREATEJOBREQUEST']._serialized_end=284
+  _globals['_CREATEJOBRESPONSE']._serialized_start=286
+  _globals['_CREATEJOBRESPONSE']._serialized_end=361
+  _globals['_GETJOBRECORDREQUEST']._serialized_start=363
+  _globals['_GETJOBRECORDREQUEST']._serialized_end=401
+  _globals['_GETJOBRECORDRESPONSE']._serialized_start=403
+  _globals['_GETJOBRECORDRESPONSE']._serialized_end=481
+  _globals['_LISTJOBRECORDSREQUEST']._serialized_start=483
+  _globals['_LISTJOBRECORDSREQUEST']._serialized_end=597
+  _globals['_LISTJOBRECORDSRESPONSE']._serialized_start=599
+  _globals['_LISTJOBRECORDSRESPONSE']._serialized_end=665
+  _globals['_TRANSITION']._serialized_start=668
+  _globals['_TRANSITION']._serialized_end=834
+  _globals['_TRANSITIONJOBSTATUSREQUEST']._serialized_start=836
+  _globals['_TRANSITIONJOBSTATUSREQUEST']._serialized_end=920
+  _globals['_TRANSITIONJOBSTATUSRESPONSE']._serialized_start=922
+  _globals['_TRANSITIONJOBSTATUSRESPONSE']._serialized_end=1007
+  _globals['_SETCANCELREQUESTEDREQUEST']._serialized_start=1009
+  _globals['_SETCANCELREQUESTEDREQUEST']._serialized_end=1125
+  _globals['_SETCANCELREQUESTEDRESPONSE']._serialized_start=1127
+  _globals['_SETCANCELREQUESTEDRESPONSE']._serialized_end=1211
+  _globals['_JOBSERVICE']._serialized_start=1323
+  _globals['_JOBSERVICE']._serialized_end=1896
 # @@protoc_insertion_point(module_scope)

@@ -58,6 +58,7 @@ class NewJob(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    SUBMIT_ID_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """Kind of the job."""
     request_id: _builtins.str
@@ -66,16 +67,21 @@ class NewJob(_message.Message):
     """Digest of everything that makes the job, by which a repeat is told from
     another job under the same request_id; empty without one.
     """
+    submit_id: _builtins.str
+    """Id of the submit, one of its own for each: a message that arrives twice
+    makes one record.
+    """
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         request_id: _builtins.str = ...,
         digest: _builtins.bytes = ...,
+        submit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "kind", b"kind", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "kind", b"kind", "request_id", b"request_id", "submit_id", b"submit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -329,8 +335,11 @@ class SetCancelRequestedRequest(_message.Message):
 
     JOB_IDS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SUBMIT_ID_FIELD_NUMBER: _builtins.int
     reason: Global___CancelReason.ValueType
     """Why."""
+    submit_id: _builtins.str
+    """The submit that is withdrawn, as its NewJob named it."""
     @_builtins.property
     def job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the jobs."""
@@ -340,10 +349,11 @@ class SetCancelRequestedRequest(_message.Message):
         *,
         job_ids: _abc.Iterable[_builtins.str] | None = ...,
         reason: Global___CancelReason.ValueType = ...,
+        submit_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_ids", b"job_ids", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_ids", b"job_ids", "reason", b"reason", "submit_id", b"submit_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

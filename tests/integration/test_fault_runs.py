@@ -1,0 +1,76 @@
+"""A short fault run of both designs, from the command to the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed import checker
+from testbed.history import files
+from tests.integration.test_compare import _processes_of, _require_default_ports
+from tests.support.stacks import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A project root of its own for state and results; nothing that it started survives."""
+    _require_default_ports()
+    for name in ("experiments", "locustfiles", "pyproject.toml", "requirements.lock"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    yield tmp_path
+    left = _processes_of(tmp_path)
+    for process in left:
+        process.kill()
+    assert left == [], "processes were left"
+
+
+def _testbed(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "testbed", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TESTBED_HOME": str(home), "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+def test_nothing_is_lost_in_a_short_run_of_random_faults(home: Path, design: str) -> None:
+    done = _testbed(home, "faults", "short", "--set", f"designs={design}")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the checker found no violation" in done.stdout
+    (folder,) = (home / "results" / "faults-short").iterdir()
+    (trial,) = (folder / "trials").iterdir()
+    history = files.read(trial)
+    assert len(history.faults) == 9
+    assert checker.check(history).counts["accepted"] > 500
+    assert (folder / "report.html").read_text(encoding="utf-8").count("<svg") >= 1
+    figures = json.loads((folder / "faults.json").read_text(encoding="utf-8"))
+    assert figures["trials"][0]["design"] == design
+    alone = _testbed(home, "check", str(trial))
+    assert alone.returncode == 0, alone.stdout
+
+
+def test_a_run_that_loses_state_says_how_much_and_keeps_its_other_promises(home: Path) -> None:
+    done = _testbed(
+        home, "faults", "short", "--set", "draw.parts=stateful", "--set", "draw.count=2",
+        "--set", "designs=b",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (home / "results" / "faults-short").iterdir()
+    (trial,) = (folder / "trials").iterdir()
+    verdict = checker.check(files.read(trial))
+    assert verdict.clean
+    assert 0 < verdict.counts["lost_with_state"] < verdict.counts["accepted"]

@@ -1,0 +1,32 @@
+"""The cancel of a queued job is acknowledged and not recorded."""
+
+from __future__ import annotations
+
+from common.domain import lifecycle
+from common.domain.errors import TaskQueueError
+from common.domain.job import Job, JobState
+from common.flows import cancel
+from common.owners.jobs import JobOwner
+from common.ports import CancelReason, Queue
+from tests.mutants import Mutant, Patches
+
+
+def _apply(patches: Patches) -> None:
+    record = JobOwner._cancel
+
+    def only_said(self: JobOwner, job_id: str, reason: CancelReason) -> Job | TaskQueueError:
+        job = self._jobs.get(job_id)
+        if job is not None and job.state is JobState.QUEUED and reason is CancelReason.CLIENT:
+            return lifecycle.request_cancel(job, self._clock.now())
+        return record(self, job_id, reason)
+
+    async def leave(job_id: str, queue: Queue) -> None:
+        """Leave the entry."""
+
+    patches.set(JobOwner, "_cancel", only_said)
+    patches.set(cancel, "_remove", leave)
+
+
+MUTANT = Mutant(
+    "a cancel is acknowledged and forgotten", ("a", "b"), {"cancel", "terminal"}, _apply
+)

@@ -1,0 +1,43 @@
+"""A job is DONE before its output is stored, and stays so if the output is never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.domain.errors import TaskQueueError
+from common.domain.job import Execution, JobState, Outcome
+from common.flows import coordinator
+from common.ports import Jobs, Queue, Results
+from tests.mutants import Mutant, Patches
+
+
+class _Nothing:
+    """A port that keeps nothing."""
+
+    async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
+        return [True for _ in results]
+
+    async def get(self, executions: Sequence[Execution]) -> list[bytes | TaskQueueError]:
+        return []
+
+
+def _apply(patches: Patches) -> None:
+    complete = coordinator.complete
+
+    async def done_first(
+        reports: Sequence[tuple[Execution, Outcome]], jobs: Jobs, queue: Queue, results: Results
+    ) -> list[TaskQueueError | None]:
+        verdicts = await complete(reports, jobs, queue, _Nothing())
+        outputs = [
+            (execution, outcome.output)
+            for (execution, outcome), verdict in zip(reports, verdicts, strict=True)
+            if verdict is None and outcome.state is JobState.DONE
+        ]
+        if outputs:
+            await results.store(outputs)
+        return verdicts
+
+    patches.set(coordinator, "complete", done_first)
+
+
+MUTANT = Mutant("a job is DONE before its output is safe", ("a",), {"lost"}, _apply)

@@ -1,0 +1,203 @@
+"""Clients that call at random, and the history of what they saw."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import grpc
+
+from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import status
+from testbed.history.messages import answer_of, asked_of
+from testbed.history.model import Operation, Outcome
+from tests.simulation.network import Network, SimulatedChannel
+
+KINDS = ("noop", "sleep")
+
+
+@dataclass
+class Record:
+    """What the clients of one simulation saw, and what they know together."""
+
+    operations: list[Operation] = field(default_factory=list)
+    accepted: dict[str, int] = field(default_factory=dict)
+    """Jobs that were accepted and have not been seen terminal, and when they were asked for."""
+    jobs: list[str] = field(default_factory=list)
+    requests: list[pb.SubmitJobRequest] = field(default_factory=list)
+    numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+
+class Client:
+    """Calls the endpoints under one name; every call goes into the record."""
+
+    def __init__(
+        self, name: str, network: Network, endpoints: Sequence[str], record: Record, random: Random
+    ) -> None:
+        self.name = name
+        self.random = random
+        self.record = record
+        self.following: set[asyncio.Task[None]] = set()
+        self._endpoints = tuple(endpoints)
+        self._stubs: dict[str, Any] = {
+            endpoint: TaskQueueServiceStub(SimulatedChannel(network, name, endpoint))  # type: ignore[no-untyped-call]
+            for endpoint in endpoints
+        }
+
+    async def call(
+        self, method: str, request: Any, scan: str = "", number: int = 0, endpoint: str = ""
+    ) -> Any:
+        """Make one call at any endpoint, or that one; ``None`` if it failed."""
+        endpoint = endpoint or self.random.choice(self._endpoints)
+        timeout = self.random.choice((2.0, 5.0, 10.0))
+        asked = asked_of(request, scan=scan, number=number)
+        call_id = next(self.record.numbers)
+        invoked = _now()
+        reply, answer, outcome, code, reason = None, None, Outcome.OK, "", ""
+        try:
+            reply = await getattr(self._stubs[endpoint], method)(request, timeout=timeout)
+            answer = answer_of(reply)
+        except grpc.aio.AioRpcError as error:
+            outcome, code, reason = _failure(error)
+        except asyncio.CancelledError:
+            outcome = Outcome.INDEFINITE
+            raise
+        finally:
+            self.record.operations.append(
+                Operation(
+                    call_id, self.name, endpoint, method, asked, invoked, _now(), outcome,
+                    answer, code, reason,
+                )
+            )  # fmt: skip
+        self._learn(request, reply, invoked)
+        return reply
+
+    async def status(self, job_id: str) -> Any:
+        """Ask for a job's status."""
+        return await self.call("GetJobStatus", pb.GetJobStatusRequest(job_id=job_id))
+
+    async def result(self, job_id: str) -> Any:
+        """Ask for a job's result."""
+        return await self.call("GetJobResult", pb.GetJobResultRequest(job_id=job_id))
+
+    def _learn(self, request: Any, reply: Any, invoked: int) -> None:
+        accepted = isinstance(reply, pb.SubmitJobResponse)
+        if accepted and reply.job_id not in self.record.jobs:
+            self.record.jobs.append(reply.job_id)
+            self.record.accepted[reply.job_id] = invoked
+        looked = isinstance(reply, pb.GetJobStatusResponse | pb.CancelJobResponse)
+        if looked and reply.status.state >= pb.JOB_STATE_DONE:
+            self.record.accepted.pop(request.job_id, None)
+
+
+async def act_at_random(client: Client, until: float) -> None:
+    """Submit, look, cancel and list until the virtual time ``until``."""
+    loop = asyncio.get_running_loop()
+    acts = (_submit, _submit_with_id, _look, _look_for_result, _cancel, _list)
+    while True:
+        await asyncio.sleep(client.random.expovariate(3))
+        if loop.time() >= until:
+            break
+        await client.random.choices(acts, (26, 22, 14, 12, 10, 10))[0](client)
+    await asyncio.gather(*client.following)
+
+
+async def _submit(client: Client) -> None:
+    reply = await client.call("SubmitJob", pb.SubmitJobRequest(job=_job(client)))
+    if reply is not None and client.random.random() < 0.4:
+        following = asyncio.create_task(_follow(client, reply.job_id))
+        client.following.add(following)
+        following.add_done_callback(client.following.discard)
+
+
+async def _follow(client: Client, job_id: str) -> None:
+    """Wait for a job's end, read its result at once, and once more a while later."""
+    for _ in range(12):
+        await asyncio.sleep(0.7)
+        reply = await client.status(job_id)
+        if reply is not None and reply.status.state >= pb.JOB_STATE_DONE:
+            await client.result(job_id)
+            await asyncio.sleep(3)
+            break
+    await client.result(job_id)
+
+
+async def _submit_with_id(client: Client) -> None:
+    """Submit under a request id: a new one, one of before again, or one of before reused."""
+    known = client.record.requests
+    fresh = not known or client.random.random() < 0.4
+    if fresh:
+        request = pb.SubmitJobRequest(job=_job(client), request_id=f"request-{len(known)}")
+        known.append(request)
+    else:
+        request = client.random.choice(known[-4:])
+        if client.random.random() < 0.1:
+            request = pb.SubmitJobRequest(job=_job(client), request_id=request.request_id)
+    if client.random.random() < 0.3:
+        # An impatient client: two at once.
+        await asyncio.gather(*(client.call("SubmitJob", request) for _ in range(2)))
+    else:
+        await client.call("SubmitJob", request)
+
+
+async def _look(client: Client) -> None:
+    if (job_id := _some_job(client)) is not None:
+        await client.status(job_id)
+
+
+async def _look_for_result(client: Client) -> None:
+    if (job_id := _some_job(client)) is not None:
+        await client.status(job_id)
+        await client.result(job_id)
+
+
+async def _cancel(client: Client) -> None:
+    if (job_id := _some_job(client)) is not None:
+        await client.call("CancelJob", pb.CancelJobRequest(job_id=job_id))
+        await client.status(job_id)
+
+
+async def _list(client: Client) -> None:
+    """Read a whole listing in small pages, each at any endpoint; a page that fails ends it."""
+    scan = f"{client.name}-{next(client.record.numbers)}"
+    state = client.random.choice((0, 0, pb.JOB_STATE_QUEUED, pb.JOB_STATE_DONE))
+    kind = client.random.choice(("", "", *KINDS))
+    size = client.random.randint(2, 6)
+    token = ""
+    for number in itertools.count():
+        request = pb.ListJobsRequest(state=state, kind=kind, page_size=size, page_token=token)
+        page = await client.call("ListJobs", request, scan, number)
+        if page is None or not page.next_page_token:
+            return
+        token = page.next_page_token
+
+
+def _job(client: Client) -> pb.JobSpec:
+    kind = client.random.choice(KINDS)
+    return pb.JobSpec(kind=kind, payload=b'{"milliseconds":%d}' % next(client.record.numbers))
+
+
+def _some_job(client: Client) -> str | None:
+    """Any job that was accepted, mostly a late one."""
+    jobs = client.record.jobs
+    if not jobs:
+        return None
+    return client.random.choice(jobs[-6:] if client.random.random() < 0.7 else jobs)
+
+
+def _failure(error: grpc.aio.AioRpcError) -> tuple[Outcome, str, str]:
+    info = status.error_info(error)
+    code = error.code().name
+    if info is None:
+        return Outcome.INDEFINITE, code, ""
+    definite = info.metadata.get(status.OUTCOME) == "definite"
+    return (Outcome.FAIL if definite else Outcome.INDEFINITE), code, info.reason
+
+
+def _now() -> int:
+    return int(asyncio.get_running_loop().time() * 1_000_000)

@@ -1,0 +1,36 @@
+"""Every mutant is caught, by the rules that it names, where the design as it ships is clean."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.mutants import load
+from tests.simulation.judged import judge, judge_unmutated
+
+logger = logging.getLogger(__name__)
+
+MUTANTS = load()
+SEEDS = 60
+"""In how many simulations a mutant has to be caught at the latest."""
+
+
+def test_there_are_mutants_for_both_designs() -> None:
+    assert len(MUTANTS) >= 20
+    assert {design for mutant in MUTANTS.values() for design in mutant.designs} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "design"),
+    [(name, design) for name, mutant in MUTANTS.items() for design in mutant.designs],
+)
+def test_mutant_is_caught(name: str, design: str) -> None:
+    mutant = MUTANTS[name]
+    for seed in range(SEEDS):
+        caught = judge(design, seed, mutant).keys() & mutant.caught_by
+        assert judge_unmutated(design, seed) == {}
+        if caught:
+            logger.info("%s in %s: by %s in simulation %d", name, design, sorted(caught), seed + 1)
+            return
+    pytest.fail(f"{mutant.about}: not caught in {SEEDS} simulations of design {design}")

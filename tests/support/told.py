@@ -1,0 +1,153 @@
+"""A history told call by call, for checkers. Times are microseconds; a call is told by its span."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from testbed.checker import Verdict, check
+from testbed.history import lines
+from testbed.history.lines import Asked
+from testbed.history.model import (
+    OPEN_END,
+    FaultEvent,
+    History,
+    Listed,
+    Operation,
+    Outcome,
+    Page,
+    Result,
+    Seen,
+    Submitted,
+)
+
+Span = tuple[int, int]
+
+
+def queued(job: str = "j1", **more: Any) -> Seen:
+    return replace(Seen(job, "noop", "QUEUED", 0, create_us=100), **more)
+
+
+def running(job: str = "j1", attempt: int = 1, **more: Any) -> Seen:
+    seen = Seen(job, "noop", "RUNNING", attempt, f"w{attempt}", 100, 200 + attempt)
+    return replace(seen, **more)
+
+
+def done(job: str = "j1", attempt: int = 1, **more: Any) -> Seen:
+    return replace(running(job, attempt), **{"state": "DONE", "finish_us": 300, **more})
+
+
+def failed(job: str = "j1", attempt: int = 1, **more: Any) -> Seen:
+    return done(job, attempt, **{"state": "FAILED", "failure": "WHY", **more})
+
+
+def canceled(job: str = "j1", **more: Any) -> Seen:
+    """Canceled while it was queued."""
+    seen = queued(job, state="CANCELED", cancel_requested=True, finish_us=300)
+    return replace(seen, **more)
+
+
+@dataclass
+class Told:
+    """Collects calls; each method returns the operation."""
+
+    operations: list[Operation] = field(default_factory=list)
+    faults: list[FaultEvent] = field(default_factory=list)
+    design: str = "b"
+
+    def call(self, call: str, asked: Asked, span: Span, **more: Any) -> Operation:
+        """Tell any call."""
+        told: dict[str, Any] = {"client": "u", **more}
+        operation = Operation(
+            id=len(self.operations) + 1,
+            endpoint="h:1",
+            call=call,
+            asked=asked,
+            invoked=span[0],
+            completed=span[1],
+            **told,
+        )
+        self.operations.append(operation)
+        return operation
+
+    def answered(self, call: str, asked: Asked, span: Span, answer: Any, **more: Any) -> Operation:
+        """Tell a call that was answered."""
+        return self.call(call, asked, span, outcome=Outcome.OK, answer=answer, **more)
+
+    def refused(
+        self, call: str, asked: Asked, span: Span, code: str, reason: str = "", **more: Any
+    ):
+        """Tell a call that certainly had no effect."""
+        return self.call(call, asked, span, outcome=Outcome.FAIL, code=code, reason=reason, **more)
+
+    def submit(
+        self, job: str, span: Span, request_id: str = "", digest: str = "d", kind: str = "noop"
+    ) -> Operation:
+        """Tell an accepted submit."""
+        return self.answered(lines.SUBMIT, Submitted(kind, digest, request_id), span, job)
+
+    def maybe_submit(
+        self, begun: int, ended: int = OPEN_END, request_id: str = "", kind: str = "noop"
+    ) -> Operation:
+        """Tell an indefinite submit."""
+        return self.call(lines.SUBMIT, Submitted(kind, "d", request_id), (begun, ended))
+
+    def refused_submit(
+        self, span: Span, reason: str = "QUEUE_FULL", request_id: str = "", digest: str = "d"
+    ) -> Operation:
+        """Tell a submit that was refused."""
+        asked = Submitted("noop", digest, request_id)
+        return self.refused(lines.SUBMIT, asked, span, "RESOURCE_EXHAUSTED", reason)
+
+    def status(self, seen: Seen, span: Span, **more: Any) -> Operation:
+        """Tell that a status was answered."""
+        return self.answered(lines.STATUS, seen.job_id, span, seen, **more)
+
+    def not_found(self, span: Span, job: str = "j1", call: str = lines.STATUS) -> Operation:
+        """Tell that a job is unknown."""
+        return self.refused(call, job, span, "NOT_FOUND", "JOB_NOT_FOUND")
+
+    def result(
+        self, span: Span, job: str = "j1", state: str = "DONE", digest: str = "o", **more: Any
+    ) -> Operation:
+        """Tell that a result was answered."""
+        return self.answered(lines.RESULT, job, span, Result(state, digest), **more)
+
+    def not_finished(self, span: Span, job: str = "j1") -> Operation:
+        """Tell that a job has no result yet."""
+        return self.refused(lines.RESULT, job, span, "FAILED_PRECONDITION", "JOB_NOT_FINISHED")
+
+    def cancel(self, seen: Seen, span: Span) -> Operation:
+        """Tell that a cancel was answered."""
+        return self.answered(lines.CANCEL, seen.job_id, span, seen)
+
+    def maybe_cancel(self, begun: int, job: str = "j1") -> Operation:
+        """Tell an indefinite cancel."""
+        return self.call(lines.CANCEL, job, (begun, OPEN_END))
+
+    def page(
+        self,
+        jobs: list[Seen],
+        span: Span,
+        number: int = 0,
+        more: bool = False,
+        scan: str = "s",
+        **filters: Any,
+    ) -> Operation:
+        """Tell a page of a listing."""
+        page = Page(scan, number, **filters)
+        return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more))
+
+    def fault(self, span: Span, *lost: str) -> FaultEvent:
+        """Tell a fault, and whose memory went with it."""
+        event = FaultEvent(1000 + len(self.faults), "kill", ("x",), *span, lost_state=lost)
+        self.faults.append(event)
+        return event
+
+    def verdict(self) -> Verdict:
+        """Judge what was told."""
+        return check(History(tuple(self.operations), tuple(self.faults), self.design))
+
+    def accused(self) -> list[tuple[str, str, tuple[Any, ...]]]:
+        """Return rule, subject and slice of each violation."""
+        return [(each.rule, each.subject, each.slice) for each in self.verdict().violations]

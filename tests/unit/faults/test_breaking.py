@@ -1,0 +1,127 @@
+"""A schedule carried out on a stack that only writes down what is done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from design_a.topology import TOPOLOGY
+from testbed.errors import TestbedError
+from testbed.faults.breaking import Breaking, NotHealed
+from testbed.faults.plan import FaultPlan, Planned
+from testbed.history import files
+from testbed.history.writer import HistoryWriter
+from testbed.runtimes import prepare
+from testbed.spec import StackSpec
+
+QUICK = FaultPlan("x", lead=0.01, seconds=0.01, health=0.01, recovery=0.1)
+KILL = Planned(1, "kill", "worker")
+OWNER = Planned(2, "kill", "job")
+
+
+@dataclass
+class Notebook:
+    """Stands in for the controls of a stack."""
+
+    done: list[str] = field(default_factory=list)
+    refuses: str = ""
+
+    @property
+    def record(self) -> Any:
+        return prepare.blank("local", TOPOLOGY, StackSpec())
+
+    def __getattr__(self, name: str) -> Callable[..., bool]:
+        def act(*arguments: object) -> bool:
+            said = " ".join(map(str, (name, *arguments)))
+            self.done.append(said)
+            if said == self.refuses:
+                raise TestbedError(f"cannot {said}")
+            return True
+
+        return act
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> HistoryWriter:
+    return HistoryWriter(tmp_path / "history-faults.jsonl", "a")
+
+
+def breaking(
+    writer: HistoryWriter,
+    controls: Notebook,
+    plan: FaultPlan = QUICK,
+    ill: Callable[[], tuple[str, ...]] = lambda: (),
+    watch: Callable[[], None] = lambda: None,
+) -> Breaking:
+    return Breaking(plan, TOPOLOGY, controls, writer, ill, watch, lambda _text: None)  # type: ignore[arg-type]
+
+
+def test_each_fault_is_injected_and_healed_and_in_the_history(
+    writer: HistoryWriter, tmp_path: Path
+) -> None:
+    controls = Notebook()
+    run = breaking(writer, controls)
+    run.run((KILL, OWNER))
+    writer.close()
+
+    assert controls.done == ["kill worker", "start worker", "kill job", "start job"]
+    first, second = files.read(tmp_path).faults
+    assert (first.kind, first.targets, first.lost_state) == ("kill", ("worker",), ())
+    assert (second.targets, second.lost_state) == (("job",), ("job",))
+    assert first.begun <= first.ended <= second.begun <= second.ended
+    assert [each.planned for each in run.done] == [KILL, OWNER]
+    assert not any(each.unhealthy for each in run.done)
+
+
+def test_what_is_stopped_in_the_middle_is_healed_first(
+    writer: HistoryWriter, tmp_path: Path
+) -> None:
+    controls = Notebook()
+
+    def watch() -> None:
+        if controls.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        breaking(writer, controls, replace(QUICK, seconds=60), watch=watch).run((KILL, OWNER))
+    writer.close()
+
+    assert controls.done == ["kill worker", "start worker"]
+    (fault,) = files.read(tmp_path).faults
+    assert fault.ended < fault.begun + 60_000_000
+
+
+def test_a_fault_that_cannot_be_done_ends_the_run(writer: HistoryWriter) -> None:
+    controls = Notebook(refuses="kill worker")
+    with pytest.raises(TestbedError, match="cannot kill worker"):
+        breaking(writer, controls).run((KILL, OWNER))
+    assert "kill job" not in controls.done
+
+
+def test_a_process_that_takes_its_time_is_waited_for_and_named(writer: HistoryWriter) -> None:
+    answers = iter([("gateway",), ("gateway",), ()])
+    run = breaking(writer, Notebook(), replace(QUICK, recovery=60), lambda: next(answers))
+    run.run((KILL,))
+    (done,) = run.done
+    assert done.unhealthy == ("gateway",)
+    assert done.waited > 0
+
+
+def test_a_stack_that_does_not_become_healthy_ends_the_run_and_is_named(
+    writer: HistoryWriter,
+) -> None:
+    run = breaking(writer, Notebook(), ill=lambda: ("queue",))
+    with pytest.raises(NotHealed, match=r"queue did not serve .* after fault 1, kill worker"):
+        run.run((KILL, OWNER))
+    assert len(run.done) == 1
+
+
+def test_a_pause_lasts_as_long_as_its_kind_says(writer: HistoryWriter, tmp_path: Path) -> None:
+    breaking(writer, Notebook()).run((Planned(1, "pause_short", "worker"),))
+    writer.close()
+    (fault,) = files.read(tmp_path).faults
+    assert fault.ended - fault.begun > 50_000, "longer than the plan says of others"
