@@ -69,8 +69,8 @@ def report(
 ) -> None:
     """Write the report of an experiment from what it recorded.
 
-    Of one DIR, of a fault run too: report.html (one file that needs nothing else), junit.xml, inside.csv and the
-    tables, all into DIR. Of several: one page that puts them side by side and names in what
+    Of one DIR: report.html (one file that needs nothing else), junit.xml, inside.csv and the
+    tables, all into DIR; of a fault run its page and tables. Of several: one page that puts them side by side and names in what
     machine, lock, commit, settings and plan they differ; the folders stay as they are.
     """
     if len(folders) == 1 and output is not None:
