@@ -70,8 +70,9 @@ def report(
     """Write the report of an experiment from what it recorded.
 
     Of one DIR: report.html (one file that needs nothing else), junit.xml, inside.csv and the
-    tables, all into DIR; of a fault run its page and tables. Of several: one page that puts them side by side and names in what
-    machine, lock, commit, settings and plan they differ; the folders stay as they are.
+    tables, all into DIR; of a fault run its page and tables. Of several: one page that puts them
+    side by side and names in what machine, lock, commit, settings and plan they differ; the folders
+    stay as they are.
     """
     if len(folders) == 1 and output is not None:
         raise TestbedError("--output is for several runs", "the report of one goes into its folder")
