@@ -9,9 +9,10 @@ took a stream. It also counts a call until its answer has left, which is what sl
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -32,6 +33,8 @@ from common.rpc.callers import PUBLIC
 # process lives. Each check takes a moment; a watch may last as long as its client.
 MAX_CHECKS = 256
 MAX_STREAMS = 128
+# Calls that are open, their message on the way, for each one that may be worked on.
+ARRIVING = 8
 # An answer below this is not counted: as many of them as there may be calls do no harm.
 LARGE_ANSWER = 16 << 10
 # The part of all answers that wait which one connection may hold up.
@@ -142,6 +145,9 @@ class Admission(grpc.aio.ServerInterceptor):
         self._arrivals = Arrivals(settings.message_timeout)
         self._calls = Room("max_concurrent_calls", settings.max_concurrent_calls)
         self._checks = Room("MAX_CHECKS", MAX_CHECKS)
+        arriving = ARRIVING * settings.max_concurrent_calls
+        self._calls_arriving = Room(f"{ARRIVING} x max_concurrent_calls", arriving)
+        self._checks_arriving = Room(f"{ARRIVING} x MAX_CHECKS", ARRIVING * MAX_CHECKS)
         self._streams = Room("MAX_STREAMS", MAX_STREAMS)
         self._answers = Answers(settings.max_unread_bytes)
         self._handlers: dict[str, Handler] = {}
@@ -180,14 +186,26 @@ class Admission(grpc.aio.ServerInterceptor):
         return handler
 
     def _unary(self, inner: Handler, method: str) -> Handler:
-        room = self._checks if method.startswith("/grpc.") else self._calls
+        is_check = method.startswith("/grpc.")
+        room = self._checks if is_check else self._calls
+        arriving = self._checks_arriving if is_check else self._calls_arriving
         run, parse, write = inner.unary_unary, inner.request_deserializer, inner.response_serializer
         public = method in PUBLIC
 
         async def serve(_messages: object, context: Any) -> bytes:
             try:
+                return await take(context)
+            except BaseException as error:
+                _forget_locals(error)
+                raise
+
+        async def take(context: Any) -> bytes:
+            try:
+                arriving.enter(context, self._process)
+                raw = await self._receive(context)
+                # Only now: calls that hang without a message take no place of those that work.
                 room.enter(context, self._process)
-                request = await self._receive(context, parse)
+                request = _parse(raw, parse)
             except TaskQueueError as error:
                 await self._refuse(error, context)
             answer: bytes = write(await run(request, context))
@@ -209,7 +227,8 @@ class Admission(grpc.aio.ServerInterceptor):
                 if inner.request_streaming:
                     answers = inner.stream_stream(self._parsed(messages, context, parse), context)
                 else:
-                    answers = inner.unary_stream(await self._receive(context, parse), context)
+                    raw = await self._receive(context)
+                    answers = inner.unary_stream(_parse(raw, parse), context)
             except TaskQueueError as error:
                 await self._refuse(error, context)
             async for answer in answers:
@@ -220,13 +239,13 @@ class Admission(grpc.aio.ServerInterceptor):
             serve, response_serializer=inner.response_serializer
         )
 
-    async def _receive(self, context: Any, parse: Parse) -> Any:
+    async def _receive(self, context: Any) -> bytes:
         """Read the one message of a call."""
         with self._arrivals:
             raw = await context.read()
         if raw is grpc.aio.EOF:
             raise MalformedMessage("the call ended without a whole message")
-        return _parse(raw, parse)
+        return cast(bytes, raw)
 
     async def _parsed(
         self, messages: AsyncIterator[bytes], context: Any, parse: Parse
@@ -242,6 +261,18 @@ class Admission(grpc.aio.ServerInterceptor):
         self._refused.labels(reason=error.reason).inc()
         await context.abort_with_status(status.to_grpc(error))
         raise AssertionError("an aborted call goes no further")
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """Let go of what the frames hold that an error has passed through.
+
+    The error and its call refer to each other, so both stay until the collector of cycles comes by;
+    a refused message of many megabytes must not wait for that.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        error = error.__context__
 
 
 def _parse(raw: bytes, parse: Parse) -> Any:
