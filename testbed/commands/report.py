@@ -10,7 +10,10 @@ from rich.text import Text
 
 from testbed import console
 from testbed.errors import TestbedError
+from testbed.faults import outcome
+from testbed.faults.session import EXPERIMENT
 from testbed.report import html, noise, rebuild
+from testbed.report.faults import terminal
 from testbed.report.junit import JUNIT_XML
 
 SEVERAL = "runs.html"
@@ -67,8 +70,9 @@ def report(
     """Write the report of an experiment from what it recorded.
 
     Of one DIR: report.html (one file that needs nothing else), junit.xml, inside.csv and the
-    tables, all into DIR. Of several: one page that puts them side by side and names in what
-    machine, lock, commit, settings and plan they differ; the folders stay as they are.
+    tables, all into DIR; of a fault run its page and tables. Of several: one page that puts them
+    side by side and names in what machine, lock, commit, settings and plan they differ; the folders
+    stay as they are.
     """
     if len(folders) == 1 and output is not None:
         raise TestbedError("--output is for several runs", "the report of one goes into its folder")
@@ -76,6 +80,8 @@ def report(
         raise TestbedError("--noise is for one run", "several take what belongs to each")
     if len(folders) > 1 and check:
         raise TestbedError("--check is for one run", "call it for each")
+    if len(folders) == 1 and (folders[0] / EXPERIMENT).exists():
+        raise typer.Exit(_faults(folders[0], check))
     if len(folders) == 1:
         raise typer.Exit(_one(folders[0], noise_floor, check))
     _several(folders, output)
@@ -95,6 +101,14 @@ def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
     else:
         console.out.print(Text(f"Report: {rebuilt.page}"))
     return 1 if check and not rebuilt.passed else 0
+
+
+def _faults(folder: Path, check: bool) -> int:
+    found = outcome.write(folder, _say)
+    if found.figures:
+        console.out.print(terminal(found.figures))
+        console.out.print(Text(f"Report: {folder / html.REPORT}"), soft_wrap=True)
+    return 1 if check and not found.kept else 0
 
 
 def _several(folders: list[Path], output: Path | None) -> None:

@@ -38,9 +38,9 @@ def shown(figures: list[FaultFigures]) -> Page:
     return Page(page(figures, run()))
 
 
-def printed(figures: list[FaultFigures]) -> str:
+def printed(figures: list[FaultFigures], brief: bool = False) -> str:
     console = Console(file=io.StringIO(), width=160)
-    console.print(terminal(figures))
+    console.print(terminal(figures, brief))
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
@@ -179,6 +179,19 @@ def test_terminal_has_a_column_for_each_trial_and_the_word_of_the_checker(
     assert re.search(r"ListJobs: no service, sum / longest +s +\d+\.\d / \d\.\d", text)
     assert "A: the checker found no violation. 0 of" in text
     assert "faults that lose no state" in text
+
+
+def test_brief_terminal_leaves_out_single_methods_and_nothing_else(
+    figures: list[FaultFigures],
+) -> None:
+    whole, brief = (
+        [" ".join(line.split()) for line in printed(figures, brief).splitlines()]
+        for brief in (False, True)
+    )
+    left_out = [line for line in whole if line not in brief]
+    assert left_out
+    assert all(re.match(r"(SubmitJob|Get\w+|CancelJob|ListJobs): ", line) for line in left_out)
+    assert [line for line in brief if line not in whole] == []
 
 
 def test_terminal_names_violations() -> None:
