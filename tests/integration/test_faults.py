@@ -248,7 +248,7 @@ def test_submit_over_a_cut_link_is_answered_with_an_error_and_none_waits_for_eve
 
 
 def test_repeated_calls_end_no_job_twice_and_lose_none(a: Broken) -> None:
-    heal = a.inject("repeat", "all", part=1, within_ms=300)
+    heal = a.inject("repeat", "all", part=0.5, within_ms=300)
     accepted = [a.client.submit(jobs.sleep(5)) for _ in range(SLOTS)]
     statuses = [a.client.wait(job, within=WITHIN) for job in accepted]
     assert {each.state for each in statuses} == {DONE}

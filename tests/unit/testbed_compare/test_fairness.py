@@ -55,7 +55,7 @@ def test_limits_of_a_queue_count_only_where_one_is_held() -> None:
     ("changed", "named"),
     [
         ({"lease": 9.0}, "lease: 6 and 9"),
-        ({"long_poll": 3.0}, "long_poll: 20 and 3"),
+        ({"long_poll": 3.0}, "long_poll: 2 and 3"),
         ({"default_deadline": 3.0}, "default_deadline: 30 and 3"),
         ({"max_queued_jobs": 5}, "max_queued_jobs in total: 360,000 and 10"),
         ({"log_level": "DEBUG"}, "log_level: INFO and DEBUG"),

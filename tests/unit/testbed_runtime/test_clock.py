@@ -115,6 +115,7 @@ def test_clock_is_set_through_the_controls_and_outlives_no_stack(
     again = runtime.up(topology, StackSpec(2, clock=True), silent)
     assert clock.offset("fake", "first") == 0
     assert stacks.find() == [again]
+    runtime.down("fake", silent)
 
 
 def test_missing_library_is_named_with_how_to_install_it(
