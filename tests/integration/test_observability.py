@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from testbed import runtimes, stacks
@@ -117,7 +116,7 @@ def test_a_second_start_finds_the_first_and_stop_leaves_nothing(
     finally:
         assert prometheus.stop()
     assert prometheus.find() is None
-    assert not psutil.pid_exists(record.pid)
+    assert not record.is_alive()
     assert not prometheus.stop()
 
 

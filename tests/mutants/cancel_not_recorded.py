@@ -14,11 +14,13 @@ from tests.mutants import Mutant, Patches
 def _apply(patches: Patches) -> None:
     record = JobOwner._cancel
 
-    def only_said(self: JobOwner, job_id: str, reason: CancelReason) -> Job | TaskQueueError:
+    def only_said(
+        self: JobOwner, job_id: str, reason: CancelReason, submit_id: str
+    ) -> Job | TaskQueueError:
         job = self._jobs.get(job_id)
         if job is not None and job.state is JobState.QUEUED and reason is CancelReason.CLIENT:
             return lifecycle.request_cancel(job, self._clock.now())
-        return record(self, job_id, reason)
+        return record(self, job_id, reason, submit_id)
 
     async def leave(job_id: str, queue: Queue) -> None:
         """Leave the entry."""
