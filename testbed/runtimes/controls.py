@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Protocol
 
+from common.config import Settings
 from common.links.fault import Fault
+from testbed import stacks
 from testbed.errors import TestbedError
+from testbed.runtimes.links import Links
 from testbed.stacks import ProcessRecord, StackRecord
 
 
@@ -57,6 +61,59 @@ class Controls(Protocol):
 
         It jumps there; 0 is back to the truth. Its monotonic clock goes on as it did.
         """
+
+
+class RecordedControls:
+    """What the controls of every runtime have in common: the stack's record, and its links.
+
+    A process has its own grace and ``margin`` on top to stop before it is killed.
+    """
+
+    def __init__(
+        self, record: StackRecord, start_timeout: float, margin: float, lock_wait: float
+    ) -> None:
+        self._design = record.design
+        self._runtime = record.runtime
+        self._started = record.started
+        self._start_timeout = start_timeout
+        self._margin = margin
+        self._lock_wait = lock_wait
+
+    @property
+    def record(self) -> StackRecord:
+        """The stack as it is now."""
+        record = stacks.load(self._design)
+        if record is None or record.started != self._started or record.runtime != self._runtime:
+            raise TestbedError(
+                f"the stack of design {self._design} of {self._started} is down",
+                "`testbed status` shows what is up",
+            )
+        return record
+
+    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
+        """Set the fault of a link."""
+        self._links().set(caller, callee, fault)
+
+    def clear_link(self, caller: str, callee: str) -> bool:
+        """Clear the fault of a link."""
+        return self._links().clear(caller, callee) > 0
+
+    def clear_links(self) -> int:
+        """Clear the faults of all links."""
+        return self._links().clear() if self.record.links is not None else 0
+
+    def _links(self) -> Links:
+        return Links.of(self.record)
+
+    def _grace(self) -> float:
+        """Return the seconds that a process has to stop before it is killed."""
+        settings = self.record.settings
+        return float(settings.get("stop_grace", Settings.stop_grace)) + self._margin
+
+    def _save_restarted(self, record: StackRecord, new: ProcessRecord) -> None:
+        """Save a record in which a process has been started again. Holds the lock already."""
+        changed = tuple(new if each.name == new.name else each for each in record.processes)
+        stacks.save(dataclasses.replace(record, processes=changed))
 
 
 def process_of(record: StackRecord, name: str) -> ProcessRecord:

@@ -10,15 +10,12 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from common.config import Settings
-from common.links.fault import Fault
 from testbed import stacks
 from testbed.errors import TestbedError
 from testbed.manifests.compose import PROJECT
 from testbed.runtimes import health, lock, ports
 from testbed.runtimes.compose import containers, engine
-from testbed.runtimes.controls import process_of
-from testbed.runtimes.links import Links
+from testbed.runtimes.controls import RecordedControls, process_of
 from testbed.runtimes.logs import log_tail
 from testbed.stacks import ProcessRecord, StackRecord
 
@@ -26,11 +23,10 @@ from testbed.stacks import ProcessRecord, StackRecord
 FILE = "compose.yaml"
 
 
-class ComposeControls:
+class ComposeControls(RecordedControls):
     """The :class:`testbed.runtimes.Controls` of containers. Times are in seconds.
 
-    ``network`` is the one that the containers share. ``margin`` is what a process has on top of its
-    own grace to stop before it is killed.
+    ``network`` is the one that the containers share.
     """
 
     def __init__(
@@ -41,23 +37,8 @@ class ComposeControls:
         margin: float,
         lock_wait: float,
     ) -> None:
-        self._design = record.design
-        self._started = record.started
+        super().__init__(record, start_timeout, margin, lock_wait)
         self._network = network
-        self._start_timeout = start_timeout
-        self._margin = margin
-        self._lock_wait = lock_wait
-
-    @property
-    def record(self) -> StackRecord:
-        """The stack as it is now."""
-        record = stacks.load(self._design)
-        if record is None or record.started != self._started or record.runtime != "compose":
-            raise TestbedError(
-                f"the stack of design {self._design} of {self._started} is down",
-                "`testbed status` shows what is up",
-            )
-        return record
 
     def kill(self, name: str) -> None:
         """Kill a container: all processes in it end at once."""
@@ -67,9 +48,7 @@ class ComposeControls:
 
     def stop(self, name: str) -> None:
         """Stop a container gracefully, and kill it if it has not ended within its grace."""
-        settings = self.record.settings
-        grace = float(settings.get("stop_grace", Settings.stop_grace)) + self._margin
-        self._running(name).stop(timeout=round(grace))
+        self._running(name).stop(timeout=round(self._grace()))
 
     def start(self, name: str) -> bool:
         """Start a container that has ended: the same one, so its name, ports and limits stay."""
@@ -85,8 +64,7 @@ class ComposeControls:
                 pid=int(container.attrs["State"]["Pid"]),
                 create_time=containers.started_unix(container),
             )
-            changed = tuple(new if each.name == name else each for each in record.processes)
-            stacks.save(dataclasses.replace(record, processes=changed))
+            self._save_restarted(record, new)
         self._wait_until_serving(container, new)
         return True
 
@@ -110,18 +88,6 @@ class ComposeControls:
         self._found_network().connect(container, aliases=[name, *self._aliases(name)])
         return True
 
-    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
-        """Set the fault of a link."""
-        self._links().set(caller, callee, fault)
-
-    def clear_link(self, caller: str, callee: str) -> bool:
-        """Clear the fault of a link."""
-        return self._links().clear(caller, callee) > 0
-
-    def clear_links(self) -> int:
-        """Clear the faults of all links."""
-        return self._links().clear() if self.record.links is not None else 0
-
     def set_clock(self, name: str, seconds: float) -> None:  # noqa: ARG002  # it is refused
         """Refuse: containers share the clock of their host."""
         process_of(self.record, name)
@@ -129,9 +95,6 @@ class ComposeControls:
             "the clock of a container is that of its host, and is not set",
             f"run the stack as local processes: testbed up {self._design} --runtime local --clock",
         )
-
-    def _links(self) -> Links:
-        return Links.of(self.record)
 
     def _container(self, name: str) -> Container:
         """Return the container of a process, as it is now, running or not."""

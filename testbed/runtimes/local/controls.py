@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 
 import psutil
 
-from common.config import Settings
-from common.links.fault import Fault
-from testbed import stacks
 from testbed.errors import TestbedError
 from testbed.runtimes import health, lock, ports
-from testbed.runtimes.controls import process_of
-from testbed.runtimes.links import Links
+from testbed.runtimes.controls import RecordedControls, process_of
 from testbed.runtimes.local import clock, processes
 from testbed.runtimes.logs import log_tail
-from testbed.stacks import ProcessRecord, StackRecord
+from testbed.stacks import ProcessRecord
 
 # A process reads a new time within so many seconds.
 _CLOCK_WAIT = 1.5
 
 
-class LocalControls:
-    """The :class:`testbed.runtimes.Controls` of plain processes. Times are in seconds.
-
-    ``margin`` is what a process has on top of its own grace to stop before it is killed.
-    """
-
-    def __init__(
-        self, record: StackRecord, start_timeout: float, margin: float, lock_wait: float
-    ) -> None:
-        self._design = record.design
-        self._started = record.started
-        self._start_timeout = start_timeout
-        self._margin = margin
-        self._lock_wait = lock_wait
-
-    @property
-    def record(self) -> StackRecord:
-        """The stack as it is now."""
-        record = stacks.load(self._design)
-        if record is None or record.started != self._started or record.runtime != "local":
-            raise TestbedError(
-                f"the stack of design {self._design} of {self._started} is down",
-                "`testbed status` shows what is up",
-            )
-        return record
+class LocalControls(RecordedControls):
+    """The :class:`testbed.runtimes.Controls` of plain processes. Times are in seconds."""
 
     def kill(self, name: str) -> None:
         """End a process and its session with SIGKILL."""
@@ -58,8 +30,7 @@ class LocalControls:
         """End a process with SIGTERM, and with SIGKILL if it has not ended within its grace."""
         process = self._running(name)
         family = processes.session(process)[1:]
-        settings = self.record.settings
-        grace = float(settings.get("stop_grace", Settings.stop_grace)) + self._margin
+        grace = self._grace()
         processes.end([process], grace)
         processes.end(processes.lingering(family), grace)
         clock.tidy(process.pid)
@@ -74,8 +45,7 @@ class LocalControls:
             metrics_port = int(record.metrics[name].rpartition(":")[2])
             ports.require_free({old.port: f"{name}, gRPC", metrics_port: f"{name}, metrics"})
             new = processes.respawn(self._design, old)
-            changed = tuple(new if each.name == name else each for each in record.processes)
-            stacks.save(dataclasses.replace(record, processes=changed))
+            self._save_restarted(record, new)
         self._wait_until_serving(new)
         return True
 
@@ -98,18 +68,6 @@ class LocalControls:
         process_of(self.record, name)
         return self.record.links is not None and self._links().rejoin(name) > 0
 
-    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
-        """Set the fault of a link."""
-        self._links().set(caller, callee, fault)
-
-    def clear_link(self, caller: str, callee: str) -> bool:
-        """Clear the fault of a link."""
-        return self._links().clear(caller, callee) > 0
-
-    def clear_links(self) -> int:
-        """Clear the faults of all links."""
-        return self._links().clear() if self.record.links is not None else 0
-
     def set_clock(self, name: str, seconds: float) -> None:
         """Set the wall clock that a process reads; all that reads it does so when this returns."""
         process_of(self.record, name)
@@ -121,9 +79,6 @@ class LocalControls:
         if clock.offset(self._design, name) != seconds:
             clock.set_offset(self._design, name, seconds)
             time.sleep(_CLOCK_WAIT)
-
-    def _links(self) -> Links:
-        return Links.of(self.record)
 
     def _running(self, name: str) -> psutil.Process:
         process = process_of(self.record, name).process()
