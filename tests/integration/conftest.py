@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stacks import Stack, running
+from tests.support.homes import processes_of, require_default_ports
+from tests.support.stacks import ROOT, Stack, running
 
 StackMaker = Callable[..., Stack]
 
@@ -18,3 +19,16 @@ def start_stack(tmp_path: Path) -> Iterator[StackMaker]:
     """Starts a design with the given settings; it is stopped when the test has ended."""
     with ExitStack() as exits:
         yield lambda design, **options: exits.enter_context(running(design, tmp_path, **options))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A project root of its own for state and results; nothing that it started survives."""
+    require_default_ports()
+    for name in ("experiments", "locustfiles", "pyproject.toml", "requirements.lock"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    yield tmp_path
+    left = processes_of(tmp_path)
+    for process in left:
+        process.kill()
+    assert left == [], "processes were left"

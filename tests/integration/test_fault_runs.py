@@ -6,30 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from testbed import checker
 from testbed.history import files
-from tests.integration.test_compare import _processes_of, _require_default_ports
 from tests.support.stacks import ROOT
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A project root of its own for state and results; nothing that it started survives."""
-    _require_default_ports()
-    for name in ("experiments", "locustfiles", "pyproject.toml", "requirements.lock"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    yield tmp_path
-    left = _processes_of(tmp_path)
-    for process in left:
-        process.kill()
-    assert left == [], "processes were left"
 
 
 def _testbed(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

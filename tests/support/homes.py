@@ -1,0 +1,41 @@
+"""A project root of a test's own: what runs there, and the ports that it needs."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.stacks import TOPOLOGIES
+
+
+def require_default_ports() -> None:
+    """Complain if a port is taken: the commands start stacks on those that the designs name."""
+    for topology in TOPOLOGIES.values():
+        for spec in topology.processes:
+            for port in (spec.port, spec.metrics_port):
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    try:
+                        probe.bind(("127.0.0.1", port))
+                    except OSError:
+                        complain = pytest.fail if os.environ.get("CI") else pytest.skip
+                        complain(f"port {port} is taken: is a stack up?")
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Return the processes that belong to a stack or a command of this project root."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        mine = environment.get("TESTBED_HOME") == str(home)
+        marked = environment.get("TESTBED_STACK", "").startswith(f"{home}:")
+        if (mine or marked) and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
