@@ -21,7 +21,6 @@ from testbed.experiment.stacks import RuntimeStacks
 from testbed.faults.breaking import Breaking
 from testbed.faults.lookup import CLIENT, lookup
 from testbed.faults.plan import FaultPlan
-from testbed.history import files as history_files
 from testbed.history.writer import HistoryWriter
 from testbed.recording import files
 from testbed.recording.model import (
@@ -176,13 +175,7 @@ class Side:
                     process.stop()
 
     def _look_up(self, stack: StackRecord) -> None:
-        history = history_files.read(self._folder)
-        accepted = {
-            each.answer
-            for each in history.operations
-            if each.call == "SubmitJob" and isinstance(each.answer, str)
-        }
-        del history
+        accepted = files.read_accepted(self._folder)
         writer = self._writer(CLIENT)
         try:
             jobs = lookup(stack.endpoints, accepted, self._plan.audit, writer, self._count)
