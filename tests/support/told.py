@@ -132,11 +132,12 @@ class Told:
         number: int = 0,
         more: bool = False,
         scan: str = "s",
+        client: str = "u",
         **filters: Any,
     ) -> Operation:
         """Tell a page of a listing."""
         page = Page(scan, number, **filters)
-        return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more))
+        return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more), client=client)
 
     def fault(self, span: Span, *lost: str) -> FaultEvent:
         """Tell a fault, and whose memory went with it."""

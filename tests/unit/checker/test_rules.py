@@ -78,6 +78,49 @@ def test_a_job_of_an_indefinite_submit_may_vanish_while_it_waits() -> None:
     assert told.accused() == []
 
 
+# Unfinished
+
+
+def test_a_job_that_nobody_was_promised_and_that_never_ends_is_unfinished() -> None:
+    for last in (queued(), running()):
+        told = Told()
+        told.maybe_submit(0, 10)
+        told.status(queued(), (11, 12))
+        seen = told.page([last], (13, 14), client="audit")
+        assert told.accused() == [("unfinished", "j1", (seen,))]
+        assert told.verdict().counts["unfinished"] == 1
+
+
+def test_a_job_that_nobody_was_promised_may_end_or_vanish_until_the_last_look() -> None:
+    told = Told()
+    told.maybe_submit(0, 10)
+    told.maybe_submit(0, 10)
+    told.page([queued("j2"), queued("j1")], (11, 12), client="audit")
+    told.status(done(), (13, 14), client="audit")
+    told.not_found((13, 14), "j2")
+    told.refused(lines.STATUS, "j2", (15, 16), "NOT_FOUND", client="audit")
+    assert told.accused() == []
+
+
+def test_only_the_last_looks_tell_that_a_job_is_unfinished() -> None:
+    told = Told()
+    told.maybe_submit(0, 10)
+    told.maybe_submit(0, 10)
+    told.status(queued(), (11, 12))
+    told.status(queued("j2"), (11, 12), client="audit")
+    told.call(lines.STATUS, "j2", (13, 14), client="audit")  # and was not answered
+    assert told.accused() == []
+
+
+def test_a_job_that_may_have_gone_with_its_queue_may_be_left() -> None:
+    told = Told(design="a")
+    told.maybe_submit(0, 10)
+    told.status(queued(), (11, 12))
+    told.fault((20, 30), "queue")
+    told.status(queued(), (40, 41), client="audit")
+    assert told.accused() == []
+
+
 # Unexpected
 
 
@@ -729,6 +772,7 @@ def test_every_rule_has_a_name_and_says_what_it_is_about() -> None:
     loaded = rules.load()
     assert [rule.name for rule in loaded] == [
         "cancel", "duplicated", "list", "lost", "request-ids", "steps", "terminal", "unexpected",
+        "unfinished",
     ]  # fmt: skip
     assert all(rule.about for rule in loaded)
 
