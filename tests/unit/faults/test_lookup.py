@@ -85,9 +85,7 @@ def test_jobs_that_do_not_end_are_looked_up_as_they_are_and_are_a_problem(
 
     (row,) = found.jobs
     assert row.state in {"QUEUED", "RUNNING"}
-    assert (
-        "still queued or running 0.1 s after the load: 1, the first is " + job_id in found.problem
-    )
+    assert f"running 0.1 s after the load: 1, the first is {job_id}" in found.problem
     client.cancel(job_id)
 
 

@@ -116,7 +116,7 @@ def test_job_that_does_not_end_in_time_is_lost() -> None:
 def test_jobs_are_looked_up_one_by_one_where_listing_fails_until_it_does_not() -> None:
     server = Server({f"j{number}": pb.JOB_STATE_FAILED for number in range(50)}, listing=False)
     server.lists_after = 50
-    rows = audited(server, [*server.states][1:] + ["gone"])
+    rows = audited(server, [*[*server.states][1:], "gone"])
     assert len(server.asked) == 50
     assert [row.job_id for row in rows.values() if row.lost] == ["gone"]
     assert not rows["j0"].accepted, "nobody was promised it: only the list shows it"

@@ -99,11 +99,9 @@ def test_nothing_answered_voids_a_trial(make: Any) -> None:
 
 
 def test_a_job_that_never_ends_voids_a_trial_though_nobody_was_promised_it(make: Any) -> None:
-    left = replace(make.job(7, 1, 0, 0.1), accepted=False, state="QUEUED")
-    (problem,) = analyse(make.trial(jobs=[left])).problems
-    assert (
-        problem == f"jobs that nobody was promised and that did not end: 1, such as {left.job_id}"
-    )
+    left = make.job(7, 1, 0, 0.1, accepted=False, state="QUEUED")
+    problems = analyse(make.trial(jobs=[left])).problems
+    assert f"jobs that nobody was promised and did not end: 1, such as {left.job_id}" in problems
 
 
 @pytest.mark.parametrize("lost", [1, 3])
