@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sortedcontainers import SortedList
 
-from common.domain import lifecycle
+from common.domain import ids, lifecycle
 from common.domain.errors import JobNotFound, RequestIdReused, SubmitWithdrawn, TaskQueueError
 from common.domain.ids import IdMint
 from common.domain.job import Job, JobState
@@ -103,7 +103,9 @@ class JobOwner:
             self._submits.note(new.submit_id, known.job_id)
             return self._jobs[known.job_id]
         now = self._clock.now()
-        job = Job(self._mint.next(now), new.kind, JobState.QUEUED, now)
+        job_id = self._mint.next(now)
+        # The time in the id, which is later by what it takes to be unique: so ids sort by it.
+        job = Job(job_id, new.kind, JobState.QUEUED, ids.parse(job_id).time)
         self._submits.note(new.submit_id, job.id)
         if new.request_id:
             self._requests[new.request_id] = _Request(new.digest, job.id, {new.submit_id})
@@ -199,8 +201,8 @@ class _Index:
     def newest(self, state: JobState | None, kind: str, before: str) -> Iterator[str]:
         """Iterate over the matching ids lower than ``before``, highest first."""
         matching: list[Iterable[str]] = [
-            ids.irange(maximum=before or None, inclusive=(True, False), reverse=True)
-            for (its_kind, its_state), ids in self._ids.items()
+            some.irange(maximum=before or None, inclusive=(True, False), reverse=True)
+            for (its_kind, its_state), some in self._ids.items()
             if (not kind or its_kind == kind) and (state is None or its_state is state)
         ]
         return iter(heapq.merge(*matching, reverse=True))
@@ -208,6 +210,6 @@ class _Index:
     def counts(self) -> dict[JobState, int]:
         """Number of ids in each state."""
         totals = dict.fromkeys(JobState, 0)
-        for (_, state), ids in self._ids.items():
-            totals[state] += len(ids)
+        for (_, state), some in self._ids.items():
+            totals[state] += len(some)
         return totals
