@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import connect
 from testbed.recording.model import TERMINAL_STATES, JobRow
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Audit:
         A job that is unknown, or not terminal when the time is up, has its ``problem`` filled in.
         """
         self._end = time.monotonic() + self._seconds
-        channels = [grpc.aio.insecure_channel(each) for each in self._endpoints]
+        channels = [connect.aio_channel(each) for each in self._endpoints]
         self._stubs = itertools.cycle([TaskQueueServiceStub(channel) for channel in channels])
         try:
             await self._list()

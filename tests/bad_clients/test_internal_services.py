@@ -15,6 +15,7 @@ from common.gen.taskqueue.internal.v1 import entries_pb2 as entries
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as job
 from common.gen.taskqueue.internal.v1 import queue_service_pb2 as queue
 from common.gen.taskqueue.internal.v1 import result_service_pb2 as result
+from common.rpc import connect
 from common.rpc.callers import ALLOWED
 from common.rpc.metadata import CALLER
 from tests.support import jobs
@@ -56,7 +57,7 @@ def test_no_message_harms_an_owner(stack: Stack, method: tuple[str, str, str], c
     kind = SERVICES[process].DESCRIPTOR.services_by_name[service.rpartition(".")[2]]
     request = kind.methods_by_name[name].input_type
 
-    with grpc.insecure_channel(stack.address(process)) as channel:
+    with connect.channel(stack.address(process)) as channel:
         call = channel.unary_unary(f"/{service}/{name}")
 
         @FUZZED
@@ -89,7 +90,7 @@ def test_a_report_of_what_is_no_end_is_refused_and_its_job_runs(tmp_path: Path, 
             outcome=entries.Outcome(state=state),  # type: ignore[arg-type]
         )
         request = coordinator.ReportWorkOutcomeRequest(worker="worker", reports=[report])
-        with grpc.insecure_channel(stack.address("coordinator")) as channel:
+        with connect.channel(stack.address("coordinator")) as channel:
             call = channel.unary_unary(
                 "/taskqueue.internal.v1.CoordinatorService/ReportWorkOutcome"
             )

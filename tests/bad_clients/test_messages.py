@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from common.rpc import connect
 from tests.support import jobs
 from tests.support.abuse import (
     MIB,
@@ -19,7 +20,7 @@ from tests.support.abuse import (
     entry_of,
     memory_of,
 )
-from tests.support.client import CHANNEL_OPTIONS, Client, read_error, rejection_of, spec
+from tests.support.client import Client, read_error, rejection_of, spec
 from tests.support.fuzz import FUZZED, messages, mutated
 from tests.support.http2 import LIST, SUBMIT, Connection, message_frame
 from tests.support.stacks import Stack
@@ -132,10 +133,10 @@ def _assert_malformed(call: Callable[[], object]) -> None:
 
 
 def test_giant_messages_are_refused_and_not_kept(stack: Stack) -> None:
-    options = [*CHANNEL_OPTIONS[:1], ("grpc.max_send_message_length", -1)]
+    options = [*connect.OWN_CONNECTION, ("grpc.max_send_message_length", -1)]
     client = stack.client(entry_of(stack))
     before = {job.job_id for job in client.all_jobs()}
-    with grpc.insecure_channel(address_of_entry(stack), options) as channel:
+    with connect.channel(address_of_entry(stack), options) as channel:
         call = channel.unary_unary(SUBMIT)
         memory = []
         for _ in range(4):

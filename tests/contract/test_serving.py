@@ -8,6 +8,7 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from common.rpc import connect
 from tests.support import jobs
 from tests.support.client import Client, rejection_of, spec
 from tests.support.stacks import health_of
@@ -44,7 +45,7 @@ def test_every_endpoint_lists_its_services_by_reflection(target: Target) -> None
 
 def test_reflection_describes_every_method(target: Target) -> None:
     request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE)
-    with grpc.insecure_channel(target.endpoints[0]) as channel:
+    with connect.channel(target.endpoints[0]) as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
     described = b"".join(answer.file_descriptor_response.file_descriptor_proto)
@@ -107,7 +108,7 @@ def test_the_metrics_of_the_domain_are_exposed_once_for_each_owner(
 
 def _services(endpoint: str) -> set[str]:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
-    with grpc.insecure_channel(endpoint) as channel:
+    with connect.channel(endpoint) as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
     return {service.name for service in answer.list_services_response.service}

@@ -10,6 +10,7 @@ import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1 import task_queue_service_pb2_grpc as pb_grpc
+from common.rpc import connect
 from tests.support.client import Rejection, read_error
 from tests.support.stacks import Stack
 
@@ -70,7 +71,7 @@ def _answer(call: Any, request: Any, caller: str | None) -> Rejection | None:
 
 def _public_answer(address: str, method: str, caller: str | None) -> Rejection | None:
     """Make a call of the public service at an address."""
-    with grpc.insecure_channel(address) as channel:
+    with connect.channel(address) as channel:
         stub = pb_grpc.TaskQueueServiceStub(channel)
         return _answer(getattr(stub, method), getattr(pb, f"{method}Request")(), caller)
 
@@ -96,7 +97,7 @@ def test_an_internal_method_lets_through_its_callers_and_nobody_else(
     stubs = importlib.import_module(f"{package}_grpc")
     request = getattr(messages, f"{method}Request")(**FIELDS.get(method, {}))
 
-    with grpc.insecure_channel(stack_a.address(service)) as channel:
+    with connect.channel(stack_a.address(service)) as channel:
         stub = getattr(stubs, f"{service.capitalize()}ServiceStub")(channel)
         rejection = _answer(getattr(stub, method), request, caller)
 
@@ -147,6 +148,6 @@ def test_a_denied_call_changes_nothing(stack_a: Stack) -> None:
     messages = importlib.import_module("common.gen.taskqueue.internal.v1.job_service_pb2")
     stubs = importlib.import_module("common.gen.taskqueue.internal.v1.job_service_pb2_grpc")
     request = messages.CreateJobRequest(jobs=[messages.NewJob(kind="noop")])
-    with grpc.insecure_channel(stack_a.address("job")) as channel:
+    with connect.channel(stack_a.address("job")) as channel:
         _assert_denied(_answer(stubs.JobServiceStub(channel).CreateJob, request, "stranger"))
     assert [job.job_id for job in client.all_jobs()] == before

@@ -24,6 +24,7 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from common.config import environment_of
+from common.rpc import connect
 from common.topology import ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
@@ -209,7 +210,7 @@ def running(
 
 def health_of(address: str, service: str = "") -> str:
     """Return what a server says about the health of a service; ``UNREACHABLE`` if nothing."""
-    with grpc.insecure_channel(address) as channel:
+    with connect.channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service=service)
         try:

@@ -18,7 +18,7 @@ from common.config import Settings
 from common.domain.errors import DeadlineAlreadyPast, TaskQueueError
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
-from common.rpc import callers, status
+from common.rpc import callers, connect, status
 from common.rpc.interceptors import CallInterceptor
 from common.rpc.process import Process
 from design_b.node import assemble
@@ -38,7 +38,7 @@ def with_node(scenario: Callable[[Process, grpc.aio.Channel], Awaitable[None]]) 
         process = Process(settings())
         assemble(process)
         await process.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:
+        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
             try:
                 await scenario(process, channel)
             finally:
@@ -125,7 +125,7 @@ def test_health_turns_off_before_the_server_does() -> None:
         process = Process(settings())
         assemble(process)
         await process.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:
+        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
             await scenario(process, channel)
 
     asyncio.run(whole())
@@ -136,7 +136,7 @@ def test_process_that_stops_takes_no_new_job_but_answers_for_old_ones() -> None:
         process = Process(settings())
         assemble(process)
         await process.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:
+        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
             stub = TaskQueueServiceStub(channel)
             request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
             accepted = await stub.SubmitJob(request, timeout=5)

@@ -11,6 +11,7 @@ from common import context
 from common.config import Settings
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import connect
 from common.rpc.process import Process
 from design_b.node import assemble
 from testbed.experiment.scraper import Scraper
@@ -59,8 +60,8 @@ async def drive(folder: Path) -> None:
 async def calls(home: Process, entry: Process) -> None:
     """Submit to the first node four times, and ask the second three times for one of the jobs."""
     async with (
-        grpc.aio.insecure_channel(f"127.0.0.1:{home.port}") as first,
-        grpc.aio.insecure_channel(f"127.0.0.1:{entry.port}") as second,
+        connect.aio_channel(f"127.0.0.1:{home.port}") as first,
+        connect.aio_channel(f"127.0.0.1:{entry.port}") as second,
     ):
         request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
         for _ in range(4):
