@@ -1,4 +1,4 @@
-"""Outbound calls: every one carries a deadline, the caller's name and the correlation id."""
+"""Outbound calls: every one carries a deadline, who calls and the correlation id."""
 
 from __future__ import annotations
 
@@ -32,14 +32,23 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
 
 
 class Peer:
-    """A connection to one process. ``cap`` is the most seconds that a call may take."""
+    """A connection to one process. ``cap`` is the most seconds that a call may take.
+
+    ``secret`` proves that ``caller`` is one of the stack.
+    """
 
     def __init__(
-        self, name: str, address: str, caller: str, cap: float, metrics: ClientMetrics
+        self,
+        name: str,
+        address: str,
+        caller: str,
+        cap: float,
+        metrics: ClientMetrics,
+        secret: str = "",
     ) -> None:
         self.name = name
         self.channel = connect.aio_channel(address, connect.KEEPALIVE)
-        self._caller = caller
+        self._who = ((metadata.CALLER, caller), (metadata.PROOF, secret))
         self._cap = cap
         self._metrics = metrics
         self._methods: dict[tuple[type, str], MethodMetrics] = {}
@@ -53,10 +62,7 @@ class Peer:
         timeout = context.remaining(self._cap)
         if timeout <= 0:
             raise DeadlineExceeded(self.name)
-        pairs = (
-            (metadata.CALLER, self._caller),
-            (metadata.CORRELATION_ID, context.correlation_id()),
-        )
+        pairs = (*self._who, (metadata.CORRELATION_ID, context.correlation_id()))
         with self._timed(request) as timed:
             try:
                 response = await method(request, timeout=timeout, metadata=pairs)

@@ -33,7 +33,7 @@ from prometheus_client import (
 
 from common import logs
 from common.clock import SystemClock
-from common.config import ConfigError, Settings
+from common.config import SECRET_VARIABLE, ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
 from common.rpc import accounting, callers, identity
@@ -53,7 +53,10 @@ LAST_ANSWERS = 0.1
 
 
 class Process:
-    """Settings, clock, metrics registry and gRPC server of one process. Made on a running loop."""
+    """Settings, clock, metrics registry and gRPC server of one process. Made on a running loop.
+
+    Raises ``ConfigError`` for a secret of the stack that cannot be read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -72,6 +75,7 @@ class Process:
         self._client_metrics = ClientMetrics(self.registry)
         self._peers: list[Peer] = []
         self._allowed = dict(callers.ALLOWED)
+        self._secret = settings.read_secret()
         self._beside: list[Beside] = []
         self._stops: list[Callable[[], Awaitable[None] | None]] = []
         self._health = health.aio.HealthServicer()
@@ -90,12 +94,16 @@ class Process:
         return IdMint(home, secrets.randbelow(BOOT_LIMIT))
 
     def connect(self, name: str, caller: str) -> Peer:
-        """Connect to a peer of the settings as ``caller``. Raises ``ConfigError`` without one."""
+        """Connect to a peer of the settings as ``caller``.
+
+        Raises ``ConfigError`` without one, and without a secret of the stack.
+        """
         if name not in self.settings.peers:
             raise ConfigError(f"TASKQUEUE_PEERS does not name {name!r}")
+        self._require_secret()
         address = self.settings.peers[name]
         deadline = self.settings.default_deadline
-        peer = Peer(name, address, caller, deadline, self._client_metrics)
+        peer = Peer(name, address, caller, deadline, self._client_metrics, self._secret)
         self._peers.append(peer)
         return peer
 
@@ -118,14 +126,18 @@ class Process:
         self._stops.append(stop)
 
     async def start(self) -> None:
-        """Serve. Raises ``ConfigError`` if a port cannot be had."""
+        """Serve. Raises ``ConfigError`` if a port cannot be had, or a secret is needed."""
         settings = self.settings
         paths = [
             f"/{service.full_name}/{method.name}"
             for service, _ in self._servicers
             for method in service.methods
         ]
-        self._calls = CallInterceptor(settings.default_deadline, self._allowed, settings.name)
+        if not self._allowed[callers.CLIENT].issuperset(paths):
+            self._require_secret()
+        self._calls = CallInterceptor(
+            settings.default_deadline, self._allowed, settings.name, self._secret
+        )
         names = ["", *(service.full_name for service, _ in self._servicers)]
         interceptors = [
             Admission(settings, self.registry),
@@ -167,6 +179,13 @@ class Process:
             await asyncio.wait_for(self._calls.drain(), self.settings.stop_grace)
         await self._server.stop(LAST_ANSWERS)
         await stopping
+
+    def _require_secret(self) -> None:
+        if not self._secret:
+            raise ConfigError(
+                f"{SECRET_VARIABLE} is missing: it names a file with the secret by which the "
+                "processes of a stack know each other; `testbed up` makes one"
+            )
 
     def _adds(self) -> list[Add]:
         """What adds each servicer to a server, that of health included."""
