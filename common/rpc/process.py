@@ -13,14 +13,13 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -41,6 +40,7 @@ from common.rpc.admission import Admission
 from common.rpc.channel import Peer
 from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
 from common.rpc.outbound import ClientMetrics
+from common.rpc.reflect import reflecting
 from common.rpc.server import Add, Server
 
 logger = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ class Process:
             MetricsInterceptor(self.registry, paths),
             self._calls,
         ]
-        self._server = Server(settings, interceptors, [*self._adds(), _reflecting(names[1:])])
+        self._server = Server(settings, interceptors, [*self._adds(), reflecting(names[1:])])
         self._bind()
         await self._server.start()
         beside = [*self._beside, self._server.keep_serving]
@@ -203,12 +203,6 @@ class Process:
             self._metrics, _ = start_http_server(int(port), host, self.registry)
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot serve metrics on {settings.metrics}: {error}") from error
-
-
-def _reflecting(services: Sequence[str]) -> Add:
-    """Return what lets clients ask a server what it serves."""
-    names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
-    return lambda server: reflection.enable_server_reflection(names, server)
 
 
 def run(assemble: Callable[[Process], None]) -> None:
