@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import grpc
 import pytest
+from hyperframe.frame import DataFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -218,6 +219,25 @@ def test_any_correlation_id_can_come_along(stack: Stack) -> None:
     send()
     assert_serves(stack)
     assert_no_defects(stack)
+
+
+def test_a_call_with_a_second_message_is_refused_and_does_nothing(stack: Stack) -> None:
+    client = stack.client(entry_of(stack))
+    before = {job.job_id for job in client.all_jobs()}
+    message = message_frame(pb.SubmitJobRequest(job=jobs.noop()).SerializeToString())
+    with Connection(address_of_entry(stack)) as connection:
+        # In one frame, in two, and with the second message only once the first is there.
+        connection.send(connection.headers(1), connection.headers(3), connection.headers(5))
+        connection.send_data(1, message * 2)
+        connection.send(DataFrame(3, message), DataFrame(3, message, flags=["END_STREAM"]))
+        connection.send(DataFrame(5, message))
+        assert connection.status_of(3) == "3"
+        connection.send_data(5, message)
+        assert connection.status_of(5) == "3"
+    call = client.channels[0].stream_unary(SUBMIT)
+    _assert_malformed(lambda: call(iter([message[5:]] * 2), timeout=15))
+    assert {job.job_id for job in client.all_jobs()} == before
+    assert client.channels[0].stream_unary(SUBMIT)(iter([message[5:]]), timeout=15)
 
 
 @pytest.mark.parametrize("parts", [b"", b"\0", message_frame(b"abc")[:6]], ids=["no", "1", "6"])
