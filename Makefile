@@ -106,12 +106,16 @@ $(BUF): package-lock.json
 	@touch $@
 
 ## Maintain
+##   make secret         what the processes of a stack know each other by, for `docker compose` called by hand
 ##   make generate       write the stubs, the manifests of containers, what Prometheus scrapes and
 ##                       the dashboards
 ##   make lock           write the lock files from pyproject.toml; needs uv
 ##   make clean          stop everything, remove caches and logs; keeps .venv and results
 
-.PHONY: generate lock clean help
+.PHONY: secret generate lock clean help
+secret: $(READY)
+	@$(BIN)/python -m testbed.runtimes.secret
+
 generate: $(READY)
 	@$(BIN)/python proto/generate.py
 	@$(BIN)/testbed manifest --write

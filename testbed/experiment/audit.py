@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import connect
 from testbed.experiment.ports import TrialFailed
 from testbed.recording.model import TERMINAL_STATES, JobRow
 
@@ -56,7 +57,7 @@ class Audit:
         promised would be looked for nowhere else.
         """
         self._end = time.monotonic() + self._seconds
-        channels = [grpc.aio.insecure_channel(each) for each in self._endpoints]
+        channels = [connect.aio_channel(each) for each in self._endpoints]
         self._stubs = itertools.cycle([TaskQueueServiceStub(channel) for channel in channels])
         try:
             unlisted = await self._list()

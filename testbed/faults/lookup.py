@@ -18,7 +18,7 @@ import grpc
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
-from common.rpc import status
+from common.rpc import connect, status
 from testbed.experiment.audit import CALL_SECONDS, CONCURRENCY, MISSING, PAGE, row_of
 from testbed.history import messages
 from testbed.history.writer import HistoryWriter
@@ -32,7 +32,6 @@ ATTEMPTS = 4
 PAUSE = 0.5
 # Without a word from the server a call that ended so may have had its effect.
 _INDEFINITE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN", "INTERNAL"})
-_OPTIONS = (("grpc.max_receive_message_length", 16 << 20),)
 
 Tell = Callable[[int, int], None]
 
@@ -65,7 +64,7 @@ class Lookup:
         Waits up to ``seconds`` until no job is queued or running; those that are left then are
         looked up as they are, and are a problem.
         """
-        channels = [grpc.aio.insecure_channel(each, _OPTIONS) for each in self._endpoints]
+        channels = [connect.aio_channel(each) for each in self._endpoints]
         self._stubs = itertools.cycle(
             [
                 (endpoint, TaskQueueServiceStub(channel))

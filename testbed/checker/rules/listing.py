@@ -16,7 +16,10 @@ _MAX_PAGE_SIZE = 1000
 
 def _find(index: Index) -> Iterator[Finding]:
     scans = []
-    for (_, name), pages in index.scans.items():
+    for (client, name), pages in index.scans.items():
+        if not name:
+            yield from _wrong_alone(client, pages)
+            continue
         finding = _first_wrong(name, pages)
         if finding is not None:
             yield finding
@@ -24,6 +27,13 @@ def _find(index: Index) -> Iterator[Finding]:
         if finding is None and scan is not None:
             scans.append(scan)
     yield from _incomplete(index, scans)
+
+
+def _wrong_alone(client: str, pages: Sequence[Operation]) -> Iterator[Finding]:
+    """Judge pages of which nobody knows what came before them: each by itself."""
+    for page in pages:
+        if problem := _wrong(page):
+            yield Finding(f"a page for {client}", problem, (page,))
 
 
 def _first_wrong(name: str, pages: Sequence[Operation]) -> Finding | None:

@@ -678,6 +678,15 @@ def test_a_later_page_has_older_jobs() -> None:
         assert told.accused() == [("list", "s", (first, second))]
 
 
+def test_pages_of_which_nobody_knows_what_came_before_are_judged_each_by_itself() -> None:
+    told = submitted(1, 2, 3)
+    told.page(jobs(3), (4, 5), more=True, scan="")
+    told.page(jobs(3, 1), (6, 7), scan="")
+    assert told.accused() == []
+    wrong = told.page(jobs(1, 2), (8, 9), scan="")
+    assert told.accused() == [("list", f"a page for {wrong.client}", (wrong,))]
+
+
 def test_a_job_that_was_there_is_in_the_list() -> None:
     told = submitted(1, 2, 3)
     page = told.page(jobs(3, 1), (4, 5), page_size=10)
