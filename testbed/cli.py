@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pkgutil
-from importlib import import_module
-from typing import Any
+from importlib import import_module, metadata
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -60,12 +60,28 @@ def make_app() -> typer.Typer:
     )
 
     @app.callback()
-    def _root() -> None:
+    def _root(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                callback=_show_version,
+                is_eager=True,
+                help="Show the version and exit.",
+            ),
+        ] = False,
+    ) -> None:
         """Keep ``testbed COMMAND`` the form even if there were one command only."""
 
     for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
         import_module(module.name).register(app)
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"testbed {metadata.version('taskqueue-testbed')}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -51,6 +51,9 @@ def listen() -> None:
 
 def _on_init(environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
     _let_interrupts_reach_locust()
+    # Timers count from when gevent last looked at the clock, which may be before all imports:
+    # --run-time would end a test early by as much as this process took to start.
+    gevent.get_hub().loop.update_now()
     Conductor(environment, TaskQueueUser.session).begin(web_ui)
 
 
