@@ -109,6 +109,7 @@ $(BUF) $(MERMAID): package-lock.json
 	@touch $@
 
 ## Maintain
+##   make secret         what the processes of a stack know each other by, for `docker compose` called by hand
 ##   make docs           build the pages of docs/ into site/; a link that leads nowhere fails
 ##   make generate       write the stubs, the manifests of containers, what Prometheus scrapes, the
 ##                       dashboards, the index of decisions and the line numbers of the code tour
@@ -116,7 +117,7 @@ $(BUF) $(MERMAID): package-lock.json
 ##   make clean          stop everything, remove caches, logs and the site; keeps environments and
 ##                       results
 
-.PHONY: docs generate lock clean help
+.PHONY: docs secret generate lock clean help
 docs: $(DOCS)/.ready
 	@$(MAKE) --no-print-directory --silent $(MERMAID) 2>/dev/null || \
 		echo "diagrams are shown as their source: drawing them needs npm"
@@ -128,6 +129,9 @@ $(DOCS)/.ready: $(DOCS_LOCK)
 	@$(PYTHON) -m venv $(DOCS)
 	@$(DOCS)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $(DOCS_LOCK)
 	@touch $@
+
+secret: $(READY)
+	@$(BIN)/python -m testbed.runtimes.secret
 
 generate: $(READY)
 	@$(BIN)/python proto/generate.py

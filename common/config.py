@@ -9,8 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 PREFIX = "TASKQUEUE_"
+SECRET_VARIABLE = "TASKQUEUE_SECRET_FILE"  # noqa: S105  # its name
+# Characters that a secret has at least: 64 bits, written in hexadecimal digits.
+SHORTEST_SECRET = 16
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DURATIONS = (
@@ -40,6 +44,7 @@ class Settings:
     """What one process runs with. Times are in seconds, sizes in bytes.
 
     ``links`` is for the process of that name: where it listens for each ``caller>callee``.
+    ``secret_file`` holds what the processes of a stack know each other by; empty for none.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Settings:
     connection_idle: float = 1800.0
     stop_grace: float = 5.0
     log_level: str = "INFO"
+    secret_file: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,6 +111,25 @@ class Settings:
         if problems:
             raise ConfigError("; ".join(sorted(problems)))
         return cls(**values)  # type: ignore[arg-type]
+
+    def read_secret(self) -> str:
+        """Return the secret of the stack, empty without a file of it.
+
+        Raises :class:`ConfigError`, which never quotes it, for a file that has none.
+        """
+        if not self.secret_file:
+            return ""
+        try:
+            secret = Path(self.secret_file).read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else "it is not ASCII text"
+            raise ConfigError(f"{SECRET_VARIABLE}={self.secret_file!r}: {what}") from None
+        if len(secret) < SHORTEST_SECRET or not secret.isprintable() or " " in secret:
+            raise ConfigError(
+                f"{SECRET_VARIABLE}={self.secret_file!r}: must hold one word of at least "
+                f"{SHORTEST_SECRET} characters"
+            )
+        return secret
 
 
 def environment_of(settings: Mapping[str, object]) -> dict[str, str]:

@@ -41,7 +41,7 @@ class PlacedTaskQueue:
         home = self._number
         if request_id:
             home = home_of_request(request_id, len(self._nodes))
-        return await self._at(home, request_id).submit(spec, request_id)
+        return await self._at(home, request_id=request_id).submit(spec, request_id)
 
     async def status(self, job_id: str) -> Job:
         """Return the job's record."""
@@ -71,9 +71,9 @@ class PlacedTaskQueue:
         home = ids.parse(job_id).home
         if home not in self._nodes:
             raise JobNotFound(job_id)
-        return self._at(home, job_id)
+        return self._at(home, job_id=job_id)
 
-    def _at(self, home: int, what: str) -> TaskQueue:
+    def _at(self, home: int, *, job_id: str = "", request_id: str = "") -> TaskQueue:
         if home != self._number and context.caller() == NODE:
-            raise NotHome(what, f"node {self._number}")
+            raise NotHome(f"node {self._number}", job_id=job_id, request_id=request_id)
         return self._nodes[home]

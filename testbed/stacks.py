@@ -1,9 +1,9 @@
 """The stacks that are up, as their state files tell.
 
 ``<root>/.testbed/<design>/`` holds all that a running stack leaves on disk: ``stack.json``,
-written by the runtime that started it, and ``logs/<process>.log``. Whoever needs the endpoints of
-a stack calls :func:`find`. Little more than the standard library and psutil is imported, so that a
-load generator can do so at no cost.
+written by the runtime that started it, ``private/secret`` and ``logs/<process>.log``. Whoever needs
+the endpoints of a stack calls :func:`find`. Little more than the standard library and psutil is
+imported, so that a load generator can do so at no cost.
 """
 
 from __future__ import annotations
@@ -148,6 +148,11 @@ def state_file(design: str) -> Path:
     return folder_of(design) / "stack.json"
 
 
+def secret_file(design: str) -> Path:
+    """Return the path of what the processes of a design know each other by; it need not exist."""
+    return folder_of(design) / "private" / "secret"
+
+
 def log_file(design: str, process: str) -> Path:
     """Return the path to which every runtime writes the output of a process."""
     return folder_of(design) / "logs" / f"{process}.log"
@@ -201,9 +206,9 @@ def save(record: StackRecord) -> None:
 
 
 def forget(design: str) -> None:
-    """Remove a design's state file and what an interrupted :func:`save` may have left."""
+    """Remove a design's state file, its secret and what an interrupted :func:`save` has left."""
     folder = folder_of(design)
-    for path in (state_file(design), *folder.glob("stack-*.tmp")):
+    for path in (state_file(design), secret_file(design), *folder.glob("stack-*.tmp")):
         path.unlink(missing_ok=True)
 
 

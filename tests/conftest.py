@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 
 from tests.support.stacks import SLOTS, Stack
 from tests.support.targets import DESIGNS, Targets, chosen_targets
+
+# Pages that tests open are on this machine, and no proxy of the environment can get them.
+urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -173,15 +173,31 @@ class CallerNotAllowed(TaskQueueError):
         super().__init__(f"{caller!r} may not call {method}", caller=caller, method=method)
 
 
+class CallerNotProven(TaskQueueError):
+    """The caller claims a name within the stack and does not have the secret of the stack."""
+
+    code = Code.PERMISSION_DENIED
+    reason = "CALLER_NOT_PROVEN"
+    definite = True
+
+    def __init__(self, caller: str) -> None:
+        super().__init__(
+            f"who says it is {caller!r} has not proven it: its secret of the stack "
+            "(TASKQUEUE_SECRET_FILE) is missing, or another than here",
+            caller=caller,
+        )
+
+
 class NotHome(TaskQueueError):
-    """A node forwarded a call for a job to a node that is not the job's home."""
+    """A node forwarded a call to a node at which its job, or request id, is not at home."""
 
     code = Code.FAILED_PRECONDITION
     reason = "NOT_HOME"
     definite = True
 
-    def __init__(self, job_id: str, node: str) -> None:
-        super().__init__(f"job {job_id} is not at home on {node}", job_id=job_id, node=node)
+    def __init__(self, node: str, *, job_id: str = "", request_id: str = "") -> None:
+        name, value = ("job_id", job_id) if job_id else ("request_id", request_id)
+        super().__init__(f"{name} {value} is not at home on {node}", node=node, **{name: value})
 
 
 class QueueFull(TaskQueueError):
@@ -225,6 +241,17 @@ class Stopping(TaskQueueError):
 
     def __init__(self, process: str) -> None:
         super().__init__(f"{process} stops and begins nothing new", process=process)
+
+
+class SubmitWithdrawn(TaskQueueError):
+    """The submit came too late: what was left of it had been taken back. No job came of it."""
+
+    code = Code.UNAVAILABLE
+    reason = "SUBMIT_WITHDRAWN"
+    definite = True
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} came too late and was withdrawn", what=what)
 
 
 class DeadlineExceeded(TaskQueueError):

@@ -14,14 +14,15 @@ import grpc
 
 from common.config import ConfigError
 from common.links.fault import NONE, Chance, Fault
-from common.rpc.channel import OPTIONS, SERVER_OPTIONS
+from common.rpc import connect
+from common.rpc.channel import SERVER_OPTIONS
 
 logger = logging.getLogger(__name__)
 
 # Seconds for answers that are written and not yet sent.
 LAST_ANSWERS = 0.1
 # A connection of its own: links must not share one because they lead to the same callee.
-_CHANNEL_OPTIONS = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+_CHANNEL_OPTIONS = (*connect.KEEPALIVE, *connect.OWN_CONNECTION)
 _Pairs = tuple[tuple[str, str | bytes], ...]
 
 
@@ -75,7 +76,7 @@ class Link(grpc.GenericRpcHandler):
 
     async def start(self) -> None:
         """Take calls. It has been bound."""
-        self._channel = grpc.aio.insecure_channel(self._address, options=_CHANNEL_OPTIONS)
+        self._channel = connect.aio_channel(self._address, _CHANNEL_OPTIONS)
         await self._server.start()
 
     async def stop(self) -> None:

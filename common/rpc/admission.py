@@ -240,11 +240,17 @@ class Admission(grpc.aio.ServerInterceptor):
         )
 
     async def _receive(self, context: Any) -> bytes:
-        """Read the one message of a call."""
+        """Read the one message of a call, and that it is the only one, before anything is done.
+
+        The end comes with the message, so to wait for it costs a hundredth of a call at most.
+        """
         with self._arrivals:
             raw = await context.read()
+            more = raw is not grpc.aio.EOF and await context.read() is not grpc.aio.EOF
         if raw is grpc.aio.EOF:
             raise MalformedMessage("the call ended without a whole message")
+        if more:
+            raise MalformedMessage("the call has a second message, and its method takes one")
         return cast(bytes, raw)
 
     async def _parsed(

@@ -1,14 +1,16 @@
 """Who may call what: the whole matrix as data, enforced on every call.
 
-A caller names itself in metadata. One that does not is a client of the public service. The nodes of
-Design B, which forward public calls to each other, are admitted by each node and nowhere else.
+A caller names itself in metadata. One that does not is a client of the public service. Any other
+proves itself by the secret of the stack. The nodes of Design B, which forward public calls to each
+other, are admitted by each node and nowhere else.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 
-from common.domain.errors import CallerNotAllowed
+from common.domain.errors import CallerNotAllowed, CallerNotProven
 
 CLIENT = "client"
 NODE = "node"
@@ -58,3 +60,14 @@ def check(caller: str, method: str, allowed: Mapping[str, frozenset[str]] = ALLO
     if method in allowed.get(caller, frozenset()) or method.startswith(_OPEN):
         return
     raise CallerNotAllowed(caller[:64], method)
+
+
+def prove(caller: str, given: str, secret: str) -> None:
+    """Raise :class:`CallerNotProven` unless the caller is a client or gives the stack's secret.
+
+    In a process without a secret nobody but a client is believed.
+    """
+    if caller == CLIENT:
+        return
+    if not secret or not hmac.compare_digest(given.encode(), secret.encode()):
+        raise CallerNotProven(caller)

@@ -1,4 +1,4 @@
-"""Outbound calls: every one carries a deadline, the caller's name and the correlation id."""
+"""Outbound calls: every one carries a deadline, who calls and the correlation id."""
 
 from __future__ import annotations
 
@@ -10,56 +10,45 @@ import grpc
 
 from common import context
 from common.domain.errors import DeadlineExceeded
-from common.rpc import metadata, status
+from common.rpc import connect, metadata, status
+from common.rpc.connect import MAX_MESSAGE_BYTES
 from common.rpc.outbound import ClientMetrics, MethodMetrics, Timed
 from common.topology import role_of
 
 T = TypeVar("T")
 
-MAX_MESSAGE_BYTES = 16 << 20
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     # Two servers on one port would each get a part of the calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # Pings of peers are welcome as often as below.
+    # Pings of peers are welcome as often as they send them.
     ("grpc.http2.min_ping_interval_without_data_ms", 1000),
     # A client that is gone without a word does not keep its connection for hours.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-# A restarted peer is found again within a second; no call is sent twice behind the caller's back.
-OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.enable_retries", 0),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    # How long an attempt to connect may take, whatever its name says: a busy machine needs a while.
-    ("grpc.min_reconnect_backoff_ms", 5000),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    # Nor does it take longer to find one that comes back under its name with another address.
-    ("grpc.dns_min_time_between_resolutions_ms", 500),
-    # A peer that is gone without a word, unplugged or frozen, is given up within seven seconds:
-    # calls under way to it fail then, whatever time they have left.
-    ("grpc.keepalive_time_ms", 2000),
-    ("grpc.keepalive_timeout_ms", 5000),
-    # Of other pings too: while one of those waits, there is none for keepalive.
-    ("grpc.http2.ping_timeout_ms", 5000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-)
 
 
 class Peer:
-    """A connection to one process. ``cap`` is the most seconds that a call may take."""
+    """A connection to one process. ``cap`` is the most seconds that a call may take.
+
+    ``secret`` proves that ``caller`` is one of the stack.
+    """
 
     def __init__(
-        self, name: str, address: str, caller: str, cap: float, metrics: ClientMetrics
+        self,
+        name: str,
+        address: str,
+        caller: str,
+        cap: float,
+        metrics: ClientMetrics,
+        secret: str = "",
     ) -> None:
         self.name = name
-        self.channel = grpc.aio.insecure_channel(address, options=OPTIONS)
-        self._caller = caller
+        self.channel = connect.aio_channel(address, connect.KEEPALIVE)
+        self._who = ((metadata.CALLER, caller), (metadata.PROOF, secret))
         self._cap = cap
         self._metrics = metrics
         self._methods: dict[tuple[type, str], MethodMetrics] = {}
@@ -73,10 +62,7 @@ class Peer:
         timeout = context.remaining(self._cap)
         if timeout <= 0:
             raise DeadlineExceeded(self.name)
-        pairs = (
-            (metadata.CALLER, self._caller),
-            (metadata.CORRELATION_ID, context.correlation_id()),
-        )
+        pairs = (*self._who, (metadata.CORRELATION_ID, context.correlation_id()))
         with self._timed(request) as timed:
             try:
                 response = await method(request, timeout=timeout, metadata=pairs)

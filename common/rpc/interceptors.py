@@ -128,7 +128,8 @@ class CallInterceptor(AsyncServerInterceptor):
     """Checks the caller, takes over deadline and correlation id, turns errors into statuses.
 
     ``default_deadline`` bounds, in seconds, a call that comes without a deadline of its own;
-    ``allowed`` says which methods each caller may call, ``name`` what the process is called.
+    ``allowed`` says which methods each caller may call, ``name`` what the process is called,
+    ``secret`` what callers of the stack prove themselves by.
     """
 
     def __init__(
@@ -136,8 +137,10 @@ class CallInterceptor(AsyncServerInterceptor):
         default_deadline: float,
         allowed: Mapping[str, frozenset[str]] = callers.ALLOWED,
         name: str = "",
+        secret: str = "",
     ) -> None:
         self._name = name
+        self._secret = secret
         self._refused: frozenset[str] = frozenset()
         self._default_deadline = default_deadline
         self._allowed = allowed
@@ -187,6 +190,7 @@ class CallInterceptor(AsyncServerInterceptor):
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug("%s called by %s", method_name, caller)
             callers.check(caller, method_name, self._allowed)
+            callers.prove(caller, pairs.get(metadata.PROOF, ""), self._secret)
             # A name from outside becomes a label only once it is known to be one of ours.
             if (handling := context.handling()) is not None:
                 handling.caller = caller

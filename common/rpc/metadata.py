@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CALLER = "x-taskqueue-caller"
+# The secret of the stack, by which a caller that is no client proves itself.
+PROOF = "x-taskqueue-secret"
 CORRELATION_ID = "x-correlation-id"
 MAX_CORRELATION_ID = 64
 

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from common.rpc import connect
+
 # Seconds. An engine's own limit has to be longer, so that the reason is still printed.
 TIMEOUT = 3.0
 
 
 def probe(address: str, timeout: float = TIMEOUT) -> str:
     """Return why the server at ``host:port`` does not serve, nothing if it does."""
-    with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+    with connect.channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout)

@@ -13,14 +13,13 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -33,7 +32,7 @@ from prometheus_client import (
 
 from common import logs
 from common.clock import SystemClock
-from common.config import ConfigError, Settings
+from common.config import SECRET_VARIABLE, ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
 from common.rpc import accounting, callers, identity
@@ -41,6 +40,7 @@ from common.rpc.admission import Admission
 from common.rpc.channel import Peer
 from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
 from common.rpc.outbound import ClientMetrics
+from common.rpc.reflect import reflecting
 from common.rpc.server import Add, Server
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,10 @@ LAST_ANSWERS = 0.1
 
 
 class Process:
-    """Settings, clock, metrics registry and gRPC server of one process. Made on a running loop."""
+    """Settings, clock, metrics registry and gRPC server of one process. Made on a running loop.
+
+    Raises ``ConfigError`` for a secret of the stack that cannot be read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -72,6 +75,7 @@ class Process:
         self._client_metrics = ClientMetrics(self.registry)
         self._peers: list[Peer] = []
         self._allowed = dict(callers.ALLOWED)
+        self._secret = settings.read_secret()
         self._beside: list[Beside] = []
         self._stops: list[Callable[[], Awaitable[None] | None]] = []
         self._health = health.aio.HealthServicer()
@@ -90,12 +94,16 @@ class Process:
         return IdMint(home, secrets.randbelow(BOOT_LIMIT))
 
     def connect(self, name: str, caller: str) -> Peer:
-        """Connect to a peer of the settings as ``caller``. Raises ``ConfigError`` without one."""
+        """Connect to a peer of the settings as ``caller``.
+
+        Raises ``ConfigError`` without one, and without a secret of the stack.
+        """
         if name not in self.settings.peers:
             raise ConfigError(f"TASKQUEUE_PEERS does not name {name!r}")
+        self._require_secret()
         address = self.settings.peers[name]
         deadline = self.settings.default_deadline
-        peer = Peer(name, address, caller, deadline, self._client_metrics)
+        peer = Peer(name, address, caller, deadline, self._client_metrics, self._secret)
         self._peers.append(peer)
         return peer
 
@@ -118,21 +126,25 @@ class Process:
         self._stops.append(stop)
 
     async def start(self) -> None:
-        """Serve. Raises ``ConfigError`` if a port cannot be had."""
+        """Serve. Raises ``ConfigError`` if a port cannot be had, or a secret is needed."""
         settings = self.settings
         paths = [
             f"/{service.full_name}/{method.name}"
             for service, _ in self._servicers
             for method in service.methods
         ]
-        self._calls = CallInterceptor(settings.default_deadline, self._allowed, settings.name)
+        if not self._allowed[callers.CLIENT].issuperset(paths):
+            self._require_secret()
+        self._calls = CallInterceptor(
+            settings.default_deadline, self._allowed, settings.name, self._secret
+        )
         names = ["", *(service.full_name for service, _ in self._servicers)]
         interceptors = [
             Admission(settings, self.registry),
             MetricsInterceptor(self.registry, paths),
             self._calls,
         ]
-        self._server = Server(settings, interceptors, [*self._adds(), _reflecting(names[1:])])
+        self._server = Server(settings, interceptors, [*self._adds(), reflecting(names[1:])])
         self._bind()
         await self._server.start()
         beside = [*self._beside, self._server.keep_serving]
@@ -168,6 +180,13 @@ class Process:
         await self._server.stop(LAST_ANSWERS)
         await stopping
 
+    def _require_secret(self) -> None:
+        if not self._secret:
+            raise ConfigError(
+                f"{SECRET_VARIABLE} is missing: it names a file with the secret by which the "
+                "processes of a stack know each other; `testbed up` makes one"
+            )
+
     def _adds(self) -> list[Add]:
         """What adds each servicer to a server, that of health included."""
         return [
@@ -184,12 +203,6 @@ class Process:
             self._metrics, _ = start_http_server(int(port), host, self.registry)
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot serve metrics on {settings.metrics}: {error}") from error
-
-
-def _reflecting(services: Sequence[str]) -> Add:
-    """Return what lets clients ask a server what it serves."""
-    names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
-    return lambda server: reflection.enable_server_reflection(names, server)
 
 
 def run(assemble: Callable[[Process], None]) -> None:

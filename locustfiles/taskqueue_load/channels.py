@@ -6,25 +6,16 @@ from collections.abc import Sequence
 from functools import cache
 
 import gevent
-import grpc
 from grpc.experimental import gevent as grpc_gevent
 
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import connect
 
 # Shared out over the endpoints, so that stacks with one entry and with many get the same number.
 CONNECTIONS = 6
 
 # Calls of one process that may wait for an answer at a time. A thread is made once it is needed.
 MOST_WAITING = 4096
-
-_OPTIONS = (
-    # A repeat inside the client would hide an error and lengthen a latency.
-    ("grpc.enable_retries", 0),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    # How long an attempt to connect may take, whatever its name says: a busy machine needs a while.
-    ("grpc.min_reconnect_backoff_ms", 5000),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-)
 
 
 class ChannelPool:
@@ -39,9 +30,7 @@ class ChannelPool:
         rounds = max(1, CONNECTIONS // len(endpoints))
         self.endpoints = [endpoint for _ in range(rounds) for endpoint in endpoints]
         self._channels = [
-            # Channels with equal arguments would share a connection.
-            grpc.insecure_channel(endpoint, (*_OPTIONS, ("taskqueue_load.connection", number)))
-            for number, endpoint in enumerate(self.endpoints)
+            connect.channel(endpoint, connect.OWN_CONNECTION) for endpoint in self.endpoints
         ]
         self.stubs = [TaskQueueServiceStub(channel) for channel in self._channels]
 

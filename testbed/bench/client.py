@@ -19,6 +19,7 @@ import uvloop
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import connect
 
 if TYPE_CHECKING:
     from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceAsyncStub
@@ -143,8 +144,7 @@ async def main(task: Task) -> Run:
     """Connect each caller on a connection of its own and run the task."""
     endpoints = itertools.cycle(task.endpoints)
     channels = [
-        grpc.aio.insecure_channel(next(endpoints), options=[("taskqueue.bench.caller", number)])
-        for number in range(task.callers)
+        connect.aio_channel(next(endpoints), connect.OWN_CONNECTION) for _ in range(task.callers)
     ]
     try:
         return await Client(task, [TaskQueueServiceStub(each) for each in channels]).run()

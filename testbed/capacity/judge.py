@@ -140,6 +140,8 @@ def _certain(
     """Give what proves a failure whatever the generator did."""
     if lost := sum(job.lost for job in trial.jobs):
         yield f"{lost} accepted jobs lost"
+    if left := sum(job.left for job in trial.jobs):
+        yield f"{left} jobs that nobody was promised did not end"
     if not figures["answered_per_second"]:
         yield "no call was answered"
     growth, accepted = figures["backlog_growth_per_second"], figures["jobs_accepted_per_second"]

@@ -58,7 +58,8 @@ def _asked(operation: Operation) -> str:
         return f"{asked.kind} {asked.digest}{request_id}"
     if isinstance(asked, Page):
         filters = f" {asked.state} {asked.kind}".rstrip()
-        return f"{asked.scan} page {asked.number}{filters}, size {asked.page_size}"
+        place = f"{asked.scan} page {asked.number}" if asked.scan else "a page"
+        return f"{place}{filters}, size {asked.page_size}"
     return asked
 
 

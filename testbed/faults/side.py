@@ -68,6 +68,7 @@ class Side:
         self._spec = plan.spec(self._schedule)
         self._topology = self._spec.scaled(topology)
         self._phases: dict[str, float] = {}
+        self._lost_state = False
         self._header = TrialHeader(
             number=number,
             block=1,
@@ -152,6 +153,7 @@ class Side:
             breaking.run(self._schedule)
         finally:
             writer.close()
+            self._lost_state = any(each.lost_state for each in breaking.done)
             files.write_json(
                 self._folder / FAULTS,
                 {"schedule": [each.as_data() for each in breaking.done]},
@@ -178,10 +180,13 @@ class Side:
         accepted = files.read_accepted(self._folder)
         writer = self._writer(CLIENT)
         try:
-            jobs = lookup(stack.endpoints, accepted, self._plan.audit, writer, self._count)
+            found = lookup(stack.endpoints, accepted, self._plan.audit, writer, self._count)
         finally:
             writer.close()
-        files.write_jobs(self._folder, jobs)
+        files.write_jobs(self._folder, found.jobs)
+        # Which jobs may be left where memory was lost is for the checker to say.
+        if problem := found.unlisted if self._lost_state else found.problem:
+            raise TestbedError(problem)
 
     def _count(self, done: int, total: int) -> None:
         if done % 100 == 0 or done == total:

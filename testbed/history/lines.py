@@ -36,7 +36,8 @@ def write_asked(asked: Asked) -> dict[str, Any]:
         return {**fields, "request_id": asked.request_id} if asked.request_id else fields
     filters = {"state": asked.state, "kind": asked.kind, "page_size": asked.page_size}
     given = {name: value for name, value in filters.items() if value}
-    return {"scan": asked.scan, "number": asked.number, **given}
+    place = {"scan": asked.scan, "number": asked.number} if asked.scan else {}
+    return {**place, **given}
 
 
 def write_answer(answer: Answer) -> dict[str, Any]:
@@ -76,8 +77,8 @@ def read_asked(call: str, line: Fields) -> Asked:
         return Submitted(text(line, "kind"), text(line, "digest"), text(line, "request_id", ""))
     if call == LIST:
         return Page(
-            text(line, "scan"),
-            whole(line, "number"),
+            text(line, "scan", ""),
+            whole(line, "number", 0),
             text(line, "state", ""),
             text(line, "kind", ""),
             whole(line, "page_size", 0),

@@ -52,9 +52,11 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which page ``ListJobs`` was asked for. ``scan`` ties the pages of one listing together.
+    """Which page ``ListJobs`` was asked for.
 
-    ``state`` and ``kind`` are the filters, empty for none; ``number`` counts the pages from 0.
+    ``scan`` ties the pages of one listing together; empty if it is not known which those are, and
+    then ``number``, which counts the pages from 0, says nothing. ``state`` and ``kind`` are the
+    filters, empty for none.
     """
 
     scan: str

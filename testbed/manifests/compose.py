@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from common.config import SECRET_VARIABLE
 from common.topology import LINKS, ProcessSpec, Topology
 from testbed.manifests import load, parts
 from testbed.spec import StackSpec
@@ -24,6 +25,7 @@ _HEADER = """\
 # Written by `make generate` from design_{design}/topology.py, which local processes are started
 # from too: change it there. By hand, from the project's root:
 #
+#   make secret     # once: what the processes of a stack know each other by
 #   docker compose -f compose/design-{design}.yaml up --build --detach
 #   docker compose -f compose/design-{design}.yaml down
 #
@@ -72,6 +74,9 @@ def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
             **_load_services(inside),
         },
         "networks": {PROJECT: {"name": parts.variable(PROJECT_VARIABLE, PROJECT)}},
+        "secrets": {
+            parts.SECRET: {"file": f"${{{SECRET_VARIABLE}:?make one first with: make secret}}"}
+        },
     }
 
 
@@ -83,6 +88,7 @@ def _service(
         "build": _build("stack"),
         "command": parts.command(process),
         "environment": dict(environment),
+        "secrets": [parts.SECRET],
         "networks": {PROJECT: {"aliases": parts.aliases(design, process)}},
         **(_limits(budget) if process.name != LINKS else {}),
         "healthcheck": {

@@ -14,6 +14,11 @@ _HEADER = """\
 # Design {design}, {title}, as Kubernetes objects; kustomization.yaml beside it names the
 # namespace and the images.
 #
+# Its pods wait for a secret, by which they know each other:
+#
+#   openssl rand -hex 16 | kubectl -n taskqueue-{design} create secret generic stack \\
+#       --from-file=stack=/dev/stdin
+#
 # Written by `make generate` from design_{design}/topology.py: change it there. Other slots, workers
 # and budgets: `testbed manifest {design} --format kubernetes --workers 3`.
 """
@@ -95,7 +100,10 @@ def _stateful_set(service: Service, budget: ProcessBudget) -> dict[str, Any]:
                         "seccompProfile": {"type": "RuntimeDefault"},
                     },
                     "containers": [_container(service, budget)],
-                    "volumes": [{"name": "tmp", "emptyDir": {"medium": "Memory"}}],
+                    "volumes": [
+                        {"name": "tmp", "emptyDir": {"medium": "Memory"}},
+                        {"name": parts.SECRET, "secret": {"secretName": parts.SECRET}},
+                    ],
                 },
             },
         },
@@ -126,7 +134,15 @@ def _container(service: Service, budget: ProcessBudget) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            {
+                "name": parts.SECRET,
+                "mountPath": parts.SECRET_FILE,
+                "subPath": parts.SECRET,
+                "readOnly": True,
+            },
+        ],
     }
 
 

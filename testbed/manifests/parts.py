@@ -25,6 +25,9 @@ LOAD_IMAGE = "taskqueue-testbed-load"
 IMAGE_VARIABLE, LOAD_IMAGE_VARIABLE = "TESTBED_IMAGE", "TESTBED_LOAD_IMAGE"
 # The user of the image, see compose/Dockerfile.
 USER_ID = 10001
+# The secret by which the processes of a stack know each other, and where each container has it.
+SECRET = "stack"  # noqa: S105  # its name
+SECRET_FILE = f"/run/secrets/{SECRET}"
 NAME_VARIABLE = f"{PREFIX}NAME"
 STOP_GRACE = 10
 
@@ -75,7 +78,13 @@ def environments_inside(inside: Topology, spec: StackSpec) -> dict[str, dict[str
 
     Raises :class:`TestbedError` as :func:`testbed.runtimes.prepare.environments` does.
     """
-    return prepare.environments(inside, spec, host_of=str, bind="0.0.0.0")  # noqa: S104
+    return prepare.environments(
+        inside,
+        spec,
+        host_of=str,
+        bind="0.0.0.0",  # noqa: S104
+        secret_file=SECRET_FILE,
+    )
 
 
 def command(process: ProcessSpec) -> list[str]:

@@ -15,6 +15,7 @@ NETWORK = "taskqueue-swarm"
 RESULTS = "results"
 # Variables that a stack file takes from the environment.
 NETWORK_VARIABLE = "TESTBED_NETWORK"
+SECRET_VARIABLE = "TESTBED_SECRET"  # noqa: S105  # its name
 STACK_NODES_VARIABLE, LOAD_NODES_VARIABLE = "TESTBED_STACK_NODES", "TESTBED_LOAD_NODES"
 _ANY_NODE = "node.platform.os == linux"
 
@@ -25,6 +26,7 @@ _HEADER = """\
 # and budgets: `testbed manifest {design} --format swarm --workers 3`. By hand, on a manager:
 #
 #   docker network create --driver overlay --attachable taskqueue-swarm
+#   openssl rand -hex 16 | docker secret create taskqueue-swarm -
 #   docker stack deploy --compose-file compose/swarm-{design}.yaml taskqueue-{design}
 #   docker service scale taskqueue-{design}_load-{design}=1
 #   docker service scale taskqueue-{design}_load-worker-{design}=3
@@ -64,6 +66,9 @@ def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
             NETWORK: {"external": True, "name": parts.variable(NETWORK_VARIABLE, NETWORK)}
         },
         "volumes": {RESULTS: {}},
+        "secrets": {
+            parts.SECRET: {"external": True, "name": parts.variable(SECRET_VARIABLE, NETWORK)}
+        },
     }
 
 
@@ -76,6 +81,7 @@ def _service(topology: Topology, service: Service, budget: ProcessBudget) -> dic
         "image": parts.variable(parts.IMAGE_VARIABLE, parts.IMAGE),
         "command": parts.command(process),
         "environment": {**own_name, **service.environment},
+        "secrets": [parts.SECRET],
         "networks": {NETWORK: {"aliases": parts.aliases(topology.design, process)}},
         **({"ports": [_published(process)]} if entry else {}),
         "healthcheck": {

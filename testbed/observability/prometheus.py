@@ -11,8 +11,6 @@ import json
 import os
 import shutil
 import time
-import urllib.error
-import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -126,11 +124,15 @@ def _wait_until_ready(record: ProcessRecord) -> None:
 
 
 def _ready(record: ProcessRecord) -> bool:
+    # Not urllib, which would ask a proxy that the environment names.
+    connection = http.client.HTTPConnection(ports.HOST, record.port, timeout=2)
     try:
-        with urllib.request.urlopen(f"{url(record)}/-/ready", timeout=2) as answer:  # noqa: S310
-            return bool(answer.status == http.HTTPStatus.OK)
-    except (OSError, urllib.error.URLError, http.client.HTTPException):
+        connection.request("GET", "/-/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _end() -> bool:

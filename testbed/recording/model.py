@@ -133,7 +133,7 @@ class LoadRecording:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One job after the drive. ``problem`` is empty unless the job is lost, and then says how.
+    """One job after the drive. ``problem`` is empty if it was found terminal, and else says why.
 
     ``accepted`` is false for a job that the stack lists although no client was told its id, the
     trace of a submit with an indefinite outcome.
@@ -154,6 +154,11 @@ class JobRow:
     def lost(self) -> bool:
         """Whether the job was accepted and has not been found terminal."""
         return self.accepted and bool(self.problem)
+
+    @property
+    def left(self) -> bool:
+        """Whether nobody was promised the job, and it is there and has not ended."""
+        return not self.accepted and self.state in OPEN_STATES
 
 
 @dataclass(frozen=True, slots=True)

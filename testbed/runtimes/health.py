@@ -13,17 +13,13 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from common.rpc import connect
+
 SERVING = "SERVING"
 NO_ANSWER = "no answer"
 _TICK = 0.05
-_OPTIONS = (
-    # A process that starts is asked ten times a second, not after a second and then ever less.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    # How long an attempt to connect may take, whatever its name says: a busy machine needs a while.
-    ("grpc.min_reconnect_backoff_ms", 5000),
-    ("grpc.max_reconnect_backoff_ms", 100),
-    ("grpc.enable_http_proxy", 0),
-)
+# A process that starts is asked ten times a second, not ever less.
+_OPTIONS = (("grpc.max_reconnect_backoff_ms", 100),)
 
 
 def check(addresses: Mapping[str, str], timeout: float) -> dict[str, str]:
@@ -110,7 +106,7 @@ def _questions(addresses: Mapping[str, str]) -> Iterator[tuple[_Ask, SimpleQueue
     with ExitStack() as channels:
         stubs = {
             name: health_pb2_grpc.HealthStub(
-                channels.enter_context(grpc.insecure_channel(address, _OPTIONS))
+                channels.enter_context(connect.channel(address, _OPTIONS))
             )
             for name, address in addresses.items()
         }

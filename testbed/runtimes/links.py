@@ -12,6 +12,7 @@ from common.gen.testbed.links.v1 import link_service_pb2 as pb
 from common.gen.testbed.links.v1.link_service_pb2_grpc import LinkServiceStub
 from common.links.fault import Fault
 from common.links.wire import fault_to
+from common.rpc import connect
 from testbed.errors import TestbedError
 from testbed.runtimes.ports import HOST
 from testbed.stacks import StackRecord
@@ -19,7 +20,6 @@ from testbed.stacks import StackRecord
 T = TypeVar("T")
 
 _TIMEOUT = 10.0
-_OPTIONS = (("grpc.enable_http_proxy", 0),)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Links:
         return self.clear(caller=name) + self.clear(callee=name)
 
     def _ask(self, question: Callable[[LinkServiceStub], T]) -> T:
-        with grpc.insecure_channel(self.address, _OPTIONS) as channel:
+        with connect.channel(self.address) as channel:
             try:
                 return question(LinkServiceStub(channel))
             except grpc.RpcError as error:

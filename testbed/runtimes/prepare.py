@@ -13,7 +13,7 @@ from testbed.runtimes.ports import HOST
 from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
 
-_BY_TOPOLOGY = ("links", "listen", "metrics", "name", "peers")
+_BY_TOPOLOGY = ("links", "listen", "metrics", "name", "peers", "secret_file")
 
 
 def environments(
@@ -21,22 +21,25 @@ def environments(
     spec: StackSpec,
     host_of: Callable[[str], str] = lambda _: HOST,
     bind: str = HOST,
+    secret_file: str = "",
 ) -> dict[str, dict[str, str]]:
     """Return the environment of each process; raise :class:`TestbedError` for bad settings.
 
-    ``host_of`` gives the host of a process by its name, ``bind`` is the address to listen on.
+    ``host_of`` gives the host of a process by its name, ``bind`` is the address to listen on,
+    ``secret_file`` where each finds the secret of the stack.
     """
     settings = spec.settings
     known = sorted({each.name for each in dataclasses.fields(Settings)} - {*_BY_TOPOLOGY, "slots"})
     hint = f"settings: {', '.join(known)}"
     if fixed := sorted(settings.keys() & {*_BY_TOPOLOGY}):
-        raise TestbedError(f"the topology decides on {', '.join(fixed)}", hint)
+        raise TestbedError(f"the stack decides on {', '.join(fixed)}", hint)
     if "slots" in settings:
         raise TestbedError("slots is not a setting of one process", "give --slots, the total")
     found = {}
     try:
         for each in topology.processes:
-            found[each.name] = topology.environment(each.name, spec.slots, settings, host_of, bind)
+            given = {**settings, "secret_file": secret_file}
+            found[each.name] = topology.environment(each.name, spec.slots, given, host_of, bind)
             Settings.from_environment(found[each.name])
     except ConfigError as error:
         raise TestbedError(str(error), hint) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ from tests.support.abuse import (
     wait_until_idle,
 )
 from tests.support.client import DONE
-from tests.support.http2 import PREFACE, SUBMIT, Connection, message_frame
+from tests.support.http2 import LIST, PREFACE, SUBMIT, Connection, message_frame
 from tests.support.stacks import Stack, running
 
 # What a flood may leave behind in a process: buffers and arenas that are used again.
@@ -181,6 +182,21 @@ def test_what_is_no_http2_is_closed(stack: Stack, first: bytes) -> None:
         connection.send_bytes(first)
         assert not any(isinstance(frame, HeadersFrame) for frame in connection.frames())
     assert_serves(stack)
+
+
+def test_a_client_may_ping_once_a_second_while_it_calls_nobody(stack: Stack) -> None:
+    """The shortest keepalive that gRPC's clients in Go and Java allow is ten times as long."""
+    with Connection(address_of_entry(stack)) as connection:
+        # gRPC's own limit ends a connection at the fourth ping that comes too soon.
+        answers = (each for each in connection.frames() if isinstance(each, PingFrame))
+        for number in range(5):
+            connection.send(PingFrame(0, number.to_bytes(8, "big")))
+            while "ACK" not in next(answers).flags:
+                pass
+            # What is tried is that it takes so long.
+            time.sleep(1.05)
+        connection.call(1, LIST, b"")
+        assert connection.status_of(1) == "0"
 
 
 def test_the_connection_of_a_good_client_outlives_that_of_a_bad_one(stack: Stack) -> None:

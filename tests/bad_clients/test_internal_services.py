@@ -15,8 +15,8 @@ from common.gen.taskqueue.internal.v1 import entries_pb2 as entries
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as job
 from common.gen.taskqueue.internal.v1 import queue_service_pb2 as queue
 from common.gen.taskqueue.internal.v1 import result_service_pb2 as result
+from common.rpc import connect
 from common.rpc.callers import ALLOWED
-from common.rpc.metadata import CALLER
 from tests.support import jobs
 from tests.support.abuse import assert_no_defects, assert_serves
 from tests.support.client import DONE, RUNNING, read_error, rejection_of
@@ -56,14 +56,14 @@ def test_no_message_harms_an_owner(stack: Stack, method: tuple[str, str, str], c
     kind = SERVICES[process].DESCRIPTOR.services_by_name[service.rpartition(".")[2]]
     request = kind.methods_by_name[name].input_type
 
-    with grpc.insecure_channel(stack.address(process)) as channel:
+    with connect.channel(stack.address(process)) as channel:
         call = channel.unary_unary(f"/{service}/{name}")
 
         @FUZZED
         @given(st.one_of(messages(request, ["", "noop", kept.job_id, "w"]), st.binary(max_size=60)))
         def send(message: bytes) -> None:
             try:
-                call(message, timeout=0.3, metadata=((CALLER, caller),))
+                call(message, timeout=0.3, metadata=stack.claim(caller))
             except grpc.RpcError as error:
                 rejection = read_error(error)
                 assert rejection.code in EXPECTED, rejection
@@ -89,13 +89,13 @@ def test_a_report_of_what_is_no_end_is_refused_and_its_job_runs(tmp_path: Path, 
             outcome=entries.Outcome(state=state),  # type: ignore[arg-type]
         )
         request = coordinator.ReportWorkOutcomeRequest(worker="worker", reports=[report])
-        with grpc.insecure_channel(stack.address("coordinator")) as channel:
+        with connect.channel(stack.address("coordinator")) as channel:
             call = channel.unary_unary(
                 "/taskqueue.internal.v1.CoordinatorService/ReportWorkOutcome"
             )
             rejection = rejection_of(
                 lambda: call(
-                    request.SerializeToString(), timeout=10, metadata=((CALLER, "worker"),)
+                    request.SerializeToString(), timeout=10, metadata=stack.claim("worker")
                 )
             )
         assert (rejection.code, rejection.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 
 import grpc
 import pytest
+from hyperframe.frame import DataFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from common.rpc import connect
 from tests.support import jobs
 from tests.support.abuse import (
     MIB,
@@ -19,7 +21,7 @@ from tests.support.abuse import (
     entry_of,
     memory_of,
 )
-from tests.support.client import CHANNEL_OPTIONS, Client, read_error, rejection_of, spec
+from tests.support.client import Client, read_error, rejection_of, spec
 from tests.support.fuzz import FUZZED, messages, mutated
 from tests.support.http2 import LIST, SUBMIT, Connection, message_frame
 from tests.support.stacks import Stack
@@ -132,10 +134,10 @@ def _assert_malformed(call: Callable[[], object]) -> None:
 
 
 def test_giant_messages_are_refused_and_not_kept(stack: Stack) -> None:
-    options = [*CHANNEL_OPTIONS[:1], ("grpc.max_send_message_length", -1)]
+    options = [*connect.OWN_CONNECTION, ("grpc.max_send_message_length", -1)]
     client = stack.client(entry_of(stack))
     before = {job.job_id for job in client.all_jobs()}
-    with grpc.insecure_channel(address_of_entry(stack), options) as channel:
+    with connect.channel(address_of_entry(stack), options) as channel:
         call = channel.unary_unary(SUBMIT)
         memory = []
         for _ in range(4):
@@ -183,6 +185,8 @@ HEADERS: Sequence[tuple[str, str | bytes, set[str]]] = [
     ("x-taskqueue-caller", "y" * 7_000, {"7"}),
     ("x-taskqueue-caller", b"\xff", {"7"}),
     ("x-taskqueue-caller", "", {"3", "7"}),
+    ("x-taskqueue-secret", "y" * 7_000, {"3"}),
+    ("x-taskqueue-secret", b"\xff", {"3"}),
     ("x-some-bin", "!!!", {"13", "3"}),
 ]
 
@@ -190,6 +194,17 @@ HEADERS: Sequence[tuple[str, str | bytes, set[str]]] = [
 @pytest.mark.parametrize(("name", "value", "statuses"), HEADERS)
 def test_odd_headers(stack: Stack, name: str, value: str | bytes, statuses: set[str]) -> None:
     assert _answer(stack, {name: value}) in statuses
+    assert_serves(stack)
+    assert_no_defects(stack)
+
+
+@pytest.mark.parametrize("secret", ["", "ä", b"\xff\xfe", b"\x00", "y" * 7_000], ids=repr)
+def test_no_secret_that_somebody_makes_up_lets_a_client_be_a_node(
+    stack: Stack, secret: str | bytes
+) -> None:
+    headers = {"x-taskqueue-caller": "node", "x-taskqueue-secret": secret}
+    # gRPC itself refuses some bytes as an answer of 13.
+    assert _answer(stack, headers, LIST) in {"7", "13"}
     assert_serves(stack)
     assert_no_defects(stack)
 
@@ -204,6 +219,25 @@ def test_any_correlation_id_can_come_along(stack: Stack) -> None:
     send()
     assert_serves(stack)
     assert_no_defects(stack)
+
+
+def test_a_call_with_a_second_message_is_refused_and_does_nothing(stack: Stack) -> None:
+    client = stack.client(entry_of(stack))
+    before = {job.job_id for job in client.all_jobs()}
+    message = message_frame(pb.SubmitJobRequest(job=jobs.noop()).SerializeToString())
+    with Connection(address_of_entry(stack)) as connection:
+        # In one frame, in two, and with the second message only once the first is there.
+        connection.send(connection.headers(1), connection.headers(3), connection.headers(5))
+        connection.send_data(1, message * 2)
+        connection.send(DataFrame(3, message), DataFrame(3, message, flags=["END_STREAM"]))
+        connection.send(DataFrame(5, message))
+        assert connection.status_of(3) == "3"
+        connection.send_data(5, message)
+        assert connection.status_of(5) == "3"
+    call = client.channels[0].stream_unary(SUBMIT)
+    _assert_malformed(lambda: call(iter([message[5:]] * 2), timeout=15))
+    assert {job.job_id for job in client.all_jobs()} == before
+    assert client.channels[0].stream_unary(SUBMIT)(iter([message[5:]]), timeout=15)
 
 
 @pytest.mark.parametrize("parts", [b"", b"\0", message_frame(b"abc")[:6]], ids=["no", "1", "6"])

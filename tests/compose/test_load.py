@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from common.config import SECRET_VARIABLE
 from testbed.manifests import compose, load
+from testbed.runtimes import secret
 from testbed.spec import StackSpec
 from tests.compose.conftest import PROJECT
 from tests.support.docker import build_images, docker
@@ -35,7 +37,9 @@ class Project:
         self.topology = shifted(TOPOLOGIES[design])
         text = compose.render(self.topology, StackSpec())
         self._file.write_text(text.replace("../results:", f"{self.results}:"))
+        secret.make(file := directory / "private" / "secret")
         self._environment = {
+            SECRET_VARIABLE: str(file),
             compose.PROJECT_VARIABLE: PROJECT,
             compose.USER_VARIABLE: f"{os.getuid()}:{os.getgid()}",
             load.WEB_PORT_VARIABLE: str(_free_port()),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from common.config import PREFIX, Settings
+from common.config import PREFIX, SECRET_VARIABLE, Settings
 from testbed import designs, manifests
+from testbed.runtimes import secret
 from testbed.spec import Budget, StackSpec
 from tests.support.stacks import ROOT
 
@@ -22,6 +26,7 @@ def read(design: str, *options: str) -> dict[str, Any]:
     done = subprocess.run(
         ["docker", "compose", *file, *options, "config", "--format=json"],
         cwd=ROOT,
+        env={**os.environ, SECRET_VARIABLE: "/the/secret"},
         capture_output=True,
         text=True,
         check=False,
@@ -44,7 +49,7 @@ def test_compose_file_says_what_local_processes_are_started_with(design: str) ->
         assert service["command"] == ["python", "-m", process.module]
         inside = service["environment"]
         # The same settings; only the addresses are those of containers.
-        addresses = {f"{PREFIX}{name}" for name in ("LISTEN", "METRICS", "PEERS")}
+        addresses = {f"{PREFIX}{name}" for name in ("LISTEN", "METRICS", "PEERS", "SECRET_FILE")}
         assert {k: v for k, v in inside.items() if k not in addresses} == {
             k: v for k, v in local.items() if k not in addresses
         }
@@ -54,6 +59,35 @@ def test_compose_file_says_what_local_processes_are_started_with(design: str) ->
         }
         published = {(each["host_ip"], int(each["published"])) for each in service["ports"]}
         assert published == {("127.0.0.1", process.port), ("127.0.0.1", process.metrics_port)}
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+def test_each_process_finds_the_secret_and_load_does_not(design: str) -> None:
+    found = read(design, "--profile=load")
+    assert found["secrets"]["stack"]["file"] == "/the/secret"
+    for name, service in found["services"].items():
+        (given,) = service.get("secrets", [None])
+        is_load = name.startswith(ROLES)
+        assert (given is None) == is_load
+        if given is not None:
+            variable = service["environment"][SECRET_VARIABLE]
+            assert variable == f"/run/secrets/{given['source']}"
+
+
+def test_compose_called_by_hand_without_a_secret_says_how_to_make_one(tmp_path: Path) -> None:
+    (tmp_path / "design-a.yaml").write_bytes((ROOT / "compose/design-a.yaml").read_bytes())
+    command = ["docker", "compose", "--file", str(tmp_path / "design-a.yaml"), "config", "--quiet"]
+    environment = {key: text for key, text in os.environ.items() if key != SECRET_VARIABLE}
+    run = functools.partial(
+        subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60
+    )
+    refused = run()
+    assert refused.returncode != 0
+    assert "make secret" in refused.stderr
+    for _ in range(2):
+        made = secret.for_compose(tmp_path)
+        assert run().returncode == 0
+    assert made.read_text().strip() not in (tmp_path / ".env").read_text()
 
 
 def test_both_designs_have_the_same_budget_in_each_container() -> None:

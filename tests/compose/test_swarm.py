@@ -11,6 +11,7 @@ import pytest
 
 from common.topology import Topology
 from testbed.manifests import load, swarm
+from testbed.runtimes import secret
 from testbed.runtimes.compose import engine
 from testbed.spec import StackSpec
 from tests.support.contract import assert_contract_holds
@@ -26,8 +27,8 @@ ENDED = {"complete", "shutdown", "failed", "rejected", "orphaned", "remove"}
 
 
 @pytest.fixture(scope="module")
-def one_node_swarm() -> Iterator[None]:
-    """Make this engine a swarm, with a network for stacks, and leave it as it was."""
+def one_node_swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make this engine a swarm, with a network and a secret for stacks; leave it as it was."""
     require_engine()
     client = engine.connect()
     if client.info()["Swarm"]["LocalNodeState"] != "inactive":
@@ -39,6 +40,8 @@ def one_node_swarm() -> Iterator[None]:
     docker("swarm", "init", *loopback)
     try:
         docker("network", "create", "--driver", "overlay", "--attachable", NETWORK)
+        secret.make(file := tmp_path_factory.mktemp("secret") / "private" / "secret")
+        docker("secret", "create", NETWORK, str(file))
         yield
     finally:
         docker("swarm", "leave", "--force")
@@ -62,7 +65,7 @@ class SwarmStack:
     def deploy(self) -> None:
         """Deploy the stack and wait until every task is healthy."""
         self._file.write_text(swarm.render(self.topology, self._spec))
-        variables = {swarm.NETWORK_VARIABLE: NETWORK}
+        variables = {swarm.NETWORK_VARIABLE: NETWORK, swarm.SECRET_VARIABLE: NETWORK}
         docker("stack", "deploy", "--compose-file", str(self._file), self.name, env=variables)
         eventually(self.replicas, until=_all_run, within=180, what="all tasks")
 

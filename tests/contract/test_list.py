@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support import jobs
-from tests.support.client import CANCELED, DONE, FAILED, QUEUED, RUNNING, Client
+from tests.support.client import CANCELED, DONE, FAILED, QUEUED, RUNNING, Client, pb
 
 
 def _finish(client: Client, job_ids: list[str]) -> list[str]:
@@ -17,10 +17,10 @@ def _finish(client: Client, job_ids: list[str]) -> list[str]:
     return job_ids
 
 
-def _fill(client: Client, count: int) -> list[str]:
+def _fill(client: Client, count: int, job: pb.JobSpec) -> list[str]:
     """Make ``count`` finished jobs, from several threads."""
     with ThreadPoolExecutor(8) as pool:
-        return _finish(client, list(pool.map(lambda _: client.submit(jobs.noop()), range(count))))
+        return _finish(client, list(pool.map(lambda _: client.submit(job), range(count))))
 
 
 def test_newest_jobs_come_first(client: Client) -> None:
@@ -65,30 +65,34 @@ def test_a_page_from_one_endpoint_goes_on_at_another(client: Client) -> None:
 
 
 def test_the_default_page_has_fifty_jobs(client: Client) -> None:
-    _fill(client, 51)
+    _fill(client, 51, jobs.noop())
     page = client.list()
     assert len(page.jobs) == 50
     assert page.next_page_token
 
 
-def test_a_page_is_capped_at_a_thousand_jobs(client: Client) -> None:
-    missing = 1001 - len(client.all_jobs())
-    if missing > 0:
-        _fill(client, missing)
+def test_a_page_is_capped_at_a_thousand_jobs_however_long_their_failures_are(
+    client: Client,
+) -> None:
+    longest = "\U0001f4a5" * 1000
+    job_ids = _fill(client, 1100, jobs.fail(longest))
     for size in (1001, 5000, 2**31 - 1):
-        page = client.list(page_size=size)
+        page = client.list(FAILED, "fail", size)
         assert len(page.jobs) == 1000
         assert page.next_page_token
+    assert page.ByteSize() < 4 << 20, "a client takes as much without options"
+    listed = {job.job_id: job.failure.message for job in client.all_jobs(FAILED, "fail")}
+    assert {listed[job_id] for job_id in job_ids} == {longest}
 
 
 def test_the_last_page_and_no_other_has_an_empty_token(client: Client) -> None:
-    _finish(client, [client.submit(jobs.fail("no")) for _ in range(4)])
-    total = len(client.all_jobs(FAILED, "fail"))
+    _finish(client, [client.submit(jobs.word_count("one two")) for _ in range(4)])
+    total = len(client.all_jobs(DONE, "word_count"))
 
-    assert not client.list(FAILED, "fail", page_size=total).next_page_token
-    assert client.list(FAILED, "fail", page_size=total - 1).next_page_token
-    first = client.list(FAILED, "fail", page_size=total - 1)
-    last = client.list(FAILED, "fail", total - 1, first.next_page_token)
+    assert not client.list(DONE, "word_count", page_size=total).next_page_token
+    assert client.list(DONE, "word_count", page_size=total - 1).next_page_token
+    first = client.list(DONE, "word_count", page_size=total - 1)
+    last = client.list(DONE, "word_count", total - 1, first.next_page_token)
     assert (len(last.jobs), last.next_page_token) == (1, "")
 
 

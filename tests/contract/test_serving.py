@@ -6,13 +6,15 @@ import urllib.request
 
 import grpc
 import pytest
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
+from common.rpc import connect
 from tests.support import jobs
 from tests.support.client import Client, rejection_of, spec
 from tests.support.stacks import health_of
 from tests.support.targets import Target
 
+REFLECTION = ("v1", "v1alpha")
 SERVICE = "taskqueue.v1.TaskQueueService"
 METRICS = (
     "grpc_server_started_total",
@@ -37,16 +39,19 @@ def test_the_health_of_an_unknown_service_is_not_found(target: Target) -> None:
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_every_endpoint_lists_its_services_by_reflection(target: Target) -> None:
+@pytest.mark.parametrize("version", REFLECTION)
+def test_every_endpoint_lists_its_services_by_reflection(target: Target, version: str) -> None:
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
     for endpoint in target.endpoints:
-        assert {SERVICE, "grpc.health.v1.Health"} <= _services(endpoint)
+        answer = _reflected(endpoint, version, request)
+        services = {service.name for service in answer.list_services_response.service}
+        assert {SERVICE, "grpc.health.v1.Health"} <= services
 
 
-def test_reflection_describes_every_method(target: Target) -> None:
+@pytest.mark.parametrize("version", REFLECTION)
+def test_reflection_describes_every_method(target: Target, version: str) -> None:
     request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE)
-    with grpc.insecure_channel(target.endpoints[0]) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-        (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
+    answer = _reflected(target.endpoints[0], version, request)
     described = b"".join(answer.file_descriptor_response.file_descriptor_proto)
     for method in (b"SubmitJob", b"GetJobStatus", b"GetJobResult", b"CancelJob", b"ListJobs"):
         assert method in described
@@ -105,12 +110,18 @@ def test_the_metrics_of_the_domain_are_exposed_once_for_each_owner(
     assert len(owners) == (len(target.metrics) if target.name == "b" else 1), owners
 
 
-def _services(endpoint: str) -> set[str]:
-    request = reflection_pb2.ServerReflectionRequest(list_services="")
-    with grpc.insecure_channel(endpoint) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-        (answer,) = stub.ServerReflectionInfo(iter([request]), timeout=10)
-    return {service.name for service in answer.list_services_response.service}
+def _reflected(
+    endpoint: str, version: str, request: reflection_pb2.ServerReflectionRequest
+) -> reflection_pb2.ServerReflectionResponse:
+    """Ask by one of the versions, whose messages are the same on the wire."""
+    with connect.channel(endpoint) as channel:
+        ask = channel.stream_stream(
+            f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+            reflection_pb2.ServerReflectionRequest.SerializeToString,
+            reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        (answer,) = ask(iter([request]), timeout=10)
+    return answer
 
 
 def _scrape(address: str) -> str:

@@ -1,4 +1,4 @@
-"""The caller matrix of Design A: each internal method against each caller."""
+"""The caller matrix of both designs: each method against each caller, and against who claims it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1 import task_queue_service_pb2_grpc as pb_grpc
+from common.rpc import connect
 from tests.support.client import Rejection, read_error
 from tests.support.stacks import Stack
 
@@ -55,29 +56,63 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
-def _named(caller: str | None) -> tuple[tuple[str, str], ...]:
-    return () if caller is UNNAMED else (("x-taskqueue-caller", caller),)
+Metadata = tuple[tuple[str, str], ...]
+WRONG = "0123456789abcdef" * 2
 
 
-def _answer(call: Any, request: Any, caller: str | None) -> Rejection | None:
-    """Make the call as ``caller``; returns its error, or ``None`` if there was none."""
+def _as(stack: Stack, caller: str | None) -> Metadata:
+    """Return the metadata of a caller that proves itself, if it has to."""
+    if caller is UNNAMED:
+        return ()
+    return (("x-taskqueue-caller", "client"),) if caller == "client" else stack.claim(caller)
+
+
+def _claims(stack: Stack, caller: str) -> dict[str, Metadata]:
+    """Return ways to claim to be a caller without being it."""
+    named = ("x-taskqueue-caller", caller)
+    (_, (key, secret)) = stack.claim(caller)
+    proofs = {
+        "wrong": WRONG,
+        "empty": "",
+        "shorter": secret[:-1],
+        "longer": f"{secret}0",
+        "upper case": secret.upper() + "X",
+    }
+    return {"none": (named,), **{what: (named, (key, each)) for what, each in proofs.items()}}
+
+
+def _answer(call: Any, request: Any, metadata: Metadata) -> Rejection | None:
+    """Make the call; returns its error, or ``None`` if there was none."""
     try:
-        call(request, timeout=10, metadata=_named(caller))
+        call(request, timeout=10, metadata=metadata)
     except grpc.RpcError as error:
         return read_error(error)
     return None
 
 
-def _public_answer(address: str, method: str, caller: str | None) -> Rejection | None:
+def _internal_answer(
+    stack: Stack, service: str, method: str, metadata: Metadata
+) -> Rejection | None:
+    """Make a call of an internal service of Design A."""
+    package = f"common.gen.taskqueue.internal.v1.{service}_service_pb2"
+    messages = importlib.import_module(package)
+    stubs = importlib.import_module(f"{package}_grpc")
+    request = getattr(messages, f"{method}Request")(**FIELDS.get(method, {}))
+    with connect.channel(stack.address(service)) as channel:
+        stub = getattr(stubs, f"{service.capitalize()}ServiceStub")(channel)
+        return _answer(getattr(stub, method), request, metadata)
+
+
+def _public_answer(address: str, method: str, metadata: Metadata) -> Rejection | None:
     """Make a call of the public service at an address."""
-    with grpc.insecure_channel(address) as channel:
+    with connect.channel(address) as channel:
         stub = pb_grpc.TaskQueueServiceStub(channel)
-        return _answer(getattr(stub, method), getattr(pb, f"{method}Request")(), caller)
+        return _answer(getattr(stub, method), getattr(pb, f"{method}Request")(), metadata)
 
 
-def _assert_denied(rejection: Rejection | None) -> None:
+def _assert_denied(rejection: Rejection | None, reason: str = "CALLER_NOT_ALLOWED") -> None:
     assert rejection is not None, "the call got through"
-    assert (rejection.code, rejection.reason) == ("PERMISSION_DENIED", "CALLER_NOT_ALLOWED")
+    assert (rejection.code, rejection.reason) == ("PERMISSION_DENIED", reason)
     assert rejection.domain == "taskqueue"
     assert rejection.metadata["outcome"] == "definite"
 
@@ -91,14 +126,7 @@ def _assert_through(rejection: Rejection | None) -> None:
 def test_an_internal_method_lets_through_its_callers_and_nobody_else(
     stack_a: Stack, service: str, method: str, caller: str | None
 ) -> None:
-    package = f"common.gen.taskqueue.internal.v1.{service}_service_pb2"
-    messages = importlib.import_module(package)
-    stubs = importlib.import_module(f"{package}_grpc")
-    request = getattr(messages, f"{method}Request")(**FIELDS.get(method, {}))
-
-    with grpc.insecure_channel(stack_a.address(service)) as channel:
-        stub = getattr(stubs, f"{service.capitalize()}ServiceStub")(channel)
-        rejection = _answer(getattr(stub, method), request, caller)
+    rejection = _internal_answer(stack_a, service, method, _as(stack_a, caller))
 
     if caller in MATRIX[service, method]:
         _assert_through(rejection)
@@ -111,7 +139,7 @@ def test_an_internal_method_lets_through_its_callers_and_nobody_else(
 def test_a_public_method_of_the_gateway_is_for_clients_alone(
     stack_a: Stack, method: str, caller: str | None
 ) -> None:
-    rejection = _public_answer(stack_a.address("gateway"), method, caller)
+    rejection = _public_answer(stack_a.address("gateway"), method, _as(stack_a, caller))
 
     if caller in (UNNAMED, "client"):
         _assert_through(rejection)
@@ -119,17 +147,52 @@ def test_a_public_method_of_the_gateway_is_for_clients_alone(
         _assert_denied(rejection)
 
 
-@pytest.mark.parametrize("caller", [name for name in CALLERS if name != "node"], ids=repr)
+@pytest.mark.parametrize("caller", CALLERS, ids=repr)
 @pytest.mark.parametrize("method", PUBLIC)
 def test_a_public_method_of_a_node_is_for_clients_and_other_nodes(
     stack_b: Stack, method: str, caller: str | None
 ) -> None:
-    rejection = _public_answer(stack_b.address("node-3"), method, caller)
+    rejection = _public_answer(stack_b.address("node-3"), method, _as(stack_b, caller))
 
-    if caller in (UNNAMED, "client"):
+    if caller in (UNNAMED, "client", "node"):
         _assert_through(rejection)
     else:
         _assert_denied(rejection)
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "caller"),
+    [(*called, caller) for called, callers in MATRIX.items() for caller in sorted(callers)],
+)
+def test_who_claims_to_be_a_caller_of_an_internal_method_is_denied_it(
+    stack_a: Stack, service: str, method: str, caller: str
+) -> None:
+    for what, claim in _claims(stack_a, caller).items():
+        rejection = _internal_answer(stack_a, service, method, claim)
+        _assert_denied(rejection, "CALLER_NOT_PROVEN")
+        assert rejection is not None
+        assert "TASKQUEUE_SECRET_FILE" in rejection.message, what
+
+
+@pytest.mark.parametrize("method", PUBLIC)
+def test_who_claims_to_be_a_node_is_denied_every_public_method(stack_b: Stack, method: str) -> None:
+    for claim in _claims(stack_b, "node").values():
+        _assert_denied(
+            _public_answer(stack_b.address("node-3"), method, claim), "CALLER_NOT_PROVEN"
+        )
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+def test_the_secret_of_a_stack_is_in_none_of_its_metrics_logs_and_processes(
+    request: pytest.FixtureRequest, design: str
+) -> None:
+    stack: Stack = request.getfixturevalue(f"stack_{design}")
+    (_, (_, secret)) = stack.claim("node")
+    for name in stack.names:
+        process = stack.process(name)
+        assert secret not in stack.metrics(name)
+        assert secret not in str(stack.log(name))
+        assert secret not in f"{process.cmdline()} {process.environ()}"
 
 
 def test_the_matrix_names_every_internal_method() -> None:
@@ -147,6 +210,8 @@ def test_a_denied_call_changes_nothing(stack_a: Stack) -> None:
     messages = importlib.import_module("common.gen.taskqueue.internal.v1.job_service_pb2")
     stubs = importlib.import_module("common.gen.taskqueue.internal.v1.job_service_pb2_grpc")
     request = messages.CreateJobRequest(jobs=[messages.NewJob(kind="noop")])
-    with grpc.insecure_channel(stack_a.address("job")) as channel:
-        _assert_denied(_answer(stubs.JobServiceStub(channel).CreateJob, request, "stranger"))
+    with connect.channel(stack_a.address("job")) as channel:
+        _assert_denied(
+            _answer(stubs.JobServiceStub(channel).CreateJob, request, _as(stack_a, "stranger"))
+        )
     assert [job.job_id for job in client.all_jobs()] == before

@@ -12,7 +12,6 @@ from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
 DEAD = "node-2"
-AS_NODE = (("x-taskqueue-caller", "node"),)
 
 
 def _unreachable(client: Client, call: object) -> None:
@@ -83,50 +82,53 @@ def _answers(call: object) -> bool:
 
 
 def test_a_forwarded_call_is_answered_at_home_and_refused_elsewhere(stack_b: Stack) -> None:
-    client = stack_b.client()
+    client, as_node = stack_b.client(), stack_b.claim("node")
     job_id = client.at[1].submit(jobs.noop())
     request = pb.GetJobStatusRequest(job_id=job_id)
 
-    at_home = client.stubs[1].GetJobStatus(request, timeout=TIMEOUT, metadata=AS_NODE)
+    at_home = client.stubs[1].GetJobStatus(request, timeout=TIMEOUT, metadata=as_node)
     assert at_home.status.job_id == job_id
 
     for number in (0, 2, 3, 4, 5):
         stub = client.stubs[number]
         for call in (
-            lambda stub=stub: stub.GetJobStatus(request, timeout=TIMEOUT, metadata=AS_NODE),
+            lambda stub=stub: stub.GetJobStatus(request, timeout=TIMEOUT, metadata=as_node),
             lambda stub=stub: stub.GetJobResult(
-                pb.GetJobResultRequest(job_id=job_id), timeout=TIMEOUT, metadata=AS_NODE
+                pb.GetJobResultRequest(job_id=job_id), timeout=TIMEOUT, metadata=as_node
             ),
             lambda stub=stub: stub.CancelJob(
-                pb.CancelJobRequest(job_id=job_id), timeout=TIMEOUT, metadata=AS_NODE
+                pb.CancelJobRequest(job_id=job_id), timeout=TIMEOUT, metadata=as_node
             ),
         ):
             rejection = rejection_of(call)
             assert rejection.reason == "NOT_HOME", rejection
             assert rejection.metadata["outcome"] == "definite"
+            assert rejection.metadata["job_id"] == job_id
 
 
 def test_a_forwarded_submit_is_refused_by_a_node_that_is_not_its_home(stack_b: Stack) -> None:
-    client = stack_b.client()
+    client, as_node = stack_b.client(), stack_b.claim("node")
     request_id = "forwarded to the wrong node"
     home = home_of_request(request_id, len(client.stubs))
     request = pb.SubmitJobRequest(job=jobs.noop(), request_id=request_id)
     for number, stub in enumerate(client.stubs):
         if number != home:
             rejection = rejection_of(
-                lambda stub=stub: stub.SubmitJob(request, timeout=TIMEOUT, metadata=AS_NODE)
+                lambda stub=stub: stub.SubmitJob(request, timeout=TIMEOUT, metadata=as_node)
             )
             assert rejection.reason == "NOT_HOME", rejection
-    accepted = client.stubs[home].SubmitJob(request, timeout=TIMEOUT, metadata=AS_NODE)
+            assert rejection.metadata["request_id"] == request_id
+            assert "job_id" not in rejection.metadata
+    accepted = client.stubs[home].SubmitJob(request, timeout=TIMEOUT, metadata=as_node)
     assert client.submit(jobs.noop(), request_id) == accepted.job_id
 
 
 def test_a_forwarded_list_holds_the_jobs_of_one_node_alone(stack_b: Stack) -> None:
-    client = stack_b.client()
+    client, as_node = stack_b.client(), stack_b.claim("node")
     job_ids = [calls.submit(jobs.noop()) for calls in client.at]
     for number, stub in enumerate(client.stubs):
         request = pb.ListJobsRequest(page_size=1000)
-        page = stub.ListJobs(request, timeout=TIMEOUT, metadata=AS_NODE)
+        page = stub.ListJobs(request, timeout=TIMEOUT, metadata=as_node)
         assert {job.job_id for job in page.jobs} & set(job_ids) == {job_ids[number]}
 
 

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from common.rpc import connect
 from tests.integration.conftest import StackMaker
 from tests.support import jobs
 from tests.support.client import DONE, RUNNING, rejection_of
@@ -26,7 +27,7 @@ class HealthWatch:
 
     def __init__(self, address: str) -> None:
         self.seen: list[str] = []
-        self._channel = grpc.insecure_channel(address)
+        self._channel = connect.channel(address)
         stub = health_pb2_grpc.HealthStub(self._channel)
         self._call = stub.Watch(health_pb2.HealthCheckRequest(service=""))
         self._thread = threading.Thread(target=self._listen)

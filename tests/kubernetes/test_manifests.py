@@ -89,6 +89,7 @@ def test_pods_are_started_with_what_the_topology_says(
         assert settings.listen == f"0.0.0.0:{process.port}"
         assert container["startupProbe"]["grpc"]["port"] == process.port
         assert settings.slots == slots_of(topology, process.name)
+        assert_finds_secret(objects[design]["StatefulSet", process.name], settings.secret_file)
         for peer, address in settings.peers.items():
             ports = objects[design]["Service", peer]["spec"]["ports"]
             assert address in {f"{peer}:{port['port']}" for port in ports}
@@ -154,6 +155,15 @@ def test_workers_are_named_by_the_pods_and_share_the_slots(workers: int) -> None
     ]
     assert [each.name for each in read] == [f"worker-{number}" for number in range(workers)]
     assert sum(each.slots for each in read) == 12
+
+
+def assert_finds_secret(owner: dict[str, Any], path: str) -> None:
+    """A file of a secret is where the process looks for the secret of its stack."""
+    (mount,) = (e for e in container_of(owner)["volumeMounts"] if e["mountPath"] == path)
+    volumes = {each["name"]: each for each in owner["spec"]["template"]["spec"]["volumes"]}
+    assert volumes[mount["name"]]["secret"] == {"secretName": "stack"}
+    assert mount["readOnly"]
+    assert mount["subPath"] == "stack"
 
 
 def container_of(owner: dict[str, Any]) -> dict[str, Any]:

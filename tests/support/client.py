@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1 import task_queue_service_pb2_grpc as pb_grpc
+from common.rpc import connect
 from tests.support.waiting import eventually
 
 QUEUED, RUNNING, DONE, FAILED, CANCELED = (
@@ -25,15 +26,6 @@ QUEUED, RUNNING, DONE, FAILED, CANCELED = (
 )
 TERMINAL = frozenset({DONE, FAILED, CANCELED})
 TIMEOUT = 15.0
-CHANNEL_OPTIONS = (
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.max_receive_message_length", 16 << 20),
-    ("grpc.max_send_message_length", 16 << 20),
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    # How long an attempt to connect may take, whatever its name says: a busy machine needs a while.
-    ("grpc.min_reconnect_backoff_ms", 5000),
-    ("grpc.max_reconnect_backoff_ms", 200),
-)
 
 
 @dataclass(frozen=True)
@@ -158,7 +150,7 @@ class Client(Calls):
 
     def __init__(self, endpoints: Sequence[str]) -> None:
         self.endpoints = tuple(endpoints)
-        self.channels = [grpc.insecure_channel(each, CHANNEL_OPTIONS) for each in endpoints]
+        self.channels = [connect.channel(each, connect.OWN_CONNECTION) for each in endpoints]
         self.stubs = [pb_grpc.TaskQueueServiceStub(channel) for channel in self.channels]
         self.at = [Calls(stub) for stub in self.stubs]
         super().__init__(*self.stubs)

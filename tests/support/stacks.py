@@ -24,10 +24,12 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from common.config import environment_of
+from common.rpc import connect
+from common.rpc.metadata import CALLER, PROOF
 from common.topology import ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
-from testbed.runtimes import prepare
+from testbed.runtimes import prepare, secret
 from tests.support.client import Client
 from tests.support.waiting import eventually
 
@@ -62,6 +64,8 @@ class Stack:
         self._settings = settings
         self._mutation = ["tests.mutants", mutant] if mutant else []
         self._directory = directory
+        self._secret = directory / f"{design}-private" / "secret"
+        secret.make(self._secret)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._clients: list[Client] = []
 
@@ -106,6 +110,10 @@ class Stack:
     def process(self, name: str) -> psutil.Process:
         """Return the handle of a process."""
         return psutil.Process(self._processes[name].pid)
+
+    def claim(self, caller: str) -> tuple[tuple[str, str], ...]:
+        """Return the metadata by which a process of the stack of that name calls another."""
+        return ((CALLER, caller), (PROOF, self._secret.read_text().strip()))
 
     def add_process(self, name: str, like: str) -> None:
         """Add another process like one of the topology, on ports of its own, and start it."""
@@ -169,7 +177,7 @@ class Stack:
                 if spec.name in {each.name for each in TOPOLOGIES[self.design].processes}
             ),
         )
-        return base.environment(name, self.slots, self._settings)
+        return base.environment(name, self.slots, {**self._settings, "secret_file": self._secret})
 
     def _spawn(self, spec: ProcessSpec, environment: Mapping[str, str]) -> None:
         inherited = {key: value for key, value in os.environ.items() if "TASKQUEUE" not in key}
@@ -209,7 +217,7 @@ def running(
 
 def health_of(address: str, service: str = "") -> str:
     """Return what a server says about the health of a service; ``UNREACHABLE`` if nothing."""
-    with grpc.insecure_channel(address) as channel:
+    with connect.channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service=service)
         try:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import Settings
+from common.config import SECRET_VARIABLE, Settings
 from common.topology import Topology
 from testbed import stacks
 from testbed.errors import StateError, TestbedError
@@ -22,6 +22,7 @@ from testbed.runtimes import (
     lock,
     ports,
     prepare,
+    secret,
 )
 from testbed.runtimes.compose import containers, engine, processes, usage
 from testbed.runtimes.compose.controls import FILE, ComposeControls
@@ -69,6 +70,7 @@ class ComposeRuntime:
             )
             try:
                 stacks.save(record)
+                secret.make(stacks.secret_file(topology.design))
                 self._start(scaled, text, progress)
                 record = dataclasses.replace(record, processes=processes.records(scaled))
                 stacks.save(record)
@@ -228,5 +230,8 @@ def project() -> str:
 
 
 def _compose(design: str, file: Path, arguments: list[str], progress: Progress) -> None:
-    variables = {manifest.STACK_VARIABLE: stacks.marker(design)}
+    variables = {
+        manifest.STACK_VARIABLE: stacks.marker(design),
+        SECRET_VARIABLE: str(stacks.secret_file(design)),
+    }
     engine.compose(file, _CHECKOUT / "compose", variables, arguments, progress)

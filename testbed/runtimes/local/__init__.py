@@ -10,7 +10,7 @@ from common.topology import Topology
 from testbed import stacks
 from testbed.errors import StateError, TestbedError
 from testbed.observability import targets
-from testbed.runtimes import ProcessStatus, Progress, Stopped, health, lock, ports, prepare
+from testbed.runtimes import ProcessStatus, Progress, Stopped, health, lock, ports, prepare, secret
 from testbed.runtimes.local import clock, processes
 from testbed.runtimes.local.controls import LocalControls
 from testbed.runtimes.local.meter import ProcessMeter, StackMeter
@@ -41,7 +41,8 @@ class LocalRuntime:
                 "leave it out, or run the stack in containers: --runtime compose",
             )
         topology = spec.scaled(topology)
-        environments = prepare.environments(topology, spec)
+        file = stacks.secret_file(topology.design)
+        environments = prepare.environments(topology, spec, secret_file=str(file))
         if spec.clock:
             clock.find()
         with lock.held(topology.design, "up"):
@@ -51,6 +52,7 @@ class LocalRuntime:
             try:
                 # Written before each start and after it: a killed `up` leaves a trace at all times.
                 stacks.save(record)
+                secret.make(file)
                 record = _start(record, topology, environments)
                 self._wait_until_ready(record, progress)
                 record = dataclasses.replace(record, ready=True)

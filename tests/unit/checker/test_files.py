@@ -78,6 +78,14 @@ def test_a_call_without_an_end_is_indefinite_for_ever(tmp_path: Path) -> None:
     assert (history.unix_us, history.clock_us) == (5000000, 1000)
 
 
+def test_a_page_needs_no_more_than_its_method(tmp_path: Path) -> None:
+    asked = '{"t":1000,"invoke":1,"client":"c","at":"x:1","call":"ListJobs"}'
+    path = write(tmp_path / "history.jsonl", HEAD, asked, '{"t":1010,"ok":1,"jobs":[]}')
+    (operation,) = files.read(path).operations
+    assert operation.asked == Page("", 0)
+    assert operation.answer == Listed((), False)
+
+
 def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
     path = write(tmp_path / "history.jsonl", HEAD)
     with pytest.raises(FileExistsError):

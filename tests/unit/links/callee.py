@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from common.links.link import Link
-from common.rpc import metadata
+from common.rpc import connect, metadata
 
 ECHO, FAIL, HANG = "/any.Service/Echo", "/any.Service/Fail", "/any.Service/Hang"
 # Seconds that no test waits for, and seconds after which one has failed.
@@ -96,7 +96,7 @@ async def linked(callee: Callee) -> AsyncIterator[Way]:
     port = link.bind("127.0.0.1:0")
     await link.start()
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        async with connect.aio_channel(f"127.0.0.1:{port}") as channel:
             yield Way(callee, link, channel)
     finally:
         await link.stop()

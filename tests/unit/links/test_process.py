@@ -14,7 +14,7 @@ from common.gen.testbed.links.v1.link_service_pb2_grpc import LinkServiceStub
 from common.links.__main__ import assemble, made
 from common.links.fault import Fault
 from common.links.wire import fault_from
-from common.rpc import metadata, status
+from common.rpc import connect, metadata, status
 from common.rpc.process import Process
 from tests.support.stacks import free_port
 from tests.unit.links.callee import ECHO, Callee, code_of, serving
@@ -41,8 +41,8 @@ def with_links(scenario: Scenario) -> None:
             await process.start()
             try:
                 async with (
-                    grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as control,
-                    grpc.aio.insecure_channel(f"127.0.0.1:{first}") as link,
+                    connect.aio_channel(f"127.0.0.1:{process.port}") as control,
+                    connect.aio_channel(f"127.0.0.1:{first}") as link,
                 ):
                     await scenario(process, LinkServiceStub(control), link)
             finally:

@@ -8,17 +8,18 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from common.config import Settings
+from common.config import ConfigError, Settings
 from common.domain.errors import DeadlineAlreadyPast, TaskQueueError
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
-from common.rpc import callers, status
+from common.rpc import callers, connect, status
 from common.rpc.interceptors import CallInterceptor
 from common.rpc.process import Process
 from design_b.node import assemble
@@ -38,7 +39,7 @@ def with_node(scenario: Callable[[Process, grpc.aio.Channel], Awaitable[None]]) 
         process = Process(settings())
         assemble(process)
         await process.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:
+        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
             try:
                 await scenario(process, channel)
             finally:
@@ -125,7 +126,7 @@ def test_health_turns_off_before_the_server_does() -> None:
         process = Process(settings())
         assemble(process)
         await process.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:
+        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
             await scenario(process, channel)
 
     asyncio.run(whole())
@@ -136,7 +137,7 @@ def test_process_that_stops_takes_no_new_job_but_answers_for_old_ones() -> None:
         process = Process(settings())
         assemble(process)
         await process.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{process.port}") as channel:
+        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
             stub = TaskQueueServiceStub(channel)
             request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
             accepted = await stub.SubmitJob(request, timeout=5)
@@ -203,7 +204,7 @@ def test_defect_is_answered_as_internal_and_indefinite(caplog: pytest.LogCapture
     assert "met a defect" in caplog.text
 
 
-def start_node(**variables: str) -> subprocess.CompletedProcess[str]:
+def start_node(module: str = "design_b", **variables: str) -> subprocess.CompletedProcess[str]:
     given = {
         "TASKQUEUE_NAME": "node-0",
         "TASKQUEUE_LISTEN": "127.0.0.1:0",
@@ -211,7 +212,7 @@ def start_node(**variables: str) -> subprocess.CompletedProcess[str]:
     }
     inherited = {key: value for key, value in os.environ.items() if "TASKQUEUE" not in key}
     return subprocess.run(
-        [sys.executable, "-m", "design_b"],
+        [sys.executable, "-m", module],
         env={**inherited, **given, **variables},
         capture_output=True,
         text=True,
@@ -235,3 +236,33 @@ def test_taken_port_is_named() -> None:
         assert f"cannot listen on {address}" in ended.stderr
 
     with_node(scenario)
+
+
+@pytest.mark.parametrize(
+    ("module", "peers"), [("design_a.job", ""), ("design_b", "node-1=127.0.0.1:1")]
+)
+def test_process_that_is_called_by_others_or_calls_them_does_not_start_without_their_secret(
+    module: str, peers: str
+) -> None:
+    ended = start_node(module, TASKQUEUE_PEERS=peers)
+    assert ended.returncode == 2
+    assert "TASKQUEUE_SECRET_FILE is missing" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"too-short", b"two words of a secret", b"\xff" * 40])
+def test_file_that_holds_no_secret_is_refused_and_not_quoted(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match="TASKQUEUE_SECRET_FILE=") as caught:
+        settings(secret_file=str(file)).read_secret()
+    assert not content or content.decode("latin-1") not in str(caught.value)
+
+
+def test_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(ConfigError, match="TASKQUEUE_SECRET_FILE=") as caught:
+            settings(secret_file=str(path)).read_secret()
+        assert str(path) in str(caught.value)

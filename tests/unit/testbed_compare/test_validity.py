@@ -98,6 +98,12 @@ def test_nothing_answered_voids_a_trial(make: Any) -> None:
     )
 
 
+def test_a_job_that_never_ends_voids_a_trial_though_nobody_was_promised_it(make: Any) -> None:
+    left = make.job(7, 1, 0, 0.1, accepted=False, state="QUEUED")
+    problems = analyse(make.trial(jobs=[left])).problems
+    assert f"jobs that nobody was promised and did not end: 1, such as {left.job_id}" in problems
+
+
 @pytest.mark.parametrize("lost", [1, 3])
 def test_lost_jobs_void_a_trial_in_either_loop(make: Any, lost: int) -> None:
     jobs = [make.job(number, 1, 0, 0.1, problem="gone") for number in range(lost)]

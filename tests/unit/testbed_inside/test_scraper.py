@@ -11,18 +11,24 @@ from common import context
 from common.config import Settings
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import connect
 from common.rpc.process import Process
 from design_b.node import assemble
 from testbed.experiment.scraper import Scraper
 from testbed.recording.calls import Window
 from testbed.recording.metrics import read_metrics
+from testbed.runtimes import secret
 
 EVER = Window(0, 1e12)
 
 
-def node(number: int, **peers: str) -> Process:
+def node(number: int, secret_file: Path, **peers: str) -> Process:
     settings = Settings(
-        name=f"node-{number}", listen="127.0.0.1:0", metrics="127.0.0.1:0", peers=peers
+        name=f"node-{number}",
+        listen="127.0.0.1:0",
+        metrics="127.0.0.1:0",
+        peers=peers,
+        secret_file=str(secret_file),
     )
     process = Process(settings)
     assemble(process)
@@ -37,9 +43,11 @@ def free_port() -> int:
 
 async def drive(folder: Path) -> None:
     """Two nodes; the second forwards to the first. A third address answers nothing."""
-    home = node(0)
+    shared = folder / "private" / "secret"
+    secret.make(shared)
+    home = node(0, shared)
     await home.start()
-    entry = node(1, **{"node-0": f"127.0.0.1:{home.port}"})
+    entry = node(1, shared, **{"node-0": f"127.0.0.1:{home.port}"})
     await entry.start()
     addresses = {
         "node-0": f"127.0.0.1:{home._metrics.server_port}",
@@ -59,8 +67,8 @@ async def drive(folder: Path) -> None:
 async def calls(home: Process, entry: Process) -> None:
     """Submit to the first node four times, and ask the second three times for one of the jobs."""
     async with (
-        grpc.aio.insecure_channel(f"127.0.0.1:{home.port}") as first,
-        grpc.aio.insecure_channel(f"127.0.0.1:{entry.port}") as second,
+        connect.aio_channel(f"127.0.0.1:{home.port}") as first,
+        connect.aio_channel(f"127.0.0.1:{entry.port}") as second,
     ):
         request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
         for _ in range(4):

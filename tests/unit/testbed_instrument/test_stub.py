@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import grpc
 import psutil
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
+from common.rpc import connect
 from testbed import stacks
 from testbed.calibrate import drive, journal
 from testbed.calibrate.behaviour import Behaviour, Mixture, Stall
@@ -26,7 +26,7 @@ def test_stub_takes_the_known_time_and_notes_every_call(tmp_path: Path) -> None:
     service = {"SubmitJob": Mixture(((30.0, 1.0),)), "GetJobStatus": Mixture(((0.0, 1.0),))}
     with (
         drive.stub_server(Behaviour(service), tmp_path) as port,
-        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+        connect.channel(f"127.0.0.1:{port}") as channel,
     ):
         stub = TaskQueueServiceStub(channel)
         ids = {stub.SubmitJob(pb.SubmitJobRequest()).job_id for _ in range(CALLS)}
@@ -43,7 +43,7 @@ def test_stalled_answer_leaves_only_when_the_stall_is_over(tmp_path: Path) -> No
     service = {"SubmitJob": Mixture(((0.0, 1.0),))}
     with (
         drive.stub_server(Behaviour(service, stall), tmp_path) as port,
-        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+        connect.channel(f"127.0.0.1:{port}") as channel,
     ):
         stub = TaskQueueServiceStub(channel)
         end = time.monotonic() + 1.5

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import stat
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -62,6 +64,30 @@ def test_process_gets_the_settings_of_its_stack_and_no_others(
     assert environment["TASKQUEUE_LEASE"] == "9"
     assert environment["TASKQUEUE_SLOTS"] == "4"
     assert "TASKQUEUE_BOGUS" not in environment
+
+
+def test_each_stack_has_a_secret_of_its_own_that_only_its_processes_can_read(
+    runtime: LocalRuntime, topology: Topology
+) -> None:
+    secrets = []
+    for _ in range(2):
+        record = runtime.up(topology, StackSpec(2), silent)
+        process = psutil.Process(record.processes[0].pid)
+        file = Path(process.environ()["TASKQUEUE_SECRET_FILE"])
+        secrets.append(file.read_text().strip())
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+        said = [
+            stacks.state_file("fake").read_text(),
+            str(runtime.status(record)),
+            *(Path(each.log).read_text() for each in record.processes),
+            str(process.cmdline()),
+            str(process.environ()),
+        ]
+        assert not [each for each in said if secrets[-1] in each]
+        runtime.down("fake", silent)
+        assert not file.exists()
+    assert len(secrets[0]) >= 32
+    assert secrets[0] != secrets[1]
 
 
 def test_second_up_is_refused_and_leaves_the_stack_alone(
@@ -210,7 +236,7 @@ def test_damaged_state_is_cleaned_by_the_next_up_with_the_processes_it_hid(
         (2, {"leese": "3"}, "unknown settings: leese"),
         (2, {"lease": "soon"}, "TASKQUEUE_LEASE='soon'"),
         (2, {"lease": "-1"}, "lease must be more than 0"),
-        (2, {"listen": "0.0.0.0:1"}, "the topology decides on listen"),
+        (2, {"listen": "0.0.0.0:1"}, "the stack decides on listen"),
         (2, {"slots": "3"}, "slots is not a setting of one process"),
     ],
 )

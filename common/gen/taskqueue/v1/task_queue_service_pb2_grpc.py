@@ -29,9 +29,20 @@ class TaskQueueServiceStub:
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason, except those that the
-    transport makes before a method is reached, such as for bytes that are no
-    message or more of them than a message may have.
+    domain "taskqueue" and a stable upper-snake reason; its metadata says under
+    "outcome" whether the call certainly had no effect ("definite") or may have
+    had one ("indefinite").
+
+    Errors that gRPC makes itself, at the client, at the server or between them,
+    carry no details. What they leave open about the effect of a call:
+
+    DEADLINE_EXCEEDED, UNAVAILABLE, CANCELLED  it may have had one; UNAVAILABLE
+    is also what a client gets that reached nobody
+    UNIMPLEMENTED       none: there is no such method
+    RESOURCE_EXHAUSTED  none: the message or the headers were too large; but if
+    an answer is larger than the client takes, there is one
+    INTERNAL            none if headers cannot be read, such as a timeout;
+    otherwise it may have had one
     """
 
     def __init__(self, channel):
@@ -71,9 +82,20 @@ class TaskQueueServiceServicer:
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason, except those that the
-    transport makes before a method is reached, such as for bytes that are no
-    message or more of them than a message may have.
+    domain "taskqueue" and a stable upper-snake reason; its metadata says under
+    "outcome" whether the call certainly had no effect ("definite") or may have
+    had one ("indefinite").
+
+    Errors that gRPC makes itself, at the client, at the server or between them,
+    carry no details. What they leave open about the effect of a call:
+
+    DEADLINE_EXCEEDED, UNAVAILABLE, CANCELLED  it may have had one; UNAVAILABLE
+    is also what a client gets that reached nobody
+    UNIMPLEMENTED       none: there is no such method
+    RESOURCE_EXHAUSTED  none: the message or the headers were too large; but if
+    an answer is larger than the client takes, there is one
+    INTERNAL            none if headers cannot be read, such as a timeout;
+    otherwise it may have had one
     """
 
     def SubmitJob(self, request, context):
@@ -154,9 +176,20 @@ class TaskQueueService:
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
-    domain "taskqueue" and a stable upper-snake reason, except those that the
-    transport makes before a method is reached, such as for bytes that are no
-    message or more of them than a message may have.
+    domain "taskqueue" and a stable upper-snake reason; its metadata says under
+    "outcome" whether the call certainly had no effect ("definite") or may have
+    had one ("indefinite").
+
+    Errors that gRPC makes itself, at the client, at the server or between them,
+    carry no details. What they leave open about the effect of a call:
+
+    DEADLINE_EXCEEDED, UNAVAILABLE, CANCELLED  it may have had one; UNAVAILABLE
+    is also what a client gets that reached nobody
+    UNIMPLEMENTED       none: there is no such method
+    RESOURCE_EXHAUSTED  none: the message or the headers were too large; but if
+    an answer is larger than the client takes, there is one
+    INTERNAL            none if headers cannot be read, such as a timeout;
+    otherwise it may have had one
     """
 
     @staticmethod
