@@ -92,14 +92,16 @@ types: $(READY)
 imports: $(READY)
 	@$(BIN)/lint-imports --no-logo
 
-verify: $(READY)
-	@$(BIN)/python proto/generate.py --check
-	@$(BIN)/testbed manifest --check
-	@$(BIN)/python -m testbed.observability --check
+verify: generated
 	@if [ -x $(BUF) ] || command -v npm >/dev/null; then $(MAKE) --no-print-directory buf; \
 	else echo "buf lint: skipped, it needs node and npm"; fi
 
-.PHONY: buf
+.PHONY: generated buf
+generated: $(READY)
+	@$(BIN)/python proto/generate.py --check
+	@$(BIN)/testbed manifest --check
+	@$(BIN)/python -m testbed.observability --check
+
 buf: $(BUF)
 	@$(BUF) lint && echo "the stubs and the style of the contract are right"
 
