@@ -17,6 +17,11 @@ IN = $(if $(RUNTIME),--runtime $(RUNTIME))
 SIZE = $(if $(SLOTS),--slots $(SLOTS)) $(if $(WORKERS),--workers $(WORKERS)) \
 	$(if $(CPUS),--cpus $(CPUS)) $(if $(MEMORY_MIB),--memory-mib $(MEMORY_MIB))
 
+# What pip and Python would read by themselves, and then install elsewhere or import from there.
+# Where packages come from (PIP_INDEX_URL and the like) stays the user's.
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS \
+	PIP_PYTHON PIP_REQUIRE_VIRTUALENV PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE
+
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from testbed.analysis.validity import length_problems
 from testbed.calibrate import truth
 from testbed.calibrate.behaviour import METHODS, Mixture
 from testbed.calibrate.journal import Journal
@@ -215,6 +216,13 @@ def _checks(phase: Phase, load: LoadRecording, journal: Journal, rate: float) ->
     due = sum(each.due for each in load.seconds)
     # Calls that the stub answered as the drive ended need not be in the recording.
     least = journal.answered_before(load.window.to_unix - CUT_SECONDS)
+    if load.asked_seconds is not None:
+        lasted, asked = load.window.seconds, load.asked_seconds
+        yield Check(
+            phase.name,
+            f"the drive lasted {lasted:.2f} s of the {asked:g} s asked for",
+            not list(length_problems(load)),
+        )
     yield Check(
         phase.name,
         f"{sent:,} calls sent, {journal.calls:,} received by the server",

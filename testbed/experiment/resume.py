@@ -65,6 +65,7 @@ def differences(
         ("python", "Python"),
         ("machine.cpu", "CPU"),
         ("machine.cores", "cores"),
+        ("environment", "variables that are passed on"),
     ):
         before, now = _dig(earlier, key), _dig(provenance, key)
         if before != now:

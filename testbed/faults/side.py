@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from testbed import designs
+from testbed.analysis.validity import length_problems
 from testbed.errors import TestbedError
 from testbed.experiment import fairness
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import LoadProcess, Locust
-from testbed.experiment.ports import Progress
+from testbed.experiment.ports import Progress, TrialFailed
 from testbed.experiment.sampler import Sampler
 from testbed.experiment.scraper import Scraper
 from testbed.experiment.stacks import RuntimeStacks
@@ -23,6 +24,7 @@ from testbed.faults.lookup import CLIENT, lookup
 from testbed.faults.plan import FaultPlan
 from testbed.history.writer import HistoryWriter
 from testbed.recording import files
+from testbed.recording.load import read_load
 from testbed.recording.model import (
     COMPLETE,
     FAILED,
@@ -40,11 +42,13 @@ FAULTS = "faults.json"
 UP, DRIVE, LOOKUP, DOWN = "starting the stack", "breaking", "looking up every job", "stopping"
 # Locust ends the calls in flight, then writes what it has recorded.
 END_SECONDS = 60.0
+# How long Locust may take from its start to its first users.
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What a side is run with. ``home`` is the directory that the load generator runs in."""
+    """What a side is run with. ``home`` is the project, whose locustfiles are the load."""
 
     runtime: Runtime
     stacks: RuntimeStacks
@@ -127,6 +131,10 @@ class Side:
                 self._tools.stacks.down(self._design)
 
     def _drive_and_break(self, stack: StackRecord) -> None:
+        """Break the stack while it is driven, from the first second of the drive to its last.
+
+        Raises :class:`TrialFailed` if the load did not last as long.
+        """
         with (
             Sampler(self._folder) as sampler,
             Scraper(self._folder, stack.metrics),
@@ -134,9 +142,14 @@ class Side:
         ):
             sampler.watch(STACK, self._tools.stacks.meter(stack))
             sampler.watch(GENERATOR, ProcessMeter.of_pids({"locust": load.pid}))
+            load.wait_until_driving(START_SECONDS)
+            begun = time.time()
             self._break(stack, load)
+            asked = time.time() - begun
             with self._tools.interrupts.shield():
                 load.finish(END_SECONDS)
+        for problem in length_problems(replace(read_load(self._folder), asked_seconds=asked)):
+            raise TrialFailed(f"{problem} of the schedule of faults")
 
     def _break(self, stack: StackRecord, load: LoadProcess) -> None:
         writer = self._writer("faults")
@@ -169,7 +182,7 @@ class Side:
         process: LoadProcess | None = None
         try:
             with shield():
-                process = LoadProcess(command, self._folder, self._tools.home)
+                process = LoadProcess(command, self._folder)
             yield process
         finally:
             with shield():

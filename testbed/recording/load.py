@@ -69,7 +69,12 @@ def _load(raw: dict[str, Any], intervals: Intervals, accepted: frozenset[str]) -
             for name in {**kinds, **intervals}
         },
         accepted_ids=accepted,
+        asked_seconds=_optional_number(raw.get("asked_seconds")),
     )
+
+
+def _optional_number(raw: Any) -> float | None:
+    return None if raw is None else float(raw)
 
 
 def _window(raw: dict[str, Any]) -> Window:

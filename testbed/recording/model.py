@@ -100,6 +100,8 @@ class LoadRecording:
 
     ``window`` is the whole drive and ``nominal_warmup`` what was asked for, in seconds;
     ``seconds`` are in order and without gaps. ``calls`` has a series for each name.
+    ``asked_seconds`` is how long the drive was to last, ``None`` if until somebody ended it, or
+    unknown, as in records from before it was written.
     """
 
     window: Window
@@ -110,6 +112,7 @@ class LoadRecording:
     seconds: tuple[Second, ...]
     calls: Mapping[str, CallSeries]
     accepted_ids: frozenset[str]
+    asked_seconds: float | None = None
 
     @property
     def latency(self) -> str:

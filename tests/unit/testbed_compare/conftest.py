@@ -210,7 +210,6 @@ class Bench:
             self.load,
             self.told,
             self.interrupts,
-            self.home,
             audit=self.audit,
             ask=self.ask,
         )
