@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
@@ -41,6 +43,9 @@ class _Group(TyperGroup):
         except TestbedError as error:
             console.show_error(error)
             raise typer.Exit(ERROR_EXIT) from error
+        except EOFError as error:  # the library below would take it for the end of a dialogue
+            console.show_error(TestbedError(f"something ended before it was whole: {error}"))
+            raise typer.Exit(ERROR_EXIT) from error
         except KeyboardInterrupt as error:
             console.err.print("interrupted")
             raise typer.Exit(INTERRUPT_EXIT) from error
@@ -69,5 +74,12 @@ def make_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted."""
-    make_app()()
+    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted.
+
+    Python itself would end with 1 after an error that nobody foresaw, and 1 is an answer.
+    """
+    try:
+        make_app()()
+    except Exception:
+        traceback.print_exc()
+        sys.exit(ERROR_EXIT)
