@@ -96,6 +96,8 @@ def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
     if missing := rebuilt.comparison.missing:
         named = ", ".join(map(str, missing))
         console.out.print(Text(f"Without a valid attempt: trial {named}", style="yellow"))
+    if rebuilt.unbroken:
+        console.out.print(Text("Without the fault run that the plan ends with", style="yellow"))
     if rebuilt.page is None:
         console.out.print(Text(f"No trial ran, so there is no page; {folder / JUNIT_XML}"))
     else:
