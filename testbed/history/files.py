@@ -48,12 +48,14 @@ def read(path: Path | str, tell: Tell = lambda _done, _total: None) -> History:
         for each in paths:
             part = _read_file(each, partial(_tell_more, tell, before, total))
             before += sizes[each]
-            if part.head:  # else its writer was killed before it announced anything
-                parts[each] = part
-        if not parts:
-            raise HistoryError(f"{paths[0]}:1: there is no head")
+            parts[each] = part
         tell(total, total)
-        return _merge(parts)
+        # Where there is no head the writer was killed before it announced anything.
+        begun = {each: part for each, part in parts.items() if part.head}
+        if not begun:
+            raise HistoryError(f"{paths[0]}:1: there is no head")
+        unfinished = tuple(each for each, part in parts.items() if not part.closed)
+        return dataclasses.replace(_merge(begun), unfinished=unfinished)
 
 
 def compress(path: Path) -> Path:
@@ -165,10 +167,5 @@ def _merge(parts: dict[Path, Part]) -> History:
     operations.sort(key=attrgetter("invoked", "id"))
     faults.sort(key=attrgetter("begun", "id"))
     return History(
-        tuple(operations),
-        tuple(faults),
-        first["design"],
-        first["unix_us"],
-        first["clock_us"],
-        tuple(path for path, part in parts.items() if not part.closed),
+        tuple(operations), tuple(faults), first["design"], first["unix_us"], first["clock_us"]
     )
