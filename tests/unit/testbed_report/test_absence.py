@@ -89,7 +89,7 @@ def test_accepted_job_that_is_shown_unfinished_without_a_problem_is_lost(
 ) -> None:
     path = trial / files.JOBS
     path.write_text(path.read_text().replace("DONE", "RUNNING", 1))
-    assert_void(experiment, "1 of 900 accepted jobs lost")
+    assert_void(experiment, "1 of 300 accepted jobs lost")
 
 
 def test_row_that_does_not_count_as_accepted_is_noticed(experiment: Path, trial: Path) -> None:
@@ -148,7 +148,7 @@ def test_process_without_a_sample_makes_the_trial_void(experiment: Path, trial: 
     assert_void(experiment, f"CPU and memory of {names[2]} were not sampled")
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 70), (90, 10_000)])
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 80), (150, 10_000)])
 def test_samples_that_do_not_span_the_window_make_the_trial_void(
     experiment: Path, trial: Path, first: int, last: int
 ) -> None:
