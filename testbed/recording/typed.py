@@ -38,7 +38,7 @@ def typed(value: Any, kind: Any, key: str = "") -> Any:
     return {name: typed(each, parts[1], _below(key, name)) for name, each in value.items()}
 
 
-def _plain(value: Any, kind: type, key: str) -> Any:
+def _plain(value: Any, kind: Any, key: str) -> Any:
     if type(value) is kind or (kind is float and type(value) is int):
         return kind(value)
     raise _wrong(value, _WORDS[kind], key)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from testbed.cli import make_app
 from tests.support import fault_runs
 from tests.unit.testbed_report.synthetic import Experiment
 
-TRIAL = Path("trials", "001-{}")
 # Of each kind of run, its files; a trial's are those of the first.
 EXPERIMENT_FILES = (
     "experiment.json",
@@ -82,8 +82,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+APP = make_app()
+# Without its header a folder is no trial: that one has not run, which the schedule knows.
+NO_TRIAL = ("experiment", "trials/*/trial.json", "missing")
+
+
+def cases() -> Iterator[tuple[str, str, str]]:
+    files = {"experiment": EXPERIMENT_FILES, "fault-run": FAULT_RUN_FILES}
+    for kind, names in files.items():
+        yield from ((kind, name, damage) for name in names for damage in DAMAGES)
+
+
 def report(folder: Path) -> Result:
-    return CliRunner().invoke(make_app(), ["report", str(folder), "--check"])
+    return CliRunner().invoke(APP, ["report", str(folder), "--check"])
 
 
 def names(result: Result, pattern: str) -> bool:
@@ -93,27 +104,55 @@ def names(result: Result, pattern: str) -> bool:
     return alone or (stem.startswith("history") and "history*.jsonl" in result.stderr)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        *(("experiment", name) for name in EXPERIMENT_FILES),
-        *(("fault-run", name) for name in FAULT_RUN_FILES),
-    ],
-)
+@pytest.mark.parametrize(("kind", "name", "damage"), [case for case in cases() if case != NO_TRIAL])
 def test_a_damaged_file_is_named_with_the_code_of_an_error(
     runs: Path, tmp_path: Path, kind: str, name: str, damage: str
 ) -> None:
     folder = shutil.copytree(runs / kind / "run", tmp_path / kind / "run")
     path = next(iter(sorted(folder.glob(name))))
     DAMAGES[damage](path)
-    if not damaged_kind_is_a_loss(kind, name, damage):
-        return
     result = report(folder)
     assert result.exit_code == 2, (result.exception, result.output)
     assert names(result, name), result.stderr
 
 
-def damaged_kind_is_a_loss(kind: str, name: str, damage: str) -> bool:
-    """Without its header a folder is no trial: the schedule says that one has not run."""
-    return (kind, name, damage) != ("experiment", "trials/*/trial.json", "missing")
+def test_trial_without_a_header_has_not_run(runs: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(runs / "experiment" / "run", tmp_path / "experiment" / "run")
+    sorted(folder.glob("trials/*/trial.json"))[0].unlink()
+    result = report(folder)
+    assert result.exit_code == 1
+    assert "Without a valid attempt: trial 1" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "junk", "key"),
+    [
+        ("experiment.json", ("plan", "limits"), {"offered_miss": "x"}, "plan.limits.offered_miss"),
+        ("experiment.json", ("plan", "limits"), {"other": 1}, "plan.limits.other"),
+        ("experiment.json", ("plan", "thresholds"), [{"max": 1}], "plan.thresholds[0].metric"),
+        ("experiment.json", ("plan", "traffic"), [], "plan.traffic"),
+        ("experiment.json", ("provenance", "machine"), 7, "provenance.machine"),
+        ("experiment.json", ("schedule",), [{"number": "1"}], "schedule[0].number"),
+        ("trial.json", ("number",), 99, "of no trial of the schedule"),
+        ("trial.json", ("endpoints",), "h:1", "endpoints"),
+        ("trial.json", ("budget",), {"job": {"cpus": "x"}}, "budget.job.cpus"),
+        ("load.json", ("seconds", 2, "answered"), 1.5, "seconds[2].answered"),
+        ("load.json", ("window", "to_unix"), float("nan"), "NaN"),
+        ("load.json", ("offered",), None, "offered"),
+    ],
+)
+def test_value_of_another_type_is_named_by_its_key(
+    runs: Path, tmp_path: Path, name: str, path: tuple[str | int, ...], junk: object, key: str
+) -> None:
+    folder = shutil.copytree(runs / "experiment" / "run", tmp_path / "experiment" / "run")
+    file = sorted(folder.rglob(name))[0]
+    content = json.loads(file.read_text())
+    holder = content
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = junk
+    file.write_text(json.dumps(content))
+    result = report(folder)
+    assert result.exit_code == 2, (result.exception, result.output)
+    assert str(file) in result.stderr
+    assert key in result.stderr
