@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
+import traceback
 from importlib import import_module, metadata
 from typing import Annotated, Any
 
@@ -40,6 +42,9 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
         except TestbedError as error:
             console.show_error(error)
+            raise typer.Exit(ERROR_EXIT) from error
+        except EOFError as error:  # the library below would take it for the end of a dialogue
+            console.show_error(TestbedError(f"something ended before it was whole: {error}"))
             raise typer.Exit(ERROR_EXIT) from error
         except KeyboardInterrupt as error:
             console.err.print("interrupted")
@@ -85,5 +90,12 @@ def _show_version(wanted: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted."""
-    make_app()()
+    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted.
+
+    Python itself would end with 1 after an error that nobody foresaw, and 1 is an answer.
+    """
+    try:
+        make_app()()
+    except Exception:
+        traceback.print_exc()
+        sys.exit(ERROR_EXIT)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from testbed.analysis import quantiles
+from testbed.analysis.unmeasured import unmeasured
 from testbed.analysis.warmup import Cut
 from testbed.recording.calls import DELAY, RESPONSE, Window, merge
 from testbed.recording.model import OPEN, LoadRecording, Second, TrialRecording
@@ -54,6 +55,7 @@ def problems(trial: TrialRecording, cut: Cut, limits: Limits) -> Iterator[str]:
         yield "no call was answered in the measured window"
         return
     yield from generator_problems(load, cut.window, limits)
+    yield from unmeasured(trial, cut.window)
     if cut.problem:
         yield cut.problem
 

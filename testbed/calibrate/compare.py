@@ -95,9 +95,11 @@ class PhaseFigures:
 
     @property
     def agrees(self) -> bool:
-        """Whether everything agrees."""
-        return all(line.agrees for line in self.lines) and all(
-            check.agrees for check in self.checks
+        """Whether everything agrees; that nothing could be compared is no agreement."""
+        return (
+            bool(self.lines)
+            and all(line.agrees for line in self.lines)
+            and all(check.agrees for check in self.checks)
         )
 
 

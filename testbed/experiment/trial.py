@@ -125,6 +125,8 @@ class Trial:
                 self._header,
                 runtime=stack.runtime,
                 endpoints=stack.endpoints,
+                processes=tuple(each.name for each in stack.processes),
+                scraped=tuple(stack.metrics),
                 settings=dict(stack.settings),
                 fairness=said.as_data(),
                 budget=budgets.as_data(said.budgets),

@@ -39,6 +39,8 @@ from testbed.stacks import StackRecord
 
 LOCUSTFILE = Path("locustfiles", "checked.py")
 FAULTS = "faults.json"
+# Who writes the history of the faults; the audit has its own.
+BROKE = "faults"
 UP, DRIVE, LOOKUP, DOWN = "starting the stack", "breaking", "looking up every job", "stopping"
 # Locust ends the calls in flight, then writes what it has recorded.
 END_SECONDS = 60.0
@@ -118,6 +120,8 @@ class Side:
                 self._header,
                 runtime=stack.runtime,
                 endpoints=stack.endpoints,
+                processes=tuple(each.name for each in stack.processes),
+                scraped=tuple(stack.metrics),
                 settings=dict(stack.settings),
                 fairness=said.as_data(),
             )
@@ -152,7 +156,7 @@ class Side:
             raise TrialFailed(f"{problem} of the schedule of faults")
 
     def _break(self, stack: StackRecord, load: LoadProcess) -> None:
-        writer = self._writer("faults")
+        writer = self._writer(BROKE)
         breaking = Breaking(
             self._plan,
             self._topology,

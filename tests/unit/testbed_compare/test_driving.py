@@ -22,6 +22,7 @@ from testbed.experiment.pace import Pace
 from testbed.experiment.plan import Plan, Stop, Traffic
 from testbed.experiment.ports import TrialFailed
 from testbed.recording import files
+from testbed.recording.damage import RecordingError
 from testbed.recording.reader import read_experiment, read_trial
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessBudget
@@ -270,6 +271,27 @@ def test_resumed_run_keeps_valid_trials_and_completes_the_same_schedule(bench: A
     after = [each for each in headers(folder) if each.status == "complete"]
     assert after[:2] == kept
     assert files.read_json(folder / files.EXPERIMENT)["schedule"] == earlier["schedule"]
+
+
+def test_run_with_a_damaged_trial_is_not_gone_on_with_and_left_as_it_is(bench: Any) -> None:
+    interrupt_at(bench, 3)
+    _, folder = run(bench)
+    path = sorted(folder.glob(f"{files.TRIALS}/*/{files.RESOURCES}"))[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    before = (folder / files.EXPERIMENT).read_text()
+    bench.stacks.done.clear()
+    with pytest.raises(RecordingError, match=f"{path} is damaged at line .*") as caught:
+        session.run(bench.plan, {}, folder, bench.tools, resumed=resume.read(folder))
+    assert str(path.parent) in caught.value.hint
+    assert (folder / files.EXPERIMENT).read_text() == before
+    assert not any(each.startswith("up") for each in bench.stacks.done)
+
+
+@pytest.mark.parametrize("recorded", ["", "[]", '{"plan": []}', '{"plan": {}, "schedule": [1]}'])
+def test_damaged_record_of_an_experiment_is_not_gone_on_with(tmp_path: Path, recorded: str) -> None:
+    (tmp_path / files.EXPERIMENT).write_text(recorded)
+    with pytest.raises(RecordingError, match=str(tmp_path / files.EXPERIMENT)):
+        resume.read(tmp_path)
 
 
 def test_what_differs_from_the_interrupted_run_is_named(bench: Any) -> None:
