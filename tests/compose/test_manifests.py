@@ -33,7 +33,9 @@ def read(design: str, *options: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.needs("engine")
 @pytest.mark.parametrize("design", ["a", "b"])
+@pytest.mark.needs("engine")
 def test_compose_file_says_what_local_processes_are_started_with(design: str) -> None:
     topology = designs.load(design)
     services = read(design)["services"]
@@ -56,6 +58,7 @@ def test_compose_file_says_what_local_processes_are_started_with(design: str) ->
         assert published == {("127.0.0.1", process.port), ("127.0.0.1", process.metrics_port)}
 
 
+@pytest.mark.needs("engine")
 def test_both_designs_have_the_same_budget_in_each_container() -> None:
     budgets = {
         design: {(each["cpus"], each["mem_limit"]) for each in read(design)["services"].values()}
@@ -65,6 +68,7 @@ def test_both_designs_have_the_same_budget_in_each_container() -> None:
     assert budgets["a"] == budgets["b"] == {(total.cpus / 6, str((total.memory_mib << 20) // 6))}
 
 
+@pytest.mark.needs("engine")
 def test_load_of_both_designs_fits_into_one_project() -> None:
     services = {design: read(design, "--profile=load")["services"] for design in ("a", "b")}
     assert not services["a"].keys() & services["b"].keys()
