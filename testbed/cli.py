@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
+from typer import rich_utils
 from typer.core import TyperGroup
 
 from testbed import commands, console
@@ -14,6 +15,8 @@ from testbed.errors import TestbedError
 
 ERROR_EXIT = 2
 INTERRUPT_EXIT = 130
+# Of help that is piped, whatever COLUMNS says.
+HELP_WIDTH = 120
 
 _EPILOG = """
 [bold]The usual sequence[/]
@@ -48,6 +51,8 @@ class _Group(TyperGroup):
 
 def make_app() -> typer.Typer:
     """Build the application from the modules in :mod:`testbed.commands`."""
+    if not console.out.on_terminal:
+        rich_utils.MAX_WIDTH = HELP_WIDTH
     app = typer.Typer(
         name="testbed",
         cls=_Group,

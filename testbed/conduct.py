@@ -149,8 +149,8 @@ def _check_resumed(
 
 def report(folder: Path) -> Rebuilt:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
-    with console.err.status("working out what was recorded") as status:
-        rebuilt = rebuild.write(folder, noise.find(folder), status.update)
+    with console.working("working out what was recorded") as tell:
+        rebuilt = rebuild.write(folder, noise.find(folder), tell)
     if rebuilt.comparison.trials:
         terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
     if rebuilt.faults is not None and rebuilt.faults.figures:

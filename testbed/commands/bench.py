@@ -128,10 +128,9 @@ def run(plan: BenchPlan) -> int:
             control = RuntimeStacks(runtimes.get(), told)
             result, owner = session.run(plan, folder, control, interrupts, told)
         path = report.write(folder, plan, origin, result, owner)
-        wide = terminal.wide_enough(console.out)
-        wide.print(report.table(result))
-        wide.print()
-        wide.print(report.owner_table(owner))
+        console.out.print(report.table(result))
+        console.out.print()
+        console.out.print(report.owner_table(owner))
         console.out.print(Text(f"\n{report.explanation(plan)}\n\nReport: {path}"))
         return 0
     console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))

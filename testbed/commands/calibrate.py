@@ -83,7 +83,7 @@ def run(plan: CalibrationPlan) -> int:
         with progress.shown(console.err, pace, len(phases)) as told:
             figures = drive.Bench(plan, home, interrupts, told).run(folder)
         path = report.write(folder, plan, origin, figures)
-        terminal.wide_enough(console.out).print(report.table(figures))
+        console.out.print(report.table(figures))
         console.out.print()
         for line in report.checks(figures):
             console.out.print(line)

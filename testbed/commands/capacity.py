@@ -208,12 +208,11 @@ def _closing(
     plan: CapacityPlan, origin: dict[str, Any], folder: Path, result: Result, complete: bool
 ) -> None:
     path = report.write(folder, plan, origin, result, complete)
-    wide = terminal.wide_enough(console.out)
     if result.steps:
-        wide.print(report.steps_table(result))
+        console.out.print(report.steps_table(result))
     if result.points:
         console.out.print()
-        wide.print(report.sweep_table(plan.designs, result))
+        console.out.print(report.sweep_table(plan.designs, result))
     console.out.print()
     for words in report.verdicts(plan, result):
         console.out.print(Text(words))

@@ -96,8 +96,8 @@ def carry_out(plan: FaultPlan, home: Path) -> int:
 
 def _report(folder: Path) -> bool:
     """Check what was recorded, write the files and print the figures; say if promises were kept."""
-    with console.err.status("checking what was recorded") as status:
-        found = outcome.write(folder, status.update)
+    with console.working("checking what was recorded") as tell:
+        found = outcome.write(folder, tell)
     if found.figures:
         console.out.print(terminal(found.figures))
     if any(each.seconds >= LONG for each in found.figures):

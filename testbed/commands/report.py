@@ -89,7 +89,8 @@ def report(
 
 def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
     floor = noise.read(noise_floor) if noise_floor else noise.find(folder)
-    rebuilt = rebuild.write(folder, floor, _say)
+    with console.working("report") as tell:
+        rebuilt = rebuild.write(folder, floor, tell)
     for each in rebuilt.checked:
         word, style = ("met   ", "green") if each.met else ("FAILED", "bold red")
         console.out.print(Text(f"{word}  {each.text}", style=style))
@@ -104,7 +105,8 @@ def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
 
 
 def _faults(folder: Path, check: bool) -> int:
-    found = outcome.write(folder, _say)
+    with console.working("report") as tell:
+        found = outcome.write(folder, tell)
     if found.figures:
         console.out.print(terminal(found.figures))
         console.out.print(Text(f"Report: {folder / html.REPORT}"), soft_wrap=True)
@@ -117,8 +119,6 @@ def _several(folders: list[Path], output: Path | None) -> None:
         if resolved.count(folder) > 1:
             raise TestbedError(f"{folder} is named twice", "name each run once")
     path = output or resolved[0].parent.parent / SEVERAL
-    console.out.print(Text(f"Report: {html.write_several(folders, path, _say)}"))
-
-
-def _say(line: str) -> None:
-    console.err.print(Text(line))
+    with console.working("report") as tell:
+        page = html.write_several(folders, path, tell)
+    console.out.print(Text(f"Report: {page}"))

@@ -135,3 +135,16 @@ def test_logs_of_a_process_are_printed_and_an_unknown_one_is_named(
 def test_help_shows_every_command_with_an_example(command: str) -> None:
     assert command in run("--help").stdout
     assert f"testbed {command}" in run(command, "--help").stdout
+
+
+def test_addresses_can_be_read_where_status_is_piped_through_a_narrow_terminal(
+    runtime: LocalRuntime, topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = runtime.up(topology, StackSpec(2), silent)
+    monkeypatch.setenv("COLUMNS", "40")
+
+    lines = run("status").stdout.splitlines()
+
+    for process in record.processes:
+        assert any(f" 127.0.0.1:{process.port} " in line for line in lines)
+        assert any(record.metrics[process.name].removeprefix("127.0.0.1") in line for line in lines)
