@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import pkgutil
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer import rich_utils
 from typer.core import TyperGroup
 
-from testbed import commands, console
-from testbed.errors import TestbedError
+from testbed import commands, console, stacks
+from testbed.errors import ERROR_EXIT, TestbedError, of_system
 
-ERROR_EXIT = 2
 INTERRUPT_EXIT = 130
 # Of help that is piped, whatever COLUMNS says.
 HELP_WIDTH = 120
@@ -44,6 +48,14 @@ class _Group(TyperGroup):
         except TestbedError as error:
             console.show_error(error)
             raise typer.Exit(ERROR_EXIT) from error
+        except OSError as error:
+            # One without a number is none of the system's: its traceback says where it is from.
+            if error.errno is None:
+                raise
+            if error.errno == errno.EPIPE:
+                console.out.on_broken_pipe()
+            console.show_error(of_system(error))
+            raise typer.Exit(ERROR_EXIT) from error
         except KeyboardInterrupt as error:
             console.err.print("interrupted")
             raise typer.Exit(INTERRUPT_EXIT) from error
@@ -66,7 +78,9 @@ def make_app() -> typer.Typer:
 
     @app.callback()
     def _root() -> None:
-        """Keep ``testbed COMMAND`` the form even if there were one command only."""
+        # The processes that a command starts have another working directory.
+        if home := os.environ.get(stacks.HOME_VARIABLE):
+            os.environ[stacks.HOME_VARIABLE] = str(Path(home).resolve())
 
     for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
         import_module(module.name).register(app)
@@ -74,5 +88,12 @@ def make_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted."""
+    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted.
+
+    With 141 if nobody reads any more what it prints.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no umlauts gets a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     make_app()()

@@ -37,13 +37,18 @@ def register(app: typer.Typer) -> None:
 def report(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Folders of experiments: results/<name>/<UTC>."),
+        typer.Argument(
+            metavar="DIR...",
+            resolve_path=True,
+            help="Folders of experiments: results/<name>/<UTC>.",
+        ),
     ],
     noise_floor: Annotated[
         Path | None,
         typer.Option(
             "--noise",
             metavar="DIR",
+            resolve_path=True,
             help="An experiment of a design against itself to take the noise floor from; without "
             "it the newest in results/aa that was made on the same machine. For one DIR.",
             show_default=False,
@@ -54,6 +59,7 @@ def report(
         typer.Option(
             "--output",
             metavar="FILE",
+            resolve_path=True,
             help=f"Where the page of several runs goes; without it {SEVERAL} in the results "
             "folder of the first.",
             show_default=False,
@@ -114,11 +120,10 @@ def _faults(folder: Path, check: bool) -> int:
 
 
 def _several(folders: list[Path], output: Path | None) -> None:
-    resolved = [folder.resolve() for folder in folders]
-    for folder in resolved:
-        if resolved.count(folder) > 1:
+    for folder in folders:
+        if folders.count(folder) > 1:
             raise TestbedError(f"{folder} is named twice", "name each run once")
-    path = output or resolved[0].parent.parent / SEVERAL
+    path = output or folders[0].parent.parent / SEVERAL
     with console.working("report") as tell:
         page = html.write_several(folders, path, tell)
     console.out.print(Text(f"Report: {page}"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from testbed import conduct, console
+from testbed import conduct, console, outputs
 from testbed.analysis.comparison import Comparison, compare
 from testbed.experiment import session
 from testbed.experiment.plan import Plan
@@ -175,7 +175,7 @@ def test_counts_are_written_in_full() -> None:
 def test_report_of_a_driven_experiment_has_every_file(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = session.new_folder(bench.home / "results", "test")
+    folder = outputs.new_folder(bench.home / "results", "test")
     machine = {"cpu": "c", "cores": 2, "memory_bytes": 1, "system": "s", "kernel": "k"}
     session.run(bench.plan, {"machine": machine}, folder, bench.tools)
     text = io.StringIO()
