@@ -17,12 +17,20 @@ IN = $(if $(RUNTIME),--runtime $(RUNTIME))
 SIZE = $(if $(SLOTS),--slots $(SLOTS)) $(if $(WORKERS),--workers $(WORKERS)) \
 	$(if $(CPUS),--cpus $(CPUS)) $(if $(MEMORY_MIB),--memory-mib $(MEMORY_MIB))
 
+# What pip and Python would read by themselves, and then install elsewhere or import from there.
+# Where packages come from (PIP_INDEX_URL and the like) stays the user's.
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS \
+	PIP_PYTHON PIP_REQUIRE_VIRTUALENV PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE
+
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 BUF := node_modules/.bin/buf
+MERMAID := node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js
+DOCS := .venv-docs
+DOCS_LOCK := docs/site/requirements.lock
 
 ## Run
 ##   make compare        A and B under the same traffic, side by side: the main job
@@ -89,30 +97,46 @@ types: $(READY)
 imports: $(READY)
 	@$(BIN)/lint-imports --no-logo
 
-verify: $(READY)
-	@$(BIN)/python proto/generate.py --check
-	@$(BIN)/testbed manifest --check
-	@$(BIN)/python -m testbed.observability --check
+verify: generated
 	@if [ -x $(BUF) ] || command -v npm >/dev/null; then $(MAKE) --no-print-directory buf; \
 	else echo "buf lint: skipped, it needs node and npm"; fi
 
-.PHONY: buf
+.PHONY: generated buf
+generated: $(READY)
+	@$(BIN)/python proto/generate.py --check
+	@$(BIN)/testbed manifest --check
+	@$(BIN)/python -m testbed.observability --check
+
 buf: $(BUF)
 	@$(BUF) lint && echo "the stubs and the style of the contract are right"
 
 # Not `npm ci`: that refuses a lock file without buf's packages for other systems.
-$(BUF): package-lock.json
+$(BUF) $(MERMAID): package-lock.json
 	@npm install --no-save --silent --no-audit --no-fund
 	@touch $@
 
 ## Maintain
 ##   make secret         what the processes of a stack know each other by, for `docker compose` called by hand
-##   make generate       write the stubs, the manifests of containers, what Prometheus scrapes and
-##                       the dashboards
+##   make docs           build the pages of docs/ into site/; a link that leads nowhere fails
+##   make generate       write the stubs, the manifests of containers, what Prometheus scrapes, the
+##                       dashboards, the index of decisions and the line numbers of the code tour
 ##   make lock           write the lock files from pyproject.toml; needs uv
-##   make clean          stop everything, remove caches and logs; keeps .venv and results
+##   make clean          stop everything, remove caches, logs and the site; keeps environments and
+##                       results
 
-.PHONY: secret generate lock clean help
+.PHONY: docs secret generate lock clean help
+docs: $(DOCS)/.ready
+	@$(MAKE) --no-print-directory --silent $(MERMAID) 2>/dev/null || \
+		echo "diagrams are shown as their source: drawing them needs npm"
+	@$(DOCS)/bin/python -m mkdocs build --strict
+	@echo "wrote site/index.html"
+
+# What builds the site is nothing that the project itself needs.
+$(DOCS)/.ready: $(DOCS_LOCK)
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes -r $(DOCS_LOCK)
+	@touch $@
+
 secret: $(READY)
 	@$(BIN)/python -m testbed.runtimes.secret
 
@@ -120,21 +144,24 @@ generate: $(READY)
 	@$(BIN)/python proto/generate.py
 	@$(BIN)/testbed manifest --write
 	@$(BIN)/python -m testbed.observability
+	@$(BIN)/python -m docs.site.decisions
+	@$(BIN)/python -m docs.site.tour
 
-COMPILE = $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
+COMPILE = $(UV) pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
 lock:
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	@$(COMPILE) --extra load --extra testbed --extra dev -o requirements.lock
+	@$(COMPILE) pyproject.toml --extra load --extra testbed --extra dev -o requirements.lock
 # The image's part of it, with the same versions.
-	@$(COMPILE) --constraints requirements.lock -o compose/stack.lock
-	@$(COMPILE) --constraints requirements.lock --extra load -o compose/load.lock
-	@echo "wrote requirements.lock, compose/stack.lock and compose/load.lock"
+	@$(COMPILE) pyproject.toml --constraints requirements.lock -o compose/stack.lock
+	@$(COMPILE) pyproject.toml --constraints requirements.lock --extra load -o compose/load.lock
+	@$(COMPILE) --group docs -o $(DOCS_LOCK)
+	@echo "wrote requirements.lock, compose/stack.lock, compose/load.lock and $(DOCS_LOCK)"
 
 clean:
 	@if [ -x $(BIN)/testbed ]; then $(BIN)/testbed down; fi
-	@rm -rf .testbed .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf site .testbed .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './.venv/*' -not -path './node_modules/*' \
 		-prune -exec rm -rf {} +
 

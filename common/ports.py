@@ -63,6 +63,7 @@ class CancelReason(IntEnum):
 
     CLIENT = 1
     SUBMIT_WITHDRAWN = 2
+    NOT_IN_QUEUE = 3
 
 
 class Jobs(Protocol):
@@ -89,7 +90,8 @@ class Jobs(Protocol):
     ) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones; terminal ones stay as they are.
 
-        ``submit_id`` says which submit is withdrawn, if that is the reason.
+        ``submit_id`` says which submit is withdrawn, if that is the reason; without ``job_ids``
+        it is withdrawn from the job that it made, or makes none any more.
         """
         ...
 
@@ -130,6 +132,10 @@ class Queue(Protocol):
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
         """Remove jobs, leased or not; says which were present."""
+        ...
+
+    async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
+        """Refuse from now on the jobs that are not present; says which those are."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
 from common.handlers import registry
@@ -14,12 +15,11 @@ from design_a.clients.results import ResultsClient
 
 def assemble(process: Process) -> None:
     """Serve the public contract over the three services that own the state."""
-    task_queue = OwnedTaskQueue(
-        JobsClient(process.connect("job", "gateway")),
-        QueueClient(process.connect("queue", "gateway")),
-        ResultsClient(process.connect("result", "gateway")),
-        process.background,
-    )
+    jobs = JobsClient(process.connect("job", "gateway"))
+    queue = QueueClient(process.connect("queue", "gateway"))
+    results = ResultsClient(process.connect("result", "gateway"))
+    task_queue = OwnedTaskQueue(jobs, queue, results, process.background)
+    process.run_beside(Leftovers(jobs, queue).watch)
     process.serve(
         task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
         task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,

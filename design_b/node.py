@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.config import ConfigError
 from common.flows.coordinator import WorkCoordinator
+from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
 from common.handlers import registry
@@ -51,6 +52,7 @@ def assemble(process: Process) -> None:
     employ(process, coordinator, kinds)
 
     own = OwnedTaskQueue(jobs, queue, results, process.background)
+    process.run_beside(Leftovers(jobs, queue).watch)
     peers = {
         number_of(name): RemoteTaskQueue(process.connect(name, NODE)) for name in settings.peers
     }

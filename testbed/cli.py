@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pkgutil
-from importlib import import_module
-from typing import Any
+import sys
+import traceback
+from importlib import import_module, metadata
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -41,6 +43,9 @@ class _Group(TyperGroup):
         except TestbedError as error:
             console.show_error(error)
             raise typer.Exit(ERROR_EXIT) from error
+        except EOFError as error:  # the library below would take it for the end of a dialogue
+            console.show_error(TestbedError(f"something ended before it was whole: {error}"))
+            raise typer.Exit(ERROR_EXIT) from error
         except KeyboardInterrupt as error:
             console.err.print("interrupted")
             raise typer.Exit(INTERRUPT_EXIT) from error
@@ -60,7 +65,17 @@ def make_app() -> typer.Typer:
     )
 
     @app.callback()
-    def _root() -> None:
+    def _root(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                callback=_show_version,
+                is_eager=True,
+                help="Show the version and exit.",
+            ),
+        ] = False,
+    ) -> None:
         """Keep ``testbed COMMAND`` the form even if there were one command only."""
 
     for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
@@ -68,6 +83,19 @@ def make_app() -> typer.Typer:
     return app
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"testbed {metadata.version('taskqueue-testbed')}")
+        raise typer.Exit
+
+
 def main() -> None:
-    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted."""
-    make_app()()
+    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted.
+
+    Python itself would end with 1 after an error that nobody foresaw, and 1 is an answer.
+    """
+    try:
+        make_app()()
+    except Exception:
+        traceback.print_exc()
+        sys.exit(ERROR_EXIT)

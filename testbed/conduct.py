@@ -82,9 +82,7 @@ def conduct(
     pace = Pace(trials, phases, time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
         with progress.shown(console.err, pace, trials) as told:
-            tools = Tools(
-                RuntimeStacks(runtimes.get(plan.runtime), told), load, told, interrupts, home
-            )
+            tools = Tools(RuntimeStacks(runtimes.get(plan.runtime), told), load, told, interrupts)
             ended = session.run(
                 plan,
                 origin,
@@ -129,7 +127,7 @@ def _check(plan: Plan, home: Path) -> None:
             )
     # Locust reads the mix; one look for each mix that the plan has.
     for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
-        Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check(home)
+        Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check()
 
 
 def _check_resumed(

@@ -10,8 +10,9 @@ from rich.markup import escape
 
 from testbed.errors import TestbedError
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
+# Without emoji: else the ``:100:`` of a file's hundredth line is shown as one.
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 
 @contextmanager

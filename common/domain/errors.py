@@ -243,6 +243,17 @@ class Stopping(TaskQueueError):
         super().__init__(f"{process} stops and begins nothing new", process=process)
 
 
+class SubmitWithdrawn(TaskQueueError):
+    """The submit came too late: what was left of it had been taken back. No job came of it."""
+
+    code = Code.UNAVAILABLE
+    reason = "SUBMIT_WITHDRAWN"
+    definite = True
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} came too late and was withdrawn", what=what)
+
+
 class DeadlineExceeded(TaskQueueError):
     """Time ran out on the way: the operation may have happened."""
 

@@ -51,6 +51,13 @@ def parse(job_id: str) -> ParsedId:
     return ParsedId(time=bits >> 28, home=bits >> 20 & (HOME_LIMIT - 1), boot=bits % BOOT_LIMIT)
 
 
+def successor(job_id: str) -> str:
+    """Return the lowest id above this one. Raises :class:`MalformedJobId` for any other text."""
+    check(job_id)
+    bits = int.from_bytes(base64.b32hexdecode(job_id.upper()), "big") + 1
+    return base64.b32hexencode(bits.to_bytes(10, "big")).decode().lower()
+
+
 def check(job_id: str) -> None:
     """Raise :class:`MalformedJobId` unless the text has the shape of an id."""
     if not _SHAPE.match(job_id):

@@ -5,7 +5,13 @@ from __future__ import annotations
 import secrets
 
 from common import context
-from common.domain.errors import InvalidArgument, PayloadTooLarge, TaskQueueError
+from common.domain.errors import (
+    InvalidArgument,
+    JobNotFound,
+    PayloadTooLarge,
+    SubmitWithdrawn,
+    TaskQueueError,
+)
 from common.domain.job import MAX_PAYLOAD_BYTES, MAX_REQUEST_ID_BYTES, Job, JobSpec, JobState
 from common.flows.background import Background
 from common.flows.batch import only, only_success
@@ -43,33 +49,64 @@ async def _accept(
     """Create the record and enqueue it.
 
     A repeat of a ``request_id`` enqueues the first job once more, which changes nothing if that
-    succeeded the first time and mends it if it did not. If the enqueue fails, the record is
-    withdrawn, so that no job waits for ever that nobody was promised.
+    succeeded the first time and mends it if it did not. If either step fails, the submit is
+    withdrawn, so that no job waits for ever that nobody was promised. A withdrawal that fails, and
+    a process that ends here, leave a record that :class:`~common.flows.leftovers.Leftovers` finds.
     """
-    digest = spec.digest() if request_id else b""
     submit_id = secrets.token_hex(8)
-    job = await only_success(jobs.create([NewJob(spec.kind, request_id, digest, submit_id)]))
-    if job.state is not JobState.QUEUED:
-        return job.id
-    entry = NewEntry(job.id, spec, context.correlation_id())
-    try:
-        error = await only(queue.enqueue([entry]))
-        if error is not None:
-            raise error
-    except TaskQueueError as error:
-        if error.definite:
-            # The answer says that nothing happened: see to it first.
-            await _withdraw(job, submit_id, jobs, queue)
-        else:
-            background.start(_withdraw(job, submit_id, jobs, queue), f"withdraw {job.id}")
-        raise
+    digest = spec.digest() if request_id else b""
+    new = NewJob(spec.kind, request_id, digest, submit_id)
+    job = await _create(new, jobs, background)
+    if job.state is JobState.QUEUED:
+        entry = NewEntry(job.id, spec, context.correlation_id())
+        await _enqueue(entry, submit_id, jobs, queue, background)
     return job.id
 
 
-async def _withdraw(job: Job, submit_id: str, jobs: Jobs, queue: Queue) -> None:
-    """Cancel a record whose enqueue failed, then its entry, which may exist after all."""
-    after = await only_success(
-        jobs.set_cancel_requested([job.id], CancelReason.SUBMIT_WITHDRAWN, submit_id)
-    )
-    if after.state is JobState.CANCELED:
-        await queue.remove([job.id])
+async def _create(new: NewJob, jobs: Jobs, background: Background) -> Job:
+    try:
+        return await only_success(jobs.create([new]))
+    except TaskQueueError as error:
+        if not error.definite:
+            withdrawal = _withdraw_unanswered(new.submit_id, jobs)
+            background.start(withdrawal, f"withdraw submit {new.submit_id}")
+        raise
+
+
+async def _enqueue(
+    entry: NewEntry, submit_id: str, jobs: Jobs, queue: Queue, background: Background
+) -> None:
+    try:
+        refusal = await only(queue.enqueue([entry]))
+        if refusal is not None:
+            raise refusal
+    except TaskQueueError as error:
+        withdrawal = _withdraw(entry.job_id, submit_id, _why(error), jobs, queue)
+        if error.definite:
+            # The answer says that nothing happened: see to it first.
+            await withdrawal
+        else:
+            background.start(withdrawal, f"withdraw {entry.job_id}")
+        raise
+
+
+async def _withdraw_unanswered(submit_id: str, jobs: Jobs) -> None:
+    """Withdraw a submit of which nobody knows whether it made a record, and which."""
+    await jobs.set_cancel_requested([], CancelReason.SUBMIT_WITHDRAWN, submit_id)
+
+
+def _why(error: TaskQueueError) -> CancelReason:
+    """Return why the record goes: a job that the queue keeps out is no other submit's either."""
+    kept_out = isinstance(error, SubmitWithdrawn)
+    return CancelReason.NOT_IN_QUEUE if kept_out else CancelReason.SUBMIT_WITHDRAWN
+
+
+async def _withdraw(
+    job_id: str, submit_id: str, why: CancelReason, jobs: Jobs, queue: Queue
+) -> None:
+    """Take back a record whose enqueue failed, then its entry, which may exist after all."""
+    after = await only(jobs.set_cancel_requested([job_id], why, submit_id))
+    if isinstance(after, TaskQueueError) and not isinstance(after, JobNotFound):
+        raise after
+    if isinstance(after, JobNotFound) or after.state is JobState.CANCELED:
+        await queue.remove([job_id])

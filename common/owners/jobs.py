@@ -8,22 +8,23 @@ and a query merges the few that match.
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sortedcontainers import SortedList
 
-from common.domain import lifecycle
-from common.domain.errors import JobNotFound, RequestIdReused, TaskQueueError
+from common.domain import ids, lifecycle
+from common.domain.errors import JobNotFound, RequestIdReused, SubmitWithdrawn, TaskQueueError
 from common.domain.ids import IdMint
-from common.domain.job import MICROSECONDS, Job, JobState
+from common.domain.job import Job, JobState
 from common.domain.paging import JobQuery
+from common.owners.recent import Recent
 from common.ports import CancelReason, Clock, JobObserver, NewJob, Transition
 
-# Microseconds for which a submit is remembered: no message of one is under way for longer, for a
-# submit has five seconds.
-REMEMBERED = 20 * MICROSECONDS
+# Seconds for which a submit is remembered: hardly a message of one is under way for longer, for a
+# submit has five seconds. What one leaves behind that is, is found as what a dead gateway leaves.
+REMEMBERED = 20.0
+_WITHDRAWN = ""
 
 
 @dataclass(slots=True)
@@ -46,12 +47,14 @@ class JobOwner:
         self._index = _Index()
         self._requests: dict[str, _Request] = {}
         self._request_of: dict[str, str] = {}
-        self._submits = _Submits()
+        # The jobs of the submits of the last seconds, for a message that arrives once more.
+        self._submits: Recent[str] = Recent(clock, REMEMBERED)
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id.
 
-        A submit that is met again finds its own record, or ``JobNotFound`` if that was withdrawn.
+        A submit that is met again finds its own record, or ``JobNotFound`` if that was withdrawn;
+        one that was withdrawn before it came gets ``SubmitWithdrawn``.
         """
         return [self._create(new) for new in jobs]
 
@@ -74,8 +77,12 @@ class JobOwner:
         """Cancel queued jobs and mark running ones.
 
         A withdrawn submit was never accepted: its job is forgotten, and returned as CANCELED,
-        unless a submit other than ``submit_id`` relies on it or it runs already.
+        unless a submit other than ``submit_id`` relies on it or it runs already. Without
+        ``job_ids`` that is the job that it made; if there is none it will make none. A job that
+        is kept out of the queue is forgotten whoever relies on it.
         """
+        if reason is CancelReason.SUBMIT_WITHDRAWN and submit_id and not job_ids:
+            self._withdraw_unanswered(submit_id)
         return [self._cancel(job_id, reason, submit_id) for job_id in job_ids]
 
     def counts(self) -> dict[JobState, int]:
@@ -83,8 +90,9 @@ class JobOwner:
         return self._index.counts()
 
     def _create(self, new: NewJob) -> Job | TaskQueueError:
-        now = self._clock.now()
-        met = self._submits.job_of(new.submit_id, now)
+        met = self._submits.get(new.submit_id)
+        if met == _WITHDRAWN:
+            return SubmitWithdrawn(f"submit {new.submit_id}")
         if met is not None:
             return self._jobs.get(met) or JobNotFound(met)
         known = self._requests.get(new.request_id) if new.request_id else None
@@ -92,10 +100,13 @@ class JobOwner:
             if known.digest != new.digest:
                 return RequestIdReused(new.request_id)
             known.reliers.add(new.submit_id)
-            self._submits.note(new.submit_id, known.job_id, now)
+            self._submits.note(new.submit_id, known.job_id)
             return self._jobs[known.job_id]
-        job = Job(self._mint.next(now), new.kind, JobState.QUEUED, now)
-        self._submits.note(new.submit_id, job.id, now)
+        now = self._clock.now()
+        job_id = self._mint.next(now)
+        # The time in the id, which is later by what it takes to be unique: so ids sort by it.
+        job = Job(job_id, new.kind, JobState.QUEUED, ids.parse(job_id).time)
+        self._submits.note(new.submit_id, job.id)
         if new.request_id:
             self._requests[new.request_id] = _Request(new.digest, job.id, {new.submit_id})
             self._request_of[job.id] = new.request_id
@@ -126,20 +137,35 @@ class JobOwner:
         after = lifecycle.request_cancel(job, self._clock.now())
         if reason is CancelReason.SUBMIT_WITHDRAWN:
             return after if self._withdraw(job, submit_id) else job
+        if reason is CancelReason.NOT_IN_QUEUE:
+            return after if self._forget(job) else job
         self._write(job, after)
         return after
 
+    def _withdraw_unanswered(self, submit_id: str) -> None:
+        job = self._jobs.get(self._submits.get(submit_id) or "")
+        if job is None:
+            self._submits.note(submit_id, _WITHDRAWN)
+        else:
+            self._withdraw(job, submit_id)
+
     def _withdraw(self, job: Job, submit_id: str) -> bool:
         """Forget a job that waits and on which no other submit relies; says whether it did."""
-        if job.state is not JobState.QUEUED:
-            return False
         request_id = self._request_of.get(job.id)
         if request_id is not None:
             request = self._requests[request_id]
             request.reliers.discard(submit_id)
             if request.reliers:
                 return False
-            del self._requests[request_id], self._request_of[job.id]
+        return self._forget(job)
+
+    def _forget(self, job: Job) -> bool:
+        """Forget a job that waits, and its request id; says whether it did."""
+        if job.state is not JobState.QUEUED:
+            return False
+        request_id = self._request_of.pop(job.id, None)
+        if request_id is not None:
+            del self._requests[request_id]
         del self._jobs[job.id]
         self._index.drop(job)
         return True
@@ -151,25 +177,6 @@ class JobOwner:
         if before is None or before.state is not after.state:
             self._index.move(before, after)
         self._observer.transitioned(before, after)
-
-
-class _Submits:
-    """The jobs of the submits of the last seconds, for a message that arrives once more."""
-
-    def __init__(self) -> None:
-        self._jobs: OrderedDict[str, tuple[str, int]] = OrderedDict()
-
-    def job_of(self, submit_id: str, now: int) -> str | None:
-        """Return the job of a submit that was met lately; there is none without an id."""
-        while self._jobs and now - next(iter(self._jobs.values()))[1] > REMEMBERED:
-            self._jobs.popitem(last=False)
-        known = self._jobs.get(submit_id)
-        return None if known is None else known[0]
-
-    def note(self, submit_id: str, job_id: str, now: int) -> None:
-        """Remember the job of a submit."""
-        if submit_id:
-            self._jobs[submit_id] = job_id, now
 
 
 class _Index:
@@ -194,8 +201,8 @@ class _Index:
     def newest(self, state: JobState | None, kind: str, before: str) -> Iterator[str]:
         """Iterate over the matching ids lower than ``before``, highest first."""
         matching: list[Iterable[str]] = [
-            ids.irange(maximum=before or None, inclusive=(True, False), reverse=True)
-            for (its_kind, its_state), ids in self._ids.items()
+            some.irange(maximum=before or None, inclusive=(True, False), reverse=True)
+            for (its_kind, its_state), some in self._ids.items()
             if (not kind or its_kind == kind) and (state is None or its_state is state)
         ]
         return iter(heapq.merge(*matching, reverse=True))
@@ -203,6 +210,6 @@ class _Index:
     def counts(self) -> dict[JobState, int]:
         """Number of ids in each state."""
         totals = dict.fromkeys(JobState, 0)
-        for (_, state), ids in self._ids.items():
-            totals[state] += len(ids)
+        for (_, state), some in self._ids.items():
+            totals[state] += len(some)
         return totals

@@ -13,9 +13,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.domain.errors import QueueFull, TaskQueueError
+from common.domain.errors import QueueFull, SubmitWithdrawn, TaskQueueError
 from common.domain.job import MAX_BATCH_BYTES, MICROSECONDS, Assignment, Execution
+from common.owners.recent import Recent
 from common.ports import Clock, Dequeued, NewEntry, QueueObserver
+
+# Seconds for which a job is kept out: the longest that any message may be under way.
+KEPT_OUT = 3600.0
 
 
 @dataclass(slots=True)
@@ -42,12 +46,16 @@ class QueueOwner:
         self._entries: dict[str, _Entry] = {}
         self._visible: OrderedDict[str, _Entry] = OrderedDict()
         self._expiries: list[tuple[int, str, int]] = []
+        self._kept_out: Recent[bool] = Recent(clock, KEPT_OUT)
         self._bytes = 0
         self._waiters: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._stopping = False
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
-        """Add jobs at the end; one that is present stays where it is. May give ``QueueFull``."""
+        """Add jobs at the end; one that is present stays where it is.
+
+        May give ``QueueFull``, and ``SubmitWithdrawn`` for a job that is kept out.
+        """
         return [self._enqueue(entry) for entry in entries]
 
     async def dequeue(
@@ -68,6 +76,14 @@ class QueueOwner:
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
         """Remove jobs, leased or not; says which were present."""
         return [self._remove(job_id) for job_id in job_ids]
+
+    async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
+        """Refuse from now on the jobs that are not present; says which those are."""
+        absent = [job_id not in self._entries for job_id in job_ids]
+        for job_id, is_absent in zip(job_ids, absent, strict=True):
+            if is_absent:
+                self._kept_out.note(job_id, True)
+        return absent
 
     def stop_waiting(self) -> None:
         """Answer every waiting dequeue now, and later ones without waiting: the process stops."""
@@ -91,6 +107,8 @@ class QueueOwner:
     def _enqueue(self, entry: NewEntry) -> TaskQueueError | None:
         if entry.job_id in self._entries:
             return None
+        if self._kept_out.get(entry.job_id):
+            return SubmitWithdrawn(f"job {entry.job_id}")
         if len(self._entries) >= self._max_jobs:
             return QueueFull("max_queued_jobs", self._max_jobs)
         size = len(entry.spec.payload)

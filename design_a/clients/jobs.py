@@ -65,11 +65,8 @@ class JobsClient:
         self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
     ) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones."""
-        withdrawn = reason is CancelReason.SUBMIT_WITHDRAWN
         request = pb.SetCancelRequestedRequest(
-            job_ids=job_ids,
-            reason=pb.CANCEL_REASON_SUBMIT_WITHDRAWN if withdrawn else pb.CANCEL_REASON_CLIENT,
-            submit_id=submit_id,
+            job_ids=job_ids, reason=wire.cancel_reason_to(reason), submit_id=submit_id
         )
         response = await self._peer.call(self._stub.SetCancelRequested, request)
         return [wire.record_from(entry) for entry in response.entries]

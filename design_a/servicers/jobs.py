@@ -6,7 +6,7 @@ from typing import Any
 
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.job_service_pb2_grpc import JobServiceServicer
-from common.ports import CancelReason, Jobs
+from common.ports import Jobs
 from common.rpc import convert
 from design_a import wire
 
@@ -48,9 +48,9 @@ class JobServicer(JobServiceServicer):
         self, request: pb.SetCancelRequestedRequest, context: Any
     ) -> pb.SetCancelRequestedResponse:
         """Cancel queued jobs and mark running ones."""
-        withdrawn = request.reason == pb.CANCEL_REASON_SUBMIT_WITHDRAWN
-        reason = CancelReason.SUBMIT_WITHDRAWN if withdrawn else CancelReason.CLIENT
         answers = await self._jobs.set_cancel_requested(
-            wire.ids_from(request.job_ids), reason, request.submit_id
+            wire.ids_from(request.job_ids),
+            wire.cancel_reason_from(request.reason),
+            request.submit_id,
         )
         return pb.SetCancelRequestedResponse(entries=map(wire.record_to, answers))

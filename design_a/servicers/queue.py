@@ -51,6 +51,8 @@ class QueueServicer(QueueServiceServicer):
     async def RemoveJobIfPresent(
         self, request: pb.RemoveJobIfPresentRequest, context: Any
     ) -> pb.RemoveJobIfPresentResponse:
-        """Remove jobs, leased or not."""
-        removed = await self._queue.remove(wire.ids_from(request.job_ids))
-        return pb.RemoveJobIfPresentResponse(removed=removed)
+        """Remove jobs, leased or not, and keep out others."""
+        remove, keep_out = wire.ids_from(request.job_ids), wire.ids_from(request.keep_out_job_ids)
+        removed = await self._queue.remove(remove)
+        kept_out = await self._queue.keep_out(keep_out) if keep_out else []
+        return pb.RemoveJobIfPresentResponse(removed=removed, kept_out=kept_out)

@@ -1,4 +1,4 @@
-"""Fates: what became of an accepted job, as far as the history tells."""
+"""Fates: what became of a job, as far as the history tells."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Fate(Enum):
     LOST = "lost"
     LOST_WITH_STATE = "lost_with_state"
     NOT_LOOKED_UP = "not_looked_up"
+    UNFINISHED = "unfinished"
+    """Nobody was promised it, and it never ends."""
 
 
 class Ending(NamedTuple):
@@ -39,7 +41,7 @@ def ending_of(job: Job) -> Ending:
     if found is not None:
         return Ending(Fate.LOST, *found)
     if accepted is None:
-        return _KEPT
+        return _at_last(job)
     if job.cut < OPEN_END and _lost(job.late, accepted.completed) is not None:
         return Ending(Fate.LOST_WITH_STATE)
     return _at_last(job)
@@ -56,7 +58,7 @@ def _lost(looks: Sequence[Look], accepted: int) -> tuple[Look, str] | None:
 
 
 def _at_last(job: Job) -> Ending:
-    """Judge an accepted job by the last look of the audit."""
+    """Judge a job by the last look of the audit."""
     last: Look | None = None
     terminal = False
     for look in (*job.looks, *job.late) if job.late else job.looks:
@@ -71,5 +73,7 @@ def _at_last(job: Job) -> Ending:
         return _UNKNOWN
     if job.cut < OPEN_END:
         return Ending(Fate.LOST_WITH_STATE)
-    state = last.state or "not terminal"
-    return Ending(Fate.LOST, last, f"was accepted, and was still {state} at the last look")
+    at_last = f"was still {last.state or 'not terminal'} at the last look"
+    if job.accepted is None:
+        return Ending(Fate.UNFINISHED, last, f"was promised to nobody, and {at_last}")
+    return Ending(Fate.LOST, last, f"was accepted, and {at_last}")

@@ -60,6 +60,7 @@ def _counts(index: Index, found: Mapping[str, int]) -> dict[str, int]:
         "lost": found["lost"],
         "unexpected": found["unexpected"],
         "duplicated": found["duplicated"],
+        "unfinished": found["unfinished"],
         "lost_with_state": fates[Fate.LOST_WITH_STATE],
         "not_looked_up": fates[Fate.NOT_LOOKED_UP],
     }

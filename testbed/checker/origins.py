@@ -26,6 +26,7 @@ class Origins(NamedTuple):
     recovered: list[Job]
     passing: list[Job]
     unexplained: list[Job]
+    replaced: Replaced
 
 
 class _Orphan(NamedTuple):
@@ -36,7 +37,7 @@ class _Orphan(NamedTuple):
 
 def trace(index: Index) -> Origins:
     """Find the origins of all jobs that no submit was answered with."""
-    sources, undone = _sources(index)
+    sources, undone, replaced = _sources(index)
     orphans: dict[str, list[_Orphan]] = {}
     passing: list[Job] = []
     for orphan in _orphans(index):
@@ -52,7 +53,7 @@ def trace(index: Index) -> Origins:
         _assign(some, sources.get(kind, []), recovered, unexplained)
     left = sorted((each for some in sources.values() for each in some), key=_invoked)
     _assign(unknown, left, recovered, unexplained)
-    return Origins(recovered, passing, unexplained)
+    return Origins(recovered, passing, unexplained, replaced)
 
 
 def _orphans(index: Index) -> list[_Orphan]:
@@ -91,45 +92,63 @@ def _assign(
     sources[:] = [*free, *reversed(waiting)]
 
 
-def _sources(index: Index) -> tuple[dict[str, list[Operation]], _Undone]:
+def _sources(index: Index) -> tuple[dict[str, list[Operation]], _Undone, Replaced]:
     """Return the submits that may have made a job that stays, by kind, and those that may not."""
     sources: dict[str, list[Operation]] = {}
     undone: list[tuple[Operation, int]] = []
+    replaced: list[tuple[Operation, Operation]] = []
     accepted = _Accepted(index)
     for submit in index.submits:
         if submit.outcome is Outcome.OK or not isinstance(submit.asked, Submitted):
             continue
         if submit.outcome is Outcome.FAIL:
             undone.append((submit, submit.completed))
-        elif (answered := accepted.instead_of(submit.invoked, submit.asked.request_id)) is not None:
-            undone.append((submit, answered))
+        elif (other := accepted.instead_of(submit.invoked, submit.asked.request_id)) is not None:
+            undone.append((submit, other.completed))
+            replaced.append((submit, other))
         else:
             sources.setdefault(submit.asked.kind, []).append(submit)
-    return sources, _Undone(undone)
+    return sources, _Undone(undone), Replaced(replaced)
+
+
+class Replaced:
+    """Indefinite submits whose job is that of an equal one that was accepted, by kind."""
+
+    def __init__(self, submits: Iterable[tuple[Operation, Operation]]) -> None:
+        self._by_kind: dict[str, list[tuple[Operation, Operation]]] = {}
+        for submit, other in submits:
+            assert isinstance(submit.asked, Submitted)
+            self._by_kind.setdefault(submit.asked.kind, []).append((submit, other))
+
+    def before(self, time: int, kind: str) -> tuple[Operation, ...]:
+        """Return the last that was invoked by then, and the other that was accepted, if any."""
+        some = self._by_kind.get(kind, [])
+        number = bisect_right(some, time, key=lambda pair: pair[0].invoked)
+        return some[number - 1] if number else ()
 
 
 class _Accepted:
-    """When submits with a request id were first invoked and first answered with a job."""
+    """When submits with a request id were first invoked, and which was first answered."""
 
     def __init__(self, index: Index) -> None:
         self._losses = index.losses
-        self._first: dict[str, tuple[int, int]] = {}
+        self._first: dict[str, tuple[int, Operation]] = {}
         for request_id, submits in index.by_request.items():
             accepted = [submit for submit in submits if submit.outcome is Outcome.OK]
             if accepted:
-                ended = min(submit.completed for submit in accepted)
-                self._first[request_id] = accepted[0].invoked, ended
+                first = min(accepted, key=lambda submit: submit.completed)
+                self._first[request_id] = accepted[0].invoked, first
 
-    def instead_of(self, invoked: int, request_id: str) -> int | None:
-        """Return when an equal submit was first accepted, if one was.
+    def instead_of(self, invoked: int, request_id: str) -> Operation | None:
+        """Return the equal submit that was the first to be accepted, if one was.
 
         Its job is that of the one invoked here too, unless memory was lost since: an indefinite
         submit may have its effect at any time.
         """
         if request_id not in self._first:
             return None
-        first_invoked, first_ended = self._first[request_id]
-        return None if self._losses.after(min(invoked, first_invoked)) else first_ended
+        first_invoked, first = self._first[request_id]
+        return None if self._losses.after(min(invoked, first_invoked)) else first
 
 
 class _Undone:

@@ -153,7 +153,7 @@ def run(plan: CapacityPlan) -> int:
     planning.check(plan, known_designs.names(), registry.load().names())
     check_fresh(plan.designs, plan.spec)
     locustfile = home / "locustfiles" / "mixed.py"
-    Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check(home)
+    Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check()
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = new_folder(home / "results", NAME)
     planned = {
@@ -172,7 +172,7 @@ def run(plan: CapacityPlan) -> int:
             pace = Pace(drives, planned, time.monotonic)
             with progress.shown(console.err, pace, drives) as told:
                 control = RuntimeStacks(runtimes.get(plan.runtime), told)
-                tools = Tools(control, partial(Locust, locustfile), told, interrupts, home)
+                tools = Tools(control, partial(Locust, locustfile), told, interrupts)
                 _drive(plan, TrialDriver(plan, folder, tools), result)
                 complete = True
         finally:

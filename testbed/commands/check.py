@@ -26,6 +26,7 @@ _COUNTS = {
     "lost": "jobs lost",
     "unexpected": "jobs that nobody submitted",
     "duplicated": "jobs made twice",
+    "unfinished": "jobs that nobody was promised and that never end",
 }
 
 _EPILOG = """
@@ -64,9 +65,10 @@ def check(
 
     A history holds every call of a run as its caller saw it: when it began and ended, what was
     asked and answered. The checker knows nothing else. It looks for jobs that were lost, came from
-    nowhere or were made twice, for states, attempts and results that changed when they must not,
-    for cancels that were not kept, and for lists that leave out a job or show it twice. What it
-    finds no delay or lost answer can explain; each is shown with the few calls that prove it.
+    nowhere, were made twice or never end, for states, attempts and results that changed when they
+    must not, for cancels that were not kept, and for lists that leave out a job or show it twice.
+    What it finds no delay or lost answer can explain; each is shown with the few calls that prove
+    it.
 
     The history has to hold all submits and cancels that the system was sent. The format is in
     docs/histories.md, and so is what each rule concludes.

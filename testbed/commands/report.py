@@ -12,6 +12,7 @@ from testbed import console
 from testbed.errors import TestbedError
 from testbed.faults import outcome
 from testbed.faults.session import EXPERIMENT
+from testbed.recording import files
 from testbed.report import html, noise, rebuild
 from testbed.report.faults import terminal
 from testbed.report.junit import JUNIT_XML
@@ -83,6 +84,8 @@ def report(
     if len(folders) == 1 and (folders[0] / EXPERIMENT).exists():
         raise typer.Exit(_faults(folders[0], check))
     if len(folders) == 1:
+        if not (folders[0] / files.EXPERIMENT).exists():
+            raise TestbedError(f"{folders[0]} has neither {files.EXPERIMENT} nor {EXPERIMENT}")
         raise typer.Exit(_one(folders[0], noise_floor, check))
     _several(folders, output)
 
@@ -96,6 +99,8 @@ def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
     if missing := rebuilt.comparison.missing:
         named = ", ".join(map(str, missing))
         console.out.print(Text(f"Without a valid attempt: trial {named}", style="yellow"))
+    if rebuilt.unbroken:
+        console.out.print(Text("Without the fault run that the plan ends with", style="yellow"))
     if rebuilt.page is None:
         console.out.print(Text(f"No trial ran, so there is no page; {folder / JUNIT_XML}"))
     else:

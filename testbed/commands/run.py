@@ -14,6 +14,7 @@ from testbed.errors import TestbedError
 from testbed.experiment import overrides, planfile, resume, schedule
 from testbed.experiment.plan import Plan
 from testbed.experiment.planfile import Source
+from testbed.recording import files
 from testbed.report import progress
 
 _EPILOG = """
@@ -83,7 +84,8 @@ def run(
     the plan cannot be carried out; with 130 after Ctrl-C, and then --resume goes on.
     """
     earlier = resume.read(resume_) if resume_ else None
-    checked = _plan(plan, settings or [], earlier)
+    recorded_in = (resume_ or Path()) / files.EXPERIMENT
+    checked = _plan(plan, settings or [], earlier, recorded_in)
     if dry_run:
         show_schedule(checked)
         return
@@ -94,7 +96,10 @@ def run(
     )
 
 
-def _plan(name: str | None, pairs: list[str], earlier: dict[str, object] | None) -> Plan:
+def _plan(
+    name: str | None, pairs: list[str], earlier: dict[str, object] | None, source: Path
+) -> Plan:
+    """Return the named plan, or the ``earlier`` one that ``source`` has."""
     changes = overrides.from_pairs(pairs)
     options = {key: f"--set {key}" for key in changes}
     home = stacks.project_root()
@@ -107,7 +112,7 @@ def _plan(name: str | None, pairs: list[str], earlier: dict[str, object] | None)
         # What a reader of the results wants beside the plan itself.
         beside = {"titles", "designs"} if "pairs" in recorded else {"titles"}
         data = {key: each for key, each in recorded.items() if key not in beside}
-        file = "the recorded plan"
+        file = str(source)
     else:
         raise TestbedError(
             "which plan? none is named", "testbed plans lists them; testbed run quick runs one"

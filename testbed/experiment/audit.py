@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from common.rpc import connect
+from testbed.experiment.ports import TrialFailed
 from testbed.recording.model import TERMINAL_STATES, JobRow
 
 if TYPE_CHECKING:
@@ -52,15 +53,23 @@ class Audit:
         """Return a row for every job that was accepted or is listed, in the order of their ids.
 
         A job that is unknown, or not terminal when the time is up, has its ``problem`` filled in.
+        Raises :class:`TrialFailed` if the jobs cannot be listed in that time: what nobody was
+        promised would be looked for nowhere else.
         """
         self._end = time.monotonic() + self._seconds
         channels = [connect.aio_channel(each) for each in self._endpoints]
         self._stubs = itertools.cycle([TaskQueueServiceStub(channel) for channel in channels])
         try:
-            await self._list()
+            unlisted = await self._list()
             await self._follow(self._open())
+            while unlisted and time.monotonic() < self._end:
+                await asyncio.sleep(LONGEST_PAUSE)
+                unlisted = await self._list()
+                await self._follow(self._open())
         finally:
             await asyncio.gather(*(channel.close() for channel in channels))
+        if unlisted:
+            raise TrialFailed(f"the jobs could not be listed after the drive: {unlisted}")
         return tuple(self._rows[job_id] for job_id in sorted(self._rows))
 
     def _open(self) -> list[str]:
@@ -72,16 +81,17 @@ class Audit:
         row = self._rows.get(job_id)
         return row is not None and (row.state in TERMINAL_STATES or row.state == MISSING)
 
-    async def _list(self) -> None:
-        """Take in the bulk of the jobs page by page; what fails here is looked up one by one."""
+    async def _list(self) -> str:
+        """Take in the bulk of the jobs page by page; return why that failed, nothing if not."""
         try:
             await self._drain()
             async for status in self._all_jobs():
                 self._rows[status.job_id] = self._row(status)
-        except grpc.aio.AioRpcError:
-            return
+        except grpc.aio.AioRpcError as error:
+            return f"{error.code().name}: {error.details()}"
         finally:
             self._say()
+        return ""
 
     async def _drain(self) -> None:
         """Wait until no job is queued or running, so that one pass over the list will do."""
@@ -178,7 +188,7 @@ def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:
     return JobRow(
         job_id=status.job_id,
         accepted=accepted,
-        state=pb.JobState.Name(status.state).removeprefix("JOB_STATE_"),
+        state=_state(status.state),
         attempt=status.attempt,
         create_us=_microseconds(status, "create_time", status.create_time),
         start_us=_microseconds(status, "start_time", status.start_time),
@@ -186,6 +196,14 @@ def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:
         worker=status.worker,
         failure=status.failure.reason,
     )
+
+
+def _state(value: int) -> str:
+    """Return the state's name; a number that is no state stays one, and is no terminal state."""
+    try:
+        return pb.JobState.Name(value).removeprefix("JOB_STATE_")  # type: ignore[arg-type]
+    except ValueError:
+        return str(value)
 
 
 def _microseconds(status: pb.JobStatus, field: str, time_of: Timestamp) -> int | None:

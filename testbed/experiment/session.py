@@ -19,6 +19,7 @@ from testbed.experiment.schedule import TrialPlan
 from testbed.experiment.stopping import Standing, standings
 from testbed.experiment.trial import Tools, Trial
 from testbed.recording import files, reader
+from testbed.recording.damage import RecordingError
 from testbed.recording.model import FAILED, TrialHeader
 
 FORMAT = 2
@@ -97,8 +98,9 @@ def run(
     is; ``resumed`` is what was recorded of the run that is gone on with.
     """
     record = _record(plan, provenance, titles or {}, resumed)
-    files.write_json(folder / files.EXPERIMENT, record)
+    # First, for it reads what is there: what cannot be gone on with is left as it is.
     session = _Session(plan, folder, tools, keep_going)
+    files.write_json(folder / files.EXPERIMENT, record)
     try:
         ended = session.run()
     finally:
@@ -220,7 +222,7 @@ class _Session:
         """Analyse what a trial left; one that cannot be read counts as failed, also on disk."""
         try:
             return analyse(reader.read_trial(path), self._plan.limits)
-        except files.RecordingError as error:
+        except RecordingError as error:
             failed = replace(header, status=FAILED, error=str(error))
             files.write_header(path, failed)
             return analyse(reader.read_trial(path), self._plan.limits)

@@ -69,7 +69,7 @@ def check(plan: FaultPlan, home: Path) -> None:
     for design in plan.designs:
         topology = designs.load(design).scaled(plan.workers)
         check_fresh([design], plan.spec(plan.schedule(topology)))
-    Locust(home / LOCUSTFILE, plan.traffic).check(home)
+    Locust(home / LOCUSTFILE, plan.traffic).check()
 
 
 def carry_out(

@@ -2,6 +2,7 @@
 
 What the checker concludes about lost jobs rests on these calls. They are recorded under the client
 name ``audit``: one whole listing, then status and result of every job that was accepted or seen.
+Those that have not ended are looked up again until they have, or are gone, or time is up.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -20,7 +22,7 @@ from common.rpc import connect, status
 from testbed.experiment.audit import CALL_SECONDS, CONCURRENCY, MISSING, PAGE, row_of
 from testbed.history import messages
 from testbed.history.writer import HistoryWriter
-from testbed.recording.model import JobRow
+from testbed.recording.model import OPEN_STATES, JobRow
 
 if TYPE_CHECKING:
     from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceAsyncStub
@@ -34,6 +36,19 @@ _INDEFINITE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNO
 Tell = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was found: a row for each job that was accepted or is listed, in the order of their ids.
+
+    ``problem`` says what keeps these from being all jobs at rest, and is empty if nothing does.
+    ``unlisted`` says that of the listing alone.
+    """
+
+    jobs: tuple[JobRow, ...]
+    unlisted: str
+    problem: str
+
+
 class Lookup:
     """Looks up jobs at the endpoints of a stack and writes every call to a history."""
 
@@ -43,11 +58,11 @@ class Lookup:
         self._tell = tell
         self._rows: dict[str, JobRow] = {}
 
-    async def run(self, accepted: Iterable[str], seconds: float) -> tuple[JobRow, ...]:
-        """Return a row for each job that was accepted or is listed, in the order of their ids.
+    async def run(self, accepted: Iterable[str], seconds: float) -> Found:
+        """Look up each job that was accepted or is listed.
 
         Waits up to ``seconds`` until no job is queued or running; those that are left then are
-        looked up as they are.
+        looked up as they are, and are a problem.
         """
         channels = [connect.aio_channel(each) for each in self._endpoints]
         self._stubs = itertools.cycle(
@@ -56,14 +71,22 @@ class Lookup:
                 for endpoint, channel in zip(self._endpoints, channels, strict=True)
             ]
         )
-        accepted = frozenset(accepted)
+        self._accepted = frozenset(accepted)
+        end = time.monotonic() + seconds
         try:
-            await self._drain(time.monotonic() + seconds)
-            await self._list(accepted)
-            await self._each(accepted)
+            await self._drain(end)
+            unlisted = await self._list()
+            await self._each(self._accepted | self._rows.keys())
+            while (left := self._unfinished()) and time.monotonic() < end:
+                await asyncio.sleep(PAUSE)
+                await self._each(left)
         finally:
             await asyncio.gather(*(channel.close() for channel in channels))
-        return tuple(self._rows[job_id] for job_id in sorted(self._rows))
+        jobs = tuple(self._rows[job_id] for job_id in sorted(self._rows))
+        return Found(jobs, unlisted, unlisted or _left(self._unfinished(), seconds))
+
+    def _unfinished(self) -> list[str]:
+        return sorted(each.job_id for each in self._rows.values() if each.state in OPEN_STATES)
 
     async def _drain(self, end: float) -> None:
         """Wait until nothing is queued or running."""
@@ -74,27 +97,29 @@ class Lookup:
                     break
                 await asyncio.sleep(PAUSE)
 
-    async def _list(self, accepted: frozenset[str]) -> None:
+    async def _list(self) -> str:
+        """Read the whole list; return why it could not be read, nothing if it was."""
         token = ""
         for number in itertools.count():
             request = pb.ListJobsRequest(page_size=PAGE, page_token=token)
             page = await self._ask("ListJobs", request, f"{CLIENT}/whole", number)
             if not isinstance(page, pb.ListJobsResponse):
-                return
+                return f"not all jobs could be listed: {page}"
             for job in page.jobs:
-                self._rows[job.job_id] = row_of(job, job.job_id in accepted)
+                self._rows[job.job_id] = row_of(job, job.job_id in self._accepted)
             token = page.next_page_token
             if not token:
-                return
+                break
+        return ""
 
-    async def _each(self, accepted: frozenset[str]) -> None:
-        todo = sorted(accepted | self._rows.keys())
+    async def _each(self, job_ids: Iterable[str]) -> None:
+        todo = sorted(job_ids)
         turns = iter(todo)
         done = itertools.count(1)
 
         async def ask_in_turn() -> None:
             for job_id in turns:
-                await self._one(job_id, job_id in accepted)
+                await self._one(job_id, job_id in self._accepted)
                 self._tell(next(done), len(todo))
 
         async with asyncio.TaskGroup() as group:
@@ -140,9 +165,18 @@ def lookup(
     seconds: float,
     writer: HistoryWriter,
     tell: Tell = lambda _done, _total: None,
-) -> tuple[JobRow, ...]:
+) -> Found:
     """Run a :class:`Lookup` to its end."""
     return asyncio.run(Lookup(endpoints, writer, tell).run(accepted, seconds))
+
+
+def _left(job_ids: Sequence[str], seconds: float) -> str:
+    if not job_ids:
+        return ""
+    return (
+        f"jobs that were still queued or running {seconds:g} s after the load: {len(job_ids)}, the "
+        f"first is {job_ids[0]}"
+    )
 
 
 def _method(stub: TaskQueueServiceAsyncStub, call: str) -> Callable[..., Awaitable[Any]]:

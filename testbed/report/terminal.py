@@ -42,7 +42,9 @@ def wide_enough(console: Console) -> Console:
     """Return a console that does not cut a table where there is no terminal to fit it to."""
     if console.is_terminal:
         return console
-    return Console(file=console.file, width=PLAIN_WIDTH, highlight=False, soft_wrap=True)
+    return Console(
+        file=console.file, width=PLAIN_WIDTH, highlight=False, soft_wrap=True, emoji=False
+    )
 
 
 def busy_note(machine: Mapping[str, Any]) -> str:

@@ -167,7 +167,15 @@ async def _list(client: Client) -> None:
     scan = f"{client.name}-{next(client.record.numbers)}"
     state = client.random.choice((0, 0, pb.JOB_STATE_QUEUED, pb.JOB_STATE_DONE))
     kind = client.random.choice(("", "", *KINDS))
-    size = client.random.randint(2, 6)
+    await _read_list(client, scan, state, kind, client.random.randint(2, 6))
+
+
+async def read_whole_list(client: Client) -> None:
+    """Read the list of all jobs, whoever was promised them."""
+    await _read_list(client, f"{client.name}-{next(client.record.numbers)}", 0, "", 1000)
+
+
+async def _read_list(client: Client, scan: str, state: Any, kind: str, size: int) -> None:
     token = ""
     for number in itertools.count():
         request = pb.ListJobsRequest(state=state, kind=kind, page_size=size, page_token=token)

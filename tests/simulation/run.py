@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from testbed.history.model import History
-from tests.simulation.clients import Client, Record, act_at_random
+from tests.simulation.clients import Client, Record, act_at_random, read_whole_list
 from tests.simulation.faults import Nemesis
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Weather
@@ -94,10 +94,15 @@ class _Simulation:
         while True:
             waited_for = [job for job, at in self._record.accepted.items() if at > state_lost]
             left = self._world.entries_left()
-            if not waited_for and not left:
+            # What lost its queue with the memory of that may be left for good.
+            unfinished = self._world.unfinished() if state_lost < 0 else 0
+            if not waited_for and not left and not unfinished:
                 return
             if loop.time() > end:
-                self._not_drained = f"{len(waited_for)} jobs {waited_for[:3]}, {left} entries"
+                self._not_drained = (
+                    f"{len(waited_for)} accepted jobs {waited_for[:3]}, {unfinished} unfinished "
+                    f"records, {left} entries"
+                )
                 return
             for job_id in waited_for:
                 await client.status(job_id)
@@ -108,6 +113,7 @@ class _Simulation:
         for job_id in self._record.jobs:
             await client.status(job_id)
             await client.result(job_id)
+        await read_whole_list(client)
 
     def _client(self, name: str) -> Client:
         world = self._world

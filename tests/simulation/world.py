@@ -104,6 +104,14 @@ class World:
             for what in ("depth", "leased")
         )
 
+    def unfinished(self) -> int:
+        """How many records are queued or running, accepted or not."""
+        return sum(
+            int(process.registry.get_sample_value("taskqueue_jobs", {"state": state}) or 0)
+            for process in self.processes.values()
+            for state in ("QUEUED", "RUNNING")
+        )
+
     async def close(self) -> None:
         """Let every task come to its end, those of killed processes too."""
         self.network.closed = True

@@ -86,6 +86,8 @@ class _Simulation:
         for _ in range(4):
             self._audit(todo)
         self._drain()
+        self._list(AUDIT, lambda _answer: None, whole=True)
+        self._drain()
         self._done.sort(key=lambda operation: (operation.invoked, operation.id))
         return History(tuple(self._done), tuple(self._faults), "b", UNIX_US, CLOCK_US)
 
@@ -158,12 +160,14 @@ class _Simulation:
         }[call]
         self._call(client, call, job_id, lambda: read(job_id), then)
 
-    def _list(self, client: str, then: Callable[[Any], None]) -> None:
+    def _list(self, client: str, then: Callable[[Any], None], whole: bool = False) -> None:
         state = self._chance.choice(("", "", "", "QUEUED", "RUNNING", *TERMINAL))
         kind = self._chance.choice(("", "", *KINDS))
+        if whole:
+            state = kind = ""
         size = self._chance.choice((3, 10, 20))
         scan = f"{client}/{next(self._scans)}"
-        whole = self._chance.random() < self._odds.whole_scan
+        whole = whole or self._chance.random() < self._odds.whole_scan
         pages = 1 << 30 if whole else self._chance.randrange(1, 4)
 
         def ask(number: int, before: str) -> None:

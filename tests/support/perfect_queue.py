@@ -70,7 +70,7 @@ class PerfectQueue:
             self._requests[asked.request_id] = job_id, asked.digest
             self._request_of[job_id] = asked.request_id
         self._reliers[job_id] = 1
-        self._put(Seen(job_id, asked.kind, "QUEUED", 0, create_us=time))
+        self._put(Seen(job_id, asked.kind, "QUEUED", 0, create_us=parse(job_id).time))
         return job_id
 
     def enqueue(self, job_id: str) -> None:

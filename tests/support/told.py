@@ -108,10 +108,16 @@ class Told:
         return self.refused(call, job, span, "NOT_FOUND", "JOB_NOT_FOUND")
 
     def result(
-        self, span: Span, job: str = "j1", state: str = "DONE", digest: str = "o", **more: Any
+        self,
+        span: Span,
+        job: str = "j1",
+        state: str = "DONE",
+        digest: str = "o",
+        failure: str = "",
+        **more: Any,
     ) -> Operation:
         """Tell that a result was answered."""
-        return self.answered(lines.RESULT, job, span, Result(state, digest), **more)
+        return self.answered(lines.RESULT, job, span, Result(state, digest, failure), **more)
 
     def not_finished(self, span: Span, job: str = "j1") -> Operation:
         """Tell that a job has no result yet."""
@@ -132,11 +138,12 @@ class Told:
         number: int = 0,
         more: bool = False,
         scan: str = "s",
+        client: str = "u",
         **filters: Any,
     ) -> Operation:
         """Tell a page of a listing."""
         page = Page(scan, number, **filters)
-        return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more))
+        return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more), client=client)
 
     def fault(self, span: Span, *lost: str) -> FaultEvent:
         """Tell a fault, and whose memory went with it."""

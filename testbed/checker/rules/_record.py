@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from testbed.checker.looks import RANK, TERMINAL, Look
 from testbed.history.model import Result, Seen
 
@@ -11,8 +13,16 @@ def wrong_by_itself(job_id: str, look: Look) -> str:
     what = look.what
     if isinstance(what, Seen):
         return _wrong(job_id, what)
-    if isinstance(what, Result) and what.state not in TERMINAL:
-        return f"has a result while it is {what.state}"
+    return _wrong_result(what) if isinstance(what, Result) else ""
+
+
+def _wrong_result(result: Result) -> str:
+    if result.state not in TERMINAL:
+        return f"has a result while it is {result.state}"
+    if result.state != "DONE" and result.digest not in _NO_OUTPUT:
+        return f"is {result.state}, and has an output"
+    if (result.state == "FAILED") != bool(result.failure):
+        return f"is {result.state}, and has a result with failure {result.failure!r}"
     return ""
 
 
@@ -28,12 +38,18 @@ def _wrong(job_id: str, seen: Seen) -> str:
     )
     if shape not in _RIGHT:
         return _wrong_shape(seen)
+    if bool(seen.worker) != (seen.attempt > 0):
+        return f"is {seen.state} with attempt {seen.attempt} and worker {seen.worker!r}"
+    if seen.state == "CANCELED" and not seen.cancel_requested:
+        return "is CANCELED without a cancel requested"
     known = [time for time in (seen.create_us, seen.start_us, seen.finish_us) if time is not None]
     if known != sorted(known):
         return f"has times out of order: {', '.join(map(str, known))}"
     return ""
 
 
+# The digest of no bytes, and no digest.
+_NO_OUTPUT = frozenset({hashlib.sha256(b"").hexdigest()[:16], ""})
 # State, and whether there are an attempt, a start, a finish and a failure.
 _RIGHT = frozenset(
     {

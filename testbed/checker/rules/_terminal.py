@@ -27,7 +27,7 @@ def difference(one: Look, other: Look) -> str:
     first, second = one.what, other.what
     names = ["state", "failure"]
     if isinstance(first, Seen) and isinstance(second, Seen):
-        names += ["attempt", "finish_us"]
+        names += ["attempt", "finish_us", "cancel_requested"]
     elif isinstance(first, Result) and isinstance(second, Result):
         names.append("digest")
     for name in names:

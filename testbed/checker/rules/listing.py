@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from testbed.checker.index import Index
 from testbed.checker.rules._scans import Present, Scan, scan_of
 from testbed.checker.verdict import Finding, Rule
-from testbed.history.model import Listed, Operation, Page
+from testbed.history.model import Listed, Operation, Page, Seen
 
 _DEFAULT_PAGE_SIZE = 50
 _MAX_PAGE_SIZE = 1000
@@ -62,22 +63,28 @@ def _wrong(operation: Operation) -> str:
 
 
 def _wrong_order(name: str, pages: Sequence[Operation]) -> Finding | None:
-    """Return two pages of which the later has a job that is not older than the earlier's."""
-    lowest: tuple[str, Operation] | None = None
-    number = -1
-    for page in sorted(pages, key=_number):
-        if _number(page) == number:
-            return None  # a page was asked for again: it may overlap the one before
-        number = _number(page)
-        assert isinstance(page.answer, Listed)
-        jobs = page.answer.jobs
-        if not jobs:
-            continue
-        if lowest is not None and jobs[0].job_id >= lowest[0]:
-            text = f"has {jobs[0].job_id} on a page after {lowest[0]}, not newest first or twice"
-            return Finding(name, text, (lowest[1], page))
-        lowest = jobs[-1].job_id, page
+    """Return the answers of two pages of which the later does not go on below the earlier.
+
+    A page that was asked for again has several answers. The next one goes on below one of them,
+    so it lies below the highest of their ends.
+    """
+    above = ""
+    before: tuple[Operation, ...] = ()
+    for _, answers in groupby(sorted(pages, key=_number), key=_number):
+        page = tuple(answers)
+        for answer in page:
+            first = _jobs(answer)[0].job_id if _jobs(answer) else ""
+            if above and first >= above:
+                text = f"has {first} on a page after {above}, not newest first or twice"
+                return Finding(name, text, (*before, answer))
+        if all(_jobs(answer) for answer in page):
+            above, before = max(_jobs(answer)[-1].job_id for answer in page), page
     return None
+
+
+def _jobs(page: Operation) -> tuple[Seen, ...]:
+    assert isinstance(page.answer, Listed)
+    return page.answer.jobs
 
 
 def _number(page: Operation) -> int:
@@ -96,9 +103,10 @@ def _incomplete(index: Index, scans: Sequence[Scan]) -> Iterator[Finding]:
         present.advance(scan.begun)
         missing = present.missing(scan)
         if missing is not None:
-            job_id, shown = missing
+            job_id, since = missing
+            later = () if since.until is None else (since.until,)
             text = f"leaves out {job_id}, which was there all the time"
-            yield Finding(scan.name, text, (shown, *scan.around(job_id)))
+            yield Finding(scan.name, text, (since.shown, *scan.around(job_id), *later))
 
 
 RULE = Rule("list", "A listing is in order, obeys its filters and has each job once", _find)

@@ -8,17 +8,26 @@ from testbed.checker.index import Index, Job
 from testbed.checker.looks import Look, Sign
 from testbed.checker.origins import trace
 from testbed.checker.verdict import Finding, Rule
-from testbed.history.model import Outcome, Submitted
+from testbed.history.model import Outcome, Seen, Submitted
 
 
 def _find(index: Index) -> Iterator[Finding]:
-    for job in trace(index).unexplained:
+    origins = trace(index)
+    for job in origins.unexplained:
         look = _first_sight(job)
-        yield Finding(job.id, "is there, and no submit can have made it", (look.op,))
+        text = "is there, and no submit can have made it"
+        if convicted := origins.replaced.before(look.op.completed, _kind(job)):
+            text += ", for that without an answer made the job of its repeat"
+        yield Finding(job.id, text, (*convicted, look.op))
     for job in index.jobs.values():
         if job.submits and job.looks and _too_early(index, job):
             shown = (_first_sight(job).op, job.submits[0])
             yield Finding(job.id, "was there before anybody submitted it", shown)
+
+
+def _kind(job: Job) -> str:
+    shown = (look.what for look in (*job.looks, *job.late))
+    return next((what.kind for what in shown if isinstance(what, Seen)), "")
 
 
 def _first_sight(job: Job) -> Look:

@@ -14,6 +14,7 @@ import docker
 from docker.context import ContextAPI
 from docker.errors import DockerException
 
+from testbed import environment
 from testbed.errors import TestbedError
 from testbed.runtimes import Progress
 
@@ -88,7 +89,7 @@ def compose(
     said: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
         [*command, "--ansi", "never", "--progress", "plain", *arguments],
-        env={**os.environ, **variables, "COMPOSE_IGNORE_ORPHANS": "1"},
+        env={**environment.of_engine(os.environ), **variables, "COMPOSE_IGNORE_ORPHANS": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

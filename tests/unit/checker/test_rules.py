@@ -4,6 +4,7 @@ import pytest
 
 from testbed.checker import rules
 from testbed.history import lines
+from testbed.history.messages import digest
 from testbed.history.model import OPEN_END, Seen
 from tests.support.told import Told, canceled, done, failed, queued, running
 
@@ -75,6 +76,49 @@ def test_a_job_of_an_indefinite_submit_may_vanish_while_it_waits() -> None:
     told.maybe_submit(0, 10)
     told.status(queued(), (11, 12))
     told.not_found((13, 14))
+    assert told.accused() == []
+
+
+# Unfinished
+
+
+def test_a_job_that_nobody_was_promised_and_that_never_ends_is_unfinished() -> None:
+    for last in (queued(), running()):
+        told = Told()
+        told.maybe_submit(0, 10)
+        told.status(queued(), (11, 12))
+        seen = told.page([last], (13, 14), client="audit")
+        assert told.accused() == [("unfinished", "j1", (seen,))]
+        assert told.verdict().counts["unfinished"] == 1
+
+
+def test_a_job_that_nobody_was_promised_may_end_or_vanish_until_the_last_look() -> None:
+    told = Told()
+    told.maybe_submit(0, 10)
+    told.maybe_submit(0, 10)
+    told.page([queued("j2"), queued("j1")], (11, 12), client="audit")
+    told.status(done(), (13, 14), client="audit")
+    told.not_found((13, 14), "j2")
+    told.refused(lines.STATUS, "j2", (15, 16), "NOT_FOUND", client="audit")
+    assert told.accused() == []
+
+
+def test_only_the_last_looks_tell_that_a_job_is_unfinished() -> None:
+    told = Told()
+    told.maybe_submit(0, 10)
+    told.maybe_submit(0, 10)
+    told.status(queued(), (11, 12))
+    told.status(queued("j2"), (11, 12), client="audit")
+    told.call(lines.STATUS, "j2", (13, 14), client="audit")  # and was not answered
+    assert told.accused() == []
+
+
+def test_a_job_that_may_have_gone_with_its_queue_may_be_left() -> None:
+    told = Told(design="a")
+    told.maybe_submit(0, 10)
+    told.status(queued(), (11, 12))
+    told.fault((20, 30), "queue")
+    told.status(queued(), (40, 41), client="audit")
     assert told.accused() == []
 
 
@@ -157,7 +201,9 @@ def test_a_repeated_submit_explains_no_job_beside_its_own() -> None:
     told.maybe_submit(0, 10, request_id="r")
     told.submit("j1", (11, 12), request_id="r")
     seen = told.status(running("j2"), (13, 14))
-    assert told.accused() == [("unexpected", "j2", (seen,))]
+    ((rule, job, shown),) = told.accused()
+    assert (rule, job) == ("unexpected", "j2")
+    assert shown == (*told.operations[:2], seen), "both submits show why neither explains it"
 
 
 def test_a_repeated_submit_may_have_been_undone_before_it_was_repeated() -> None:
@@ -264,6 +310,7 @@ def test_a_request_id_may_be_used_by_any_submit_under_way() -> None:
         done(attempt=2),
         done(finish_us=301),
         canceled(attempt=1, worker="w1", start_us=201),
+        done(cancel_requested=True),
     ],
 )
 def test_a_terminal_job_never_changes(later: Seen) -> None:
@@ -367,6 +414,13 @@ def test_reads_that_overlap_the_end_may_see_either() -> None:
         canceled(finish_us=None),
         canceled(start_us=200),
         queued(state="5"),
+        queued(worker="w1"),
+        running(worker=""),
+        done(worker=""),
+        canceled(worker="w1"),
+        canceled(attempt=1, start_us=200),
+        canceled(cancel_requested=False),
+        canceled(attempt=1, start_us=200, worker="w1", cancel_requested=False),
     ],
 )
 def test_a_record_that_no_job_can_have_is_seen_at_once(seen: Seen) -> None:
@@ -385,7 +439,7 @@ def test_a_record_that_no_job_can_have_is_seen_at_once(seen: Seen) -> None:
         running(),
         running(start_us=100),
         done(),
-        done(attempt=9, worker=""),
+        done(attempt=9),
         failed(),
         canceled(),
         canceled(attempt=1, start_us=200, worker="w"),
@@ -410,6 +464,7 @@ def test_a_record_in_order_is_innocent(seen: Seen) -> None:
         (queued(), queued(create_us=99)),
         (queued(), running(kind="sleep")),
         (running(cancel_requested=True), running()),
+        (running(cancel_requested=True), done()),
     ],
 )
 def test_nothing_goes_back(earlier: Seen, later: Seen) -> None:
@@ -419,6 +474,26 @@ def test_nothing_goes_back(earlier: Seen, later: Seen) -> None:
     first = told.status(earlier, (11, 12), client="one")
     second = told.status(later, (13, 14), client="other")
     assert told.accused() == [("steps", "j1", (first, second))]
+
+
+@pytest.mark.parametrize("state", ["FAILED", "CANCELED"])
+def test_a_job_that_is_not_done_has_no_output(state: str) -> None:
+    failure = "WHY" if state == "FAILED" else ""
+    for output in (digest(b"x"), digest(b""), ""):
+        told = Told()
+        told.submit("j1", (0, 1))
+        told.maybe_cancel(2)
+        shown = told.result((3, 4), state=state, digest=output, failure=failure)
+        guilty = [("steps", "j1", (shown,))] if output == digest(b"x") else []
+        assert told.accused() == guilty
+
+
+@pytest.mark.parametrize(("state", "failure"), [("DONE", "WHY"), ("FAILED", "")])
+def test_a_result_has_a_failure_exactly_if_the_job_failed(state: str, failure: str) -> None:
+    told = Told()
+    told.submit("j1", (0, 1))
+    shown = told.result((3, 4), state=state, digest=digest(b""), failure=failure)
+    assert told.accused() == [("steps", "j1", (shown,))]
 
 
 def test_overlapping_reads_may_see_steps_in_any_order() -> None:
@@ -664,7 +739,80 @@ def test_a_job_may_leave_a_state_or_never_have_matched() -> None:
     told.page([], (4, 5), state="QUEUED", scan="queued")
     told.page([], (6, 7), state="DONE", scan="done")
     told.submit("j2", (8, 9), kind="sleep")
-    told.page([queued()], (10, 11), kind="noop", scan="noop")
+    told.page([running()], (10, 11), kind="noop", scan="noop")
+    assert told.accused() == []
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "RUNNING"])
+def test_a_job_that_is_in_a_state_before_and_after_is_in_the_list_of_it(state: str) -> None:
+    seen = queued() if state == "QUEUED" else running()
+    told = submitted(1)
+    before = told.status(seen, (2, 3))
+    page = told.page([], (4, 5), state=state)
+    after = told.status(seen, (6, 7))
+    first = told.operations[0] if state == "QUEUED" else before
+    assert told.accused() == [("list", "s", (first, page, after))]
+
+
+def test_what_runs_and_is_not_finished_later_runs_in_between() -> None:
+    told = submitted(1)
+    before = told.status(running(), (2, 3))
+    page = told.page([], (4, 5), state="RUNNING", kind="noop")
+    after = told.not_finished((6, 7))
+    assert told.accused() == [("list", "s", (before, page, after))]
+
+
+def test_a_job_that_nobody_was_promised_is_in_the_list_of_its_state_too() -> None:
+    told = Told()
+    told.maybe_submit(0)
+    before = told.status(queued(), (2, 3))
+    page = told.page([], (4, 5), state="QUEUED")
+    after = told.status(queued(), (6, 7))
+    assert told.accused() == [("list", "s", (before, page, after))]
+
+
+def test_a_job_may_come_to_a_state_and_leave_it_while_the_list_is_read() -> None:
+    told = submitted(1, 2)
+    told.status(running(), (2, 5))  # it may have started when the page was there
+    told.page([], (4, 6), state="RUNNING", scan="before")
+    told.status(running(), (7, 8))
+    told.page([], (9, 12), state="RUNNING", scan="after")
+    told.status(running(), (11, 12))  # asked for before all of the page was there
+    told.status(queued("j2"), (2, 3))
+    told.page([], (4, 6), state="QUEUED", scan="left")
+    told.status(running("j2"), (7, 8))
+    assert told.accused() == []
+
+
+def test_a_page_that_was_asked_for_again_is_judged_all_the_same() -> None:
+    told = submitted(1, 2, 3)
+    first = told.page(jobs(3), (4, 5), more=True)
+    again = told.page(jobs(3), (6, 7), more=True)
+    last = told.page(jobs(1), (8, 9), number=1)
+    assert told.accused() == [("list", "s", (told.operations[1], first, again, last))]
+
+
+def test_a_page_goes_on_below_one_of_the_answers_to_the_page_before() -> None:
+    told = submitted(1, 2, 3, 4)
+    first = told.page(jobs(4), (5, 6), more=True)
+    again = told.page(jobs(4, 3), (7, 8), more=True)
+    last = told.page(jobs(4), (9, 10), number=1)
+    assert told.accused() == [("list", "s", (first, again, last))]
+    told = submitted(1, 2, 3, 4)
+    told.page(jobs(4), (5, 6), more=True)
+    told.page(jobs(4, 3), (7, 8), more=True)
+    told.page(jobs(3, 2, 1), (9, 10), number=1)
+    told.page(jobs(2, 1), (11, 12), number=1)
+    assert told.accused() == []
+
+
+def test_what_came_between_two_answers_to_a_page_may_be_on_either() -> None:
+    told = submitted(1, 2)
+    told.page(jobs(2), (3, 4), more=True)
+    told.submit("j3", (5, 6))
+    told.page(jobs(3, 2), (7, 8), more=True)
+    told.page(jobs(1), (9, 10), number=1)
+    told.page(jobs(1), (11, 12), number=1)
     assert told.accused() == []
 
 
@@ -731,13 +879,52 @@ def test_in_a_every_job_may_go_with_a_part_that_holds_state(process: str, exempt
     assert told.verdict().counts["lost_with_state"] == exempt
 
 
+# Ids
+
+
+def test_ids_sort_by_creation() -> None:
+    told = Told(design="")
+    told.maybe_submit(0)
+    told.maybe_submit(0)
+    second = told.status(queued("j2", create_us=99), (1, 2))
+    first = told.status(queued("j1", create_us=100), (1, 3))
+    told.status(queued("j3", create_us=100), (4, 5))
+    told.maybe_submit(0)
+    assert told.accused() == [("ids", "j2", (second, first))]
+
+
+SAME_OWNER = "c2h430npim000000"
+
+
+def test_ids_of_one_owner_are_in_the_order_of_acceptance() -> None:
+    told = Told()
+    first = told.submit(HOME_0, (0, 10))
+    second = told.submit(SAME_OWNER, (11, 12))
+    assert SAME_OWNER < HOME_0
+    assert told.accused() == [("ids", SAME_OWNER, (first, second))]
+
+
+def test_ids_may_be_in_another_order_where_it_cannot_be_told_or_kept() -> None:
+    told = Told()
+    told.submit(HOME_0, (0, 10))
+    told.submit(SAME_OWNER, (9, 12))  # at the same time
+    told.submit(HOME_1, (13, 14))
+    told.submit("c2h430npim020000", (15, 16))  # of other owners, by other clocks
+    told.maybe_submit(5, request_id="r")
+    told.submit("c2h430npilo00000", (17, 18), request_id="r")  # made when it was submitted first
+    told.submit("j2", (19, 20))
+    told.submit("j1", (21, 22))  # of a system of which nothing is known
+    assert told.accused() == []
+
+
 # All rules
 
 
 def test_every_rule_has_a_name_and_says_what_it_is_about() -> None:
     loaded = rules.load()
     assert [rule.name for rule in loaded] == [
-        "cancel", "duplicated", "list", "lost", "request-ids", "steps", "terminal", "unexpected",
+        "cancel", "duplicated", "ids", "list", "lost", "request-ids", "steps", "terminal",
+        "unexpected", "unfinished",
     ]  # fmt: skip
     assert all(rule.about for rule in loaded)
 

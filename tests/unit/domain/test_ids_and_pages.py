@@ -34,6 +34,13 @@ def test_ids_of_different_homes_sort_by_time(one: int, other: int) -> None:
     assert (first < second) == (one < other)
 
 
+@pytest.mark.parametrize(
+    ("job_id", "after"), [("0" * 16, "0" * 15 + "1"), ("0" * 14 + "9v", "0" * 14 + "a0")]
+)
+def test_the_successor_of_an_id_is_the_lowest_above_it(job_id: str, after: str) -> None:
+    assert ids.successor(job_id) == after
+
+
 @pytest.mark.parametrize("text", ["", "x", "0" * 15, "0" * 17, "w" * 16, "A" * 16, "0" * 15 + "\n"])
 def test_other_texts_are_malformed(text: str) -> None:
     with pytest.raises(MalformedJobId) as caught:

@@ -35,9 +35,11 @@ def test_status_and_result_of_every_job_are_asked_for_and_recorded(
     accepted = [client.submit(jobs.sleep(20)) for _ in range(12)]
     writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
 
-    rows = lookup([endpoint], accepted[:-1], 30, writer)
+    found = lookup([endpoint], accepted[:-1], 30, writer)
     writer.close()
 
+    rows = found.jobs
+    assert found.problem == ""
     assert [row.job_id for row in rows] == sorted(accepted)
     assert {row.state for row in rows} == {"DONE"}, "it waits until they have ended"
     assert [row.job_id for row in rows if not row.accepted] == [accepted[-1]]
@@ -63,7 +65,7 @@ def test_a_job_that_is_gone_has_a_problem_and_a_definite_answer(
     gone = client.submit(jobs.noop())[:-1] + "0"
     writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
 
-    rows = {row.job_id: row for row in lookup([endpoint], [gone], 30, writer)}
+    rows = {row.job_id: row for row in lookup([endpoint], [gone], 30, writer).jobs}
     writer.close()
 
     assert rows[gone].state in {"", "MISSING"}
@@ -72,25 +74,29 @@ def test_a_job_that_is_gone_has_a_problem_and_a_definite_answer(
     assert [each.outcome for each in answers] == [Outcome.FAIL] * 2
 
 
-def test_jobs_that_do_not_end_are_looked_up_as_they_are_once_time_is_up(
+def test_jobs_that_do_not_end_are_looked_up_as_they_are_and_are_a_problem(
     endpoint: str, client: Client, tmp_path: Path
 ) -> None:
     job_id = client.submit(jobs.sleep(600_000))
     writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
 
-    (row,) = lookup([endpoint], [job_id], 0.1, writer)
+    found = lookup([endpoint], [], 0.1, writer)
     writer.close()
 
+    (row,) = found.jobs
     assert row.state in {"QUEUED", "RUNNING"}
+    assert f"running 0.1 s after the load: 1, the first is {job_id}" in found.problem
     client.cancel(job_id)
 
 
 def test_endpoints_out_of_reach_are_asked_again_and_leave_indefinite_calls(tmp_path: Path) -> None:
     writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
 
-    (row,) = lookup(["127.0.0.1:1"], ["0000000000000000"], 0.0, writer)
+    found = lookup(["127.0.0.1:1"], ["0000000000000000"], 0.0, writer)
     writer.close()
 
+    (row,) = found.jobs
+    assert "not all jobs could be listed: UNAVAILABLE" in found.unlisted
     assert "UNAVAILABLE" in row.problem
     operations = files.read(tmp_path).operations
     assert {each.outcome for each in operations} == {Outcome.INDEFINITE}

@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
-from common.domain.errors import OwnerUnreachable, QueueFull
+from common.domain.errors import OwnerUnreachable, QueueFull, RequestIdReused, SubmitWithdrawn
 from common.domain.ids import IdMint
 from common.domain.job import JobSpec, JobState, Outcome
+from common.flows import leftovers
 from common.flows.background import Background
 from common.flows.coordinator import WorkCoordinator
+from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
 from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
 from common.owners.queue import QueueOwner
 from common.owners.results import ResultOwner
+from common.ports import NewJob
 from tests.support.owners import HandClock, Silence
 
 SPEC = JobSpec("noop")
@@ -56,6 +59,7 @@ class Stack:
         self.results = Faulty(ResultOwner())
         self.background = Background()
         self.client = OwnedTaskQueue(self.jobs, self.queue, self.results, self.background)
+        self.leftovers = Leftovers(self.jobs, self.queue)
         self.liveness = LivenessOwner(self.clock, 3.0)
         self.coordinator = WorkCoordinator(
             self.liveness, self.jobs, self.queue, self.results, 6.0, self.background
@@ -86,6 +90,148 @@ def test_job_whose_enqueue_failed_is_withdrawn_and_never_runs(when: str) -> None
     assert stack.states() == []
     assert stack.fetch() == []
     assert stack.queue_owner.depth() == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_job_whose_creation_was_not_answered_is_withdrawn(when: str) -> None:
+    stack = Stack()
+    stack.jobs.broken = {"create": when}
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.client.submit(SPEC))
+    assert stack.states() == []
+
+
+def test_creation_that_comes_after_its_withdrawal_leaves_nothing() -> None:
+    stack = Stack()
+    create, late = stack.job_owner.create, []
+
+    async def lost(new: Any) -> Any:
+        late.append(new)
+        raise OwnerUnreachable("job", "cut")
+
+    stack.client._jobs.create = lost  # type: ignore[method-assign, assignment]
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.client.submit(SPEC))
+    stack.run(create(*late))
+    assert stack.states() == []
+
+
+def test_submit_that_is_refused_by_the_owner_withdraws_nothing() -> None:
+    stack = Stack()
+    stack.run(stack.client.submit(SPEC, "r"))
+    with pytest.raises(RequestIdReused):
+        stack.run(stack.client.submit(JobSpec("sleep"), "r"))
+    assert stack.states() == [JobState.QUEUED]
+
+
+@pytest.mark.parametrize("call", ["create", "enqueue"])
+def test_record_whose_withdrawal_was_lost_too_is_forgotten_later(call: str) -> None:
+    stack = Stack()
+    promised = stack.run(stack.client.submit(SPEC))
+    stack.jobs.broken = {"set_cancel_requested": "before"}
+    getattr(stack, "jobs" if call == "create" else "queue").broken[call] = (
+        "after" if call == "create" else "before"
+    )
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.client.submit(SPEC, "r"))
+    stack.jobs.broken, stack.queue.broken = {}, {}
+    assert stack.states() == [JobState.QUEUED] * 2
+
+    stack.run(stack.leftovers.round())
+    assert stack.states() == [JobState.QUEUED] * 2, "it may be of a submit that is under way"
+    stack.run(stack.leftovers.round())
+
+    (left,) = stack.run(stack.client.list_jobs(None, "", 0, "")).jobs
+    assert left.id == promised
+    assert stack.run(stack.client.submit(SPEC, "r")) != promised
+
+
+def test_submit_that_comes_too_late_for_its_record_is_refused_and_can_be_repeated() -> None:
+    stack = Stack()
+    enqueue = stack.queue_owner.enqueue
+
+    async def overtaken(entries: Any) -> Any:
+        """While the enqueue is under way, for very long, its record is found and forgotten."""
+        stack.client._queue.enqueue = enqueue  # type: ignore[method-assign]
+        await stack.leftovers.round()
+        await stack.leftovers.round()
+        return await enqueue(entries)
+
+    stack.client._queue.enqueue = overtaken  # type: ignore[method-assign]
+    with pytest.raises(SubmitWithdrawn) as caught:
+        stack.run(stack.client.submit(SPEC, "r"))
+    assert caught.value.definite
+    assert stack.states() == []
+    assert stack.queue_owner.depth() == 0
+    stack.run(stack.client.submit(SPEC, "r"))
+    assert stack.states() == [JobState.QUEUED]
+
+
+def test_job_that_the_queue_keeps_out_is_gone_before_its_repeat_is_refused() -> None:
+    stack = Stack()
+    stack.jobs.broken = {"set_cancel_requested": "before"}
+    stack.queue.broken = {"enqueue": "before"}
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.client.submit(SPEC, "r"))
+    stack.queue.broken = {}
+    stack.run(stack.leftovers.round())
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.leftovers.round())
+    stack.jobs.broken = {}
+    with pytest.raises(SubmitWithdrawn):
+        stack.run(stack.client.submit(SPEC, "r"))
+    stack.run(stack.client.submit(SPEC, "r"))
+    assert stack.states() == [JobState.QUEUED]
+
+
+def test_jobs_that_wait_for_long_or_run_are_no_leftovers() -> None:
+    stack = Stack()
+    for _ in range(3):
+        stack.run(stack.client.submit(SPEC))
+    stack.run(stack.coordinator.fetch("w", 1, 1, 0.0))
+    for _ in range(2 * leftovers.AFRESH):
+        stack.run(stack.leftovers.round())
+        stack.clock.advance(leftovers.PAUSE)
+        stack.run(stack.coordinator.heartbeat("w", 1, stack.liveness.held()))
+    assert sorted(stack.states()) == [JobState.QUEUED] * 2 + [JobState.RUNNING]
+
+
+def test_each_record_that_waits_is_asked_about_once_and_all_of_them_now_and_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leftovers, "PAGE", 2)
+    stack = Stack()
+    asked: list[list[str]] = []
+    keep_out = stack.queue_owner.keep_out
+
+    async def noted(job_ids: Any) -> Any:
+        asked.append(list(job_ids))
+        return await keep_out(job_ids)
+
+    stack.queue_owner.keep_out = noted  # type: ignore[method-assign]
+    first = [stack.run(stack.client.submit(SPEC)) for _ in range(5)]
+    for _ in range(3):
+        stack.run(stack.leftovers.round())
+    assert asked == [[first[4], first[3]], [first[2], first[1]], [first[0]]]
+    later = stack.run(stack.client.submit(SPEC))
+    for _ in range(3):
+        stack.run(stack.leftovers.round())
+    assert asked[3:] == [[later]]
+    for _ in range(leftovers.AFRESH - 6):
+        stack.run(stack.leftovers.round())
+    assert sorted(job_id for page in asked[4:] for job_id in page) == [*first, later]
+
+
+def test_leftovers_are_found_though_an_owner_was_out_of_reach_meanwhile() -> None:
+    stack = Stack()
+    stack.run(stack.job_owner.create([NewJob("noop")]))
+    stack.run(stack.leftovers.round())
+    stack.queue.broken = {"keep_out": "after"}
+    with pytest.raises(OwnerUnreachable):
+        stack.run(stack.leftovers.round())
+    stack.queue.broken = {}
+    stack.run(stack.leftovers.round())
+    assert stack.states() == []
 
 
 def test_job_refused_by_a_full_queue_is_withdrawn() -> None:

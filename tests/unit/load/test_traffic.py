@@ -12,6 +12,7 @@ import pytest
 from testbed.recording.load import read_load
 from tests.support.waiting import eventually
 from tests.unit.load.processes import (
+    LOCUSTFILES,
     Locust,
     StartLocust,
     StartStub,
@@ -181,6 +182,27 @@ def test_warm_up_is_recorded_and_left_out_of_the_measured_window(
     assert recorded.count("SubmitJob") == recorded.data["accepted"] == stub.calls()["SubmitJob"]
     assert read.after_nominal.from_unix >= read.window.from_unix + 1
     assert 0 < read.calls["SubmitJob"].answered(read.after_nominal) < recorded.count("SubmitJob")
+
+
+def test_a_slow_start_takes_nothing_from_the_run_time(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub = start_stub()
+    locustfile = tmp_path / "slow.py"
+    locustfile.write_text(
+        "import sys, time\n"
+        f"sys.path.insert(0, {str(LOCUSTFILES)!r})\n"
+        "from taskqueue_load import SubmitUser\n"
+        "began = time.perf_counter()\n"
+        "while time.perf_counter() < began + 2: pass\n"
+    )
+    start_locust(
+        str(locustfile), *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s",
+        "--record", str(tmp_path / "record"),
+    ).wait()  # fmt: skip
+
+    window = read_record(tmp_path / "record").data["window"]
+    assert window["to_unix"] - window["from_unix"] > 1.9
 
 
 def test_a_server_s_errors_are_counted_as_it_says(

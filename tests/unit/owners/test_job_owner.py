@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from common.domain.errors import JobNotFound, RequestIdReused, StaleAttempt
+from common.domain.errors import JobNotFound, RequestIdReused, StaleAttempt, SubmitWithdrawn
 from common.domain.ids import IdMint
 from common.domain.job import Execution, Failure, Job, JobState
 from common.domain.paging import JobQuery
@@ -45,6 +45,9 @@ class Jobs:
             self.owner.set_cancel_requested([job.id], CancelReason.SUBMIT_WITHDRAWN, submit_id)
         )
         return answer
+
+    def withdraw_unanswered(self, submit_id: str) -> None:
+        asyncio.run(self.owner.set_cancel_requested([], CancelReason.SUBMIT_WITHDRAWN, submit_id))
 
     def get(self, job_id: str) -> Any:
         return asyncio.run(self.owner.get([job_id]))[0]
@@ -125,7 +128,54 @@ def test_submits_are_not_remembered_for_good() -> None:
     for number in range(100):
         jobs.create(submit_id=f"s{number}")
         jobs.clock.advance(1)
-    assert len(jobs.owner._submits._jobs) <= 21
+    assert len(jobs.owner._submits) <= 21
+
+
+def test_submit_that_is_withdrawn_without_knowing_its_job_leaves_nothing() -> None:
+    jobs = Jobs()
+    first = jobs.create(submit_id="s1")
+    jobs.withdraw_unanswered("s1")
+    assert isinstance(jobs.get(first.id), JobNotFound)
+    assert jobs.page() == []
+
+
+def test_submit_that_comes_after_its_withdrawal_makes_no_job() -> None:
+    jobs = Jobs()
+    jobs.withdraw_unanswered("s1")
+    jobs.clock.advance(5)
+    assert isinstance(jobs.create(request_id="r", digest=b"d", submit_id="s1"), SubmitWithdrawn)
+    assert jobs.page() == []
+    assert jobs.create(request_id="r", digest=b"other", submit_id="s2").state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("comes_late", [False, True])
+def test_repeat_that_was_not_answered_takes_no_job_from_the_one_that_was(comes_late: bool) -> None:
+    jobs = Jobs()
+    promised = jobs.create(request_id="r", digest=b"d", submit_id="s1")
+    if not comes_late:
+        jobs.create(request_id="r", digest=b"d", submit_id="s2")
+    jobs.withdraw_unanswered("s2")
+    if comes_late:
+        jobs.create(request_id="r", digest=b"d", submit_id="s2")
+    jobs.withdraw_unanswered("s2")
+    assert jobs.get(promised.id) == promised
+
+
+def test_job_that_is_kept_out_of_the_queue_is_forgotten_whoever_relies_on_it() -> None:
+    jobs = Jobs()
+    first = jobs.create(request_id="r", digest=b"d", submit_id="s1")
+    jobs.create(request_id="r", digest=b"d", submit_id="s2")
+    assert jobs.cancel(first, CancelReason.NOT_IN_QUEUE).state is JobState.CANCELED
+    assert isinstance(jobs.get(first.id), JobNotFound)
+    assert jobs.create(request_id="r", digest=b"other", submit_id="s3").id != first.id
+
+
+def test_job_that_runs_is_not_forgotten_as_one_that_is_not_in_the_queue() -> None:
+    jobs = Jobs()
+    job = jobs.create()
+    running = jobs.step(job, JobState.RUNNING)
+    assert jobs.cancel(job, CancelReason.NOT_IN_QUEUE) == running
+    assert jobs.get(job.id) == running
 
 
 def test_withdrawn_submit_does_not_touch_a_running_job() -> None:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1 import task_queue_service_pb2_grpc as pb_grpc
 from testbed.experiment.audit import Audit
+from testbed.experiment.ports import TrialFailed
 from testbed.recording.model import JobRow
 
 
@@ -19,6 +21,7 @@ class Server(pb_grpc.TaskQueueServiceServicer):
     states: dict[str, int]
     ends_after: dict[str, int] = field(default_factory=dict)
     listing: bool = True
+    lists_after: int = 0  # so many single jobs were asked for, if it does not list at first
     asked: list[str] = field(default_factory=list)
     pages: int = 0
 
@@ -30,7 +33,7 @@ class Server(pb_grpc.TaskQueueServiceServicer):
         return status
 
     async def ListJobs(self, request: Any, context: Any) -> pb.ListJobsResponse:  # noqa: N802
-        if not self.listing:
+        if not self.listing and not 0 < self.lists_after <= len(self.asked):
             await context.abort(grpc.StatusCode.UNAVAILABLE, "a node is away")
         if request.state:
             return pb.ListJobsResponse()
@@ -110,14 +113,35 @@ def test_job_that_does_not_end_in_time_is_lost() -> None:
     assert rows["j0"].problem.startswith("still RUNNING")
 
 
-def test_jobs_are_looked_up_one_by_one_where_listing_fails() -> None:
+def test_jobs_are_looked_up_one_by_one_where_listing_fails_until_it_does_not() -> None:
     server = Server({f"j{number}": pb.JOB_STATE_FAILED for number in range(50)}, listing=False)
-    rows = audited(server, list(server.states))
+    server.lists_after = 50
+    rows = audited(server, [*[*server.states][1:], "gone"])
     assert len(server.asked) == 50
-    assert not any(row.lost for row in rows.values())
+    assert [row.job_id for row in rows.values() if row.lost] == ["gone"]
+    assert not rows["j0"].accepted, "nobody was promised it: only the list shows it"
+
+
+def test_a_stack_whose_jobs_cannot_be_listed_fails_its_trial() -> None:
+    server = Server({"j0": pb.JOB_STATE_DONE}, listing=False)
+    with pytest.raises(TrialFailed, match="could not be listed after the drive: UNAVAILABLE"):
+        audited(server, ["j0"], seconds=0.1)
+
+
+def test_job_that_nobody_was_promised_and_that_does_not_end_is_left() -> None:
+    states = {"j0": pb.JOB_STATE_DONE, "j1": pb.JOB_STATE_QUEUED}
+    rows = audited(Server(states), ["j0"], seconds=0.1)
+    assert [job_id for job_id, row in rows.items() if row.left] == ["j1"]
+    assert not rows["j1"].lost
 
 
 def test_listed_job_that_nobody_was_told_of_is_kept_apart() -> None:
     rows = audited(Server({"j0": pb.JOB_STATE_DONE, "j1": pb.JOB_STATE_DONE}), ["j0"])
     assert (rows["j0"].accepted, rows["j1"].accepted) == (True, False)
     assert not rows["j1"].lost
+
+
+def test_job_in_a_state_that_is_none_is_lost() -> None:
+    rows = audited(Server({"j0": 9, "j1": pb.JOB_STATE_UNSPECIFIED}), ["j0", "j1"], seconds=0.1)
+    assert (rows["j0"].state, rows["j1"].state) == ("9", "UNSPECIFIED")
+    assert all(row.lost for row in rows.values())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,11 +92,28 @@ def test_closed_loop_has_no_rate_to_miss(make: Any) -> None:
     assert analyse(make.trial(jobs=(), load=load)).valid
 
 
+@pytest.mark.parametrize(("asked", "is_valid"), [(10.0, True), (10.2, True), (10.3, False)])
+def test_drive_shorter_than_asked_voids_a_trial_whatever_the_cause(
+    make: Any, asked: float, is_valid: bool
+) -> None:
+    load = replace(make.load(), asked_seconds=asked)
+    problems = analyse(make.trial(jobs=(), load=load)).problems
+    assert problems == (
+        () if is_valid else ("the drive lasted 10.00 s of the 10.3 s asked for; 98% is needed",)
+    )
+
+
 def test_nothing_answered_voids_a_trial(make: Any) -> None:
     load = make.load(calls={"SubmitJob": {SERVICE: []}}, rows={"indefinite": 3})
     assert analyse(make.trial(jobs=(), load=load)).problems == (
         "no call was answered in the measured window",
     )
+
+
+def test_a_job_that_never_ends_voids_a_trial_though_nobody_was_promised_it(make: Any) -> None:
+    left = make.job(7, 1, 0, 0.1, accepted=False, state="QUEUED")
+    problems = analyse(make.trial(jobs=[left])).problems
+    assert f"jobs that nobody was promised and did not end: 1, such as {left.job_id}" in problems
 
 
 @pytest.mark.parametrize("lost", [1, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -135,3 +136,10 @@ def test_logs_of_a_process_are_printed_and_an_unknown_one_is_named(
 def test_help_shows_every_command_with_an_example(command: str) -> None:
     assert command in run("--help").stdout
     assert f"testbed {command}" in run(command, "--help").stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = run("--version")
+
+    assert result.exit_code == 0
+    assert result.stdout == f"testbed {metadata.version('taskqueue-testbed')}\n"

@@ -139,7 +139,10 @@ class JobStatus(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
-    """Id of the job. Ids of one stack sort by the time of acceptance."""
+    """Id of the job. Ids of one stack sort by create_time. Jobs of one owner have
+    ids in the order of acceptance; where there are several their clocks may
+    differ, and so the order may from the one that a client saw.
+    """
     kind: _builtins.str
     """Kind of the job."""
     state: Global___JobState.ValueType
@@ -149,11 +152,13 @@ class JobStatus(_message.Message):
     of a worker.
     """
     worker: _builtins.str
-    """Name of the worker of the latest execution; empty before the first. It is
-    for people: which names there are is up to the design and its size.
+    """Name of the worker of the latest execution; empty exactly before the first.
+    It is for people: which names there are is up to the design and its size.
     """
     cancel_requested: _builtins.bool
-    """Whether a cancel was asked for while the job was queued or running."""
+    """Whether a cancel was asked for while the job was queued or running; it
+    stays so. A job that is CANCELED has it.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the job was accepted."""

@@ -35,6 +35,10 @@ class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelRe
     """The enqueue failed, so the submit is withdrawn: a queued job on which no
     other submit with the same request id relies is forgotten.
     """
+    CANCEL_REASON_NOT_IN_QUEUE: _CancelReason.ValueType  # 3
+    """The queue does not have the job and keeps it out, so no submit of it was
+    accepted and none will be: a queued job is forgotten, whoever relies on it.
+    """
 
 class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper):
     """Why a cancel is asked for."""
@@ -46,6 +50,10 @@ CANCEL_REASON_CLIENT: CancelReason.ValueType  # 1
 CANCEL_REASON_SUBMIT_WITHDRAWN: CancelReason.ValueType  # 2
 """The enqueue failed, so the submit is withdrawn: a queued job on which no
 other submit with the same request id relies is forgotten.
+"""
+CANCEL_REASON_NOT_IN_QUEUE: CancelReason.ValueType  # 3
+"""The queue does not have the job and keeps it out, so no submit of it was
+accepted and none will be: a queued job is forgotten, whoever relies on it.
 """
 Global___CancelReason: _TypeAlias = CancelReason  # noqa: Y015
 
@@ -342,7 +350,10 @@ class SetCancelRequestedRequest(_message.Message):
     """The submit that is withdrawn, as its NewJob named it."""
     @_builtins.property
     def job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids of the jobs."""
+        """Ids of the jobs. None for a submit that is withdrawn without knowing its
+        job, because CreateJob was not answered: it is withdrawn from the job that
+        it made, and makes none if its CreateJob is still to come.
+        """
 
     def __init__(
         self,

@@ -204,18 +204,26 @@ class RemoveJobIfPresentRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     JOB_IDS_FIELD_NUMBER: _builtins.int
+    KEEP_OUT_JOB_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the jobs."""
+
+    @_builtins.property
+    def keep_out_job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of jobs that are to stay out. One that is present stays where it is;
+        adding one that is not is refused from now on.
+        """
 
     def __init__(
         self,
         *,
         job_ids: _abc.Iterable[_builtins.str] | None = ...,
+        keep_out_job_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_ids", b"job_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_ids", b"job_ids", "keep_out_job_ids", b"keep_out_job_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -228,18 +236,24 @@ class RemoveJobIfPresentResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REMOVED_FIELD_NUMBER: _builtins.int
+    KEPT_OUT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def removed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
         """One value for each id."""
+
+    @_builtins.property
+    def kept_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """One value for each id that is to stay out: whether it was not present."""
 
     def __init__(
         self,
         *,
         removed: _abc.Iterable[_builtins.bool] | None = ...,
+        kept_out: _abc.Iterable[_builtins.bool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["removed", b"removed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept_out", b"kept_out", "removed", b"removed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

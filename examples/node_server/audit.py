@@ -1,0 +1,31 @@
+"""Look up every job of a drive, so that a check of its history can say whether one was lost.
+
+python examples/node_server/audit.py HOST:PORT RECORD_FOLDER HISTORY_FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from testbed.faults.lookup import lookup
+from testbed.history.writer import HistoryWriter
+
+# The longest that jobs may take to end.
+SECONDS = 30.0
+
+
+def audit(endpoints: str, record: Path, history: Path) -> int:
+    """Write the calls of the audit to the history; return the number of jobs looked up."""
+    accepted = [
+        job_id
+        for file in sorted(record.glob("accepted-*.txt"))
+        for job_id in file.read_text().split()
+    ]
+    writer = HistoryWriter(history / "history-audit.jsonl")
+    return len(lookup(endpoints.split(","), accepted, SECONDS, writer))
+
+
+if __name__ == "__main__":
+    number = audit(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    sys.stdout.write(f"looked up {number} jobs\n")
