@@ -56,6 +56,7 @@ def run(
         typer.Option(
             "--resume",
             metavar="DIR",
+            resolve_path=True,
             help="Go on with the experiment in DIR: valid trials are kept, the same schedule goes "
             "on. Without PLAN it is the plan that is recorded there.",
         ),
@@ -117,7 +118,10 @@ def _plan(
         raise TestbedError(
             "which plan? none is named", "testbed plans lists them; testbed run quick runs one"
         )
-    return planfile.parse(overrides.apply(data, changes), Source(file, options), conduct.known())
+    data = overrides.apply(data, changes)
+    if isinstance(data.get("faults"), str):
+        data["faults"] = planfile.resolved(data["faults"])
+    return planfile.parse(data, Source(file, options), conduct.known())
 
 
 def show_schedule(plan: Plan) -> None:

@@ -99,8 +99,7 @@ class Side:
             self._whole()
             self._header = replace(self._header, status=COMPLETE, error="")
         except TestbedError as error:
-            said = f"{error} ({error.hint})" if error.hint else str(error)
-            self._header = replace(self._header, status=FAILED, error=said)
+            self._header = replace(self._header, status=FAILED, error=error.in_one_line)
         except OSError as error:
             self._header = replace(self._header, status=FAILED, error=str(error))
             raise

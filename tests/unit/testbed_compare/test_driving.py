@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from testbed import outputs
 from testbed.analysis.comparison import block_ratios, compare
 from testbed.errors import TestbedError
 from testbed.experiment import resume, session
@@ -43,7 +44,7 @@ def headers(folder: Path) -> list[Any]:
 
 
 def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.Ended, Path]:
-    folder = session.new_folder(bench.home / "results", "test")
+    folder = outputs.new_folder(bench.home / "results", "test")
     with bench.interrupts.installed():
         return session.run(plan or bench.plan, {}, folder, bench.tools, **options), folder
 
@@ -355,17 +356,17 @@ def test_full_disk_stops_the_run_with_the_stack_down(bench: Any) -> None:
 def test_too_little_disk_is_refused_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "NEEDED_BYTES", 1 << 80)
-    with pytest.raises(session.NoRoom, match="MiB of free disk"):
-        session.new_folder(tmp_path / "results", "test")
+    monkeypatch.setattr(outputs, "NEEDED_BYTES", 1 << 80)
+    with pytest.raises(outputs.NoRoom, match="MiB of free disk"):
+        outputs.new_folder(tmp_path / "results", "test")
 
 
 def test_latest_points_to_the_newest_folder_by_a_relative_link(tmp_path: Path) -> None:
-    first = session.new_folder(tmp_path, "one")
-    second = session.new_folder(tmp_path, "one")
+    first = outputs.new_folder(tmp_path / "results", "one")
+    second = outputs.new_folder(tmp_path / "results", "one")
     assert first != second
-    session.point_latest(first)
-    link = session.point_latest(second)
+    outputs.point_latest(first)
+    link = outputs.point_latest(second)
     assert link.resolve() == second.resolve()
     assert not os.path.isabs(os.readlink(link))
 

@@ -139,6 +139,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.needs("git")
 def test_provenance_names_commit_changes_lock_versions_and_machine(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / provenance.LOCK).write_text("x==1\n")
