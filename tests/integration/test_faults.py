@@ -219,13 +219,19 @@ def test_job_is_done_although_a_link_behind_the_gateway_was_cut(
     assert {a.client.wait(job, within=WITHIN).state for job in accepted} == {DONE}
 
 
+@pytest.mark.parametrize(
+    ("kind", "way"), [("cut_requests", "gateway:queue"), ("cut_answers", "gateway:job")]
+)
 def test_submit_over_a_cut_link_is_answered_with_an_error_and_none_waits_for_ever(
-    a: Broken,
+    a: Broken, kind: str, way: str
 ) -> None:
-    heal = a.inject("cut_requests", "gateway:queue")
+    before = a.link(way.replace(":", ">")).counts
+    heal = a.inject(kind, way)
     request = SubmitJobRequest(job=jobs.sleep(5))
     rejection = rejection_of(lambda: a.client.stub.SubmitJob(request, timeout=BRIEF))
     assert rejection.code == "DEADLINE_EXCEEDED"
+    lost = a.link(way.replace(":", ">")).counts
+    assert (lost.lost_requests, lost.lost_answers) > (before.lost_requests, before.lost_answers)
     heal()
     a.run_all()
     stuck = eventually(
