@@ -80,7 +80,8 @@ def check(
         history = files.read(path, lambda done, total: tell(f"reading, {_percent(done, total)}"))
         verdict = checker.check(history, tell, detailed)
     if as_json:
-        typer.echo(json.dumps(_plain(verdict), indent=2))
+        unfinished = {"unfinished": [str(each) for each in history.unfinished]}
+        typer.echo(json.dumps({**_plain(verdict), **unfinished}, indent=2))
     else:
         _show(verdict, history)
     raise typer.Exit(0 if verdict.clean else 1)
@@ -101,6 +102,9 @@ def _show(verdict: Verdict, history: History) -> None:
             f"The fate of {unknown:,} accepted jobs is not known: no call of the client "
             "'audit' looked them up at the end, so they were not counted as lost."
         )
+        console.out.print(Text(text, style="yellow"))
+    for path in history.unfinished:
+        text = f"{path} does not say where it ends: what follows, if anything did, was not judged."
         console.out.print(Text(text, style="yellow"))
     if verdict.clean:
         console.out.print(Text("Nothing is wrong.", style="green"))
