@@ -17,6 +17,11 @@ IN = $(if $(RUNTIME),--runtime $(RUNTIME))
 SIZE = $(if $(SLOTS),--slots $(SLOTS)) $(if $(WORKERS),--workers $(WORKERS)) \
 	$(if $(CPUS),--cpus $(CPUS)) $(if $(MEMORY_MIB),--memory-mib $(MEMORY_MIB))
 
+# What pip and Python would read by themselves, and then install elsewhere or import from there.
+# Where packages come from (PIP_INDEX_URL and the like) stays the user's.
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_USER PIP_CONSTRAINT PIP_REQUIREMENT PIP_NO_DEPS \
+	PIP_PYTHON PIP_REQUIRE_VIRTUALENV PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONOPTIMIZE
+
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -63,19 +68,30 @@ load: $(READY)
 	@$(BIN)/locust -f locustfiles/mixed.py $(if $(OBSERVE),--metrics-port 51070) $(ARGS)
 
 ## Check
-##   make test           all tests; ARGS="-k lease" for some
-##   make check          all that follows, then the tests
+##   make test           the tests that need Python and make alone; ARGS="-k lease" for some
+##   make test-all       all tests: those that need more, such as a container engine, git or
+##                       Prometheus, run where it is there and are skipped with the reason where not;
+##                       TESTBED_REQUIRE_ALL=1 makes what is missing a failure
+##   make test-needs     only those that need more
+##   make check          all that follows, then all tests
 ##   make lint           style and format
 ##   make types          types
 ##   make imports        who may import whom
 ##   make verify         what is generated is up to date: stubs, manifests, scrape configuration,
 ##                       dashboards; buf lint
 
-.PHONY: test check lint types imports verify
+.PHONY: test test-all test-needs check lint types imports verify
+# What a test needs, its mark says; tests/support/needs.py knows the names.
 test: $(READY)
+	@$(BIN)/pytest -q -m "not needs" $(ARGS)
+
+test-all: $(READY)
 	@$(BIN)/pytest -q $(ARGS)
 
-check: lint types imports verify test
+test-needs: $(READY)
+	@$(BIN)/pytest -q -m needs $(ARGS)
+
+check: lint types imports verify test-all
 
 lint: $(READY)
 	@$(BIN)/ruff check --quiet .

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import pkgutil
+import sys
+import traceback
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import rich_utils
 from typer.core import TyperGroup
 
-from testbed import commands, console
-from testbed.errors import TestbedError
+from testbed import commands, console, stacks
+from testbed.errors import ERROR_EXIT, TestbedError, of_system
 
-ERROR_EXIT = 2
 INTERRUPT_EXIT = 130
+# Of help that is piped, whatever COLUMNS says.
+HELP_WIDTH = 120
 
 _EPILOG = """
 [bold]The usual sequence[/]
@@ -41,6 +49,17 @@ class _Group(TyperGroup):
         except TestbedError as error:
             console.show_error(error)
             raise typer.Exit(ERROR_EXIT) from error
+        except EOFError as error:  # the library below would take it for the end of a dialogue
+            console.show_error(TestbedError(f"something ended before it was whole: {error}"))
+            raise typer.Exit(ERROR_EXIT) from error
+        except OSError as error:
+            # One without a number is none of the system's: its traceback says where it is from.
+            if error.errno is None:
+                raise
+            if error.errno == errno.EPIPE:
+                console.out.on_broken_pipe()
+            console.show_error(of_system(error))
+            raise typer.Exit(ERROR_EXIT) from error
         except KeyboardInterrupt as error:
             console.err.print("interrupted")
             raise typer.Exit(INTERRUPT_EXIT) from error
@@ -48,6 +67,8 @@ class _Group(TyperGroup):
 
 def make_app() -> typer.Typer:
     """Build the application from the modules in :mod:`testbed.commands`."""
+    if not console.out.on_terminal:
+        rich_utils.MAX_WIDTH = HELP_WIDTH
     app = typer.Typer(
         name="testbed",
         cls=_Group,
@@ -61,7 +82,7 @@ def make_app() -> typer.Typer:
 
     @app.callback()
     def _root(
-        version: Annotated[
+        _version: Annotated[
             bool,
             typer.Option(
                 "--version",
@@ -72,6 +93,9 @@ def make_app() -> typer.Typer:
         ] = False,
     ) -> None:
         """Keep ``testbed COMMAND`` the form even if there were one command only."""
+        # The processes that a command starts have another working directory.
+        if home := os.environ.get(stacks.HOME_VARIABLE):
+            os.environ[stacks.HOME_VARIABLE] = str(Path(home).resolve())
 
     for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
         import_module(module.name).register(app)
@@ -85,5 +109,17 @@ def _show_version(wanted: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted."""
-    make_app()()
+    """Run the command line and exit: 0, 1 for "no", 2 for an error, 130 if interrupted.
+
+    With 141 if nobody reads any more what it prints. Python itself would end with 1 after an error
+    that nobody foresaw, and 1 is an answer.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no umlauts gets a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        make_app()()
+    except Exception:
+        traceback.print_exc()
+        sys.exit(ERROR_EXIT)

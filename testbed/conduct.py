@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shlex
 import shutil
 import sys
 import time
@@ -15,10 +16,10 @@ from typing import Any
 from rich.text import Text
 
 from common.handlers import registry
-from testbed import console, designs, runtimes, stacks
+from testbed import console, designs, hints, outputs, runtimes, stacks
 from testbed.analysis import thresholds
 from testbed.analysis.comparison import Comparison
-from testbed.errors import TestbedError
+from testbed.errors import ERROR_EXIT, TestbedError
 from testbed.experiment import resume, session
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import Locust
@@ -72,7 +73,9 @@ def conduct(
     }
     if earlier is not None:
         _check_resumed(earlier, plan, origin, force)
-    target = folder or session.new_folder(home / "results", plan.name)
+    if folder is not None:
+        outputs.require_writable(folder)
+    target = folder or outputs.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
     broken: fault_session.Ended | None = None
     titles = {design: designs.load(design).title for design in plan.designs}
@@ -82,9 +85,7 @@ def conduct(
     pace = Pace(trials, phases, time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
         with progress.shown(console.err, pace, trials) as told:
-            tools = Tools(
-                RuntimeStacks(runtimes.get(plan.runtime), told), load, told, interrupts, home
-            )
+            tools = Tools(RuntimeStacks(runtimes.get(plan.runtime), told), load, told, interrupts)
             ended = session.run(
                 plan,
                 origin,
@@ -102,6 +103,8 @@ def conduct(
             _closing(target, ended, rebuilt.comparison)
     if interrupts.happened:
         return INTERRUPTED_CODE
+    if ended.system_error or (broken is not None and broken.system_error):
+        return ERROR_EXIT
     good = not ended.stopped and (broken is None or not broken.stopped)
     return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
 
@@ -129,7 +132,7 @@ def _check(plan: Plan, home: Path) -> None:
             )
     # Locust reads the mix; one look for each mix that the plan has.
     for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
-        Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check(home)
+        Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check()
 
 
 def _check_resumed(
@@ -149,8 +152,8 @@ def _check_resumed(
 
 def report(folder: Path) -> Rebuilt:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
-    with console.err.status("working out what was recorded") as status:
-        rebuilt = rebuild.write(folder, noise.find(folder), status.update)
+    with console.working("working out what was recorded") as tell:
+        rebuilt = rebuild.write(folder, noise.find(folder), tell)
     if rebuilt.comparison.trials:
         terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
     if rebuilt.faults is not None and rebuilt.faults.figures:
@@ -187,18 +190,19 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
 def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
     names = f"{html.REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
-    lines = [f"Report: {folder}/{{{names}}}"]
+    lines = [f"Report: {shlex.quote(str(folder))}/{{{names}}}"]
     if ended.stopped:
         lines.insert(
             0, f"Stopped after {ended.trials} trials: {ended.stopped.partition(chr(10))[0]}"
         )
         lines.append("        Nothing is left running.")
     else:
-        link = session.point_latest(folder)
+        link = outputs.point_latest(folder)
         lines.append(f"        {link} points there. Nothing is left running.")
         lines.insert(0, f"Ended: {ended.reason}.")
     if not comparison.complete:
-        lines.append(f"        To run what is missing: testbed run --resume {folder}")
+        again = hints.command("testbed", "run", "--resume", folder)
+        lines.append(f"        To run what is missing: {again}")
     console.out.print()
     for line in lines:
         console.out.print(Text(line))

@@ -24,6 +24,8 @@ from testbed.errors import StateError
 
 HOME_VARIABLE = "TESTBED_HOME"
 FORMAT = 1
+# Below the project root.
+STATE = ".testbed"
 # What bears it was started from here: inherited by every descendant of a process, so that none is
 # missed, a label of a container, and nothing else is ever ended.
 MARKER = "TESTBED_STACK"
@@ -140,7 +142,7 @@ def project_root() -> Path:
 
 def folder_of(design: str) -> Path:
     """Return the directory of a design's state; it need not exist."""
-    return project_root() / ".testbed" / design
+    return project_root() / STATE / design
 
 
 def state_file(design: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import needs
 from tests.support.stacks import SLOTS, Stack
 from tests.support.targets import DESIGNS, Targets, chosen_targets
 
@@ -50,6 +51,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = [item for item in items if item.path.is_relative_to(suite)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out, or fail, a test that needs what is not there."""
+    needs.check(item)
 
 
 @pytest.fixture(scope="session")

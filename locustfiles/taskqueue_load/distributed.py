@@ -24,6 +24,7 @@ STARTED = "taskqueue_load_started"
 STOP = "taskqueue_load_stop"
 COUNTED = "taskqueue_load_counted"
 REPORT = "taskqueue_load_report"
+BROKEN = "taskqueue_load_broken"
 # Beyond --stop-timeout, after which a worker has ended its users in any case.
 REPORT_WAIT = 10.0
 
@@ -33,9 +34,15 @@ logger = logging.getLogger(__name__)
 class MasterSide:
     """Collects the parts of the workers that take part in a test. Tests are told by number."""
 
-    def __init__(self, runner: MasterRunner, on_part: Callable[[Part], None]) -> None:
+    def __init__(
+        self,
+        runner: MasterRunner,
+        on_part: Callable[[Part], None],
+        on_broken: Callable[[OSError], None],
+    ) -> None:
         self._runner = runner
         self._on_part = on_part
+        self._on_broken = on_broken
         self._number = 0
         self._started: set[str] = set()
         self._reported: set[str] = set()
@@ -43,6 +50,7 @@ class MasterSide:
         runner.register_message(STARTED, self._on_started)
         runner.register_message(COUNTED, self._on_counted)
         runner.register_message(REPORT, self._on_report)
+        runner.register_message(BROKEN, self._on_worker_broken)
 
     def begin(self, number: int) -> None:
         """Expect parts of test ``number``, and no longer those of an earlier one."""
@@ -74,6 +82,10 @@ class MasterSide:
     def _on_started(self, msg: Message, **_: Any) -> None:
         if msg.data["number"] == self._number:
             self._started.add(msg.node_id)
+
+    def _on_worker_broken(self, msg: Message, **_: Any) -> None:
+        if msg.data["number"] == self._number:
+            self._on_broken(OSError(f"{msg.data['error']} (worker {msg.node_id})"))
 
     def _on_counted(self, msg: Message, **_: Any) -> None:
         if msg.data["number"] == self._number:
@@ -116,6 +128,10 @@ class WorkerSide:
     def counted(self, number: int, part: Part) -> None:
         """Hand over what was counted meanwhile."""
         self._runner.send_message(COUNTED, {"number": number, "part": part.to_data()})
+
+    def broken(self, number: int, error: OSError) -> None:
+        """Say that this worker cannot write what it has to."""
+        self._runner.send_message(BROKEN, {"number": number, "error": str(error)})
 
     def ended(self, number: int, part: Part) -> None:
         """Say that the users have ended, with the rest of what was counted."""

@@ -11,14 +11,24 @@ from taskqueue_load.profile import Profile
 from taskqueue_load.session import Run
 
 
-def facts(run: Run, to_unix: float, host: str, users: int) -> dict[str, Any]:
-    """Return what the record says of ``run``, whose drive was stopped at ``to_unix``.
+def window(run: Run, stopped_unix: float) -> tuple[float, float]:
+    """Return when the drive began and ended, if it was stopped then; a shape ends before that."""
+    from_unix, shape = run.start_unix, run.options.shape
+    if shape is not None:
+        stopped_unix = min(stopped_unix, from_unix + shape.seconds)
+    return from_unix, max(from_unix, stopped_unix)
+
+
+def facts(
+    run: Run, stopped_unix: float, asked_seconds: float | None, host: str, users: int
+) -> dict[str, Any]:
+    """Return what the record says of ``run``, whose drive was stopped at ``stopped_unix``.
 
     ``users`` is how many Locust was told to have; with a shape of users it is their highest number.
     """
-    asked, from_unix = run.options, run.start_unix
+    asked = run.options
+    from_unix, to_unix = window(run, stopped_unix)
     if asked.shape is not None:
-        to_unix = min(to_unix, from_unix + asked.shape.seconds)
         users = users if asked.is_open else round(asked.shape.peak)
     return {
         "host": host,
@@ -29,9 +39,10 @@ def facts(run: Run, to_unix: float, host: str, users: int) -> dict[str, Any]:
         "options": {**asdict(asked), "shape": str(asked.shape or "")},
         "loop": "open" if asked.is_open else "closed",
         "offered": _offered(asked, run.profile),
-        "window": {"from_unix": from_unix, "to_unix": max(from_unix, to_unix)},
+        "window": {"from_unix": from_unix, "to_unix": to_unix},
+        "asked_seconds": asked_seconds,
         "nominal_warmup": asked.warmup,
-        "steps": list(_steps(run, max(from_unix, to_unix), users)),
+        "steps": list(_steps(run, to_unix, users)),
     }
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
 
 from taskqueue_load.outcome import CallError
+from taskqueue_load.recorder import OnBroken, ignored
 
 
 class CallHistory:
@@ -17,10 +20,11 @@ class CallHistory:
 
     ``design`` is empty if it is not known which design is called. Raises ``OSError`` if the file
     cannot be written or is there already, and ``ValueError`` where the testbed that has the format
-    is not installed, as in the container of the load generator.
+    is not installed, as in the container of the load generator. ``on_broken`` gets the error if a
+    later line cannot be written, as on a full disk; then nothing more is.
     """
 
-    def __init__(self, folder: Path, design: str) -> None:
+    def __init__(self, folder: Path, design: str, on_broken: OnBroken = ignored) -> None:
         try:
             from testbed.history import messages, writer  # noqa: PLC0415  # only who records needs it
         except ImportError as error:
@@ -29,6 +33,8 @@ class CallHistory:
         path = folder / f"history-{socket.gethostname()}-{os.getpid()}.jsonl"
         self._messages: Any = messages
         self._writer: Any = writer.HistoryWriter(path, design)
+        self._on_broken = on_broken
+        self._broken = False
 
     def begins(
         self, client: str, endpoint: str, call: str, request: Message, scan: str, page: int
@@ -38,16 +44,31 @@ class CallHistory:
         A page of a listing has the name of its ``scan`` and its number in it.
         """
         asked = self._messages.asked_of(request, scan, page)
-        return int(self._writer.invoke(client, endpoint, call, asked))
+        with self._giving_up():
+            return int(self._writer.invoke(client, endpoint, call, asked))
+        return 0
 
     def answered(self, number: int, reply: Message) -> None:
         """Write what a call was answered."""
-        self._writer.ok(number, self._messages.answer_of(reply))
+        with self._giving_up():
+            self._writer.ok(number, self._messages.answer_of(reply))
 
     def failed(self, number: int, error: CallError) -> None:
         """Write that a call got no answer; without this it stays open, as one that was cut off."""
-        self._writer.failed(number, error.code, error.reason, error.definite)
+        with self._giving_up():
+            self._writer.failed(number, error.code, error.reason, error.definite)
 
     def close(self) -> None:
         """Close the file."""
         self._writer.close()
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        """Write nothing more once a line could not be written, whose end is missing."""
+        try:
+            yield
+        except OSError as error:
+            if not self._broken:
+                self._broken = True
+                self._writer.close()
+                self._on_broken(error)

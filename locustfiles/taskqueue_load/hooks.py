@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import fields
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
 import locust
+from gevent import GreenletExit
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from locust.web import WebUI
 
-from taskqueue_load import ledger, options, target
+from taskqueue_load import duration, options, processes, target
 from taskqueue_load.arrivals import Source
+from taskqueue_load.checks import Checks
+from taskqueue_load.conclusion import Ended, conclude
 from taskqueue_load.distributed import MasterSide, WorkerSide
-from taskqueue_load.facts import facts
 from taskqueue_load.ledger import Ledger
 from taskqueue_load.options import LoadOptions, OptionError
 from taskqueue_load.publish import Publisher
 from taskqueue_load.schedule import Share
 from taskqueue_load.session import Run, Session
-from taskqueue_load.shape import ProfileShape
 from taskqueue_load.tally import Part
-from taskqueue_load.target import TargetError
-from taskqueue_load.users import MixedUser, TaskQueueUser
-from taskqueue_load.webform import check_before_start
+from taskqueue_load.users import TaskQueueUser
+from taskqueue_load.webform import WebForm
 
 # Added to Locust's options at the start of a test, because those are what reaches the workers.
 _RUN = "taskqueue_load_run"
@@ -46,24 +42,31 @@ def listen() -> None:
     """Declare the options and follow the events of this process."""
     events: Any = locust.events  # without types
     events.init_command_line_parser.add_listener(options.declare)
+    events.init_command_line_parser.add_listener(processes.guard)
     events.init.add_listener(_on_init)
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
-    _let_interrupts_reach_locust()
-    # Timers count from when gevent last looked at the clock, which may be before all imports:
-    # --run-time would end a test early by as much as this process took to start.
-    gevent.get_hub().loop.update_now()
-    Conductor(environment, TaskQueueUser.session).begin(web_ui)
+    conductor = Conductor(environment, TaskQueueUser.session)
+    _let_interrupts_reach_locust(conductor.interrupted)
+    conductor.begin(web_ui)
+    processes.let_workers_join(environment.runner)
+    # Locust sets the timer of --run-time next.
+    duration.count_from_now()
 
 
-def _let_interrupts_reach_locust() -> None:
+def _let_interrupts_reach_locust(on_interrupt: Callable[[], None]) -> None:
     """Raise ``KeyboardInterrupt`` where Locust waits for it, whichever greenlet runs.
 
     Otherwise a Ctrl-C is raised in the greenlet that happens to run, and ends that one alone.
     """
     main = gevent.getcurrent()
-    gevent.signal_handler(signal.SIGINT, main.throw, KeyboardInterrupt)
+
+    def interrupt() -> None:
+        on_interrupt()
+        main.throw(KeyboardInterrupt)
+
+    gevent.signal_handler(signal.SIGINT, interrupt)
 
 
 class Conductor:
@@ -73,11 +76,19 @@ class Conductor:
         self._environment = environment
         self._session = session
         self._events: Any = environment.events  # without types
+        self._checks = Checks(environment, session)
         self._number = 0
         self._ledger: Ledger | None = None
         self._stopped_unix: float | None = None
+        self._asked_seconds: float | None = None
+        self._interrupted = False
+        self._broken = False
         runner = environment.runner
-        self._master = MasterSide(runner, self._add) if isinstance(runner, MasterRunner) else None
+        self._master = (
+            MasterSide(runner, self._add, self._cannot_record)
+            if isinstance(runner, MasterRunner)
+            else None
+        )
         self._publisher = Publisher(runner, self._master)
         self._worker = (
             WorkerSide(runner, lambda: session.run is not None)
@@ -88,64 +99,28 @@ class Conductor:
     def begin(self, web_ui: WebUI | None) -> None:
         """Check what was given and follow the events. Exits the process if it cannot be used."""
         if self._worker is None:
-            self._check_given(interactive=web_ui is not None)
+            self._checks.check_given(interactive=web_ui is not None)
             self._publisher.open(LoadOptions.parse(self._given).metrics_port)
         if web_ui is not None:
-            check_before_start(self._environment, web_ui, self._check_form)
+            WebForm(
+                self._environment,
+                web_ui,
+                self._checks.check_form,
+                lambda: self._session.run is not None,
+            )
         events = self._events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_test_stopping)
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
 
+    def interrupted(self) -> None:
+        """Somebody pressed Ctrl-C: a drive that is short then is as short as was wanted."""
+        self._interrupted = True
+
     @property
     def _given(self) -> dict[str, Any]:
         return vars(self._environment.parsed_options)
-
-    def _check_given(self, interactive: bool) -> None:
-        """Resolve the host, for the web form to show it; without one a form may name it later."""
-        try:
-            options.check_environment(os.environ)
-            parsed = LoadOptions.parse(self._given)
-            self._record_folder(parsed)
-            self._set_shape(parsed)
-            endpoints = target.resolve(self._environment.host, parsed.design)
-        except TargetError as error:
-            if not interactive or self._environment.host or self._given["autostart"]:
-                sys.exit(f"locust: error: {error}")
-            logger.warning("%s, or enter a host in the web form", error)
-        except OptionError as error:
-            sys.exit(f"locust: error: {error}")
-        else:
-            self._environment.host = ",".join(endpoints)
-
-    def _check_form(self, form: Mapping[str, str]) -> None:
-        """Raise ``ValueError`` unless a test could be started, or changed, with the form."""
-        own = {each.name for each in fields(LoadOptions) if each.metadata["web"]}
-        entered = {name: value for name, value in form.items() if name in own}
-        parsed = LoadOptions.parse({**self._given, **entered})
-        endpoints = target.resolve(form.get("host", self._environment.host), parsed.design)
-        run = self._session.run
-        if run is not None and (parsed != run.options or tuple(endpoints) != run.endpoints):
-            raise OptionError("stop the test before you change its options or host")
-        if run is None:
-            self._set_shape(parsed)
-
-    def _set_shape(self, parsed: LoadOptions) -> None:
-        """Have Locust follow the shape that is asked for, if it follows none of the locustfile."""
-        environment = self._environment
-        own = environment.shape_class is None or isinstance(environment.shape_class, ProfileShape)
-        if not own and parsed.shape is not None:
-            raise OptionError("--shape: the locustfile has a shape of its own")
-        if not own:
-            return
-        environment.shape_class = None
-        if parsed.shape is not None:
-            shape = ProfileShape(
-                parsed.shape, parsed.is_open, self._given, lambda: self._session.run
-            )
-            shape.runner = environment.runner
-            environment.shape_class = shape
 
     def _on_test_start(self, **_: Any) -> None:
         try:
@@ -154,7 +129,9 @@ class Conductor:
             self._refuse(error)
             return
         self._session.run = run
+        self._broken = False
         self._stopped_unix = None
+        self._asked_seconds = duration.asked_seconds(self._environment.shape_class, self._given)
         if self._worker is None:
             self._ledger = Ledger(run.folder)
             self._publisher.begin(run, self._environment.host or "")
@@ -174,14 +151,14 @@ class Conductor:
     def _make_run(self) -> Run:
         """Build the run from Locust's options as they are now. Raises ``ValueError``."""
         parsed = LoadOptions.parse(self._given)
-        self._weigh(parsed)
+        self._checks.weigh(parsed)
         share: Share | None
         if self._worker is None:
             if parsed.shape is not None and self._environment.shape_class is None:
                 raise OptionError("--shape: cannot be used together with --class-picker")
             endpoints = target.resolve(self._environment.host, parsed.design)
             self._environment.host = ",".join(endpoints)
-            folder = self._record_folder(parsed)
+            folder = self._checks.record_folder(parsed)
             shared: dict[str, Any] = {
                 "number": self._number + 1,
                 "folder": str(folder or ""),
@@ -196,7 +173,7 @@ class Conductor:
             folder = Path(shared["folder"]) if shared["folder"] else None
             share = self._worker.share(shared["workers"], parsed.is_open)
         self._number = shared["number"]
-        return Run(parsed, endpoints, shared["start_unix"], share, folder)
+        return Run(parsed, endpoints, shared["start_unix"], share, folder, self._cannot_record)
 
     def _make_source(self) -> Source:
         """Make a user that sends while there is no other."""
@@ -207,33 +184,20 @@ class Conductor:
         user.on_start()
         return user
 
-    def _weigh(self, parsed: LoadOptions) -> None:
-        weights = parsed.mix
-        if self._given["equal_weights"]:
-            weights = dict.fromkeys(weights, 1)
-        for user_class in self._environment.user_classes:
-            if issubclass(user_class, MixedUser):
-                user_class.weigh(weights)
-
-    def _record_folder(self, parsed: LoadOptions) -> Path | None:
-        """Return where to record, ``None`` for nowhere. Never a place that holds a record."""
-        if not parsed.record:
-            return None
-        folder = Path(parsed.record)
-        if self._given["headless"]:
-            if ledger.is_used(folder):
-                raise OptionError(f"--record: {folder} holds a record; name another directory")
-            return folder
-        runs = (folder / f"run-{number:03d}" for number in count(1))
-        return next(run for run in runs if not ledger.is_used(run))
-
     def _refuse(self, error: Exception) -> None:
-        """Start without a run: users leave at once, and the exit code tells."""
+        """Start no test: say why, once, and end the greenlet that was about to spawn its users.
+
+        That of a worker is the one that listens to the master and has to go on; there users leave
+        as they find no run.
+        """
         logger.error("the test cannot start: %s", error)
         environment = self._environment
         environment.process_exit_code = 1
-        if self._given["headless"] and self._worker is None and environment.runner is not None:
+        if self._worker is not None:
+            return
+        if self._given["headless"] and environment.runner is not None:
             gevent.spawn(environment.runner.quit)
+        raise GreenletExit
 
     def _hand_over(self, part: Part) -> None:
         if self._worker is not None:
@@ -243,8 +207,26 @@ class Conductor:
 
     def _add(self, part: Part) -> None:
         if self._ledger is not None:
-            self._ledger.add(part)
+            try:
+                self._ledger.add(part)
+            except OSError as error:
+                self._cannot_record(error)
             self._publisher.add(part)
+
+    def _cannot_record(self, error: OSError) -> None:
+        """End a test that was to be recorded and is not any more; say so once."""
+        environment, run = self._environment, self._session.run
+        if self._broken:
+            return
+        self._broken = True
+        if self._worker is not None:
+            self._worker.broken(self._number, error)
+            return
+        environment.process_exit_code = 1
+        logger.error("the record cannot be gone on with, the test ends: %s", error)
+        if run is not None and environment.runner is not None:
+            end = environment.runner.quit if self._given["headless"] else environment.runner.stop
+            gevent.spawn(end)
 
     def _on_test_stopping(self, **_: Any) -> None:
         """Begin no further call of an open loop, and wait for those in flight."""
@@ -279,22 +261,19 @@ class Conductor:
             self._environment.process_exit_code = 1
 
     def _conclude(self, run: Run, book: Ledger) -> None:
-        """Write the record, and say what an open loop could not send."""
-        runner = self._environment.runner
-        users = runner.target_user_count if runner is not None else 0
-        to_unix = self._stopped_unix or time.time()
-        path = book.write(facts(run, to_unix, self._environment.host or "", users))
-        if path is not None:
-            logger.info("Recorded in %s", path.parent)
-        total = book.total
-        if run.options.is_open:
-            logger.info("%d calls were due, %d sent", total.due, total.sent)
-        if total.dropped:
-            logger.warning(
-                "%d calls were dropped, for %d were in flight (--max-in-flight)",
-                total.dropped,
-                run.options.max_in_flight,
-            )
+        environment = self._environment
+        runner = environment.runner
+        ended = Ended(
+            run=run,
+            stopped_unix=self._stopped_unix or time.time(),
+            asked_seconds=self._asked_seconds,
+            # The Stop button of the web UI is not told from the timer by Locust's events.
+            wanted=self._interrupted or not self._given["headless"],
+            host=environment.host or "",
+            users=runner.target_user_count if runner is not None else 0,
+        )
+        if code := conclude(ended, book):
+            environment.process_exit_code = environment.process_exit_code or code
 
     def _on_quitting(self, **_: Any) -> None:
         """Report before Locust says goodbye to the master, who forgets a worker that has left."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -40,13 +40,14 @@ class Ledger:
         self._rows: dict[int, Row] = defaultdict(Row)
         self._error_kinds: dict[str, Counter[str]] = defaultdict(Counter)
         self._accepted = 0
+        self._cut = False
         self._spool: IO[str] | None = None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             self._spool = (folder / _SPOOL).open("w+", encoding="utf-8")
 
     def add(self, part: Part) -> None:
-        """Add what a process has counted."""
+        """Add what a process has counted. Raises ``OSError`` once if its times cannot be kept."""
         for second, row in part.rows.items():
             self.total.add(row)
             if self._spool is not None:
@@ -54,18 +55,34 @@ class Ledger:
         for name, kinds in part.error_kinds.items():
             self._error_kinds[name].update(kinds)
         self._accepted += part.accepted
-        if self._spool is not None:
+        if self._spool is None or self._cut:
+            return
+        try:
             for (second, tag), counts in part.times.items():
                 self._spool.write(json.dumps([second, tag, list(counts.items())]) + "\n")
+        except OSError:
+            # What comes later would follow half a line.
+            self._cut = True
+            raise
+
+    @property
+    def error_kinds(self) -> Counter[str]:
+        """How often calls failed, by kind of error, over all names."""
+        return sum(self._error_kinds.values(), Counter())
 
     def write(self, facts: Mapping[str, Any]) -> Path | None:
-        """Write the record, each file in one step; return its path, ``None`` without a folder."""
+        """Write the record, each file in one step; return its path, ``None`` without a folder.
+
+        Raises ``OSError`` if it cannot be written; what waited on disk for it is there still.
+        """
         if self.folder is None or self._spool is None:
             return None
+        if self._cut:
+            with suppress(OSError):
+                self._spool.close()
+            raise OSError(f"not all times are in {_SPOOL}")
         with _replacing(self.folder / CALLS) as file:
             names = _write_log(file, _by_second(self._spool))
-        self._spool.close()
-        (self.folder / _SPOOL).unlink()
         content = {
             "format": FORMAT,
             **facts,
@@ -81,6 +98,8 @@ class Ledger:
         path = self.folder / LOAD
         with _replacing(path) as file:
             file.write(json.dumps(content, indent=2) + "\n")
+        self._spool.close()
+        (self.folder / _SPOOL).unlink()
         return path
 
     def _span(self) -> range:
@@ -96,8 +115,12 @@ def is_used(folder: Path) -> bool:
 def _replacing(path: Path) -> Iterator[IO[str]]:
     """Give a file to write that takes its name only when it is whole."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        yield file
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            yield file
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     partial.replace(path)
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -15,9 +16,14 @@ from taskqueue_load.names import EXPECTED
 from taskqueue_load.outcome import CallError
 from taskqueue_load.tally import Part
 
+OnBroken = Callable[[OSError], None]
 SERVICE, DELAY, RESPONSE = "service", "delay", "response"
 # Seconds that a part keeps back, for what is counted a little late.
 _SETTLED = 2
+
+
+def ignored(_error: OSError) -> None:
+    """Do nothing about an error."""
 
 
 def _own_file() -> str:
@@ -30,13 +36,21 @@ class Recorder:
 
     With a ``folder``, the ids of accepted jobs are written, one a line. Times are counted too with
     a ``folder`` or ``timing``. ``is_open`` says that calls have intended times, and so delays.
+    ``on_broken`` gets the error if the ids cannot be written, as on a full disk; then no more are.
     """
 
-    def __init__(self, folder: Path | None, is_open: bool, timing: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        is_open: bool,
+        timing: bool = False,
+        on_broken: OnBroken = ignored,
+    ) -> None:
         self._open = is_open
         self._part = Part()
         self._in_flight = 0
         self._timing = timing or folder is not None
+        self._on_broken = on_broken
         self._file: IO[str] | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
         self._cpu = (time.time(), time.process_time())
@@ -97,7 +111,10 @@ class Recorder:
         """Note a job that was accepted."""
         self._part.accepted += 1
         if self._file is not None:
-            self._file.write(f"{job_id}\n")
+            try:
+                self._file.write(f"{job_id}\n")
+            except OSError as error:
+                self._give_up(self._file, error)
 
     def take(self) -> Part:
         """Return what was counted since the last time, but for the seconds that are still open."""
@@ -109,8 +126,18 @@ class Recorder:
             self._ticker.kill(block=False)
         self._count_cpu()
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                self._on_broken(error)
         return self._part
+
+    def _give_up(self, file: IO[str], error: OSError) -> None:
+        """Write no more ids. What has not been written stays unwritten, also as the file closes."""
+        self._file = None
+        with suppress(OSError):
+            file.close()
+        self._on_broken(error)
 
     def _tick(self, sink: Callable[[Part], None] | None) -> None:
         while True:

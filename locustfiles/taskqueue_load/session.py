@@ -14,7 +14,7 @@ from taskqueue_load.history import CallHistory
 from taskqueue_load.jobs import JobFactory
 from taskqueue_load.options import LoadOptions
 from taskqueue_load.profile import Profile
-from taskqueue_load.recorder import Recorder
+from taskqueue_load.recorder import OnBroken, Recorder, ignored
 from taskqueue_load.schedule import Share, due_times
 
 
@@ -23,7 +23,7 @@ class Run:
 
     ``start_unix`` is when the drive begins, the same in all processes; ``share`` is this process's
     part in what all send, ``None`` if it sends nothing. ``folder`` is where to record, ``None``
-    for nowhere.
+    for nowhere; ``on_broken`` gets the error if that cannot be gone on with.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Run:
         start_unix: float,
         share: Share | None,
         folder: Path | None,
+        on_broken: OnBroken = ignored,
     ) -> None:
         self.options = options
         self.endpoints = tuple(endpoints)
@@ -40,9 +41,10 @@ class Run:
         self.folder = folder
         self.jobs = JobFactory(options)
         self.profile = profile_of(options)
-        self.recorder = Recorder(folder, options.is_open, timing=options.metrics_port is not None)
+        timing = options.metrics_port is not None
+        self.recorder = Recorder(folder, options.is_open, timing, on_broken)
         # A process that sends nothing has nothing to tell.
-        self.history = None if share is None else _history(options)
+        self.history = None if share is None else _history(options, on_broken)
         self.arrivals: Arrivals | None = None
         self._share = share
         self._numbers = count()
@@ -93,8 +95,10 @@ class Run:
             self.history.close()
 
 
-def _history(options: LoadOptions) -> CallHistory | None:
-    return CallHistory(Path(options.history), options.design) if options.history else None
+def _history(options: LoadOptions, on_broken: OnBroken) -> CallHistory | None:
+    if not options.history:
+        return None
+    return CallHistory(Path(options.history), options.design, on_broken)
 
 
 def profile_of(options: LoadOptions) -> Profile | None:

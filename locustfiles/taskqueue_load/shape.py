@@ -45,6 +45,11 @@ class ProfileShape(LoadTestShape):
         self._current_run = current_run
         self._begun = False
 
+    @property
+    def seconds(self) -> float:
+        """How long the profile is."""
+        return self._profile.seconds
+
     def tick(self) -> tuple[int, float] | None:
         """Return the users of now and how fast they are to come; ``None`` ends the test."""
         run = self._current_run()

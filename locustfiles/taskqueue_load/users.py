@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from gevent import GreenletExit
 from locust import User, tag, task
 from locust.exception import StopUser
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from taskqueue_load.arrivals import Arrivals
 from taskqueue_load.client import TaskQueueClient
 from taskqueue_load.outcome import CallError
 from taskqueue_load.session import Session
@@ -49,12 +51,14 @@ class TaskQueueUser(User):
     abstract = True
     session = Session()
     _stopped = False
+    # Until the user has joined a test.
+    _arrivals: Arrivals | None = None
 
     def on_start(self) -> None:
         """Join the test that is running."""
         run = self.session.run
         if run is None:  # the test could not be started; the reason is in the log
-            raise StopUser
+            raise GreenletExit  # which Locust, unlike StopUser here, does not log as a defect
         number, name = run.next_user()
         self.name = name
         self.choices = random.Random(f"{run.options.seed}/{name}/choices")
@@ -226,7 +230,7 @@ class MixedUser(TaskQueueUser):
         super().on_start()
         run = self.session.run
         if run is None:
-            raise StopUser
+            raise GreenletExit
         self._remembered: deque[RememberedJob] = deque(maxlen=run.options.remember)
         self._listing: Listing | None = None
         self._listings = 0

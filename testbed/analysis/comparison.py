@@ -13,7 +13,9 @@ from typing import Any
 from testbed.analysis.trial import TrialFigures, analyse
 from testbed.analysis.validity import Limits
 from testbed.analysis.verdicts import Judged, by_cell, cell_name, judge
+from testbed.recording.damage import naming
 from testbed.recording.model import ExperimentRecording
+from testbed.recording.typed import typed
 from testbed.statistics import Interval
 
 Noise = Mapping[str, Interval]
@@ -107,7 +109,8 @@ def compare(experiment: ExperimentRecording, noise: Noise | None = None) -> Comp
 
     ``noise`` has the interval of each metric's ratio in a comparison of a design with itself.
     """
-    limits = Limits(**experiment.plan.get("limits", {}))
+    with naming(experiment.source):
+        limits: Limits = typed(experiment.plan.get("limits", {}), Limits, "plan.limits")
     trials = tuple(analyse(each, limits) for each in experiment.trials)
     needed = set(experiment.needed)
     return Comparison(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from testbed.analysis import quantiles
+from testbed.analysis.unmeasured import unmeasured
 from testbed.analysis.warmup import Cut
 from testbed.recording.calls import DELAY, RESPONSE, Window, merge
 from testbed.recording.model import OPEN, LoadRecording, Second, TrialRecording
@@ -19,6 +20,8 @@ HOT_SECONDS = 0.1
 # Standard deviations by which a Poisson number of arrivals may fall short of its mean.
 POISSON_SLACK = 4.0
 PERCENTILES = (50, 99)
+# The part of the time asked for that a drive has to last, whatever the plan says.
+LEAST_LENGTH = 0.98
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def problems(trial: TrialRecording, cut: Cut, limits: Limits) -> Iterator[str]:
     load = trial.load
     if load is None:
         raise ValueError("a trial that did not complete has nothing to judge")
+    yield from length_problems(load)
     lost = sum(job.lost for job in trial.jobs)
     if lost:
         yield f"{lost} of {len(load.accepted_ids)} accepted jobs lost"
@@ -51,8 +55,19 @@ def problems(trial: TrialRecording, cut: Cut, limits: Limits) -> Iterator[str]:
         yield "no call was answered in the measured window"
         return
     yield from generator_problems(load, cut.window, limits)
+    yield from unmeasured(trial, cut.window)
     if cut.problem:
         yield cut.problem
+
+
+def length_problems(load: LoadRecording) -> Iterator[str]:
+    """Say that a drive ended too early, whatever the cause: a timer, a master without workers."""
+    asked, lasted = load.asked_seconds, load.window.seconds
+    if asked is not None and lasted < LEAST_LENGTH * asked:
+        yield (
+            f"the drive lasted {lasted:.2f} s of the {asked:g} s asked for; "
+            f"{LEAST_LENGTH:.0%} is needed"
+        )
 
 
 def generator_problems(load: LoadRecording, window: Window, limits: Limits) -> Iterator[str]:

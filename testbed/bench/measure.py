@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from testbed import environment
 from testbed.analysis import resources
 from testbed.bench.client import DRAIN_SECONDS, Run, Task
 from testbed.errors import TestbedError
@@ -133,6 +135,7 @@ def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=environment.of_process(os.environ),
         start_new_session=True,
     )
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from common.domain.job import Execution, Job, JobState
 from common.domain.paging import JobQuery
 from common.owners.jobs import JobOwner
 from common.ports import NewJob, Transition
+from testbed import environment
 
 KINDS = ("noop", "sleep", "spin", "fail")
 PAGES = 200
@@ -41,7 +43,9 @@ class OwnerCost:
 def costs(sizes: Sequence[int]) -> list[OwnerCost]:
     """Measure at each size, in a process of its own; raises ``CalledProcessError``."""
     command = [sys.executable, "-m", __name__, *map(str, sizes)]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    ended = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment.of_process(os.environ)
+    )
     return [OwnerCost(**json.loads(line)) for line in ended.stdout.splitlines()]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from testbed.analysis.validity import length_problems
 from testbed.calibrate import truth
 from testbed.calibrate.behaviour import METHODS, Mixture
 from testbed.calibrate.journal import Journal
@@ -94,9 +95,11 @@ class PhaseFigures:
 
     @property
     def agrees(self) -> bool:
-        """Whether everything agrees."""
-        return all(line.agrees for line in self.lines) and all(
-            check.agrees for check in self.checks
+        """Whether everything agrees; that nothing could be compared is no agreement."""
+        return (
+            bool(self.lines)
+            and all(line.agrees for line in self.lines)
+            and all(check.agrees for check in self.checks)
         )
 
 
@@ -215,6 +218,13 @@ def _checks(phase: Phase, load: LoadRecording, journal: Journal, rate: float) ->
     due = sum(each.due for each in load.seconds)
     # Calls that the stub answered as the drive ended need not be in the recording.
     least = journal.answered_before(load.window.to_unix - CUT_SECONDS)
+    if load.asked_seconds is not None:
+        lasted, asked = load.window.seconds, load.asked_seconds
+        yield Check(
+            phase.name,
+            f"the drive lasted {lasted:.2f} s of the {asked:g} s asked for",
+            not list(length_problems(load)),
+        )
     yield Check(
         phase.name,
         f"{sent:,} calls sent, {journal.calls:,} received by the server",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from testbed import environment
 from testbed.calibrate import journal
 from testbed.calibrate.behaviour import Behaviour
 from testbed.calibrate.compare import PhaseFigures, compare
@@ -65,7 +67,7 @@ class Bench:
             with self._interrupts.shield():
                 port = running.enter_context(stub_server(phase.behaviour, folder))
                 arguments = command(self._plan, phase, f"127.0.0.1:{port}", folder, self._home)
-                load = LoadProcess(arguments, folder, self._home)
+                load = LoadProcess(arguments, folder)
                 running.callback(load.stop)
             self._progress.phase(DRIVING, seconds)
             load.wait(seconds + END_GRACE)
@@ -123,6 +125,7 @@ def stub_server(behaviour: Behaviour, folder: Path) -> Iterator[int]:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            env=environment.of_process(os.environ),
             start_new_session=True,
         )
     try:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from testbed.calibrate.behaviour import METHODS
-from testbed.recording.files import RecordingError
+from testbed.recording.damage import reading
 from testbed.recording.model import Window
 
 NAME = "journal.bin"
@@ -54,13 +54,14 @@ class Journal:
 
 def read(path: Path) -> Journal:
     """Read a journal. Raises :class:`RecordingError` naming the file."""
-    try:
+    with reading(path):
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise RecordingError(f"{path} is missing: the stub server did not end properly") from None
-    if len(data) % _RECORD.itemsize:
-        raise RecordingError(f"{path} is cut: {len(data)} bytes are no whole number of calls")
-    return Journal(np.frombuffer(data, _RECORD))
+        if len(data) % _RECORD.itemsize:
+            raise ValueError(f"{len(data)} bytes are no whole number of calls, so it is cut")
+        records = np.frombuffer(data, _RECORD)
+        if np.any(records["method"] >= len(METHODS)):
+            raise ValueError("a call of no method")
+        return Journal(records)
 
 
 def from_rows(rows: list[tuple[str, float, float]]) -> Journal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -52,6 +53,8 @@ def judge(trial: TrialRecording, slo: Slo, limits: Limits) -> Judgement:
         return Judgement(Told.FAILED, trial.header.error.partition("\n")[0] or "did not complete")
     window = load.after_nominal
     figures = _figures(trial, load, window, slo)
+    for reason in validity.length_problems(load):
+        return Judgement(Told.VOID, reason, figures)
     for reason in _certain(trial, window, slo, figures):
         return Judgement(Told.FAILED, reason, figures)
     for reason in validity.generator_problems(load, window, limits):
@@ -91,7 +94,9 @@ def throughput(trial: TrialRecording, limits: Limits) -> Judgement:
     if not answered:
         return Judgement(Told.FAILED, "no call was answered")
     figures = {"calls_per_second": answered / window.seconds}
-    for reason in validity.generator_problems(load, window, limits):
+    for reason in chain(
+        validity.length_problems(load), validity.generator_problems(load, window, limits)
+    ):
         return Judgement(Told.VOID, reason, figures)
     return Judgement(Told.HELD, "", figures)
 

@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from testbed import console, runtimes, stacks
+from testbed import console, outputs, runtimes, stacks
 from testbed.bench import report, session
 from testbed.bench.session import BenchPlan
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.pace import Pace
-from testbed.experiment.session import new_folder
 from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.recording import provenance
 from testbed.report import progress, terminal
@@ -109,7 +108,7 @@ def run(plan: BenchPlan) -> int:
     home = stacks.project_root()
     check_fresh(plan.designs, StackSpec(plan.slots))
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
-    folder = new_folder(home / "results", NAME)
+    folder = outputs.new_folder(home / "results", NAME)
     phases = plan.phases()
     console.err.print(
         Text(
@@ -128,10 +127,9 @@ def run(plan: BenchPlan) -> int:
             control = RuntimeStacks(runtimes.get(), told)
             result, owner = session.run(plan, folder, control, interrupts, told)
         path = report.write(folder, plan, origin, result, owner)
-        wide = terminal.wide_enough(console.out)
-        wide.print(report.table(result))
-        wide.print()
-        wide.print(report.owner_table(owner))
+        console.out.print(report.table(result))
+        console.out.print()
+        console.out.print(report.owner_table(owner))
         console.out.print(Text(f"\n{report.explanation(plan)}\n\nReport: {path}"))
         return 0
     console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))

@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from testbed import console, stacks
+from testbed import console, outputs, stacks
 from testbed.calibrate import drive, report
 from testbed.calibrate.plan import CalibrationPlan
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.pace import Pace
-from testbed.experiment.session import new_folder
 from testbed.recording import provenance
 from testbed.report import progress, terminal
 
@@ -65,7 +64,7 @@ def run(plan: CalibrationPlan) -> int:
     """Carry out a calibration and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
-    folder = new_folder(home / "results", NAME)
+    folder = outputs.new_folder(home / "results", NAME)
     phases = list(plan.phases())
     planned = {**_PLANNED_EXTRA, drive.DRIVING: plan.warmup + plan.duration + _STARTUP_SECONDS}
     planned = {name: planned[name] for name in (drive.STARTING, drive.DRIVING, drive.STOPPING)}
@@ -83,7 +82,7 @@ def run(plan: CalibrationPlan) -> int:
         with progress.shown(console.err, pace, len(phases)) as told:
             figures = drive.Bench(plan, home, interrupts, told).run(folder)
         path = report.write(folder, plan, origin, figures)
-        terminal.wide_enough(console.out).print(report.table(figures))
+        console.out.print(report.table(figures))
         console.out.print()
         for line in report.checks(figures):
             console.out.print(line)

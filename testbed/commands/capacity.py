@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from common.handlers import registry
-from testbed import console, options, runtimes, stacks
+from testbed import console, options, outputs, runtimes, stacks
 from testbed import designs as known_designs
 from testbed.capacity import plan as planning
 from testbed.capacity import report, session, slo
@@ -28,7 +28,6 @@ from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import Locust
 from testbed.experiment.pace import Pace
 from testbed.experiment.plan import AUDIT_SECONDS, DOWN_SECONDS, DRIVE_OVERHEAD, UP_SECONDS, Traffic
-from testbed.experiment.session import new_folder
 from testbed.experiment.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.experiment.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.recording import provenance
@@ -153,9 +152,9 @@ def run(plan: CapacityPlan) -> int:
     planning.check(plan, known_designs.names(), registry.load().names())
     check_fresh(plan.designs, plan.spec)
     locustfile = home / "locustfiles" / "mixed.py"
-    Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check(home)
+    Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check()
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
-    folder = new_folder(home / "results", NAME)
+    folder = outputs.new_folder(home / "results", NAME)
     planned = {
         UP: UP_SECONDS,
         DRIVE: plan.traffic.seconds + DRIVE_OVERHEAD,
@@ -172,7 +171,7 @@ def run(plan: CapacityPlan) -> int:
             pace = Pace(drives, planned, time.monotonic)
             with progress.shown(console.err, pace, drives) as told:
                 control = RuntimeStacks(runtimes.get(plan.runtime), told)
-                tools = Tools(control, partial(Locust, locustfile), told, interrupts, home)
+                tools = Tools(control, partial(Locust, locustfile), told, interrupts)
                 _drive(plan, TrialDriver(plan, folder, tools), result)
                 complete = True
         finally:
@@ -208,12 +207,11 @@ def _closing(
     plan: CapacityPlan, origin: dict[str, Any], folder: Path, result: Result, complete: bool
 ) -> None:
     path = report.write(folder, plan, origin, result, complete)
-    wide = terminal.wide_enough(console.out)
     if result.steps:
-        wide.print(report.steps_table(result))
+        console.out.print(report.steps_table(result))
     if result.points:
         console.out.print()
-        wide.print(report.sweep_table(plan.designs, result))
+        console.out.print(report.sweep_table(plan.designs, result))
     console.out.print()
     for words in report.verdicts(plan, result):
         console.out.print(Text(words))

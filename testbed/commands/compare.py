@@ -116,6 +116,8 @@ def compare(
     given = {key: value for key, value in locals().items() if key != "keep_going"}
     home = stacks.project_root()
     path = planfile.find(home, PLAN)
+    if faults is not None:
+        given["faults"] = planfile.resolved(faults)
     changes, options = _changes(given)
     data = overrides.apply(planfile.load(path), changes)
     plan = planfile.parse(data, Source(str(path), options), conduct.known())

@@ -138,7 +138,8 @@ def _carry_out(
             kind.inject(controls, target, told)
             begun, kept = True, not lasts
             _announce(kind, controls.record, target, lasts)
-            time.sleep(lasts)
+            with console.repeating(lambda: console.out.print(f"lasts: {what}", markup=False)):
+                time.sleep(lasts)
         finally:
             if not kept:
                 with interrupts.shield():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +12,15 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from testbed import console, designs, stacks
+from testbed import console, designs, hints, outputs, stacks
+from testbed.errors import ERROR_EXIT
 from testbed.experiment import overrides
 from testbed.experiment.interrupts import Interrupted, Interrupts
-from testbed.experiment.session import new_folder, point_latest
 from testbed.faults import conduct, outcome, session
 from testbed.faults.plan import FaultPlan
 from testbed.faults.planfile import FOLDER
 from testbed.recording import provenance
+from testbed.recording.files import TRIAL
 from testbed.report import progress
 from testbed.report.faults import FAULTS_CSV, FAULTS_JSON, drift, terminal
 from testbed.report.html import REPORT
@@ -80,7 +82,7 @@ def carry_out(plan: FaultPlan, home: Path) -> int:
     """Run a plan, report on it and return the exit code."""
     conduct.check(plan, home)
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
-    folder = new_folder(home / "results", f"faults-{plan.name}")
+    folder = outputs.new_folder(home / "results", f"faults-{plan.name}")
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
     _say(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
     ended, kept = session.Ended("interrupted"), False
@@ -91,13 +93,15 @@ def carry_out(plan: FaultPlan, home: Path) -> int:
             _closing(folder, ended, kept)
     if interrupts.happened:
         return INTERRUPTED_CODE
+    if ended.system_error:
+        return ERROR_EXIT
     return 0 if kept and not ended.stopped else 1
 
 
 def _report(folder: Path) -> bool:
     """Check what was recorded, write the files and print the figures; say if promises were kept."""
-    with console.err.status("checking what was recorded") as status:
-        found = outcome.write(folder, status.update)
+    with console.working("checking what was recorded") as tell:
+        found = outcome.write(folder, tell)
     if found.figures:
         console.out.print(terminal(found.figures))
     if any(each.seconds >= LONG for each in found.figures):
@@ -106,14 +110,18 @@ def _report(folder: Path) -> bool:
 
 
 def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
-    lines = [f"Report: {folder}/{{{REPORT},{FAULTS_CSV},{FAULTS_JSON}}}"]
+    lines = [f"Report: {shlex.quote(str(folder))}/{{{REPORT},{FAULTS_CSV},{FAULTS_JSON}}}"]
     if ended.stopped:
         lines.insert(0, f"Stopped: {ended.stopped.partition(chr(10))[0]}")
         lines.append("        Nothing is left running.")
     else:
-        lines.append(f"        {point_latest(folder)} points there. Nothing is left running.")
+        link = outputs.point_latest(folder)
+        lines.append(f"        {link} points there. Nothing is left running.")
     if not kept:
-        lines.append(f"        The histories are in {folder}/trials; testbed check reads them.")
+        lines += [
+            f"        To check a history again: {hints.command('testbed', 'check', each.parent)}"
+            for each in sorted(folder.glob(f"trials/*/{TRIAL}"))
+        ]
     console.out.print()
     for line in lines:
         console.out.print(Text(line), soft_wrap=True)

@@ -61,7 +61,7 @@ def _runtime(design: str) -> Runtime:
 
 def _print(name: str, path: Path, title: bool) -> None:
     if title:
-        console.out.rule(name, align="left")
+        console.out.print(f"─── {name} ───", markup=False)
     with path.open(encoding="utf-8", errors="replace") as file:
         _copy(file)
 

@@ -12,6 +12,7 @@ from testbed import console
 from testbed.errors import TestbedError
 from testbed.faults import outcome
 from testbed.faults.session import EXPERIMENT
+from testbed.recording import files
 from testbed.report import html, noise, rebuild
 from testbed.report.faults import terminal
 from testbed.report.junit import JUNIT_XML
@@ -37,13 +38,18 @@ def register(app: typer.Typer) -> None:
 def report(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Folders of experiments: results/<name>/<UTC>."),
+        typer.Argument(
+            metavar="DIR...",
+            resolve_path=True,
+            help="Folders of experiments: results/<name>/<UTC>.",
+        ),
     ],
     noise_floor: Annotated[
         Path | None,
         typer.Option(
             "--noise",
             metavar="DIR",
+            resolve_path=True,
             help="An experiment of a design against itself to take the noise floor from; without "
             "it the newest in results/aa that was made on the same machine. For one DIR.",
             show_default=False,
@@ -54,6 +60,7 @@ def report(
         typer.Option(
             "--output",
             metavar="FILE",
+            resolve_path=True,
             help=f"Where the page of several runs goes; without it {SEVERAL} in the results "
             "folder of the first.",
             show_default=False,
@@ -83,19 +90,24 @@ def report(
     if len(folders) == 1 and (folders[0] / EXPERIMENT).exists():
         raise typer.Exit(_faults(folders[0], check))
     if len(folders) == 1:
+        if not (folders[0] / files.EXPERIMENT).exists():
+            raise TestbedError(f"{folders[0]} has neither {files.EXPERIMENT} nor {EXPERIMENT}")
         raise typer.Exit(_one(folders[0], noise_floor, check))
     _several(folders, output)
 
 
 def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
     floor = noise.read(noise_floor) if noise_floor else noise.find(folder)
-    rebuilt = rebuild.write(folder, floor, _say)
+    with console.working("report") as tell:
+        rebuilt = rebuild.write(folder, floor, tell)
     for each in rebuilt.checked:
         word, style = ("met   ", "green") if each.met else ("FAILED", "bold red")
         console.out.print(Text(f"{word}  {each.text}", style=style))
     if missing := rebuilt.comparison.missing:
         named = ", ".join(map(str, missing))
         console.out.print(Text(f"Without a valid attempt: trial {named}", style="yellow"))
+    if rebuilt.unbroken:
+        console.out.print(Text("Without the fault run that the plan ends with", style="yellow"))
     if rebuilt.page is None:
         console.out.print(Text(f"No trial ran, so there is no page; {folder / JUNIT_XML}"))
     else:
@@ -104,7 +116,8 @@ def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
 
 
 def _faults(folder: Path, check: bool) -> int:
-    found = outcome.write(folder, _say)
+    with console.working("report") as tell:
+        found = outcome.write(folder, tell)
     if found.figures:
         console.out.print(terminal(found.figures))
         console.out.print(Text(f"Report: {folder / html.REPORT}"), soft_wrap=True)
@@ -112,13 +125,10 @@ def _faults(folder: Path, check: bool) -> int:
 
 
 def _several(folders: list[Path], output: Path | None) -> None:
-    resolved = [folder.resolve() for folder in folders]
-    for folder in resolved:
-        if resolved.count(folder) > 1:
+    for folder in folders:
+        if folders.count(folder) > 1:
             raise TestbedError(f"{folder} is named twice", "name each run once")
-    path = output or resolved[0].parent.parent / SEVERAL
-    console.out.print(Text(f"Report: {html.write_several(folders, path, _say)}"))
-
-
-def _say(line: str) -> None:
-    console.err.print(Text(line))
+    path = output or folders[0].parent.parent / SEVERAL
+    with console.working("report") as tell:
+        page = html.write_several(folders, path, tell)
+    console.out.print(Text(f"Report: {page}"))

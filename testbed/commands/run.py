@@ -14,6 +14,7 @@ from testbed.errors import TestbedError
 from testbed.experiment import overrides, planfile, resume, schedule
 from testbed.experiment.plan import Plan
 from testbed.experiment.planfile import Source
+from testbed.recording import files
 from testbed.report import progress
 
 _EPILOG = """
@@ -55,6 +56,7 @@ def run(
         typer.Option(
             "--resume",
             metavar="DIR",
+            resolve_path=True,
             help="Go on with the experiment in DIR: valid trials are kept, the same schedule goes "
             "on. Without PLAN it is the plan that is recorded there.",
         ),
@@ -83,7 +85,8 @@ def run(
     the plan cannot be carried out; with 130 after Ctrl-C, and then --resume goes on.
     """
     earlier = resume.read(resume_) if resume_ else None
-    checked = _plan(plan, settings or [], earlier)
+    recorded_in = (resume_ or Path()) / files.EXPERIMENT
+    checked = _plan(plan, settings or [], earlier, recorded_in)
     if dry_run:
         show_schedule(checked)
         return
@@ -94,7 +97,10 @@ def run(
     )
 
 
-def _plan(name: str | None, pairs: list[str], earlier: dict[str, object] | None) -> Plan:
+def _plan(
+    name: str | None, pairs: list[str], earlier: dict[str, object] | None, source: Path
+) -> Plan:
+    """Return the named plan, or the ``earlier`` one that ``source`` has."""
     changes = overrides.from_pairs(pairs)
     options = {key: f"--set {key}" for key in changes}
     home = stacks.project_root()
@@ -107,12 +113,15 @@ def _plan(name: str | None, pairs: list[str], earlier: dict[str, object] | None)
         # What a reader of the results wants beside the plan itself.
         beside = {"titles", "designs"} if "pairs" in recorded else {"titles"}
         data = {key: each for key, each in recorded.items() if key not in beside}
-        file = "the recorded plan"
+        file = str(source)
     else:
         raise TestbedError(
             "which plan? none is named", "testbed plans lists them; testbed run quick runs one"
         )
-    return planfile.parse(overrides.apply(data, changes), Source(file, options), conduct.known())
+    data = overrides.apply(data, changes)
+    if isinstance(data.get("faults"), str):
+        data["faults"] = planfile.resolved(data["faults"])
+    return planfile.parse(data, Source(file, options), conduct.known())
 
 
 def show_schedule(plan: Plan) -> None:

@@ -96,7 +96,7 @@ def _show(record: StackRecord, look: list[ProcessStatus]) -> None:
     )
     table = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in _NUMBERS else "left")
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
     for each in look:
         table.add_row(*_row(each))
     console.out.print(table)

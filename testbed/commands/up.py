@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from testbed import console, designs, options, runtimes, stacks
+from testbed import console, designs, hints, options, runtimes, stacks
 from testbed.errors import TestbedError
 from testbed.experiment.interrupts import Interrupts
 from testbed.observability import prometheus
@@ -20,6 +18,7 @@ from testbed.spec import DEFAULT_SLOTS
 from testbed.stacks import StackRecord
 
 _OBSERVABLE = "local"
+_IN_CONTAINERS = Path(__file__).resolve().parents[2] / "compose" / "observability.yaml"
 
 _EPILOG = """
 [bold]Examples[/]
@@ -81,7 +80,7 @@ def up(
         raise TestbedError(
             f"--observe starts a Prometheus for local processes, and this stack is for {where}",
             "give --runtime local (RUNTIME=local), or leave --observe out and start the one in "
-            "containers: docker compose -f compose/observability.yaml up --detach",
+            f"containers: docker compose -f {hints.path(_IN_CONTAINERS)} up --detach",
         )
     chosen = runtimes.get(where)
     begun = time.monotonic()
@@ -115,11 +114,5 @@ def _show(record: StackRecord, title: str, seconds: float, watching: str) -> Non
     console.out.print(f"  metrics    {metrics}", markup=False)
     if watching:
         console.out.print(f"  Prometheus {watching}", markup=False)
-    console.out.print(f"next: {_locust()} -f locustfiles/mixed.py", markup=False)
-
-
-def _locust() -> str:
-    """Return how the user can call locust: by name, or where it lies beside this interpreter."""
-    beside = Path(sys.executable).with_name("locust")
-    found = shutil.which("locust")
-    return "locust" if found and Path(found) == beside else os.path.relpath(beside)
+    locustfile = os.path.relpath(stacks.project_root() / "locustfiles" / "mixed.py")
+    console.out.print(f"next: {hints.command('locust', '-f', locustfile)}", markup=False)

@@ -188,7 +188,7 @@ def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:
     return JobRow(
         job_id=status.job_id,
         accepted=accepted,
-        state=pb.JobState.Name(status.state).removeprefix("JOB_STATE_"),
+        state=_state(status.state),
         attempt=status.attempt,
         create_us=_microseconds(status, "create_time", status.create_time),
         start_us=_microseconds(status, "start_time", status.start_time),
@@ -196,6 +196,14 @@ def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:
         worker=status.worker,
         failure=status.failure.reason,
     )
+
+
+def _state(value: int) -> str:
+    """Return the state's name; a number that is no state stays one, and is no terminal state."""
+    try:
+        return pb.JobState.Name(value).removeprefix("JOB_STATE_")  # type: ignore[arg-type]
+    except ValueError:
+        return str(value)
 
 
 def _microseconds(status: pb.JobStatus, field: str, time_of: Timestamp) -> int | None:

@@ -7,39 +7,50 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from testbed import environment
 from testbed.errors import TestbedError
 from testbed.experiment.plan import Traffic
 from testbed.experiment.ports import TrialFailed
-from testbed.recording.files import LOAD, LOCUST_LOG
+from testbed.recording.files import ACCEPTED, LOAD, LOCUST_LOG
 from testbed.stacks import StackRecord
 
 STOP_SECONDS = 10.0
 END_GRACE = 30.0
 LOG_LINES = 12
 WATCH_SECONDS = 0.5
+POLL_SECONDS = 0.05
 CHECK_SECONDS = 60.0
+# As in locustfiles/taskqueue_load/duration.py.
+SHORT_CODE = 3
 
 
 class Locust:
     """The command lines of a trial's traffic."""
 
     def __init__(self, locustfile: Path, traffic: Traffic) -> None:
-        self._locustfile = locustfile
+        self._locustfile = locustfile.resolve()
         self._traffic = traffic
 
     def __call__(self, stack: StackRecord, folder: Path) -> Sequence[str]:
-        """Return the command; everything that shapes the traffic is on it."""
+        """Return the command; everything that shapes the traffic is on it.
+
+        Its paths are absolute, for Locust runs in ``folder``.
+        """
         return self._headless(stack, folder, {"--run-time": f"{run_seconds(self._traffic)}s"})
 
     def endless(self, stack: StackRecord, folder: Path) -> Sequence[str]:
         """Return the command that drives until it is told to end, and keeps a history of calls."""
-        return self._headless(stack, folder, {"--history": folder, "--design": stack.design})
+        return self._headless(
+            stack, folder, {"--history": folder.resolve(), "--design": stack.design}
+        )
 
-    def check(self, home: Path) -> None:
+    def check(self) -> None:
         """Let Locust read its options without driving anything.
 
         Raises :class:`TestbedError` with Locust's own words if it is not there or refuses them.
@@ -49,16 +60,16 @@ class Locust:
                 f"{self._locustfile} is missing",
                 "run this in the project, or set TESTBED_HOME to it",
             )
-        done = subprocess.run(
-            self._command({}, "--list"),
-            cwd=home,
-            env=environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=CHECK_SECONDS,
-        )
+        with tempfile.TemporaryDirectory() as empty:
+            done = subprocess.run(
+                self._command({}, "--list"),
+                **_surroundings(Path(empty)),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=CHECK_SECONDS,
+            )
         if done.returncode:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
             said = re.sub(r"^.*?error: ", "", last[0]) if last else f"exit code {done.returncode}"
@@ -67,6 +78,7 @@ class Locust:
     def _headless(
         self, stack: StackRecord, folder: Path, more: Mapping[str, object]
     ) -> Sequence[str]:
+        folder = folder.resolve()
         return self._command(
             {
                 "--host": ",".join(stack.endpoints),
@@ -117,26 +129,24 @@ def run_seconds(traffic: Traffic) -> int:
     return -int(-(traffic.warmup + traffic.duration) // 1)
 
 
-def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what would change the traffic behind the plan's back."""
-    return {
-        name: value
-        for name, value in variables.items()
-        if not name.startswith(("LOAD_", "LOCUST_"))
-    }
+def _surroundings(folder: Path) -> dict[str, Any]:
+    """Return where and in which environment Locust runs: a place with no configuration of its own.
+
+    It reads ~/.locust.conf, ./locust.conf and ./pyproject.toml whatever its command line says.
+    """
+    return {"cwd": folder, "env": {**environment.of_process(os.environ), "HOME": str(folder)}}
 
 
 class LoadProcess:
     """A running load generator, in a session of its own so that Ctrl-C does not reach it twice."""
 
-    def __init__(self, command: Sequence[str], folder: Path, cwd: Path) -> None:
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
         self.log = folder / LOCUST_LOG
         with self.log.open("wb") as log:
             try:
                 self._process = subprocess.Popen(
                     command,
-                    cwd=cwd,
-                    env=environment(os.environ),
+                    **_surroundings(folder.resolve()),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -169,6 +179,18 @@ class LoadProcess:
                     ) from None
         self._require_good(code)
 
+    def wait_until_driving(self, seconds: float) -> None:
+        """Wait until its test has begun. Raises :class:`TrialFailed` if that takes longer."""
+        end = time.monotonic() + seconds
+        # A record's file of accepted ids is made as a test begins.
+        while not list(self.log.parent.glob(ACCEPTED)):
+            self.require_alive()
+            if time.monotonic() > end:
+                raise TrialFailed(
+                    f"the load generator does not drive after {seconds:.0f} s; {self._tail()}"
+                )
+            time.sleep(POLL_SECONDS)
+
     def require_alive(self) -> None:
         """Raise :class:`TrialFailed` if it has ended by itself."""
         code = self._process.poll()
@@ -188,7 +210,8 @@ class LoadProcess:
         self._require_good(code)
 
     def _require_good(self, code: int) -> None:
-        if code:
+        # Of a drive that was too short the record says so, and whoever reads that.
+        if code and code != SHORT_CODE:
             raise TrialFailed(f"the load generator ended with code {code}; {self._tail()}")
         if not (self.log.parent / LOAD).exists():
             raise TrialFailed(f"the load generator left no {LOAD}; {self._tail()}")

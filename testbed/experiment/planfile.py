@@ -26,6 +26,7 @@ from testbed.experiment.plan import (
 from testbed.experiment.values import Spec, hint
 
 FOLDER = "experiments"
+SUFFIX = ".toml"
 MOST_TRIALS = 10_000
 # What a plan says that has another one's faults taken away.
 NO_FAULTS = "none"
@@ -73,13 +74,18 @@ def load(path: Path) -> dict[str, Any]:
         raise PlanError(f"{path}: {error}") from error
 
 
+def resolved(plan: str) -> str:
+    """Return the name of a plan as it is, and a path made to work from every working directory."""
+    return str(Path(plan).resolve()) if plan.endswith(SUFFIX) else plan
+
+
 def find(home: Path, plan: str) -> Path:
     """Return the file of a plan, given by its name or by a path.
 
     Raises :class:`PlanError` if there is none, or if two files have that name.
     """
-    if plan.endswith(".toml"):
-        return Path(plan)
+    if plan.endswith(SUFFIX):
+        return Path(resolved(plan))
     folder = home / FOLDER
     named = names(folder)
     found = [path for path, name in named.items() if name == plan]
@@ -97,7 +103,7 @@ def find(home: Path, plan: str) -> Path:
 def names(folder: Path) -> dict[Path, str]:
     """Return the plan files of a folder with the names that they give, their own if none."""
     found = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             name = load(path).get("name")
         except PlanError:

@@ -12,6 +12,7 @@ from testbed.analysis.validity import Limits
 from testbed.errors import TestbedError
 from testbed.experiment.plan import Plan
 from testbed.recording import files, reader
+from testbed.recording.damage import RecordingError
 
 # What a trial runs. A change of anything else, reports for example, leaves its figures as they are.
 CODE = (
@@ -40,16 +41,16 @@ def code_digest(home: Path) -> str:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Read ``experiment.json`` of an earlier run. Raises :class:`ResumeError` if there is none."""
+    """Read ``experiment.json`` of an earlier run.
+
+    Raises :class:`ResumeError` if there is none, and :class:`RecordingError` if it is damaged.
+    """
     if not (folder / files.EXPERIMENT).is_file():
         raise ResumeError(
             f"{folder} holds no experiment: {files.EXPERIMENT} is missing",
             "name the folder that the run said it writes to, results/<name>/<UTC>",
         )
-    raw = files.read_json(folder / files.EXPERIMENT)
-    if not isinstance(raw.get("plan"), dict) or "schedule" not in raw:
-        raise ResumeError(f"{folder / files.EXPERIMENT} is of a format that cannot be resumed")
-    return raw
+    return {**reader.read_head(folder)}
 
 
 def differences(
@@ -65,6 +66,7 @@ def differences(
         ("python", "Python"),
         ("machine.cpu", "CPU"),
         ("machine.cores", "cores"),
+        ("environment", "variables that are passed on"),
     ):
         before, now = _dig(earlier, key), _dig(provenance, key)
         if before != now:
@@ -87,9 +89,15 @@ def _dig(values: Mapping[str, Any], key: str) -> Any:
 
 
 def recorded_trials(folder: Path, limits: Limits) -> Iterator[TrialFigures]:
-    """Give the figures of all trials in a folder, in order; what cannot be read is left out."""
-    for path in sorted((folder / files.TRIALS).glob(f"*/{files.TRIAL}")):
+    """Give the figures of all trials in a folder, in order.
+
+    Raises :class:`RecordingError` for one that cannot be read: no report could be made of what is
+    run beside it.
+    """
+    for path in reader.trial_folders(folder):
         try:
-            yield analyse(reader.read_trial(path.parent), limits)
-        except files.RecordingError:
-            continue
+            yield analyse(reader.read_trial(path), limits)
+        except RecordingError as error:
+            raise RecordingError(
+                str(error), f"remove {path} to have that trial run again"
+            ) from error

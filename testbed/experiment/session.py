@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.analysis.trial import TrialFigures, analyse
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, of_system
 from testbed.experiment import resume, schedule
 from testbed.experiment.fairness import Fairness
 from testbed.experiment.interrupts import Interrupted
@@ -19,65 +18,33 @@ from testbed.experiment.schedule import TrialPlan
 from testbed.experiment.stopping import Standing, standings
 from testbed.experiment.trial import Tools, Trial
 from testbed.recording import files, reader
+from testbed.recording.damage import RecordingError
 from testbed.recording.model import FAILED, TrialHeader
 
 FORMAT = 2
-NEEDED_BYTES = 200 << 20
-LATEST = "latest"
 ATTEMPTS = 2
 # What is shown of a trial, and of the ratios after a block without a rule of its own.
 SHOWN = ("requests_per_second", "SubmitJob_p50_ms", "completion_p50_ms", "cpu_ms_per_job")
 ALL_BLOCKS, NARROW = "all blocks were run", "the intervals were narrow enough"
 
 
-class NoRoom(TestbedError):
-    """The disk has too little room for an experiment."""
-
-
 @dataclass(frozen=True)
 class Ended:
-    """How the driving ended: trials run now, trials that an early stop made needless, and why."""
+    """How the driving ended: trials run now, trials that an early stop made needless, and why.
+
+    ``system_error`` says that what stopped it was an error of the operating system.
+    """
 
     trials: int
     reason: str = ALL_BLOCKS
     needless: tuple[int, ...] = ()
     interrupted: bool = False
     stopped: str = ""
+    system_error: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {"reason": self.stopped or self.reason, "needless": list(self.needless)}
-
-
-def new_folder(results: Path, name: str) -> Path:
-    """Make ``results/<name>/<UTC>`` and return it. Raises :class:`NoRoom`."""
-    (results / name).mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(results).free
-    if free < NEEDED_BYTES:
-        raise NoRoom(
-            f"{results} has {free >> 20} MiB of free disk, {NEEDED_BYTES >> 20} MiB are needed",
-            "remove old results or make room",
-        )
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        folder = results / name / f"{stamp}{suffix}"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise FileExistsError(f"{results / name / stamp} and its like are taken")
-
-
-def point_latest(folder: Path) -> Path:
-    """Let ``results/latest`` point to ``results/<name>/<UTC>``; return the link."""
-    results = folder.parent.parent
-    link = results / LATEST
-    temporary = results / f".{LATEST}.{folder.name}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(folder.relative_to(results))
-    temporary.replace(link)
-    return link
 
 
 def run(
@@ -97,8 +64,9 @@ def run(
     is; ``resumed`` is what was recorded of the run that is gone on with.
     """
     record = _record(plan, provenance, titles or {}, resumed)
-    files.write_json(folder / files.EXPERIMENT, record)
+    # First, for it reads what is there: what cannot be gone on with is left as it is.
     session = _Session(plan, folder, tools, keep_going)
+    files.write_json(folder / files.EXPERIMENT, record)
     try:
         ended = session.run()
     finally:
@@ -152,9 +120,9 @@ class _Session:
         except Interrupted:
             return self._ended(interrupted=True, stopped="interrupted")
         except TestbedError as error:
-            return self._ended(stopped=f"{error} ({error.hint})" if error.hint else str(error))
+            return self._ended(stopped=error.in_one_line)
         except OSError as error:
-            return self._ended(stopped=f"{error}: make room and resume")
+            return self._ended(stopped=of_system(error).in_one_line, system_error=True)
 
     def _ended(self, **facts: Any) -> Ended:
         return Ended(self._done, needless=tuple(self._needless), **facts)
@@ -220,7 +188,7 @@ class _Session:
         """Analyse what a trial left; one that cannot be read counts as failed, also on disk."""
         try:
             return analyse(reader.read_trial(path), self._plan.limits)
-        except files.RecordingError as error:
+        except RecordingError as error:
             failed = replace(header, status=FAILED, error=str(error))
             files.write_header(path, failed)
             return analyse(reader.read_trial(path), self._plan.limits)

@@ -42,7 +42,7 @@ UP, DRIVE, AUDIT, DOWN = "starting the stack", "driving", "looking up every job"
 
 @dataclass(frozen=True)
 class Tools:
-    """What a trial is run with. ``home`` is the directory that the load generator runs in.
+    """What a trial is run with.
 
     ``load`` makes the command for a traffic, ``ask`` asks a stack what it runs with.
     """
@@ -51,7 +51,6 @@ class Tools:
     load: Callable[[Traffic], LoadCommand]
     progress: Progress
     interrupts: Interrupts
-    home: Path
     audit: Auditor = auditing.audit
     ask: Callable[[StackRecord], Statement] = fairness.ask
 
@@ -126,6 +125,8 @@ class Trial:
                 self._header,
                 runtime=stack.runtime,
                 endpoints=stack.endpoints,
+                processes=tuple(each.name for each in stack.processes),
+                scraped=tuple(stack.metrics),
                 settings=dict(stack.settings),
                 fairness=said.as_data(),
                 budget=budgets.as_data(said.budgets),
@@ -166,7 +167,7 @@ class Trial:
         shield = self._tools.interrupts.shield
         try:
             with shield():
-                self._process = LoadProcess(command, self._folder, self._tools.home)
+                self._process = LoadProcess(command, self._folder)
             yield self._process
         finally:
             with shield():

@@ -29,8 +29,8 @@ from testbed.report import progress
 
 def find(home: Path, plan: str) -> Path:
     """Return the file of a fault plan, by its name or a path. Raises :class:`TestbedError`."""
-    if plan.endswith(".toml"):
-        return Path(plan)
+    if plan.endswith(planfile.SUFFIX):
+        return Path(planfile.resolved(plan))
     known = {path.stem: path for path in sorted((home / FOLDER).glob("*.toml"))}
     if plan not in known:
         raise TestbedError(
@@ -69,7 +69,7 @@ def check(plan: FaultPlan, home: Path) -> None:
     for design in plan.designs:
         topology = designs.load(design).scaled(plan.workers)
         check_fresh([design], plan.spec(plan.schedule(topology)))
-    Locust(home / LOCUSTFILE, plan.traffic).check(home)
+    Locust(home / LOCUSTFILE, plan.traffic).check()
 
 
 def carry_out(

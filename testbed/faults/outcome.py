@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from testbed import checker, designs
 from testbed.analysis.drift import Drift, drifts
 from testbed.analysis.faults import FaultFigures, FaultTrial, analyse
 from testbed.analysis.faults.model import parts_of
 from testbed.checker.verdict import Verdict
+from testbed.faults import recorded
 from testbed.faults.session import EXPERIMENT
-from testbed.history import files as history_files
 from testbed.recording import files
-from testbed.recording.metrics import read_metrics
+from testbed.recording.damage import naming
 from testbed.recording.model import COMPLETE, TrialHeader
 from testbed.report import html
 from testbed.report.faults import FaultRun, drift, write_files
@@ -70,17 +69,14 @@ class Outcome:
 
 def read(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     """Check and analyse what a fault run left. Raises :class:`testbed.errors.TestbedError`."""
-    record = files.read_json(folder / EXPERIMENT)
-    plan = record["plan"]
-    titles = record["titles"]
-    workers = int(plan.get("workers", 1))
+    record = recorded.read_head(folder / EXPERIMENT)
+    plan, provenance = record["plan"], record["provenance"]
     paths = sorted((folder / files.TRIALS).glob("*-*"))
-    sides = tuple(_side(path, titles, workers, tell) for path in paths)
-    provenance = record["provenance"]
+    sides = tuple(_side(path, record, tell) for path in paths)
     run = FaultRun(
-        name=str(plan["name"]),
+        name=plan["name"],
         when=min((side.header.started for side in sides), default=""),
-        seed=int(plan["seed"]),
+        seed=plan["seed"],
         what_ran=tuple(_what_ran(plan, sides)),
         command=str(provenance.get("command", "")),
         folder=f"{folder.parent.name}/{folder.name}",
@@ -101,39 +97,36 @@ def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     return outcome
 
 
-def _side(path: Path, titles: Mapping[str, str], workers: int, tell: Tell) -> SideOutcome:
+def _side(path: Path, record: recorded.FaultRun, tell: Tell) -> SideOutcome:
     header = files.read_header(path)
-    name = f"design {header.design.upper()}"
-    if not any(path.glob("history*.jsonl*")):
+    plan, name = record["plan"], f"design {header.design.upper()}"
+    with naming(path / files.TRIAL):
+        if header.design not in plan["designs"]:
+            raise ValueError(f"design is {header.design!r}, which is none of the run")
+    if header.status != COMPLETE and not any(path.glob("history*.jsonl*")):
         return SideOutcome(header, None, None)
     tell(f"reading the history of {name}")
-    history = history_files.read(path)
+    left = recorded.read_side(path, header)
     tell(f"checking the history of {name}")
-    verdict = checker.check(history)
-    jobs = files.read_jobs(path) if (path / files.JOBS).exists() else ()
+    verdict = checker.check(left.history)
     tell(f"working out the figures of {name}")
-    metrics = read_metrics(path)
+    with naming(path / files.TRIAL):
+        topology = designs.load(header.design).scaled(plan.get("workers", 1))
+        parts = parts_of(topology, header.endpoints)
+    title = record["titles"].get(header.design, "")
     figures = analyse(
-        FaultTrial(
-            header.design,
-            str(titles.get(header.design, "")),
-            history,
-            verdict,
-            jobs,
-            parts_of(designs.load(header.design).scaled(workers), header.endpoints),
-            metrics,
-        )
+        FaultTrial(header.design, title, left.history, verdict, left.jobs, parts, left.metrics)
     )
-    return SideOutcome(header, verdict, figures, drifts(metrics))
+    return SideOutcome(header, verdict, figures, drifts(left.metrics))
 
 
-def _what_ran(plan: Mapping[str, Any], sides: tuple[SideOutcome, ...]) -> Iterator[str]:
+def _what_ran(plan: recorded.FaultPlan, sides: tuple[SideOutcome, ...]) -> Iterator[str]:
     """Say in a few sentences what was done."""
     traffic = plan["traffic"]
     load = (
         f"{traffic['rate']:g} calls/s in an open loop"
-        if traffic["rate"]
-        else f"{traffic['users']} users in a closed loop"
+        if traffic.get("rate")
+        else f"{traffic.get('users')} users in a closed loop"
     )
     yield (
         f"Every design on a fresh stack, as {plan['runtime']} processes, under {load}; each fault "

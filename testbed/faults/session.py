@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed import designs
-from testbed.errors import TestbedError
+from testbed.errors import TestbedError, of_system
 from testbed.experiment.interrupts import Interrupted
 from testbed.faults.plan import DOWN_SECONDS, LOOKUP_SECONDS, UP_SECONDS, FaultPlan
 from testbed.faults.side import DOWN, DRIVE, LOOKUP, UP, Side, Tools
@@ -21,9 +21,13 @@ EXPERIMENT = "fault-run.json"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a fault run ended: why it stopped before its end, empty if it did not."""
+    """How a fault run ended: why it stopped before its end, empty if it did not.
+
+    ``system_error`` says that what stopped it was an error of the operating system.
+    """
 
     stopped: str = ""
+    system_error: bool = False
 
 
 def phases(plan: FaultPlan) -> Mapping[str, float]:
@@ -45,7 +49,7 @@ def run(plan: FaultPlan, provenance: Mapping[str, Any], folder: Path, tools: Too
         "provenance": dict(provenance),
     }
     files.write_json(folder / EXPERIMENT, record)
-    stopped = ""
+    stopped, system_error = "", False
     try:
         for number, design in enumerate(plan.designs, start=1):
             tools.progress.trial(number, f"design {design.upper()} under faults")
@@ -60,14 +64,14 @@ def run(plan: FaultPlan, provenance: Mapping[str, Any], folder: Path, tools: Too
     except TestbedError as error:
         stopped = str(error)
     except OSError as error:
-        stopped = f"{error}: make room and run it again"
+        stopped, system_error = of_system(error).in_one_line, True
     finally:
         # The sides stop their stacks; this is for a signal that came between two steps of that.
         with tools.interrupts.shield():
             for design in plan.designs:
                 tools.stacks.down(design)
     files.write_json(folder / EXPERIMENT, {**record, "ended": {"stopped": stopped}})
-    return Ended(stopped)
+    return Ended(stopped, system_error)
 
 
 def is_whole(folder: Path) -> bool:

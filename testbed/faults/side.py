@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from testbed import designs
+from testbed.analysis.validity import length_problems
 from testbed.errors import TestbedError
 from testbed.experiment import fairness
 from testbed.experiment.interrupts import Interrupted, Interrupts
 from testbed.experiment.load import LoadProcess, Locust
-from testbed.experiment.ports import Progress
+from testbed.experiment.ports import Progress, TrialFailed
 from testbed.experiment.sampler import Sampler
 from testbed.experiment.scraper import Scraper
 from testbed.experiment.stacks import RuntimeStacks
@@ -23,6 +24,7 @@ from testbed.faults.lookup import CLIENT, lookup
 from testbed.faults.plan import FaultPlan
 from testbed.history.writer import HistoryWriter
 from testbed.recording import files
+from testbed.recording.load import read_load
 from testbed.recording.model import (
     COMPLETE,
     FAILED,
@@ -37,14 +39,18 @@ from testbed.stacks import StackRecord
 
 LOCUSTFILE = Path("locustfiles", "checked.py")
 FAULTS = "faults.json"
+# Who writes the history of the faults; the audit has its own.
+BROKE = "faults"
 UP, DRIVE, LOOKUP, DOWN = "starting the stack", "breaking", "looking up every job", "stopping"
 # Locust ends the calls in flight, then writes what it has recorded.
 END_SECONDS = 60.0
+# How long Locust may take from its start to its first users.
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What a side is run with. ``home`` is the directory that the load generator runs in."""
+    """What a side is run with. ``home`` is the project, whose locustfiles are the load."""
 
     runtime: Runtime
     stacks: RuntimeStacks
@@ -93,8 +99,7 @@ class Side:
             self._whole()
             self._header = replace(self._header, status=COMPLETE, error="")
         except TestbedError as error:
-            said = f"{error} ({error.hint})" if error.hint else str(error)
-            self._header = replace(self._header, status=FAILED, error=said)
+            self._header = replace(self._header, status=FAILED, error=error.in_one_line)
         except OSError as error:
             self._header = replace(self._header, status=FAILED, error=str(error))
             raise
@@ -114,6 +119,8 @@ class Side:
                 self._header,
                 runtime=stack.runtime,
                 endpoints=stack.endpoints,
+                processes=tuple(each.name for each in stack.processes),
+                scraped=tuple(stack.metrics),
                 settings=dict(stack.settings),
                 fairness=said.as_data(),
             )
@@ -127,6 +134,10 @@ class Side:
                 self._tools.stacks.down(self._design)
 
     def _drive_and_break(self, stack: StackRecord) -> None:
+        """Break the stack while it is driven, from the first second of the drive to its last.
+
+        Raises :class:`TrialFailed` if the load did not last as long.
+        """
         with (
             Sampler(self._folder) as sampler,
             Scraper(self._folder, stack.metrics),
@@ -134,12 +145,17 @@ class Side:
         ):
             sampler.watch(STACK, self._tools.stacks.meter(stack))
             sampler.watch(GENERATOR, ProcessMeter.of_pids({"locust": load.pid}))
+            load.wait_until_driving(START_SECONDS)
+            begun = time.time()
             self._break(stack, load)
+            asked = time.time() - begun
             with self._tools.interrupts.shield():
                 load.finish(END_SECONDS)
+        for problem in length_problems(replace(read_load(self._folder), asked_seconds=asked)):
+            raise TrialFailed(f"{problem} of the schedule of faults")
 
     def _break(self, stack: StackRecord, load: LoadProcess) -> None:
-        writer = self._writer("faults")
+        writer = self._writer(BROKE)
         breaking = Breaking(
             self._plan,
             self._topology,
@@ -169,7 +185,7 @@ class Side:
         process: LoadProcess | None = None
         try:
             with shield():
-                process = LoadProcess(command, self._folder, self._tools.home)
+                process = LoadProcess(command, self._folder)
             yield process
         finally:
             with shield():

@@ -7,6 +7,7 @@ import gc
 import gzip
 import os
 import shutil
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from testbed.history.part import Part
 PATTERN = "history*.jsonl"
 COMPRESSED = ".gz"
 _EVERY = 20_000  # lines from one word about progress to the next
+# Far more than a page of a thousand jobs; what is longer would fill memory before it is refused.
+_LONGEST = 64 << 20
 
 Tell = Callable[[int, int], None]
 
@@ -38,19 +41,21 @@ def read(path: Path | str, tell: Tell = lambda _done, _total: None) -> History:
     ``tell`` hears how many bytes on disk are read, and of how many. Raises :class:`HistoryError`.
     """
     paths = _paths(Path(path))
-    total = sum(each.stat().st_size for each in paths)
-    before = 0
+    sizes = {each: _size(each) for each in paths}
+    total, before = sum(sizes.values()), 0
     parts = {}
     with collector_paused():
         for each in paths:
             part = _read_file(each, partial(_tell_more, tell, before, total))
-            before += each.stat().st_size
-            if part.head:  # else its writer was killed before it announced anything
-                parts[each] = part
-        if not parts:
-            raise HistoryError(f"{paths[0]}:1: there is no head")
+            before += sizes[each]
+            parts[each] = part
         tell(total, total)
-        return _merge(parts)
+        # Where there is no head the writer was killed before it announced anything.
+        begun = {each: part for each, part in parts.items() if part.head}
+        if not begun:
+            raise HistoryError(f"{paths[0]}:1: there is no head")
+        unfinished = tuple(each for each, part in parts.items() if not part.closed)
+        return dataclasses.replace(_merge(begun), unfinished=unfinished)
 
 
 def compress(path: Path) -> Path:
@@ -84,10 +89,8 @@ def _tell_more(tell: Tell, before: int, total: int, now: int) -> None:
 
 
 def _paths(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
     if not path.is_dir():
-        raise HistoryError(f"there is no {path}", "name a history file or the folder of some")
+        return [path]
     plain = set(path.glob(PATTERN))
     packed = set(path.glob(PATTERN + COMPRESSED))
     for each in sorted(packed):
@@ -101,19 +104,41 @@ def _paths(path: Path) -> list[Path]:
     return sorted(plain | packed)
 
 
+def _size(path: Path) -> int:
+    """Return the bytes of a file. What is none, a pipe for example, might never be read to its end.
+
+    Raises :class:`HistoryError`.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise HistoryError(
+            f"there is no {path}", "name a history file or the folder of some"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise HistoryError(f"{path} cannot be read: {error}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise HistoryError(f"{path} is no file", "name a history file or the folder of some")
+    return found.st_size
+
+
 def _read_file(path: Path, tell: Callable[[int], None]) -> Part:
     part = Part()
     number = 0
     try:
         with path.open("rb") as raw, _unpacked(path, raw) as content:
-            for number, line in enumerate(content, 1):
+            for number, line in enumerate(iter(partial(content.readline, _LONGEST), b""), 1):
+                if len(line) == _LONGEST:
+                    raise Damaged(f"is longer than {_LONGEST >> 20} MiB")
                 part.take(number, line)
                 if number % _EVERY == 0:
                     tell(raw.tell())
     except Damaged as error:
         raise HistoryError(f"{path}:{number}: {error}") from error
-    except (EOFError, OSError, zlib.error) as error:
-        raise HistoryError(f"{path}:{number + 1}: cannot be read: {error}") from error
+    except RecursionError:
+        raise HistoryError(f"{path}:{number}: is nested too deep") from None
+    except (EOFError, OSError, zlib.error, MemoryError) as error:
+        raise HistoryError(f"{path}:{number + 1}: cannot be read: {error!r}") from error
     return part
 
 

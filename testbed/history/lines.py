@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any, Final
 
-from testbed.history.model import Listed, Page, Result, Seen, Submitted
+from testbed.history.model import OPEN_END, Listed, Page, Result, Seen, Submitted
 
 FORMAT = 1
+MOST: Final = 1 << 63
+LEAST: Final = -MOST
 SUBMIT: Final = "SubmitJob"
 STATUS: Final = "GetJobStatus"
 RESULT: Final = "GetJobResult"
@@ -102,10 +104,18 @@ def text(line: Fields, name: str, default: str | None = None) -> str:
 
 
 def whole(line: Fields, name: str, default: int | None = None) -> int:
-    """Return a field that is a whole number. Raises :class:`Damaged`."""
+    """Return a field that is a whole number of 64 bits. Raises :class:`Damaged`."""
     value = line.get(name, default)
-    if type(value) is not int:
-        raise Damaged(_problem(line, name, "a whole number"))
+    if type(value) is not int or not LEAST < value < MOST:
+        raise Damaged(_problem(line, name, "a whole number of at most 64 bits"))
+    return value
+
+
+def moment(line: Fields, name: str) -> int:
+    """Return a field that is a time of the history's clock. Raises :class:`Damaged`."""
+    value = whole(line, name)
+    if not 0 <= value < OPEN_END:
+        raise Damaged(_problem(line, name, "a time of a clock"))
     return value
 
 
@@ -124,9 +134,7 @@ def _part(line: Fields, name: str) -> Fields:
 
 def _time(line: Fields, name: str) -> int | None:
     value = line.get(name)
-    if value is not None and type(value) is not int:
-        raise Damaged(_problem(line, name, "a whole number"))
-    return value
+    return None if value is None else whole(line, name)
 
 
 def _truth(line: Fields, name: str) -> bool:
@@ -151,7 +159,7 @@ def _read_seen(line: Fields) -> Seen:
         get("failure", ""),
         get("cancel_requested", False),
     )
-    if tuple(map(type, values)) in _IN_ORDER:
+    if tuple(map(type, values)) in _IN_ORDER and _all_small(values[3], *values[5:8]):
         return Seen(*values)
     return Seen(
         text(line, "job"),
@@ -164,6 +172,15 @@ def _read_seen(line: Fields) -> Seen:
         _time(line, "finish_us"),
         text(line, "failure", ""),
         _truth(line, "cancel_requested"),
+    )
+
+
+def _all_small(attempt: int, created: int | None, started: int | None, ended: int | None) -> bool:
+    return (
+        LEAST < attempt < MOST
+        and (created is None or LEAST < created < MOST)
+        and (started is None or LEAST < started < MOST)
+        and (ended is None or LEAST < ended < MOST)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 OPEN_END = 1 << 62
 """When a call ends of which no end is known: after everything else."""
@@ -127,7 +128,8 @@ class History:
     """A whole history: the operations by their invocation, the faults, and what the head says.
 
     ``design`` is empty if the system is none of ours. ``unix_us`` is the time of the system's clock
-    at which the monotonic one stood at ``clock_us``.
+    at which the monotonic one stood at ``clock_us``. ``unfinished`` are the files that do not say
+    that they are whole: their writers were killed, or wrote no end.
     """
 
     operations: tuple[Operation, ...]
@@ -135,3 +137,4 @@ class History:
     design: str = ""
     unix_us: int = 0
     clock_us: int = 0
+    unfinished: tuple[Path, ...] = field(default=(), compare=False)

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from testbed.history import lines
-from testbed.history.lines import Asked, Damaged, text, whole
-from testbed.history.model import FaultEvent, Operation, Outcome
+from testbed.history.lines import Asked, Damaged, moment, text, whole
+from testbed.history.model import OPEN_END, FaultEvent, Operation, Outcome
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, unless it says one thing twice: nobody knows then which of them holds."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise Damaged(f"has {next(each for each in names if names.count(each) > 1)!r} twice")
+    return fields
+
 
 # Faster than json.loads, which looks for white space at both ends.
-_decode = json.JSONDecoder().raw_decode
+_decode = json.JSONDecoder(object_pairs_hook=_object).raw_decode
+# Half of a pair: no text holds it, so nothing could print or write what is read here.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _Invoked = tuple[int, str, str, str, Asked, int]
 """The first fields of an operation."""
 
 
 class Part:
-    """What one file holds, taken in line by line. Ids are those of the file."""
+    """What one file holds, taken in line by line. Ids are those of the file.
+
+    ``closed`` says that its writer came to the end and wrote so.
+    """
 
     def __init__(self) -> None:
         self.head: Mapping[str, Any] = {}
         self.done: list[Operation] = []
         self.open: dict[int, _Invoked] = {}
         self.faults: dict[int, FaultEvent] = {}
+        self.closed = False
+        self._number = 1
         self._ids: set[int] = set()
         self._events: Mapping[str, Callable[[int, int, Mapping[str, Any]], None]] = {
             "ok": self._ok,
@@ -33,28 +51,23 @@ class Part:
             "info": self._failed,
             "fault": self._fault,
             "healed": self._healed,
+            "end": self._end,
         }
 
     def take(self, number: int, line: bytes) -> None:
         """Take in a line. Raises :class:`Damaged`."""
-        try:
-            content = line.decode()
-            fields, end = _decode(content)
-            rest = content[end:]
-        except ValueError as error:
-            if not line.endswith(b"\n"):  # the file ends within it
-                return
-            raise Damaged(f"is no JSON: {error}") from None
-        if rest != "\n" and rest.strip():
-            raise Damaged(f"is no JSON: there is more after the object: {rest!r:.40}")
-        if type(fields) is not dict:
-            raise Damaged("is no JSON object")
+        if self.closed:
+            raise Damaged("follows the end of the history")
+        fields = _fields(line)
+        if fields is None:
+            return
         if number == 1:
             self._take_head(fields)
             return
+        self._number = number
         for name, take in self._events.items():
             if name in fields:
-                take(whole(fields, "t"), whole(fields, name), fields)
+                take(moment(fields, "t"), whole(fields, name), fields)
                 return
         raise Damaged(f"is no event: it has none of {', '.join(self._events)}")
 
@@ -71,9 +84,10 @@ class Part:
     def _take_head(self, fields: Mapping[str, Any]) -> None:
         if "format" not in fields:
             raise Damaged("is no head: it has no 'format'")
-        if fields["format"] != lines.FORMAT:
+        if whole(fields, "format") != lines.FORMAT:
             raise Damaged(f"has format {fields['format']!r}, not {lines.FORMAT}")
         text(fields, "design")
+        text(fields, "boot", "")
         whole(fields, "unix_us")
         whole(fields, "clock_us")
         self.head = fields
@@ -137,11 +151,37 @@ class Part:
 
     def _healed(self, time: int, identity: int, line: Mapping[str, Any]) -> None:  # noqa: ARG002
         fault = self.faults.get(identity)
-        if fault is None:
-            raise Damaged(f"fault {identity} is healed, but none of that id began")
+        if fault is None or fault.ended < OPEN_END:
+            raise Damaged(f"fault {identity} is healed, but none of that id is under way")
         if time < fault.begun:
             raise Damaged(f"fault {identity} is healed before it began")
         self.faults[identity] = dataclasses.replace(fault, ended=time)
+
+    def _end(self, time: int, count: int, line: Mapping[str, Any]) -> None:  # noqa: ARG002
+        if count != self._number - 1:
+            raise Damaged(f"ends a history of {count} lines, of which {self._number - 1} are here")
+        self.closed = True
+
+
+def _fields(line: bytes) -> dict[str, Any] | None:
+    """Return the object in a line, ``None`` if the file ends within it."""
+    try:
+        content = line.decode()
+        fields, end = _decode(content)
+    except Damaged:
+        raise
+    except ValueError as error:
+        if not line.endswith(b"\n"):
+            return None
+        raise Damaged(f"is no JSON: {error}") from None
+    rest = content[end:]
+    if rest != "\n" and rest.strip():
+        raise Damaged(f"is no JSON: there is more after the object: {rest!r:.40}")
+    if type(fields) is not dict:
+        raise Damaged("is no JSON object")
+    if b"\\u" in line and _SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
+        raise Damaged("holds half of a surrogate pair, which is no text")
+    return fields
 
 
 def _texts(line: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class HistoryWriter:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
         self._lock = Lock()
         self._last = 0
+        self._lines = 0
         self._broken = False
         head = {"format": lines.FORMAT, "design": design, "unix_us": time.time_ns() // 1000}
         self._put({**head, "clock_us": now_us(), "boot": _boot()})
@@ -70,9 +71,17 @@ class HistoryWriter:
         self._note({"healed": fault})
 
     def close(self) -> None:
-        """Close the file; closing twice changes nothing."""
+        """Write how many lines there are, so that a loss of the last shows, and close the file.
+
+        Closing twice changes nothing. Raises ``OSError`` if that line did not get into the file.
+        """
         with self._lock:
-            if self._file >= 0:
+            if self._file < 0:
+                return
+            try:
+                if not self._broken:
+                    self._write(f'{{"t":{now_us()},"end":{self._lines}}}\n')
+            finally:
                 os.close(self._file)
                 self._file = -1
 
@@ -105,6 +114,7 @@ class HistoryWriter:
             raise OSError(
                 f"{written} of {len(data)} bytes of a line were written: is the disk full?"
             )
+        self._lines += 1
 
 
 def now_us() -> int:

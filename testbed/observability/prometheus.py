@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from testbed import stacks
+from testbed import environment, stacks
 from testbed.errors import TestbedError
 from testbed.observability.targets import PROMETHEUS, folder
 from testbed.runtimes import lock, ports
@@ -103,7 +103,7 @@ def _launch(program: str, port: int) -> ProcessRecord:
         f"--web.listen-address={ports.HOST}:{port}",
         "--log.level=error",
     ]
-    pid = processes.launch(PROMETHEUS, command, os.environ, log)
+    pid = processes.launch(PROMETHEUS, command, environment.of_process(os.environ), log)
     record = ProcessRecord(PROMETHEUS, pid, psutil.Process(pid).create_time(), port, str(log))
     _state_file().write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
     return record

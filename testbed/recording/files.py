@@ -17,13 +17,14 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from testbed.errors import TestbedError
+from testbed.recording.damage import finite, from_json, numbered, reading, whole
 from testbed.recording.model import JobRow, ResourceRow, TrialHeader
+from testbed.recording.typed import typed
 
 TRIAL = "trial.json"
 LOAD = "load.json"
@@ -35,14 +36,12 @@ LOCUST_LOG = "locust.log"
 EXPERIMENT = "experiment.json"
 TRIALS = "trials"
 
+Made = TypeVar("Made")
+
 _RESOURCE_FIELDS = [each.name for each in dataclasses.fields(ResourceRow)]
 # Recordings from before budgets have no columns for throttling.
 _FIRST_RESOURCE_FIELDS = _RESOURCE_FIELDS[:5]
 _JOB_FIELDS = [each.name for each in dataclasses.fields(JobRow)]
-
-
-class RecordingError(TestbedError):
-    """A file of a recording is missing or damaged; the message names the file."""
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -54,14 +53,14 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object. Raises :class:`RecordingError` naming the file."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecordingError(f"{path} is missing") from None
-    except (OSError, ValueError) as error:
-        raise RecordingError(f"{path} cannot be read: {error}") from error
+    with reading(path):
+        return as_object(from_json(path.read_text(encoding="utf-8")))
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """Return a value of JSON that is an object. Raises ``ValueError`` if it is none."""
     if not isinstance(value, dict):
-        raise RecordingError(f"{path} holds no JSON object")
+        raise ValueError("it holds no JSON object")
     return value
 
 
@@ -72,11 +71,12 @@ def write_header(folder: Path, header: TrialHeader) -> None:
 
 def read_header(folder: Path) -> TrialHeader:
     """Read ``trial.json``."""
-    raw = read_json(folder / TRIAL)
-    try:
-        return TrialHeader(**{**raw, "endpoints": tuple(raw.get("endpoints", ()))})
-    except TypeError as error:
-        raise RecordingError(f"{folder / TRIAL} is no trial header: {error}") from error
+    path = folder / TRIAL
+    raw = read_json(path)
+    with reading(path):
+        header: TrialHeader = typed(raw, TrialHeader)
+        header.check()
+        return header
 
 
 class ResourceLog:
@@ -117,18 +117,20 @@ class ResourceLog:
 
 def read_resources(folder: Path) -> tuple[ResourceRow, ...]:
     """Read ``resources.csv`` in the order of its rows."""
-    return tuple(
-        ResourceRow(
-            float(row["unix"]),
-            row["role"],
-            row["process"],
-            float(row["cpu_seconds"]),
-            int(row["rss_bytes"]),
-            float(row["throttled_seconds"]) if row.get("throttled_seconds") else None,
-            _optional(row.get("periods", "")),
-            _optional(row.get("throttled_periods", "")),
-        )
-        for row in _rows(folder / RESOURCES, _RESOURCE_FIELDS, _FIRST_RESOURCE_FIELDS)
+    return _table(
+        folder / RESOURCES,
+        lambda row: ResourceRow(
+            row("unix", finite),
+            row("role"),
+            row("process", _filled),
+            row("cpu_seconds", finite),
+            row("rss_bytes", whole),
+            row("throttled_seconds", _optional(finite)),
+            row("periods", _optional(whole)),
+            row("throttled_periods", _optional(whole)),
+        ),
+        _RESOURCE_FIELDS,
+        _FIRST_RESOURCE_FIELDS,
     )
 
 
@@ -144,43 +146,76 @@ def write_jobs(folder: Path, jobs: Iterable[JobRow]) -> None:
 
 def read_jobs(folder: Path) -> tuple[JobRow, ...]:
     """Read ``jobs.csv`` in the order of its rows."""
-    return tuple(
-        JobRow(
-            job_id=row["job_id"],
-            accepted=row["accepted"] == "1",
-            state=row["state"],
-            attempt=int(row["attempt"]),
-            create_us=_optional(row["create_us"]),
-            start_us=_optional(row["start_us"]),
-            finish_us=_optional(row["finish_us"]),
-            worker=row["worker"],
-            failure=row["failure"],
-            problem=row["problem"],
-        )
-        for row in _rows(folder / JOBS, _JOB_FIELDS)
+    return _table(
+        folder / JOBS,
+        lambda row: JobRow(
+            job_id=row("job_id", _filled),
+            accepted=row("accepted", _is_one),
+            state=row("state"),
+            attempt=row("attempt", whole),
+            create_us=row("create_us", _optional(whole)),
+            start_us=row("start_us", _optional(whole)),
+            finish_us=row("finish_us", _optional(whole)),
+            worker=row("worker"),
+            failure=row("failure"),
+            problem=row("problem"),
+        ),
+        _JOB_FIELDS,
     )
 
 
 def read_accepted(folder: Path) -> list[str]:
     """Return the ids that the load generator was told were accepted, one for each answer."""
-    return [
-        job_id
-        for path in sorted(folder.glob(ACCEPTED))
-        for job_id in path.read_text(encoding="utf-8").split()
-    ]
+    return [job_id for path in sorted(folder.glob(ACCEPTED)) for job_id in _words(path)]
 
 
-def _optional(cell: str) -> int | None:
-    return int(cell) if cell else None
+def _words(path: Path) -> list[str]:
+    with reading(path):
+        return path.read_text(encoding="utf-8").split()
 
 
-def _rows(path: Path, *accepted: list[str]) -> list[dict[str, str]]:
-    """Read the rows of a table whose columns are one of ``accepted``, the newest first."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            if reader.fieldnames not in accepted:
-                raise RecordingError(f"{path} has columns {reader.fieldnames}, not {accepted[0]}")
-            return list(reader)
-    except FileNotFoundError:
-        raise RecordingError(f"{path} is missing") from None
+def _optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a conversion for which an empty cell is ``None``."""
+    return lambda cell: convert(cell) if cell else None
+
+
+def _filled(cell: str) -> str:
+    if not cell:
+        raise ValueError("it is empty")
+    return cell
+
+
+def _is_one(cell: str) -> bool:
+    if cell not in {"0", "1"}:
+        raise ValueError("neither 0 nor 1")
+    return cell == "1"
+
+
+class _Row:
+    """The cells of a row, converted when they are called for by the name of their column."""
+
+    def __init__(self, cells: Mapping[str, str]) -> None:
+        self._cells = cells
+
+    def __call__(self, column: str, convert: Callable[[str], Any] = str) -> Any:
+        cell = self._cells.get(column, "")
+        try:
+            return convert(cell)
+        except ValueError as error:
+            raise ValueError(f"column {column} is {cell!r:.40}: {error}") from error
+
+
+def _table(path: Path, make: Callable[[_Row], Made], *accepted: list[str]) -> tuple[Made, ...]:
+    """Read a table whose columns are one of ``accepted``, the newest first, row by row."""
+    with reading(path) as place, path.open(newline="", encoding="utf-8") as file:
+        rows = csv.reader(numbered(file, place), strict=True)
+        columns = next(rows, [])
+        if columns not in accepted:
+            raise ValueError(f"has columns {', '.join(columns)}, not {', '.join(accepted[0])}")
+        return tuple(make(_Row(_named(columns, cells))) for cells in rows)
+
+
+def _named(columns: list[str], cells: list[str]) -> dict[str, str]:
+    if len(cells) != len(columns):
+        raise ValueError(f"has {len(cells)} cells, not {len(columns)}")
+    return dict(zip(columns, cells, strict=True))

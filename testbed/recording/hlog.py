@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from testbed.recording.calls import KINDS, Interval, merge
-from testbed.recording.files import RecordingError
+from testbed.recording.damage import numbered, reading
 
 Intervals = Mapping[str, Mapping[str, Mapping[int, Interval]]]
 
@@ -29,23 +29,15 @@ def read_intervals(path: Path) -> Intervals:
     Raises :class:`RecordingError` that names the file and the line if it is damaged.
     """
     found: dict[str, dict[str, dict[int, Interval]]] = defaultdict(lambda: defaultdict(dict))
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise RecordingError(f"{path} is missing") from None
-    except (OSError, ValueError) as error:
-        raise RecordingError(f"{path} cannot be read: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if line.startswith(_NO_DATA):
-            continue
-        try:
-            name, kind, second, interval = _parse(line)
-        except ValueError as error:
-            raise RecordingError(f"{path} is damaged at line {number}: {error}") from error
-        seconds = found[name][kind]
-        if second in seconds:
-            interval = Interval.of(merge((seconds[second], interval)))
-        seconds[second] = interval
+    with reading(path) as place, path.open(encoding="utf-8") as file:
+        for line in numbered(file, place):
+            if line.startswith(_NO_DATA):
+                continue
+            name, kind, second, interval = _parse(line.rstrip("\n"))
+            seconds = found[name][kind]
+            if second in seconds:
+                interval = Interval.of(merge((seconds[second], interval)))
+            seconds[second] = interval
     return found
 
 

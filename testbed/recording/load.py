@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from testbed.recording import files
-from testbed.recording.calls import SERVICE, CallSeries
-from testbed.recording.files import RecordingError
+from testbed.recording.calls import KINDS, SERVICE, CallSeries
+from testbed.recording.damage import RecordingError, reading
 from testbed.recording.hlog import Intervals, read_intervals
 from testbed.recording.model import (
     CLOSED,
@@ -20,10 +22,35 @@ from testbed.recording.model import (
     Step,
     Window,
 )
+from testbed.recording.typed import typed
 
 LOAD_FORMAT = 2
 
-_COUNTS = [each.name for each in dataclasses.fields(Second) if each.name != "generator_cpu"]
+
+class _Step(TypedDict):
+    index: int
+    label: str
+    value: float
+    from_unix: float
+    to_unix: float
+
+
+class _Call(TypedDict):
+    error_kinds: Mapping[str, int]
+
+
+class _Load(TypedDict):
+    """What ``load.json`` holds; windows and steps are as in the model."""
+
+    loop: str
+    offered: Offered
+    window: Window
+    nominal_warmup: float
+    steps: tuple[_Step, ...]
+    seconds: tuple[Second, ...]
+    calls: Mapping[str, _Call]
+    accepted: int
+    asked_seconds: NotRequired[float | None]
 
 
 def read_load(folder: Path) -> LoadRecording:
@@ -34,73 +61,93 @@ def read_load(folder: Path) -> LoadRecording:
     """
     path = folder / files.LOAD
     raw = files.read_json(path)
-    if raw.get("format") != LOAD_FORMAT:
-        raise RecordingError(f"{path} has format {raw.get('format')!r}, not {LOAD_FORMAT}")
+    with reading(path):
+        if raw.get("format") != LOAD_FORMAT:
+            raise ValueError(f"it has format {raw.get('format')!r}, not {LOAD_FORMAT}")
+        said: _Load = typed(raw, _Load)
+        _check(said)
     accepted = files.read_accepted(folder)
     intervals = read_intervals(folder / files.CALLS)
-    try:
-        load = _load(raw, intervals, frozenset(accepted))
-        counted = int(raw["accepted"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordingError(f"{path} is no load recording: {error!r}") from error
-    if counted != len(accepted):
+    if said["accepted"] != len(accepted):
         raise RecordingError(
-            f"{path} counts {counted} accepted jobs, {files.ACCEPTED} name {len(accepted)}"
+            f"{path} counts {said['accepted']} accepted jobs, {folder / files.ACCEPTED} name "
+            f"{len(accepted)}"
         )
+    load = _load(said, intervals, frozenset(accepted))
     _check_whole(folder, load)
     return load
 
 
-def _load(raw: dict[str, Any], intervals: Intervals, accepted: frozenset[str]) -> LoadRecording:
-    if raw["loop"] not in (CLOSED, OPEN):
-        raise ValueError(f"loop is {raw['loop']!r}, not {CLOSED!r} or {OPEN!r}")
-    kinds = {
-        name: {k: int(n) for k, n in c["error_kinds"].items()} for name, c in raw["calls"].items()
-    }
+def _check(said: _Load) -> None:
+    """Raise ``ValueError`` for values that no drive has."""
+    if said["loop"] not in {CLOSED, OPEN}:
+        raise ValueError(f"loop is {said['loop']!r}, not {CLOSED!r} or {OPEN!r}")
+    if said["nominal_warmup"] < 0 or said["window"].seconds < 0:
+        raise ValueError("a window or a warm-up is shorter than nothing")
+    for row in said["seconds"]:
+        if min(dataclasses.astuple(row)) < 0:
+            raise ValueError(f"the second {row.unix} has less than none of something")
+
+
+def _load(said: _Load, intervals: Intervals, accepted: frozenset[str]) -> LoadRecording:
+    kinds = {name: call["error_kinds"] for name, call in said["calls"].items()}
     return LoadRecording(
-        window=_window(raw["window"]),
-        loop=raw["loop"],
-        offered=Offered(**raw["offered"]),
-        nominal_warmup=float(raw["nominal_warmup"]),
-        steps=tuple(map(_step, raw["steps"])),
-        seconds=tuple(map(_second, raw["seconds"])),
+        window=said["window"],
+        loop=said["loop"],
+        offered=said["offered"],
+        nominal_warmup=said["nominal_warmup"],
+        steps=tuple(map(_step, said["steps"])),
+        seconds=said["seconds"],
         calls={
             name: CallSeries(name, intervals.get(name, {}), kinds.get(name, {}))
             for name in {**kinds, **intervals}
         },
         accepted_ids=accepted,
+        asked_seconds=said.get("asked_seconds"),
     )
 
 
-def _window(raw: dict[str, Any]) -> Window:
-    return Window(float(raw["from_unix"]), float(raw["to_unix"]))
-
-
-def _step(raw: dict[str, Any]) -> Step:
-    return Step(int(raw["index"]), str(raw["label"]), float(raw["value"]), _window(raw))
-
-
-def _second(raw: dict[str, Any]) -> Second:
-    return Second(
-        **{name: int(raw[name]) for name in _COUNTS}, generator_cpu=float(raw["generator_cpu"])
-    )
+def _step(raw: _Step) -> Step:
+    window = Window(raw["from_unix"], raw["to_unix"])
+    return Step(raw["index"], raw["label"], raw["value"], window)
 
 
 def _check_whole(folder: Path, load: LoadRecording) -> None:
     """Raise :class:`RecordingError` if something of the drive is missing, or there was none."""
-    path = folder / files.LOAD
+    path, calls = folder / files.LOAD, folder / files.CALLS
     if any(after.unix != before.unix + 1 for before, after in pairwise(load.seconds)):
         raise RecordingError(f"{path}: its seconds are not one after the other")
-    counted = sum(each.answered + each.expected for each in load.seconds)
-    timed = sum(
-        interval.total
-        for series in load.calls.values()
-        for interval in series.intervals.get(SERVICE, {}).values()
-    )
-    if counted != timed:
-        raise RecordingError(f"{path} counts {counted} answers, {folder / files.CALLS} has {timed}")
+    driven = load.window.whole_seconds()
+    there = range(load.seconds[0].unix, load.seconds[-1].unix + 1) if load.seconds else range(0)
+    if driven and not (there and there[0] <= driven[0] and driven[-1] <= there[-1]):
+        raise RecordingError(
+            f"{path}: of the seconds {driven[0]} to {driven[-1]} of its window some are missing"
+        )
+    _check_times(path, calls, load)
     if load.after_nominal.seconds <= 0:
         raise RecordingError(
             f"{path} has no whole second after the warm-up of {load.nominal_warmup:g} s: "
             "drive for longer"
         )
+
+
+def _check_times(path: Path, calls: Path, load: LoadRecording) -> None:
+    """Raise :class:`RecordingError` if answers that were counted have no times, or the reverse."""
+    counted = {row.unix: row.answered + row.expected for row in load.seconds}
+    timed: Counter[int] = Counter()
+    for series in load.calls.values():
+        per_kind = [
+            {second: each.total for second, each in series.intervals.get(kind, {}).items()}
+            for kind in (KINDS if load.loop == OPEN else (SERVICE,))
+        ]
+        if any(each != per_kind[0] for each in per_kind):
+            raise RecordingError(
+                f"{calls} does not have as many times of each kind of {series.name}"
+            )
+        timed.update(per_kind[0])
+    for second in sorted(counted.keys() | timed.keys()):
+        if counted.get(second, 0) != timed[second]:
+            raise RecordingError(
+                f"{path} counts {counted.get(second, 0)} answers in the second {second}, {calls} "
+                f"has the times of {timed[second]}"
+            )

@@ -11,14 +11,15 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypedDict
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from testbed.recording.files import RecordingError
-from testbed.recording.series import MetricSeries, ProcessSeries, Series
+from testbed.recording.damage import finite, from_json, numbered, reading
+from testbed.recording.series import BUCKET_LABEL, MetricSeries, ProcessSeries, Series
+from testbed.recording.typed import typed
 
 METRICS = "metrics.jsonl.gz"
 # Higher levels cost several times the CPU for a tenth of the size.
@@ -61,30 +62,42 @@ class MetricLog:
 
 
 def read_metrics(folder: Path) -> MetricSeries:
-    """Read all scrapes of a trial; empty if there were none.
+    """Read all scrapes of a trial. Raises :class:`RecordingError` naming the file.
 
-    Raises :class:`RecordingError` naming the file if it is damaged.
+    The scraper writes its own cost last, so a record without that has lost its end.
     """
     path = folder / METRICS
     readings: dict[str, _Reading] = {}
-    cost: float | None = None
-    try:
-        for record in _records(path):
-            if "process" in record:
-                readings.setdefault(record["process"], _Reading()).take(record)
-            else:
-                cost = float(record["scraper_cpu_seconds"])
-    except FileNotFoundError:
-        return MetricSeries({})
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise RecordingError(f"{path} is no record of scrapes: {error!r}") from error
-    return MetricSeries({name: each.done() for name, each in readings.items()}, cost)
-
-
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
+    with reading(path) as place, gzip.open(path, "rt", encoding="utf-8") as file:
+        lines = numbered(iter(file), place)
         for line in lines:
-            yield json.loads(line)
+            record = from_json(line)
+            if "process" not in record:
+                cost: float = typed(record, _Cost)["scraper_cpu_seconds"]
+                break
+            readings.setdefault(record["process"], _Reading()).take(typed(record, _Scrape))
+        else:
+            raise ValueError("its last line, what the scraper cost, is missing")
+        if next(lines, None) is not None:
+            raise ValueError("something follows what the scraper cost")
+        return MetricSeries({name: each.done() for name, each in readings.items()}, cost)
+
+
+class _Cost(TypedDict):
+    scraper_cpu_seconds: float
+
+
+class _Process(TypedDict):
+    unix: float
+    process: str
+
+
+class _Scrape(_Process, total=False):
+    """A line: ``error``, or ``took`` and ``text``."""
+
+    error: str
+    took: float
+    text: str
 
 
 class _Reading:
@@ -96,27 +109,29 @@ class _Reading:
         self._failures: list[tuple[float, str]] = []
         self._series: dict[str, tuple[list[int], list[float]]] = {}
 
-    def take(self, record: Mapping[str, Any]) -> None:
+    def take(self, record: _Scrape) -> None:
         """Read one scrape; only what changed has lines in it."""
         if "error" in record:
-            self._failures.append((float(record["unix"]), str(record["error"])))
+            self._failures.append((record["unix"], record["error"]))
             return
         index = len(self._times)
-        self._times.append(float(record["unix"]))
-        self._took.append(float(record["took"]))
+        self._times.append(record["unix"])
+        self._took.append(record["took"])
         for line in record["text"].splitlines():
             if line.startswith("#"):
                 continue
             key, _, value = line.rpartition(" ")
             indices, values = self._series.setdefault(key, ([], []))
             indices.append(index)
-            values.append(float(value))
+            values.append(finite(value))
 
     def done(self) -> ProcessSeries:
         """Return what was read."""
         by_name: dict[str, list[Series]] = {}
         for key, (indices, values) in self._series.items():
             name, labels = _parse(key)
+            if name.endswith("_bucket"):
+                float(labels[BUCKET_LABEL])  # damage is to show here and not in the analysis
             by_name.setdefault(name, []).append(Series(labels, tuple(indices), tuple(values)))
         return ProcessSeries(tuple(self._times), tuple(self._took), tuple(self._failures), by_name)
 

@@ -100,6 +100,8 @@ class LoadRecording:
 
     ``window`` is the whole drive and ``nominal_warmup`` what was asked for, in seconds;
     ``seconds`` are in order and without gaps. ``calls`` has a series for each name.
+    ``asked_seconds`` is how long the drive was to last, ``None`` if until somebody ended it, or
+    unknown, as in records from before it was written.
     """
 
     window: Window
@@ -110,6 +112,7 @@ class LoadRecording:
     seconds: tuple[Second, ...]
     calls: Mapping[str, CallSeries]
     accepted_ids: frozenset[str]
+    asked_seconds: float | None = None
 
     @property
     def latency(self) -> str:
@@ -133,10 +136,11 @@ class LoadRecording:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One job after the drive. ``problem`` is empty if it was found terminal, and else says why.
+    """One job after the drive.
 
-    ``accepted`` is false for a job that the stack lists although no client was told its id, the
-    trace of a submit with an indefinite outcome.
+    ``problem`` is empty if it was found terminal, and else says why it is lost, or why it is not
+    known to be there. ``accepted`` is false for a job that the stack lists although no client was
+    given its id, the trace of a submit with an indefinite outcome.
     """
 
     job_id: str
@@ -152,8 +156,11 @@ class JobRow:
 
     @property
     def lost(self) -> bool:
-        """Whether the job was accepted and has not been found terminal."""
-        return self.accepted and bool(self.problem)
+        """Whether the job was accepted and has not been found terminal.
+
+        One of which nothing was found out counts: that it could not be asked for is no proof.
+        """
+        return self.accepted and (bool(self.problem) or self.state not in TERMINAL_STATES)
 
     @property
     def left(self) -> bool:
@@ -190,7 +197,9 @@ class TrialHeader:
     ``complete``, ``failed`` or ``interrupted``. ``settings`` is what the stack ran with besides
     its defaults, ``fairness`` what it said it ran with, ``phases`` the seconds that each took.
     ``budget`` has for each process with a limit ``cpus`` (cores) and ``memory_bytes``, either of
-    which may be ``None``; it is empty if no process has one.
+    which may be ``None``; it is empty if no process has one. ``processes`` are all of the stack,
+    whose CPU and memory are to be sampled, ``scraped`` those whose metrics are to be read; both are
+    empty in recordings from before they were named.
     """
 
     number: int
@@ -209,6 +218,17 @@ class TrialHeader:
     attempt: int = 1
     fairness: Mapping[str, Any] = field(default_factory=dict)
     budget: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    processes: tuple[str, ...] = ()
+    scraped: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise ``ValueError`` if the values of a header that was read go together in no trial."""
+        if self.status not in {COMPLETE, FAILED, INTERRUPTED}:
+            raise ValueError(f"status is {self.status!r}")
+        least = {"number": 1, "block": 1, "position": 1, "side": 0, "attempt": 1}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise ValueError(f"{name} is {getattr(self, name)}, less than {value}")
 
 
 @dataclass(frozen=True)
@@ -228,7 +248,8 @@ class ExperimentRecording:
 
     ``schedule`` has every planned trial as plain data, by ``number``. ``ended`` says how the
     experiment ended: ``reason`` in words, and in ``needless`` the numbers that were not run because
-    enough was known. It is empty while an experiment runs, or if it was killed.
+    enough was known. It is empty while an experiment runs, or if it was killed. ``source`` is the
+    file that plan and schedule are from.
     """
 
     designs: tuple[str, str]
@@ -237,6 +258,7 @@ class ExperimentRecording:
     trials: tuple[TrialRecording, ...]
     schedule: tuple[Mapping[str, Any], ...] = ()
     ended: Mapping[str, Any] = field(default_factory=dict)
+    source: str = "the recorded plan"
 
     @property
     def needed(self) -> tuple[int, ...]:

@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from testbed import environment
+
 LOCK = "requirements.lock"
 PACKAGES = ("grpcio", "locust", "gevent", "uvloop", "protobuf", "hdrhistogram")
 GIT_SECONDS = 10.0
@@ -28,6 +30,7 @@ def collect(home: Path, arguments: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": machine(),
+        "environment": environment.on_purpose(os.environ),
     }
 
 
@@ -82,6 +85,7 @@ def _git(home: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
             ("git", "-C", str(home), *arguments),  # noqa: S607 - git is found on the path
+            env=environment.of_process(os.environ),
             capture_output=True,
             text=True,
             timeout=GIT_SECONDS,

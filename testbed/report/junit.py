@@ -18,7 +18,8 @@ from testbed.analysis.comparison import Comparison
 from testbed.analysis.thresholds import Checked, Threshold
 from testbed.analysis.trial import TrialFigures
 from testbed.analysis.verdicts import cell_name
-from testbed.recording.files import RecordingError
+from testbed.recording.damage import naming
+from testbed.recording.typed import typed
 
 JUNIT_XML = "junit.xml"
 # What XML 1.0 cannot hold; a message of a process may.
@@ -35,15 +36,17 @@ class Case:
     seconds: float = 0.0
 
 
-def check(comparison: Comparison, plan: Mapping[str, Any]) -> tuple[Checked, ...]:
-    """Hold the thresholds of a recorded plan against every cell.
+def check(
+    comparison: Comparison, plan: Mapping[str, Any], source: str = "the recorded plan"
+) -> tuple[Checked, ...]:
+    """Hold the thresholds of a plan that was recorded in ``source`` against every cell.
 
     Raises :class:`RecordingError` if the plan's record of them cannot be read.
     """
-    try:
-        given = [Threshold(**table) for table in plan.get("thresholds", ())]
-    except TypeError as error:
-        raise RecordingError(f"the recorded plan has no proper thresholds: {error}") from error
+    with naming(source):
+        given: list[Threshold] = typed(
+            plan.get("thresholds", []), list[Threshold], "plan.thresholds"
+        )
     return thresholds.check(comparison, given)
 
 

@@ -10,9 +10,8 @@ from typing import Any
 from testbed.analysis.trial import analyse
 from testbed.analysis.verdicts import noise_floor
 from testbed.errors import TestbedError
-from testbed.recording import files
-from testbed.recording.files import RecordingError
-from testbed.recording.reader import read_experiment
+from testbed.recording.damage import RecordingError
+from testbed.recording.reader import read_experiment, read_head
 from testbed.statistics import Interval
 
 CONTROL = "aa"
@@ -48,12 +47,12 @@ def find(folder: Path) -> NoiseFloor | None:
     It is that of the newest control in ``results/aa`` beside it, made on the same machine with the
     same settings; a control that cannot be read is passed over.
     """
-    own = files.read_json(folder / files.EXPERIMENT)
+    own = read_head(folder)
     for candidate in sorted((folder.resolve().parent.parent / CONTROL).glob("*"), reverse=True):
         if candidate == folder.resolve():
             continue
         try:
-            other = files.read_json(candidate / files.EXPERIMENT)
+            other = read_head(candidate)
             if not matches(own, other):
                 continue
             floor = read(candidate)

@@ -9,15 +9,18 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
+from testbed.console import Output, repeating
 from testbed.experiment.pace import Pace
 from testbed.experiment.ports import Progress as ProgressPort
 
 
 @contextlib.contextmanager
-def shown(console: Console, pace: Pace, trials: int) -> Iterator[ProgressPort]:
+def shown(console: Output, pace: Pace, trials: int) -> Iterator[ProgressPort]:
     """Give the progress to report to, shown on ``console`` until the end of the block."""
-    if not console.is_terminal:
-        yield PlainProgress(console, pace, trials)
+    if not console.on_terminal:
+        plain = PlainProgress(console, pace, trials)
+        with repeating(plain.repeat):
+            yield plain
         return
     with _Bar(console, pace) as bar:
         yield BarProgress(bar, pace, trials)
@@ -32,13 +35,15 @@ def minutes(seconds: float) -> str:
 
 
 class PlainProgress:
-    """One line per phase, for logs."""
+    """One line per phase, for logs, and one every now and then while a phase goes on."""
 
     def __init__(self, console: Console, pace: Pace, trials: int) -> None:
         self._console = console
         self._pace = pace
         self._trials = trials
         self._head = ""
+        self._phase = ""
+        self._detail = ""
 
     def trial(self, number: int, title: str) -> None:
         """Trial ``number`` begins."""
@@ -47,16 +52,24 @@ class PlainProgress:
     def phase(self, name: str, _seconds: float | None = None) -> None:
         """The trial enters a phase."""
         self._pace.enter(name)
-        left = minutes(self._pace.left())
-        self._print(f"{self._head}: {name} (about {left} left)")
+        self._phase, self._detail = name, ""
+        self.repeat()
 
     def detail(self, text: str) -> None:
-        """Details are for a terminal."""
+        """A few words on the phase, which are printed when it has gone on for a while."""
+        self._detail = f", {text}"
+
+    def repeat(self) -> None:
+        """Say what goes on, unless it is nothing."""
+        if self._phase:
+            left = minutes(self._pace.left())
+            self._print(f"{self._head}: {self._phase}{self._detail} (about {left} left)")
 
     def trial_done(self, text: str, good: bool = True) -> None:
         """The trial ended."""
         del good
         self._pace.end_trial()
+        self._phase = ""
         self._print(f"{self._head}: {text}")
 
     def note(self, text: str) -> None:

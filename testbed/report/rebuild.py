@@ -22,18 +22,22 @@ FAULTS = "faults"
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was worked out. ``page`` is ``None`` if no trial ran."""
+    """What was worked out. ``page`` is ``None`` if no trial ran.
+
+    ``unbroken`` says that the plan ends with a fault run, of which there is nothing.
+    """
 
     recorded: ExperimentRecording
     comparison: Comparison
     checked: tuple[Checked, ...]
     page: Path | None
     faults: Outcome | None = None
+    unbroken: bool = False
 
     @property
     def kept(self) -> bool:
-        """Whether the designs kept their promises under faults, if they were broken at all."""
-        return self.faults is None or self.faults.kept
+        """Whether the designs kept their promises under faults, if the plan has any."""
+        return not self.unbroken if self.faults is None else self.faults.kept
 
     @property
     def passed(self) -> bool:
@@ -56,7 +60,7 @@ def write(
     recorded = read_experiment(folder)
     told(f"working out {len(recorded.trials)} trials")
     comparison = compare(recorded, noise.ratios if noise else None)
-    checked = junit.check(comparison, recorded.plan)
+    checked = junit.check(comparison, recorded.plan, recorded.source)
     files.write_all(folder, comparison, recorded.plan, recorded.provenance)
     inside.write_trials(folder, recorded.trials)
     faults = None
@@ -64,7 +68,8 @@ def write(
         faults = outcome.write(folder / FAULTS, told)
     seen = view.of(folder, recorded, comparison, noise, faults.figures if faults else ())
     junit.write(folder, seen.name, comparison, checked, set(recorded.needed))
+    unbroken = faults is None and bool(recorded.plan.get("faults"))
     if not recorded.trials:
-        return Rebuilt(recorded, comparison, checked, None, faults)
+        return Rebuilt(recorded, comparison, checked, None, faults, unbroken)
     told("drawing")
-    return Rebuilt(recorded, comparison, checked, html.draw(seen), faults)
+    return Rebuilt(recorded, comparison, checked, html.draw(seen), faults, unbroken)

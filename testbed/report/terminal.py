@@ -17,13 +17,11 @@ from testbed.report.numbers import NOTHING, number, plural
 from testbed.statistics import Outcome
 
 LOST_SHOWN = 5
-PLAIN_WIDTH = 120
 BUSY_LOAD = 0.5
 
 
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
     """Print the whole report; without a single usable trial only why there is none."""
-    console = wide_enough(console)
     if any(trial.valid for trial in comparison.trials):
         for line in what_ran(comparison, plan):
             console.print(Text(line))
@@ -36,13 +34,6 @@ def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> N
             console.print(Text(line))
     for note in notes(comparison):
         console.print(note)
-
-
-def wide_enough(console: Console) -> Console:
-    """Return a console that does not cut a table where there is no terminal to fit it to."""
-    if console.is_terminal:
-        return console
-    return Console(file=console.file, width=PLAIN_WIDTH, highlight=False, soft_wrap=True)
 
 
 def busy_note(machine: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from hyperframe.frame import DataFrame
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from tests.bad_clients.conftest import StackMaker
-from tests.support import jobs
+from tests.support import jobs, needs
 from tests.support.abuse import (
     MIB,
     address_of_entry,
@@ -36,7 +36,7 @@ def many_files() -> Iterator[None]:
     """Lets this process have enough files open, for as long as the test runs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < NEEDED_FILES:
-        pytest.skip(f"{NEEDED_FILES} open files are needed, {hard} are allowed")
+        needs.lacks(f"{NEEDED_FILES} open files are needed, {hard} are allowed")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, NEEDED_FILES), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

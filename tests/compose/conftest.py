@@ -15,17 +15,11 @@ from testbed.manifests.compose import PROJECT_VARIABLE
 from testbed.runtimes import Runtime
 from testbed.spec import StackSpec
 from testbed.stacks import StackRecord
-from tests.support.engine import leaving_nothing, require_engine
+from tests.support.engine import leaving_nothing
 from tests.support.stacks import ROOT, TOPOLOGIES, shifted
 
 Up = Callable[..., StackRecord]
 PROJECT = f"taskqueue-test-{os.getpid()}"
-
-
-@pytest.fixture(autouse=True)
-def engine() -> None:
-    """Every test here needs one."""
-    require_engine()
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from tests.support.client import DONE, RUNNING, Calls, Client, rejection_of
 from tests.support.stacks import TOPOLOGIES
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.needs("engine")
+
 WITHIN = 90.0
 
 

@@ -24,6 +24,8 @@ from tests.support.engine import leaving_nothing
 from tests.support.stacks import ROOT, TOPOLOGIES, health_of, shifted
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.needs("engine")
+
 WORKERS = 2
 
 

@@ -38,7 +38,9 @@ def read(design: str, *options: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.needs("engine")
 @pytest.mark.parametrize("design", ["a", "b"])
+@pytest.mark.needs("engine")
 def test_compose_file_says_what_local_processes_are_started_with(design: str) -> None:
     topology = designs.load(design)
     services = read(design)["services"]
@@ -61,6 +63,7 @@ def test_compose_file_says_what_local_processes_are_started_with(design: str) ->
         assert published == {("127.0.0.1", process.port), ("127.0.0.1", process.metrics_port)}
 
 
+@pytest.mark.needs("engine")
 @pytest.mark.parametrize("design", ["a", "b"])
 def test_each_process_finds_the_secret_and_load_does_not(design: str) -> None:
     found = read(design, "--profile=load")
@@ -74,6 +77,7 @@ def test_each_process_finds_the_secret_and_load_does_not(design: str) -> None:
             assert variable == f"/run/secrets/{given['source']}"
 
 
+@pytest.mark.needs("engine")
 def test_compose_called_by_hand_without_a_secret_says_how_to_make_one(tmp_path: Path) -> None:
     (tmp_path / "design-a.yaml").write_bytes((ROOT / "compose/design-a.yaml").read_bytes())
     command = ["docker", "compose", "--file", str(tmp_path / "design-a.yaml"), "config", "--quiet"]
@@ -90,6 +94,7 @@ def test_compose_called_by_hand_without_a_secret_says_how_to_make_one(tmp_path: 
     assert made.read_text().strip() not in (tmp_path / ".env").read_text()
 
 
+@pytest.mark.needs("engine")
 def test_both_designs_have_the_same_budget_in_each_container() -> None:
     budgets = {
         design: {(each["cpus"], each["mem_limit"]) for each in read(design)["services"].values()}
@@ -99,6 +104,7 @@ def test_both_designs_have_the_same_budget_in_each_container() -> None:
     assert budgets["a"] == budgets["b"] == {(total.cpus / 6, str((total.memory_mib << 20) // 6))}
 
 
+@pytest.mark.needs("engine")
 def test_load_of_both_designs_fits_into_one_project() -> None:
     services = {design: read(design, "--profile=load")["services"] for design in ("a", "b")}
     assert not services["a"].keys() & services["b"].keys()

@@ -21,7 +21,7 @@ from tests.support import dashboards
 from tests.support.stacks import ROOT, free_port
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.needs("engine")]
 
 Ask = Callable[[str], list[dict[str, Any]]]
 # Panels that only containers have data for.

@@ -26,6 +26,8 @@ from tests.support.engine import leaving_nothing
 from tests.support.stacks import ROOT, TOPOLOGIES, shifted
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.needs("engine")
+
 DESIGNS = ("a", "b")
 
 

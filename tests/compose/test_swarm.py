@@ -14,11 +14,13 @@ from testbed.manifests import load, swarm
 from testbed.runtimes import secret
 from testbed.runtimes.compose import engine
 from testbed.spec import StackSpec
+from tests.support import needs
 from tests.support.contract import assert_contract_holds
 from tests.support.docker import build_images, docker
-from tests.support.engine import require_engine
 from tests.support.stacks import SLOTS, TOPOLOGIES, shifted
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.needs("engine")
 
 NETWORK = f"taskqueue-test-{os.getpid()}"
 # What a node gets when it enters a swarm; it loses but the second when it leaves.
@@ -29,11 +31,9 @@ ENDED = {"complete", "shutdown", "failed", "rejected", "orphaned", "remove"}
 @pytest.fixture(scope="module")
 def one_node_swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Make this engine a swarm, with a network and a secret for stacks; leave it as it was."""
-    require_engine()
     client = engine.connect()
     if client.info()["Swarm"]["LocalNodeState"] != "inactive":
-        complain = pytest.fail if os.environ.get("CI") else pytest.skip
-        complain("the engine is in a swarm already, which these tests leave alone")
+        needs.lacks("the engine is in a swarm already, which these tests leave alone")
     before = {each.name for each in client.networks.list()}
     build_images()
     loopback = ("--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,14 @@ from common.gen.taskqueue.v1.task_queue_service_pb2 import (
 )
 from common.gen.testbed.links.v1 import link_service_pb2 as pb
 from testbed import runtimes, stacks
-from testbed.errors import TestbedError
 from testbed.experiment.scraper import read_page
 from testbed.faults import registry
 from testbed.faults.heal import heal_all
 from testbed.runtimes.controls import Controls
 from testbed.runtimes.links import Links
-from testbed.runtimes.local import LocalRuntime, clock
+from testbed.runtimes.local import LocalRuntime
 from testbed.spec import StackSpec
-from tests.support import jobs
+from tests.support import jobs, needs
 from tests.support.client import (
     CANCELED,
     DONE,
@@ -47,15 +45,6 @@ WITHIN = 60.0
 # Seconds that a call may take which is not going to be answered.
 BRIEF = 1.0
 NO_ANSWER = {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
-
-
-def has_clock() -> bool:
-    """Whether clocks can be set here; in CI they have to be."""
-    try:
-        clock.find()
-    except TestbedError:
-        return bool(os.environ.get("CI"))
-    return True
 
 
 @dataclass
@@ -102,7 +91,7 @@ class Broken:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Broken]]:
-    """Gives the stack of a design, started once, with links and clocks."""
+    """Gives the stack of a design, started once, with links, and clocks where they can be set."""
     found: dict[str, Broken] = {}
     runtime = LocalRuntime(start_timeout=90)
     with pytest.MonkeyPatch.context() as patch:
@@ -110,7 +99,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
         def give(design: str) -> Broken:
             if design not in found:
-                spec = StackSpec(SLOTS, 2, settings=QUICK, links=True, clock=has_clock())
+                jumps = not needs.missing("libfaketime")
+                spec = StackSpec(SLOTS, 2, settings=QUICK, links=True, clock=jumps)
                 record = runtime.up(shifted(TOPOLOGIES[design]), spec, runtimes.silent)
                 found[design] = Broken(design, runtime.controls(record), Client(record.endpoints))
             return found[design]
@@ -229,13 +219,19 @@ def test_job_is_done_although_a_link_behind_the_gateway_was_cut(
     assert {a.client.wait(job, within=WITHIN).state for job in accepted} == {DONE}
 
 
+@pytest.mark.parametrize(
+    ("kind", "way"), [("cut_requests", "gateway:queue"), ("cut_answers", "gateway:job")]
+)
 def test_submit_over_a_cut_link_is_answered_with_an_error_and_none_waits_for_ever(
-    a: Broken,
+    a: Broken, kind: str, way: str
 ) -> None:
-    heal = a.inject("cut_requests", "gateway:queue")
+    before = a.link(way.replace(":", ">")).counts
+    heal = a.inject(kind, way)
     request = SubmitJobRequest(job=jobs.sleep(5))
     rejection = rejection_of(lambda: a.client.stub.SubmitJob(request, timeout=BRIEF))
     assert rejection.code == "DEADLINE_EXCEEDED"
+    lost = a.link(way.replace(":", ">")).counts
+    assert (lost.lost_requests, lost.lost_answers) > (before.lost_requests, before.lost_answers)
     heal()
     a.run_all()
     stuck = eventually(
@@ -323,7 +319,7 @@ def _answers(broken: Broken, job: str) -> bool:
         return False
 
 
-@pytest.mark.skipif(not has_clock(), reason="libfaketime is not installed")
+@pytest.mark.needs("libfaketime")
 @pytest.mark.parametrize(
     ("design", "target", "jump_s"),
     [("a", "coordinator", 3600), ("a", "queue", -3600), ("a", "job", 3600), ("b", "node-1", -3600)],

@@ -25,7 +25,7 @@ from tests.support import prometheus as programs
 from tests.support.stacks import ROOT, SLOTS, TOPOLOGIES, free_port, shifted
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.needs("prometheus")]
 
 # Panels that cannot have data here, and why. They are executed all the same.
 WITHOUT_DATA = {

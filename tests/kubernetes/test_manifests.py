@@ -6,7 +6,6 @@ That they are well formed is not that a cluster runs them: there is none here.
 from __future__ import annotations
 
 import copy
-import os
 import shutil
 import subprocess
 from typing import Any
@@ -20,6 +19,7 @@ from common.topology import Topology
 from testbed import designs, manifests
 from testbed.manifests import load
 from testbed.spec import Budget, StackSpec
+from tests.support import needs
 from tests.support.stacks import ROOT
 
 # The oldest that is promised, and the newest that the schemas at hand know.
@@ -30,13 +30,9 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 def kustomized(design: str) -> Objects:
     """Return what would be applied, by kind and name."""
-    tools = {"kustomize": ["build"], "kubectl": ["kustomize"]}
-    found = next((name for name in tools if shutil.which(name)), None)
-    if found is None:
-        complain = pytest.fail if os.environ.get("CI") else pytest.skip
-        complain("neither kustomize nor kubectl is installed")
+    found = next(name for name in needs.KUSTOMIZE if shutil.which(name))
     done = subprocess.run(
-        [found, *tools[found], f"compose/kubernetes/{design}"],
+        [found, *needs.KUSTOMIZE[found], f"compose/kubernetes/{design}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -58,6 +54,7 @@ def objects() -> dict[str, Objects]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.needs("kustomize")
 def test_every_object_is_one_of_kubernetes(
     objects: dict[str, Objects], design: str, version: str
 ) -> None:
@@ -65,6 +62,7 @@ def test_every_object_is_one_of_kubernetes(
         kubernetes_validate.validate(each, version, strict=True)
 
 
+@pytest.mark.needs("kustomize")
 def test_misspelt_field_is_noticed(objects: dict[str, Objects]) -> None:
     wrong = copy.deepcopy(objects["a"]["StatefulSet", "worker"])
     pod = wrong["spec"]["template"]["spec"]
@@ -74,6 +72,7 @@ def test_misspelt_field_is_noticed(objects: dict[str, Objects]) -> None:
 
 
 @pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.needs("kustomize")
 def test_pods_are_started_with_what_the_topology_says(
     objects: dict[str, Objects], design: str
 ) -> None:
@@ -96,6 +95,7 @@ def test_pods_are_started_with_what_the_topology_says(
 
 
 @pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.needs("kustomize")
 def test_each_name_leads_to_the_pods_of_that_name(objects: dict[str, Objects], design: str) -> None:
     runs = {
         name: each["spec"]["template"]
@@ -116,6 +116,7 @@ def test_each_name_leads_to_the_pods_of_that_name(objects: dict[str, Objects], d
             assert {port["port"] for port in each["spec"]["ports"]} <= offered
 
 
+@pytest.mark.needs("kustomize")
 def test_both_designs_have_the_same_budget_in_each_pod(objects: dict[str, Objects]) -> None:
     total = Budget()
     for design in DESIGNS:
@@ -131,6 +132,7 @@ def test_both_designs_have_the_same_budget_in_each_pod(objects: dict[str, Object
 
 
 @pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.needs("kustomize")
 def test_locust_drives_the_entries_and_finds_its_master(
     objects: dict[str, Objects], design: str
 ) -> None:

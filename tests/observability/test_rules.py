@@ -17,7 +17,7 @@ CONFIGURATION = ROOT / "compose" / "prometheus"
 TESTS = Path(__file__).with_name("alerts_test.yml")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prometheus.provide(tmp_path, monkeypatch)
 
@@ -28,12 +28,16 @@ def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.needs("prometheus")
+@pytest.mark.usefixtures("programs")
 def test_configuration_and_rules_are_valid() -> None:
     done = promtool("check", "config", str(CONFIGURATION / "prometheus.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"SUCCESS: \d+ rules found", done.stdout)) == 2, done.stdout
 
 
+@pytest.mark.needs("prometheus")
+@pytest.mark.usefixtures("programs")
 def test_alerts_and_recordings_do_what_they_say() -> None:
     done = promtool("test", "rules", str(TESTS))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -170,14 +170,18 @@ class _Simulation:
         whole = whole or self._chance.random() < self._odds.whole_scan
         pages = 1 << 30 if whole else self._chance.randrange(1, 4)
 
-        def ask(number: int, before: str) -> None:
+        def ask(number: int, before: str, first: Listed | None = None) -> None:
             page = Page(scan, number, state, kind, size)
 
             def answered(answer: Answer | None) -> None:
                 if isinstance(answer, Listed):
                     self._known.extend(seen.job_id for seen in answer.jobs[:2])
-                    if answer.more and number + 1 < pages:
-                        ask(number + 1, answer.jobs[-1].job_id)
+                    if first is None and self._chance.random() < 0.1:  # asks once more
+                        ask(number, before, answer)
+                        return
+                    goes_on = self._chance.choice((first or answer, answer))
+                    if goes_on.more and number + 1 < pages:
+                        ask(number + 1, goes_on.jobs[-1].job_id)
                         return
                 then(None)
 

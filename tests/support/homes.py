@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 
 import psutil
-import pytest
 
+from tests.support import needs
 from tests.support.stacks import TOPOLOGIES
 
 
@@ -22,8 +21,7 @@ def require_default_ports() -> None:
                     try:
                         probe.bind(("127.0.0.1", port))
                     except OSError:
-                        complain = pytest.fail if os.environ.get("CI") else pytest.skip
-                        complain(f"port {port} is taken: is a stack up?")
+                        needs.lacks(f"port {port} is taken: is a stack up?")
 
 
 def processes_of(home: Path) -> list[psutil.Process]:

@@ -1,20 +1,14 @@
-"""The programs of Prometheus for tests: those on PATH, else those of the image.
-
-On a developer's machine without either, tests that need them are skipped; in CI they fail.
-"""
+"""The programs of Prometheus for tests that need them: those on PATH, else those of the image."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support import needs
 from tests.support.stacks import ROOT
-
-IMAGE = "prom/prometheus:v2.53.3"
 
 
 def provide(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,13 +16,8 @@ def provide(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     Those of the image see the checkout and ``folder``, and share the machine's network.
     """
-    if shutil.which("prometheus") and shutil.which("promtool"):
+    if needs.has_prometheus():
         return
-    if not _has_image():
-        reason = f"neither prometheus and promtool on PATH nor the image {IMAGE}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}; CI has to have one of them")
-        pytest.skip(reason)
     programs = folder / "bin"
     programs.mkdir()
     for name in ("prometheus", "promtool"):
@@ -38,15 +27,7 @@ def provide(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "exec docker run --rm --network host "
             f"--user {os.getuid()}:{os.getgid()} --entrypoint {name} "
             f"--volume {ROOT}:{ROOT}:ro --volume {folder}:{folder} "
-            f'--workdir {ROOT} {IMAGE} "$@"\n'
+            f'--workdir {ROOT} {needs.PROMETHEUS_IMAGE} "$@"\n'
         )
         script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-
-
-def _has_image() -> bool:
-    docker = shutil.which("docker")
-    if docker is None:
-        return False
-    asked = subprocess.run([docker, "image", "inspect", IMAGE], capture_output=True, check=False)
-    return asked.returncode == 0

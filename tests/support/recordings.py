@@ -56,6 +56,7 @@ class LoadMaker:
     error_kinds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     steps: Sequence[Step] = ()
     accepted: Sequence[str] = ()
+    asked_seconds: float | None = None
 
     @property
     def window(self) -> Window:
@@ -73,6 +74,7 @@ class LoadMaker:
             seconds=tuple(map(self._row, range(self.seconds))),
             calls={name: self._series(name) for name in self._names()},
             accepted_ids=frozenset(self.accepted),
+            asked_seconds=self.asked_seconds,
         )
 
     def write(self, folder: Path, **changes: Any) -> Path:
@@ -84,6 +86,7 @@ class LoadMaker:
             "offered": dataclasses.asdict(load.offered),
             "window": dataclasses.asdict(load.window),
             "nominal_warmup": load.nominal_warmup,
+            "asked_seconds": load.asked_seconds,
             "steps": [
                 {
                     "index": s.index,

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from testbed.checker.index import Index
-from testbed.checker.rules._scans import Present, Scan, scan_of
+from testbed.checker.rules._present import Present
+from testbed.checker.rules._scans import Scan, scans_of
 from testbed.checker.verdict import Finding, Rule
 from testbed.history.model import Listed, Operation, Page, Seen
 
@@ -15,7 +16,7 @@ _MAX_PAGE_SIZE = 1000
 
 
 def _find(index: Index) -> Iterator[Finding]:
-    scans = []
+    scans: list[Scan] = []
     for (client, name), pages in index.scans.items():
         if not name:
             yield from _wrong_alone(client, pages)
@@ -23,9 +24,8 @@ def _find(index: Index) -> Iterator[Finding]:
         finding = _first_wrong(name, pages)
         if finding is not None:
             yield finding
-        scan = scan_of(name, pages)
-        if finding is None and scan is not None:
-            scans.append(scan)
+        if finding is None:
+            scans += scans_of(name, pages)
     yield from _incomplete(index, scans)
 
 
@@ -99,10 +99,12 @@ def _incomplete(index: Index, scans: Sequence[Scan]) -> Iterator[Finding]:
     became known; what a scan costs is the number of jobs that it lists, and one more.
     """
     present = Present(index, {scan.filters for scan in scans})
+    accused: set[tuple[str, str]] = set()
     for scan in sorted(scans, key=lambda scan: scan.begun):
         present.advance(scan.begun)
-        missing = present.missing(scan)
+        missing = None if scan.listing in accused else present.missing(scan)
         if missing is not None:
+            accused.add(scan.listing)
             job_id, since = missing
             later = () if since.until is None else (since.until,)
             text = f"leaves out {job_id}, which was there all the time"

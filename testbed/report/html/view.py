@@ -11,7 +11,7 @@ from testbed.analysis.comparison import CellComparison, Comparison, compare
 from testbed.analysis.faults.model import FaultFigures
 from testbed.analysis.trial import TrialFigures
 from testbed.recording import files
-from testbed.recording.files import RecordingError
+from testbed.recording.damage import RecordingError
 from testbed.recording.model import (
     ExperimentRecording,
     LoadRecording,

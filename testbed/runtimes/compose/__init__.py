@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.config import SECRET_VARIABLE, Settings
 from common.topology import Topology
-from testbed import stacks
+from testbed import hints, stacks
 from testbed.errors import StateError, TestbedError
 from testbed.manifests import compose as manifest
 from testbed.manifests import parts
@@ -132,12 +132,13 @@ class ComposeRuntime:
         if others := containers.foreign(design):
             name, marker = next(iter(others.items()))
             where = marker.rpartition(":")[0]
+            file = hints.path(_CHECKOUT / "compose" / f"design-{design}.yaml")
             raise TestbedError(
                 f"design {design} already runs in containers of "
                 f"{where or 'a docker compose called by hand'}: {name}, …",
                 f"run `testbed down {design}` there"
                 if where
-                else f"docker compose --file compose/design-{design}.yaml down",
+                else f"docker compose --file {file} down",
             )
         if not (stopped := self._clean(design, progress)).nothing:
             progress(f"cleaned up after an earlier run: {stopped.notice or 'stray containers'}")

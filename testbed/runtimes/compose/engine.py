@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,9 @@ from pathlib import Path
 import docker
 from docker.context import ContextAPI
 from docker.errors import DockerException
+from docker.utils import parse_host
 
+from testbed import environment
 from testbed.errors import TestbedError
 from testbed.runtimes import Progress
 
@@ -31,20 +34,36 @@ class EngineError(TestbedError):
 def connect() -> docker.DockerClient:
     """Return the engine that the ``docker`` command uses too. Raises :class:`EngineError`."""
     try:
-        client = _client()
-        client.ping()
+        return _client()
     except (DockerException, OSError) as error:
         raise EngineError(f"no container engine answers: {error}", _HINT) from error
-    return client
 
 
 def _client() -> docker.DockerClient:
-    """Return a client of DOCKER_HOST, else of the context that is in use."""
-    if "DOCKER_HOST" in os.environ:
+    """Return a client of DOCKER_HOST, else of the context that is in use.
+
+    It has asked the engine for its version, so there is one. Raises ``DockerException`` or
+    ``OSError`` if there is none.
+    """
+    if host := os.environ.get("DOCKER_HOST"):
+        _require_listener(host)
         return docker.from_env(timeout=_TIMEOUT)
     context = ContextAPI.get_current_context()
     host = context.Host if context is not None else None
+    _require_listener(host)
     return docker.DockerClient(base_url=host, timeout=_TIMEOUT)
+
+
+def _require_listener(host: str | None) -> None:
+    """Raise ``OSError`` if the engine's socket is a file on which nobody listens.
+
+    The library would find that too, and leave the sockets open with which it tried.
+    """
+    kind, _, path = str(parse_host(host)).partition("://")
+    if kind == "http+unix":
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PROBE_TIMEOUT)
+            probe.connect(path)
 
 
 def answers() -> bool:
@@ -88,7 +107,7 @@ def compose(
     said: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
         [*command, "--ansi", "never", "--progress", "plain", *arguments],
-        env={**os.environ, **variables, "COMPOSE_IGNORE_ORPHANS": "1"},
+        env={**environment.of_engine(os.environ), **variables, "COMPOSE_IGNORE_ORPHANS": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

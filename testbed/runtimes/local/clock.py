@@ -28,7 +28,7 @@ def environment(design: str, name: str) -> dict[str, str]:
     library = find()
     set_offset(design, name, 0.0)
     return {
-        "LD_PRELOAD": " ".join(filter(None, [str(library), os.environ.get("LD_PRELOAD", "")])),
+        "LD_PRELOAD": str(library),
         "FAKETIME_TIMESTAMP_FILE": str(_file(design, name)),
         # Read the file again after so many seconds.
         "FAKETIME_CACHE_DURATION": "1",

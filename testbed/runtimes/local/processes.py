@@ -13,9 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from common.config import PREFIX
 from common.topology import ProcessSpec
-from testbed import stacks
+from testbed import environment, stacks
 from testbed.stacks import ProcessRecord
 
 _POLL = 0.02
@@ -26,12 +25,12 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def spawn(
-    design: str, spec: ProcessSpec, calls: tuple[str, ...], environment: Mapping[str, str]
+    design: str, spec: ProcessSpec, calls: tuple[str, ...], variables: Mapping[str, str]
 ) -> ProcessRecord:
-    """Start a process of a stack; ``environment`` is added to that of this process."""
+    """Start a process of a stack; ``variables`` are added to what every process gets."""
     log = str(stacks.log_file(design, spec.name))
     new = ProcessRecord(
-        *(spec.name, 0, 0.0, spec.port, log, calls), module=spec.module, environment=environment
+        *(spec.name, 0, 0.0, spec.port, log, calls), module=spec.module, environment=variables
     )
     return respawn(design, new)
 
@@ -41,10 +40,9 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
 
     The log goes on where it ended.
     """
-    inherited = {key: text for key, text in os.environ.items() if not key.startswith(PREFIX)}
     command = [sys.executable, "-m", record.module]
-    environment = {**inherited, **record.environment}
-    pid = launch(design, command, environment, Path(record.log), append=True)
+    variables = {**environment.of_process(os.environ), **record.environment}
+    pid = launch(design, command, variables, Path(record.log), append=True)
     created = psutil.Process(pid).create_time()
     return dataclasses.replace(record, pid=pid, create_time=created)
 
@@ -52,7 +50,7 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
 def launch(
     owner: str,
     command: Sequence[str],
-    environment: Mapping[str, str],
+    variables: Mapping[str, str],
     log: Path,
     append: bool = False,
 ) -> int:
@@ -65,7 +63,7 @@ def launch(
         child = subprocess.Popen(
             command,
             cwd=stacks.project_root(),
-            env={**environment, stacks.MARKER: stacks.marker(owner)},
+            env={**variables, stacks.MARKER: stacks.marker(owner)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -165,7 +165,7 @@ def test_a_last_line_that_lacks_only_its_end_counts(tmp_path: Path) -> None:
         ('{"t":1020,"fail":1}', "'code' is missing"),
         (SUBMIT, "id 1 is not new"),
         (SUBMIT.replace("SubmitJob", "Dance").replace(":1,", ":2,"), "'Dance' is no call"),
-        ('{"t":1020,"healed":3}', "none of that id began"),
+        ('{"t":1020,"healed":3}', "none of that id is under way"),
         ('{"t":1020,"fault":3,"kind":"kill","targets":"worker"}', "not a list of text"),
     ],
 )

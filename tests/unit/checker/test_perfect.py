@@ -143,6 +143,22 @@ RECORDS: dict[str, tuple[Callable[[Operation, Seen], bool], Callable[[Seen], See
         lambda _, seen: seen.state in ("DONE", "FAILED"),
         lambda seen: dataclasses.replace(seen, worker="worker-x"),
     ),
+    "a worker before the start": (
+        lambda _, seen: not seen.attempt,
+        lambda seen: dataclasses.replace(seen, worker="worker-x"),
+    ),
+    "no worker though it was started": (
+        lambda _, seen: seen.attempt > 0,
+        lambda seen: dataclasses.replace(seen, worker=""),
+    ),
+    "canceled, and no cancel requested": (
+        lambda _, seen: seen.state == "CANCELED",
+        lambda seen: dataclasses.replace(seen, cancel_requested=False),
+    ),
+    "a cancel requested in one record of the end": (
+        lambda _, seen: seen.state in ("DONE", "FAILED"),
+        lambda seen: dataclasses.replace(seen, cancel_requested=not seen.cancel_requested),
+    ),
     "back in the queue after the end": (
         lambda operation, seen: operation.client == "audit",
         lambda seen: Seen(seen.job_id, seen.kind, "QUEUED", 0, create_us=seen.create_us),
@@ -224,6 +240,50 @@ def test_a_job_that_is_left_out_of_a_list_is_noticed(seed: int, data: st.DataObj
     (violation,) = (each for each in verdict.violations if each.rule == "list")
     assert _record(history, place).job_id in violation.text
     assert len(violation.slice) == 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, data=st.data())
+def test_a_job_in_a_state_that_is_left_out_of_its_list_is_noticed(
+    seed: int, data: st.DataObject
+) -> None:
+    """Of the jobs that are shown in the state before and after: their list is made empty."""
+    history = perfect(seed, 150)
+    places = list(_lists_of_states(history))
+    assume(places)
+    number = data.draw(st.sampled_from(places))
+    assert _noticed(_with(history, number, answer=Listed((), False))).found["list"] >= 1
+
+
+def _lists_of_states(history: History) -> Iterator[int]:
+    """Iterate over first pages with a job that other answers show in the state on both sides."""
+    shown: dict[tuple[str, str], list[Operation]] = {}
+    for each in history.operations:
+        for seen in _records(each):
+            shown.setdefault((seen.job_id, seen.state), []).append(each)
+    for number, each in enumerate(history.operations):
+        if not isinstance(each.asked, Page) or each.asked.number:
+            continue
+        if each.asked.state not in {"QUEUED", "RUNNING"} or not _only(history, each):
+            continue
+        for seen in _records(each):
+            others = shown[seen.job_id, seen.state]
+            before = any(other.completed < each.invoked for other in others)
+            if before and any(other.invoked > each.completed for other in others):
+                yield number
+                break
+
+
+def _only(history: History, page: Operation) -> bool:
+    """Say whether a page is the only one of its listing."""
+    assert isinstance(page.asked, Page)
+    scan = page.client, page.asked.scan
+    same = (
+        each
+        for each in history.operations
+        if isinstance(each.asked, Page) and (each.client, each.asked.scan) == scan
+    )
+    return sum(1 for _ in same) == 1
 
 
 @settings(max_examples=40, deadline=None)

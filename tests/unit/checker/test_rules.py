@@ -792,6 +792,14 @@ def test_a_page_that_was_asked_for_again_is_judged_all_the_same() -> None:
     assert told.accused() == [("list", "s", (told.operations[1], first, again, last))]
 
 
+def test_each_answer_to_a_page_that_was_asked_for_again_leaves_nothing_out() -> None:
+    told = submitted(1, 2, 3, 4)
+    told.page(jobs(4), (5, 6), more=True)
+    told.page(jobs(3, 2, 1), (7, 8), number=1)
+    again = told.page(jobs(3, 1), (9, 10), number=1)
+    assert told.accused() == [("list", "s", (told.operations[1], again))]
+
+
 def test_a_page_goes_on_below_one_of_the_answers_to_the_page_before() -> None:
     told = submitted(1, 2, 3, 4)
     first = told.page(jobs(4), (5, 6), more=True)

@@ -162,7 +162,7 @@ def test_changes_are_made_by_key_and_by_table() -> None:
 
 def test_a_plan_is_found_by_name_or_path_and_the_others_are_named(tmp_path: Path) -> None:
     assert conduct.find(project_root(), "quick").name == "quick.toml"
-    assert conduct.find(tmp_path, "some/where.toml") == Path("some/where.toml")
+    assert conduct.find(tmp_path, "some/where.toml") == Path("some/where.toml").resolve()
     with pytest.raises(TestbedError) as caught:
         conduct.find(project_root(), "quik")
     assert "quick" in str(caught.value.hint)

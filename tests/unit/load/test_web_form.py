@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 from tests.support.waiting import eventually
-from tests.unit.load.processes import StartLocust, StartStub, free_port, read_record
+from tests.unit.load.processes import (
+    StartLocust,
+    StartStub,
+    free_master_port,
+    free_port,
+    read_record,
+)
 
 FORM = {"user_count": "2", "spawn_rate": "10"}
+# Ours, and Locust's own.
+WITHHELD = ("record", "history", "design", "metrics_port", "csv_prefix", "tags", "headless")
 SHOWN = ("mix", "kind", "job_ms", "payload_bytes", "deadline", "think_time", "seed")
 
 
@@ -35,6 +44,16 @@ class WebUi:
         with urllib.request.urlopen(self._url + path, data, timeout=30) as answer:
             value: dict[str, Any] = json.loads(answer.read())
             return value
+
+    def change_class(self, **settings: Any) -> int:
+        """Send what the class picker sends, and return the status of the answer."""
+        data = json.dumps(settings).encode()
+        try:
+            with urllib.request.urlopen(self._url + "/user", data, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
 
     def requests(self) -> dict[str, int]:
         """Return the number of requests by name."""
@@ -62,12 +81,22 @@ def test_the_web_form_shows_checks_and_applies_the_options(
     assert "make up-a" in nothing_up["message"]
     assert bad_mix["message"].startswith("--mix: unknown operation 'dance'")
 
+    for name in WITHHELD:
+        refused = web.post("/swarm", **FORM, host=stub.host, **{name: "abc"})
+        option = f"--{name.replace('_', '-')}"
+        assert refused["message"] == f"{option}: not for the web form, only for the command line"
+    assert "is no time" in web.post("/swarm", **FORM, host=stub.host, run_time="0")["message"]
+    for change in ({"run": 1}, {"weight": "many"}, {"tasks": ["dance"]}, {"user_class_name": "X"}):
+        assert web.change_class(**{"user_class_name": "MixedUser", **change}) == 400
+
     assert web.post("/swarm", **FORM, host=stub.host, mix="submit=1")["success"]
     eventually(web.requests, lambda counts: counts.get("SubmitJob", 0) > 5, what="submits")
+    assert web.change_class(user_class_name="MixedUser", weight=2) == 400
     late = web.post("/swarm", **FORM, host=stub.host, mix="list=1")
     assert late["message"] == "stop the test before you change its options or host"
     web.post("/stop")
     assert read_record(record / "run-001").count("SubmitJob") > 5
+    assert web.change_class(user_class_name="MixedUser", weight=2) == 201
 
     other = start_stub()
     assert web.post("/swarm", **FORM, host=other.host, mix="list=1")["success"]
@@ -78,6 +107,29 @@ def test_the_web_form_shows_checks_and_applies_the_options(
     assert running.wait().code == 0
     assert set(stub.calls()) == {"SubmitJob"}
     assert set(other.calls()) == {"ListJobs"}
+
+
+def test_the_web_form_of_a_master_checks_as_that_of_one_process(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub, port, meet = start_stub(), str(free_port()), free_master_port()
+    web_port, taken = free_port(), tmp_path / "taken"
+    common = ("submit.py", "-H", stub.host)
+    start_locust(
+        *common, "--master", "--web-host", "127.0.0.1", "--web-port", str(web_port), env=meet
+    )
+    web = WebUi(web_port)
+    eventually(lambda: web.get("/"), what="the web UI")
+
+    assert web.post("/swarm", **FORM, host=stub.host)["message"] == "no worker has connected yet"
+    start_locust(*common, "--worker", env=meet)
+    eventually(lambda: web.get("/worker-count"), lambda text: '"worker_count": 1' in text)
+    refused = web.post("/swarm", **FORM, host=stub.host, record=str(taken), metrics_port=port)
+    assert refused["message"].startswith("--metrics-port, --record: not for the web form")
+    assert web.post("/swarm", **FORM, host=stub.host)["success"]
+    eventually(web.requests, lambda counts: counts.get("SubmitJob", 0) > 5, what="submits")
+    web.post("/stop")
+    assert not taken.exists()
 
 
 def test_a_shape_of_rates_that_is_entered_in_the_form_is_sent_and_ends_the_test(

@@ -139,3 +139,9 @@ def test_listed_job_that_nobody_was_told_of_is_kept_apart() -> None:
     rows = audited(Server({"j0": pb.JOB_STATE_DONE, "j1": pb.JOB_STATE_DONE}), ["j0"])
     assert (rows["j0"].accepted, rows["j1"].accepted) == (True, False)
     assert not rows["j1"].lost
+
+
+def test_job_in_a_state_that_is_none_is_lost() -> None:
+    rows = audited(Server({"j0": 9, "j1": pb.JOB_STATE_UNSPECIFIED}), ["j0", "j1"], seconds=0.1)
+    assert (rows["j0"].state, rows["j1"].state) == ("9", "UNSPECIFIED")
+    assert all(row.lost for row in rows.values())

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,18 @@ from typing import Any
 import psutil
 import pytest
 
+from testbed import outputs
 from testbed.analysis.comparison import block_ratios, compare
 from testbed.errors import TestbedError
 from testbed.experiment import resume, session
 from testbed.experiment.fairness import Statement
 from testbed.experiment.interrupts import Interrupted, Interrupts
-from testbed.experiment.load import Locust, environment
+from testbed.experiment.load import LoadProcess, Locust
 from testbed.experiment.pace import Pace
 from testbed.experiment.plan import Plan, Stop, Traffic
+from testbed.experiment.ports import TrialFailed
 from testbed.recording import files
+from testbed.recording.damage import RecordingError
 from testbed.recording.reader import read_experiment, read_trial
 from testbed.spec import StackSpec
 from testbed.stacks import ProcessBudget
@@ -39,7 +44,7 @@ def headers(folder: Path) -> list[Any]:
 
 
 def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.Ended, Path]:
-    folder = session.new_folder(bench.home / "results", "test")
+    folder = outputs.new_folder(bench.home / "results", "test")
     with bench.interrupts.installed():
         return session.run(plan or bench.plan, {}, folder, bench.tools, **options), folder
 
@@ -182,6 +187,13 @@ def test_budget_of_each_process_is_in_its_trial(bench: Any) -> None:
     ] * 4
 
 
+PARSES = """
+import json, os, sys
+from locust.argument_parser import get_parser
+given = get_parser().parse_args([])
+found = [given.tags, given.processes, *map(os.environ.get, ("LOCUST_TAGS", "GRPC_DNS_RESOLVER"))]
+json.dump([*found, __debug__], open(sys.argv[1] + "/parsed.json", "w"))
+"""
 HANGS = "import time; time.sleep(60)"
 
 
@@ -262,6 +274,27 @@ def test_resumed_run_keeps_valid_trials_and_completes_the_same_schedule(bench: A
     assert files.read_json(folder / files.EXPERIMENT)["schedule"] == earlier["schedule"]
 
 
+def test_run_with_a_damaged_trial_is_not_gone_on_with_and_left_as_it_is(bench: Any) -> None:
+    interrupt_at(bench, 3)
+    _, folder = run(bench)
+    path = sorted(folder.glob(f"{files.TRIALS}/*/{files.RESOURCES}"))[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    before = (folder / files.EXPERIMENT).read_text()
+    bench.stacks.done.clear()
+    with pytest.raises(RecordingError, match=f"{path} is damaged at line .*") as caught:
+        session.run(bench.plan, {}, folder, bench.tools, resumed=resume.read(folder))
+    assert str(path.parent) in caught.value.hint
+    assert (folder / files.EXPERIMENT).read_text() == before
+    assert not any(each.startswith("up") for each in bench.stacks.done)
+
+
+@pytest.mark.parametrize("recorded", ["", "[]", '{"plan": []}', '{"plan": {}, "schedule": [1]}'])
+def test_damaged_record_of_an_experiment_is_not_gone_on_with(tmp_path: Path, recorded: str) -> None:
+    (tmp_path / files.EXPERIMENT).write_text(recorded)
+    with pytest.raises(RecordingError, match=str(tmp_path / files.EXPERIMENT)):
+        resume.read(tmp_path)
+
+
 def test_what_differs_from_the_interrupted_run_is_named(bench: Any) -> None:
     _, folder = run(bench)
     earlier = files.read_json(folder / files.EXPERIMENT)
@@ -323,19 +356,44 @@ def test_full_disk_stops_the_run_with_the_stack_down(bench: Any) -> None:
 def test_too_little_disk_is_refused_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "NEEDED_BYTES", 1 << 80)
-    with pytest.raises(session.NoRoom, match="MiB of free disk"):
-        session.new_folder(tmp_path / "results", "test")
+    monkeypatch.setattr(outputs, "NEEDED_BYTES", 1 << 80)
+    with pytest.raises(outputs.NoRoom, match="MiB of free disk"):
+        outputs.new_folder(tmp_path / "results", "test")
 
 
 def test_latest_points_to_the_newest_folder_by_a_relative_link(tmp_path: Path) -> None:
-    first = session.new_folder(tmp_path, "one")
-    second = session.new_folder(tmp_path, "one")
+    first = outputs.new_folder(tmp_path / "results", "one")
+    second = outputs.new_folder(tmp_path / "results", "one")
     assert first != second
-    session.point_latest(first)
-    link = session.point_latest(second)
+    outputs.point_latest(first)
+    link = outputs.point_latest(second)
     assert link.resolve() == second.resolve()
     assert not os.path.isabs(os.readlink(link))
+
+
+def test_load_is_waited_for_until_its_test_has_begun_or_it_has_ended(tmp_path: Path) -> None:
+    begins = "import sys, time; open(sys.argv[1] + '/accepted-1.txt', 'w').close(); time.sleep(60)"
+    for name, script in (("begins", begins), ("ends", ENDS)):
+        folder = tmp_path / name
+        folder.mkdir()
+        load = LoadProcess((sys.executable, "-c", script, str(folder)), folder)
+        try:
+            if script == begins:
+                load.wait_until_driving(60)
+                assert (folder / "accepted-1.txt").exists()
+            else:
+                with pytest.raises(TrialFailed, match="ended with code 2"):
+                    load.wait_until_driving(60)
+        finally:
+            load.stop()
+
+
+def test_drive_that_was_too_short_is_judged_by_its_record_not_by_its_exit_code(bench: Any) -> None:
+    bench.script = f"{GOOD_LOAD}; sys.exit(3)"
+    bench.recorded = replace(bench.recorded, asked_seconds=20.0)
+    ended, folder = run(bench)
+    assert "the drive lasted 10.00 s of the 20 s asked for" in ended.stopped
+    assert {each.status for each in headers(folder)} == {"complete"}
 
 
 def test_both_sides_get_the_same_traffic(bench: Any, tmp_path: Path) -> None:
@@ -347,9 +405,23 @@ def test_both_sides_get_the_same_traffic(bench: Any, tmp_path: Path) -> None:
     assert first[first.index("--run-time") + 1] == "4s"
 
 
-def test_variables_that_would_change_the_traffic_do_not_reach_the_generator() -> None:
-    given = {"LOAD_MIX": "submit=1", "LOCUST_USERS": "9", "PATH": "/bin"}
-    assert environment(given) == {"PATH": "/bin"}
+def test_configuration_of_the_user_s_own_does_not_reach_the_generator(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Locust reads what the command line does not say from HOME, its directory and variables."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in (".locust.conf", "locust.conf"):
+        (mine / name).write_text("tags = submit\nprocesses = 2\n")
+    monkeypatch.setenv("HOME", str(mine))
+    monkeypatch.setenv("LOCUST_TAGS", "submit")
+    monkeypatch.setenv("GRPC_DNS_RESOLVER", "native")
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    monkeypatch.chdir(mine)
+    bench.script = PARSES
+    _, folder = run(bench)
+    path = next((folder / files.TRIALS).iterdir())
+    assert json.loads((path / "parsed.json").read_text()) == [None, None, None, None, True]
 
 
 def test_time_left_shrinks_with_the_clock_and_learns_from_the_phases() -> None:

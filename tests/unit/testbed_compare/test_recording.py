@@ -11,7 +11,8 @@ import pytest
 
 from testbed.recording import files, provenance
 from testbed.recording.calls import SERVICE
-from testbed.recording.files import RecordingError
+from testbed.recording.damage import RecordingError
+from testbed.recording.metrics import METRICS, MetricLog
 from testbed.recording.model import STACK, JobRow, ResourceRow
 from testbed.recording.reader import read_experiment, read_load, read_trial
 from tests.support.recordings import LoadMaker
@@ -99,13 +100,13 @@ def test_load_that_is_all_warm_up_is_refused(tmp_path: Path) -> None:
         read_load(LoadMaker(seconds=3, warmup=3).write(tmp_path))
 
 
-@pytest.mark.parametrize("name", [files.LOAD, files.JOBS, files.RESOURCES])
+@pytest.mark.parametrize("name", [files.LOAD, files.JOBS, files.RESOURCES, METRICS])
 def test_missing_file_of_a_complete_trial_is_named(tmp_path: Path, make: Any, name: str) -> None:
     files.write_header(tmp_path, make.header())
     files.write_jobs(tmp_path, ())
     LoadMaker().write(tmp_path)
-    with files.ResourceLog(tmp_path):
-        pass
+    with files.ResourceLog(tmp_path), MetricLog(tmp_path) as metrics:
+        metrics.cost(1.0, 0.0)
     assert read_trial(tmp_path).load is not None
     (tmp_path / name).unlink()
     with pytest.raises(RecordingError, match=name):
@@ -123,7 +124,7 @@ def test_damaged_experiment_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"experiment\.json is missing"):
         read_experiment(tmp_path)
     (tmp_path / files.EXPERIMENT).write_text("{}")
-    with pytest.raises(RecordingError, match=r"experiment\.json is no experiment"):
+    with pytest.raises(RecordingError, match=r"experiment\.json is damaged: plan is missing"):
         read_experiment(tmp_path)
 
 
@@ -138,6 +139,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.needs("git")
 def test_provenance_names_commit_changes_lock_versions_and_machine(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / provenance.LOCK).write_text("x==1\n")

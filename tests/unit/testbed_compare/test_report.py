@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from testbed import conduct, console
+from testbed import conduct, console, outputs
 from testbed.analysis.comparison import Comparison, compare
 from testbed.experiment import session
 from testbed.experiment.plan import Plan
@@ -141,11 +142,14 @@ def test_partial_comparison_says_how_much_is_missing(make: Any) -> None:
     assert "1 of 2 blocks" in text
 
 
-def test_table_is_not_cut_where_there_is_no_terminal(make: Any) -> None:
-    console = Console(file=io.StringIO(), width=40)
-    terminal.show(console, compare(experiment(make)), PLAN)
-    assert isinstance(console.file, io.StringIO)
-    assert "…" not in console.file.getvalue()
+def test_table_is_not_cut_where_there_is_no_terminal(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    file = io.StringIO()
+    terminal.show(console.Output(file=file), compare(experiment(make)), PLAN)
+    assert "…" not in file.getvalue()
+    assert re.search(r"^  SubmitJob p50 +ms +[\d.]+ +[\d.]+ ", file.getvalue(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_counts_are_written_in_full() -> None:
 def test_report_of_a_driven_experiment_has_every_file(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = session.new_folder(bench.home / "results", "test")
+    folder = outputs.new_folder(bench.home / "results", "test")
     machine = {"cpu": "c", "cores": 2, "memory_bytes": 1, "system": "s", "kernel": "k"}
     session.run(bench.plan, {"machine": machine}, folder, bench.tools)
     text = io.StringIO()

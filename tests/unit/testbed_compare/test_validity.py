@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,6 +90,17 @@ def test_throughput_that_never_settles_voids_a_trial(make: Any) -> None:
 def test_closed_loop_has_no_rate_to_miss(make: Any) -> None:
     load = make.load(seconds=30, rows={"due": 100, "sent": 50})
     assert analyse(make.trial(jobs=(), load=load)).valid
+
+
+@pytest.mark.parametrize(("asked", "is_valid"), [(10.0, True), (10.2, True), (10.3, False)])
+def test_drive_shorter_than_asked_voids_a_trial_whatever_the_cause(
+    make: Any, asked: float, is_valid: bool
+) -> None:
+    load = replace(make.load(), asked_seconds=asked)
+    problems = analyse(make.trial(jobs=(), load=load)).problems
+    assert problems == (
+        () if is_valid else ("the drive lasted 10.00 s of the 10.3 s asked for; 98% is needed",)
+    )
 
 
 def test_nothing_answered_voids_a_trial(make: Any) -> None:

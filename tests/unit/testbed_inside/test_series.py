@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testbed.recording.calls import Window
-from testbed.recording.files import RecordingError
+from testbed.recording.damage import RecordingError
 from testbed.recording.metrics import METRICS, read_metrics
 
 
@@ -124,8 +124,9 @@ def test_only_what_changed_is_written_again(record: Any, tmp_path: Path) -> None
     assert read_metrics(tmp_path).scraper_cpu_seconds == 0.25
 
 
-def test_damaged_file_is_named_and_a_missing_one_is_empty(tmp_path: Path) -> None:
-    assert not read_metrics(tmp_path)
+def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=METRICS):
+        read_metrics(tmp_path)
     with gzip.open(tmp_path / METRICS, "wt") as file:
         file.write('{"unix": 1, "process": "one", "text": "x 1"}\n')
     with pytest.raises(RecordingError, match=METRICS):

@@ -85,7 +85,6 @@ class Rig:
             self.load,
             self.heard,
             self.interrupts,
-            folder,
             audit=lambda *_: (),
             ask=lambda stack: Statement(stack.design),
         )

@@ -176,12 +176,12 @@ class Experiment:
         self._load(header, start, load, [job.job_id for job in jobs]).write(folder)
         files.write_jobs(folder, jobs)
         self._resources(folder, header, start, jobs)
-        if self.metrics:
-            self._metrics(folder, header, start)
+        self._metrics(folder, header, start)
 
     def _metrics(self, folder: Path, header: TrialHeader, start: int) -> None:
         """Let every process say that it handled 10 status calls a second of clients, each 1 ms."""
         entries = PROCESSES[header.design][:1] if header.design == "a" else PROCESSES["b"]
+        entries = entries if self.metrics else ()
         labels = (
             '{grpc_service="taskqueue.v1.TaskQueueService",grpc_method="GetJobStatus",'
             'caller="client"}'

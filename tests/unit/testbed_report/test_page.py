@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from testbed.errors import TestbedError
+from testbed.recording import files
 from testbed.report import html
 from tests.unit.testbed_report.pages import Page, read
 from tests.unit.testbed_report.synthetic import Experiment, plan
@@ -179,7 +181,8 @@ def test_noise_floor_of_a_control_on_the_same_machine_is_used(tmp_path: Path) ->
 
 
 def test_folder_without_trials_is_refused_by_name(tmp_path: Path) -> None:
-    folder = Experiment(blocks=0).write(tmp_path / "run")
+    folder = Experiment(blocks=1).write(tmp_path / "run")
+    shutil.rmtree(folder / files.TRIALS)
     with pytest.raises(TestbedError, match=f"{folder}.*nothing ran"):
         html.write(folder)
 

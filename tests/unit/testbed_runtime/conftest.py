@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.topology import Topology
-from testbed import designs, stacks
+from testbed import designs, environment, stacks
 from testbed.runtimes.local import LocalRuntime, processes
 from tests.support.stacks import is_free
 from tests.unit.testbed_runtime.fakes import ROOT, free_ports, make_topology
@@ -19,6 +19,8 @@ from tests.unit.testbed_runtime.fakes import ROOT, free_ports, make_topology
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # What the fake processes are told passes by its name, as nothing else does.
+    monkeypatch.setenv(environment.NAMED_VARIABLE, "FAKE_BEHAVIOUR")
     yield tmp_path
     monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
     processes.end(processes.strays("fake"), 0)

@@ -30,15 +30,6 @@ for _ in sys.stdin:
 HOUR = 3600
 
 
-@pytest.fixture
-def library() -> Path:
-    """Where the library is. Without it there is nothing to test; in CI it has to be there."""
-    try:
-        return clock.find()
-    except TestbedError as error:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
-
-
 class Reader:
     """A process that reads a clock which is set from here."""
 
@@ -77,7 +68,8 @@ def reader(name: str) -> Iterator[Reader]:
             clock.tidy(process.pid)
 
 
-def test_wall_clock_jumps_there_and_back_and_the_monotonic_one_goes_on(library: Path) -> None:
+@pytest.mark.needs("libfaketime")
+def test_wall_clock_jumps_there_and_back_and_the_monotonic_one_goes_on() -> None:
     with reader("one") as one, reader("other") as other:
         assert (one.ahead(), other.ahead()) == (0, 0)
         before = one.monotonic()
@@ -93,12 +85,13 @@ def test_wall_clock_jumps_there_and_back_and_the_monotonic_one_goes_on(library: 
         eventually(one.ahead, lambda minutes: minutes == 0, what="the true time")
 
 
+@pytest.mark.needs("libfaketime")
 def test_clock_is_set_through_the_controls_and_outlives_no_stack(
-    library: Path, runtime: LocalRuntime, topology: Topology
+    runtime: LocalRuntime, topology: Topology
 ) -> None:
     record = runtime.up(topology, StackSpec(2, clock=True), silent)
     assert record.clock
-    assert all(str(library) in each.environment["LD_PRELOAD"] for each in record.processes)
+    assert all(str(clock.find()) in each.environment["LD_PRELOAD"] for each in record.processes)
     controls = runtime.controls(record)
 
     controls.set_clock("first", HOUR)

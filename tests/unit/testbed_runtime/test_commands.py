@@ -143,3 +143,16 @@ def test_the_version_is_that_of_the_package() -> None:
 
     assert result.exit_code == 0
     assert result.stdout == f"testbed {metadata.version('taskqueue-testbed')}\n"
+
+
+def test_addresses_can_be_read_where_status_is_piped_through_a_narrow_terminal(
+    runtime: LocalRuntime, topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = runtime.up(topology, StackSpec(2), silent)
+    monkeypatch.setenv("COLUMNS", "40")
+
+    lines = run("status").stdout.splitlines()
+
+    for process in record.processes:
+        assert any(f" 127.0.0.1:{process.port} " in line for line in lines)
+        assert any(record.metrics[process.name].removeprefix("127.0.0.1") in line for line in lines)

@@ -25,13 +25,16 @@ def hanging_up(topology: Topology, behave: Behave) -> Iterator[subprocess.Popen[
     """An ``up`` that has started all processes, one of which will never serve."""
     behave(second=HANG)
     process = command("up", "fake", "--runtime", "local", topology=topology)
-    eventually(
-        lambda: (record := stacks.load("fake")) and len(record.processes) == 2,
-        what="the start of both processes",
-    )
-    yield process
-    process.kill()
-    process.communicate(timeout=30)
+    try:
+        eventually(
+            lambda: (record := stacks.load("fake")) and len(record.processes) == 2,
+            within=60,
+            what="the start of both processes",
+        )
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
