@@ -15,17 +15,17 @@ from testbed.history.writer import HistoryWriter
 SECONDS = 30.0
 
 
-def audit(endpoints: str, record: Path, history: Path) -> int:
-    """Write the calls of the audit to the history; return the number of jobs looked up."""
+def audit(endpoints: str, record: Path, history: Path) -> str:
+    """Write the calls of the audit to the history; return in words what was found."""
     accepted = [
         job_id
         for file in sorted(record.glob("accepted-*.txt"))
         for job_id in file.read_text().split()
     ]
     writer = HistoryWriter(history / "history-audit.jsonl")
-    return len(lookup(endpoints.split(","), accepted, SECONDS, writer))
+    found = lookup(endpoints.split(","), accepted, SECONDS, writer)
+    return found.problem or f"looked up {len(found.jobs)} jobs"
 
 
 if __name__ == "__main__":
-    number = audit(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
-    sys.stdout.write(f"looked up {number} jobs\n")
+    sys.stdout.write(audit(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])) + "\n")

@@ -50,9 +50,9 @@ def running(log: Path, *command: str, cwd: Path = ROOT, **more: str) -> Iterator
 
 
 def drive(
-    folder: Path, locustfile: str, endpoint: str, until: Callable[[History], bool], *options: str
+    folder: Path, locustfile: str, endpoint: str, until: Callable[[str], bool], *options: str
 ) -> History:
-    """Run Locust until its history says that it is enough; the record is in ``folder``."""
+    """Run Locust until the lines of its history are enough; the record is in ``folder``."""
     command = (
         *(sys.executable, "-m", "locust", "-f", locustfile, "-H", endpoint, "--headless"),
         # Traffic that is checked provokes refusals.
@@ -62,12 +62,8 @@ def drive(
     )
     with running(folder / "locust.log", *command) as output:
         eventually(
-            lambda: (folder / "history").is_dir() and any((folder / "history").iterdir()),
-            within=SECONDS,
-            what="the first call",
-        )
-        eventually(
-            lambda: files.read(folder / "history"),
+            # As text: reading it whole each time would take the processor from what is driven.
+            lambda: "".join(file.read_text() for file in folder.glob("history/*")),
             until,
             SECONDS,
             f"enough calls; Locust wrote {output()}",
