@@ -728,7 +728,8 @@ def test_in_a_every_job_may_go_with_a_part_that_holds_state(process: str, exempt
 def test_every_rule_has_a_name_and_says_what_it_is_about() -> None:
     loaded = rules.load()
     assert [rule.name for rule in loaded] == [
-        "cancel", "duplicated", "list", "lost", "request-ids", "steps", "terminal", "unexpected",
+        "calm-cancel", "calm-once", "cancel", "duplicated", "list", "lost", "request-ids",
+        "right-output", "steps", "terminal", "unexpected",
     ]  # fmt: skip
     assert all(rule.about for rule in loaded)
 
