@@ -33,8 +33,8 @@ def write_asked(asked: Asked) -> dict[str, Any]:
         return {"job": asked}
     if isinstance(asked, Submitted):
         fields = {"kind": asked.kind, "digest": asked.digest}
-        given = {"request_id": asked.request_id, "output": asked.output}
-        return fields | {name: value for name, value in given.items() if value}
+        optional = {"request_id": asked.request_id, "output": asked.output}
+        return fields | {name: value for name, value in optional.items() if value}
     filters = {"state": asked.state, "kind": asked.kind, "page_size": asked.page_size}
     given = {name: value for name, value in filters.items() if value}
     return {"scan": asked.scan, "number": asked.number, **given}

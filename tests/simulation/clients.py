@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -15,10 +15,12 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from common.rpc import status
 from testbed.history.messages import answer_of, asked_of
-from testbed.history.model import Operation, Outcome
+from testbed.history.model import Operation, Outcome, Submitted
 from tests.simulation.network import Network, SimulatedChannel
 
 KINDS = ("noop", "sleep")
+MOST_BYTES = 2000
+"""How large payloads are at most."""
 
 
 @dataclass
@@ -56,6 +58,9 @@ class Client:
         endpoint = endpoint or self.random.choice(self._endpoints)
         timeout = self.random.choice((2.0, 5.0, 10.0))
         asked = asked_of(request, scan=scan, number=number)
+        if isinstance(asked, Submitted):
+            # Simulated executions give other outputs than real ones; see ``Executions``.
+            asked = replace(asked, output="")
         call_id = next(self.record.numbers)
         invoked = _now()
         reply, answer, outcome, code, reason = None, None, Outcome.OK, "", ""
@@ -97,22 +102,46 @@ class Client:
 
 async def act_at_random(client: Client, until: float) -> None:
     """Submit, look, cancel and list until the virtual time ``until``."""
+    await _act(client, until, 3, _ACTS)
+
+
+async def act_calmly(client: Client, until: float) -> None:
+    """Do the same, slowly enough for all jobs to be run, and see that cancels are obeyed."""
+    await _act(client, until, 0.8, (*_ACTS, (_cancel_running, 14)))
+
+
+async def submit_many(client: Client, until: float) -> None:
+    """Use many request ids, and repeat the oldest of them and some of the others."""
+    count = 500
+    requests = [
+        pb.SubmitJobRequest(job=_job(client), request_id=f"{client.name}-{number}")
+        for number in range(count)
+    ]
+    for request in (*requests, *requests[:20], *requests[::50]):
+        await client.call("SubmitJob", request)
+
+
+async def _act(client: Client, until: float, rate: float, acts: Sequence[tuple[Act, int]]) -> None:
     loop = asyncio.get_running_loop()
-    acts = (_submit, _submit_with_id, _look, _look_for_result, _cancel, _list)
+    what, weights = zip(*acts, strict=True)
     while True:
-        await asyncio.sleep(client.random.expovariate(3))
+        await asyncio.sleep(client.random.expovariate(rate))
         if loop.time() >= until:
             break
-        await client.random.choices(acts, (26, 22, 14, 12, 10, 10))[0](client)
+        await client.random.choices(what, weights)[0](client)
     await asyncio.gather(*client.following)
 
 
 async def _submit(client: Client) -> None:
     reply = await client.call("SubmitJob", pb.SubmitJobRequest(job=_job(client)))
     if reply is not None and client.random.random() < 0.4:
-        following = asyncio.create_task(_follow(client, reply.job_id))
-        client.following.add(following)
-        following.add_done_callback(client.following.discard)
+        _beside(client, _follow(client, reply.job_id))
+
+
+def _beside(client: Client, following: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(following)
+    client.following.add(task)
+    task.add_done_callback(client.following.discard)
 
 
 async def _follow(client: Client, job_id: str) -> None:
@@ -162,6 +191,25 @@ async def _cancel(client: Client) -> None:
         await client.status(job_id)
 
 
+async def _cancel_running(client: Client) -> None:
+    """Cancel a job that runs, and see what becomes of it."""
+    request = pb.ListJobsRequest(state=pb.JOB_STATE_RUNNING, page_size=20)
+    page = await client.call("ListJobs", request, f"{client.name}-{next(client.record.numbers)}")
+    if page is not None and page.jobs:
+        job_id = client.random.choice(page.jobs).job_id
+        await client.call("CancelJob", pb.CancelJobRequest(job_id=job_id))
+        _beside(client, _follow_for_long(client, job_id))
+
+
+async def _follow_for_long(client: Client, job_id: str) -> None:
+    for _ in range(5):
+        await asyncio.sleep(2.6)
+        reply = await client.status(job_id)
+        if reply is not None and reply.status.state >= pb.JOB_STATE_DONE:
+            break
+    await client.result(job_id)
+
+
 async def _list(client: Client) -> None:
     """Read a whole listing in small pages, each at any endpoint; a page that fails ends it."""
     scan = f"{client.name}-{next(client.record.numbers)}"
@@ -177,9 +225,22 @@ async def _list(client: Client) -> None:
         token = page.next_page_token
 
 
+Act = Callable[[Client], Awaitable[None]]
+_ACTS: tuple[tuple[Act, int], ...] = (
+    (_submit, 26),
+    (_submit_with_id, 22),
+    (_look, 14),
+    (_look_for_result, 12),
+    (_cancel, 10),
+    (_list, 10),
+)
+
+
 def _job(client: Client) -> pb.JobSpec:
     kind = client.random.choice(KINDS)
-    return pb.JobSpec(kind=kind, payload=b'{"milliseconds":%d}' % next(client.record.numbers))
+    payload = b'{"milliseconds":%d}' % next(client.record.numbers)
+    longest = client.random.choice((0, 0, MOST_BYTES))
+    return pb.JobSpec(kind=kind, payload=payload.ljust(client.random.randint(0, longest)))
 
 
 def _some_job(client: Client) -> str | None:

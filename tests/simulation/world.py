@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from random import Random
@@ -22,6 +21,7 @@ from common.config import Settings
 from common.topology import ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
+from tests.simulation.executions import Executions
 from tests.simulation.executor import SimulatedExecutor
 from tests.simulation.network import Network
 from tests.simulation.process import SimulatedProcess
@@ -117,14 +117,15 @@ class World:
 
 
 @contextmanager
-def patched(random: Random) -> Iterator[None]:
+def patched(
+    random: Random, durations: Sequence[tuple[float, int]], executions: Executions
+) -> Iterator[None]:
     """Give the code of the designs virtual time, seeded chance and simulated jobs."""
     clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    runs = itertools.count(1)
     chance = Random(random.random())
 
     def executor(_: Any) -> SimulatedExecutor:
-        return SimulatedExecutor(Random(chance.random()), runs)
+        return SimulatedExecutor(Random(chance.random()), durations, executions)
 
     with ExitStack() as stack:
         for module, name, value in (
