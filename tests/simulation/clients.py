@@ -55,7 +55,7 @@ class Client:
         self, method: str, request: Any, scan: str = "", number: int = 0, endpoint: str = ""
     ) -> Any:
         """Make one call at any endpoint, or that one; ``None`` if it failed."""
-        endpoint = endpoint or self.random.choice(self._endpoints)
+        endpoint = endpoint or self.any_endpoint()
         timeout = self.random.choice((2.0, 5.0, 10.0))
         asked = asked_of(request, scan=scan, number=number)
         if isinstance(asked, Submitted):
@@ -82,6 +82,10 @@ class Client:
         self._learn(request, reply, invoked)
         return reply
 
+    def any_endpoint(self) -> str:
+        """Choose one of the endpoints."""
+        return self.random.choice(self._endpoints)
+
     async def status(self, job_id: str) -> Any:
         """Ask for a job's status."""
         return await self.call("GetJobStatus", pb.GetJobStatusRequest(job_id=job_id))
@@ -89,6 +93,17 @@ class Client:
     async def result(self, job_id: str) -> Any:
         """Ask for a job's result."""
         return await self.call("GetJobResult", pb.GetJobResultRequest(job_id=job_id))
+
+    async def list_all(self, page_size: int = 1000, **filters: Any) -> None:
+        """Read a whole listing, each page at any endpoint; a page that fails ends it."""
+        scan = f"{self.name}-{next(self.record.numbers)}"
+        token = ""
+        for number in itertools.count():
+            request = pb.ListJobsRequest(page_size=page_size, page_token=token, **filters)
+            page = await self.call("ListJobs", request, scan, number)
+            if page is None or not page.next_page_token:
+                return
+            token = page.next_page_token
 
     def _learn(self, request: Any, reply: Any, invoked: int) -> None:
         accepted = isinstance(reply, pb.SubmitJobResponse)
@@ -107,12 +122,12 @@ async def act_at_random(client: Client, until: float) -> None:
 
 async def act_calmly(client: Client, until: float) -> None:
     """Do the same, slowly enough for all jobs to be run, and see that cancels are obeyed."""
-    await _act(client, until, 0.8, (*_ACTS, (_cancel_running, 14)))
+    await _act(client, until, 0.8, (*_ACTS, (_cancel_running, 6), (_submit_burst, 6)))
 
 
 async def submit_many(client: Client, until: float) -> None:
     """Use many request ids, and repeat the oldest of them and some of the others."""
-    count = 500
+    count = 400
     requests = [
         pb.SubmitJobRequest(job=_job(client), request_id=f"{client.name}-{number}")
         for number in range(count)
@@ -142,6 +157,18 @@ def _beside(client: Client, following: Coroutine[Any, Any, None]) -> None:
     task = asyncio.create_task(following)
     client.following.add(task)
     task.add_done_callback(client.following.discard)
+
+
+async def _submit_burst(client: Client) -> None:
+    """Submit several jobs at once and in one place, so that some are leased together."""
+    endpoint = client.any_endpoint()
+    submits = [pb.SubmitJobRequest(job=_job(client)) for _ in range(10)]
+    replies = await asyncio.gather(
+        *(client.call("SubmitJob", each, endpoint=endpoint) for each in submits)
+    )
+    for reply in replies:
+        if reply is not None:
+            _beside(client, _follow(client, reply.job_id))
 
 
 async def _follow(client: Client, job_id: str) -> None:
@@ -211,18 +238,10 @@ async def _follow_for_long(client: Client, job_id: str) -> None:
 
 
 async def _list(client: Client) -> None:
-    """Read a whole listing in small pages, each at any endpoint; a page that fails ends it."""
-    scan = f"{client.name}-{next(client.record.numbers)}"
+    """Read a whole listing in small pages."""
     state = client.random.choice((0, 0, pb.JOB_STATE_QUEUED, pb.JOB_STATE_DONE))
     kind = client.random.choice(("", "", *KINDS))
-    size = client.random.randint(2, 6)
-    token = ""
-    for number in itertools.count():
-        request = pb.ListJobsRequest(state=state, kind=kind, page_size=size, page_token=token)
-        page = await client.call("ListJobs", request, scan, number)
-        if page is None or not page.next_page_token:
-            return
-        token = page.next_page_token
+    await client.list_all(client.random.randint(2, 6), state=state, kind=kind)
 
 
 Act = Callable[[Client], Awaitable[None]]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from random import Random
 
 from common.domain.job import Assignment, Outcome
 from common.worker.outcomes import done, failed
 from tests.simulation.executions import Executions
+
+TICK = 0.1
+"""Executions end at whole multiples of so many seconds."""
 
 
 class SimulatedExecutor:
@@ -29,12 +33,17 @@ class SimulatedExecutor:
         job_id, attempt = assignment.execution
         run = self._executions.began(assignment)
         (longest,) = self._random.choices(self._longest, self._weights)
-        await asyncio.sleep(self._random.uniform(0, longest))
+        await self._work(self._random.uniform(0, longest))
         what = f"run {run} of {job_id} under attempt {attempt}"
         fails = self._random.random() < 0.15
         outcome = failed("SIMULATED", what) if fails else done(what.encode())
         self._executions.ended(assignment, outcome)
         return outcome
+
+    async def _work(self, seconds: float) -> None:
+        """Take the time, up to the next tick, so that some executions end at one moment."""
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(math.ceil((now + seconds) / TICK) * TICK - now)
 
     async def close(self) -> None:
         """Nothing to close."""

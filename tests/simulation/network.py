@@ -83,6 +83,7 @@ class Network:
         self.links: defaultdict[tuple[str, str], Link] = defaultdict(Link)
         self.weather = Weather()
         self.closed = False
+        self.repeated_late = 0
         self.last_repeat = 0.0
         """When the last message arrives that is repeated late."""
         self.defects: list[str] = []
@@ -142,6 +143,7 @@ class Network:
         share = self.weather.repeated_late
         if share and self._random.random() < share and _repeatable(flight.request):
             after = self._random.uniform(*self.weather.long)
+            self.repeated_late += 1
             self.last_repeat = max(self.last_repeat, self._loop.time() + after)
             self.later(after, self._arrive, flight)
 

@@ -32,7 +32,8 @@ class Simulated:
     """What came of a simulation.
 
     ``not_drained`` says what was left at the end, ``not_at_rest`` what the queues did not take
-    once they were empty, ``defects`` which errors the code itself raised.
+    once they were empty, ``defects`` which errors the code itself raised. So many messages were
+    ``repeated_late``, the last of them at ``last_repeat``, in seconds.
     """
 
     history: History
@@ -40,6 +41,8 @@ class Simulated:
     not_drained: str
     not_at_rest: str
     defects: tuple[str, ...]
+    repeated_late: int = 0
+    last_repeat: float = 0.0
 
 
 def simulate(design: str, seed: int, scenario: Scenario = FAULTS) -> Simulated:
@@ -76,7 +79,7 @@ class _Simulation:
 
     async def run(self) -> Simulated:
         asyncio.get_running_loop().set_exception_handler(self._forgotten)
-        self._world = World(self._design, self._random, self._settings())
+        self._world = World(self._design, self._random, self._scenario.slots, self._settings())
         network = self._world.network
         network.weather = self._scenario.weather(self._random)
         clients = [self._client(f"client-{number}") for number in range(self._scenario.clients)]
@@ -106,6 +109,8 @@ class _Simulation:
             self._not_drained,
             self._not_at_rest,
             tuple(self._defects),
+            network.repeated_late,
+            network.last_repeat,
         )
 
     def _nemesis(self, clients: list[Client]) -> Nemesis:
@@ -155,6 +160,7 @@ class _Simulation:
         for job_id in self._record.jobs[:: self._scenario.audit_every]:
             await client.status(job_id)
             await client.result(job_id)
+        await client.list_all()
 
     def _client(self, name: str) -> Client:
         world = self._world

@@ -30,6 +30,7 @@ class Scenario:
     calm: bool = False
     most_jobs: tuple[int, ...] = (1000,)
     """What ``max_queued_jobs`` is drawn from."""
+    slots: int = 6
     audit_every: int = 1
     """Of how many jobs one is looked up at the end."""
 
@@ -62,9 +63,10 @@ LATE = Scenario(
     act_at_random,
     clients=5,
     seconds=8.0,
-    drain=60.0,
-    durations=_SHORT,
-    weather=lambda random: Weather(repeated_late=0.15),
+    drain=90.0,
+    durations=((0.5, 60), (3.0, 20), (20.0, 20)),
+    weather=lambda random: Weather(repeated_late=0.2),
+    slots=12,
 )
 CALM = Scenario(
     "calm",
@@ -72,8 +74,10 @@ CALM = Scenario(
     clients=4,
     seconds=40.0,
     drain=120.0,
-    durations=((0.5, 60), (3.0, 25), (40.0, 15)),
+    # Many that end together, and some that take many times a lease.
+    durations=((0.01, 40), (0.5, 35), (3.0, 10), (40.0, 15)),
     calm=True,
+    slots=12,
 )
 HORIZON = Scenario(
     "horizon",

@@ -26,8 +26,6 @@ from tests.simulation.executor import SimulatedExecutor
 from tests.simulation.network import Network
 from tests.simulation.process import SimulatedProcess
 
-SLOTS = 6
-
 
 def _design_a() -> Topology:
     """Two gateways and two workers, so that one of them can be at fault while the other is not."""
@@ -59,7 +57,9 @@ STATEFUL = {"a": ("job", "queue", "result"), "b": TOPOLOGIES["b"].entries}
 class World:
     """A design that runs. Made on a running loop, inside :func:`patched`."""
 
-    def __init__(self, design: str, random: Random, settings: dict[str, object]) -> None:
+    def __init__(
+        self, design: str, random: Random, slots: int, settings: dict[str, object]
+    ) -> None:
         self.design = design
         self.topology = TOPOLOGIES[design]
         self.stateful = STATEFUL[design]
@@ -68,13 +68,14 @@ class World:
         self.processes: dict[str, SimulatedProcess] = {}
         self._gone: list[SimulatedProcess] = []
         self._random = random
+        self._slots = slots
         self._settings = settings
         for spec in self.topology.processes:
             self.start(spec.name)
 
     def start(self, name: str) -> None:
         """Start a process that does not run."""
-        variables = self.topology.environment(name, SLOTS, self._settings)
+        variables = self.topology.environment(name, self._slots, self._settings)
         settings = Settings.from_environment(variables)
         process = SimulatedProcess(
             settings, self.network, Random(self._random.random()), self.defects
