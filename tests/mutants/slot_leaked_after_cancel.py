@@ -17,6 +17,4 @@ def _apply(patches: Patches) -> None:
     patches.set(Holdings, "end", leaking)
 
 
-MUTANT = Mutant(
-    "a cancel costs the worker a slot", ("a", "b"), {"not drained", "lost"}, _apply, "calm"
-)
+MUTANT = Mutant("a cancel costs the worker a slot", ("a", "b"), {"not at rest"}, _apply, "calm")

@@ -128,6 +128,9 @@ class _Simulation:
             if not (self._not_drained or self._not_at_rest):
                 await self._fill(endpoint)
                 await self._drain(state_lost)
+        busy = self._world.slots_busy()
+        if self._scenario.calm and busy and not self._not_drained:
+            self._not_at_rest = f"{busy} slots are occupied, and no job is left"
 
     async def _fill(self, endpoint: str) -> None:
         """See that an empty queue takes as many bytes as it may hold."""

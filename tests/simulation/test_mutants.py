@@ -15,7 +15,19 @@ logger = logging.getLogger(__name__)
 MUTANTS = load()
 SEEDS = 60
 """In how many simulations a mutant has to be caught at the latest."""
-FIRST: dict[tuple[str, str], int] = {}
+FIRST = {
+    ("acknowledged_before_enqueue", "a"): 2,
+    ("acknowledged_before_enqueue", "b"): 3,
+    ("cancel_not_recorded", "b"): 3,
+    ("canceled_job_starts", "b"): 3,
+    ("dead_worker_never_buried", "a"): 3,
+    ("ended_job_starts_again", "a"): 3,
+    ("home_moves_when_absent", "b"): 2,
+    ("list_silently_shorter", "b"): 4,
+    ("lost_assignment_renewed", "a"): 5,
+    ("result_overwritten", "a"): 3,
+    ("second_report_accepted", "a"): 3,
+}
 """Simulations to begin with, because they catch a mutant that the earlier ones do not."""
 
 

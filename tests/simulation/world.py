@@ -99,11 +99,15 @@ class World:
 
     def entries_left(self) -> int:
         """How many entries the queues hold, leased or not."""
-        return sum(
-            int(process.registry.get_sample_value(f"taskqueue_queue_{what}") or 0)
-            for process in self.processes.values()
-            for what in ("depth", "leased")
-        )
+        return self._total("taskqueue_queue_depth") + self._total("taskqueue_queue_leased")
+
+    def slots_busy(self) -> int:
+        """How many execution slots the workers take for occupied."""
+        return self._total("taskqueue_worker_slots_busy")
+
+    def _total(self, gauge: str) -> int:
+        found = (each.registry.get_sample_value(gauge) for each in self.processes.values())
+        return sum(int(value or 0) for value in found)
 
     async def close(self) -> None:
         """Let every task come to its end, those of killed processes too."""
