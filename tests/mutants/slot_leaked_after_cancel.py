@@ -17,4 +17,6 @@ def _apply(patches: Patches) -> None:
     patches.set(Holdings, "end", leaking)
 
 
-MUTANT = Mutant("a cancel costs the worker a slot", ("a", "b"), {"not at rest"}, _apply, "calm")
+MUTANT = Mutant(
+    "a cancel costs the worker a slot", ("a", "b"), {"not at rest", "not drained"}, _apply, "calm"
+)
