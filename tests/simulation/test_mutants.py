@@ -27,6 +27,7 @@ FIRST = {
     ("lost_assignment_renewed", "a"): 5,
     ("result_overwritten", "a"): 3,
     ("second_report_accepted", "a"): 3,
+    ("withdrawn_though_relied_on", "a"): 3,
 }
 """Simulations to begin with, because they catch a mutant that the earlier ones do not."""
 
