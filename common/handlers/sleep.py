@@ -47,6 +47,11 @@ async def run(params: Params) -> bytes:
     await asyncio.sleep(drawn.milliseconds / 1000)
     if drawn.fails:
         raise JobFailed("SIMULATED_FAILURE", f"failed after {drawn.milliseconds:.3f} ms")
+    return output(drawn)
+
+
+def output(drawn: Plan) -> bytes:
+    """Return what an execution gives that does not fail."""
     return dump_json({"milliseconds": round(drawn.milliseconds, 3)})
 
 

@@ -23,8 +23,9 @@ WITH_REQUEST_ID = 0.5
 REPEATED = 0.2
 # And of the repeats, so many ask for another job, which has to be refused.
 REUSED = 0.1
-# Of the jobs that sleep, so many fail; how long they sleep is drawn anew by every execution.
-FAILING, JITTER = 0.05, 0.5
+# Of the jobs that sleep, so many fail; how long they sleep is drawn anew by every execution, but
+# for a part of them: those have a seed, which decides it and thereby what their output has to be.
+FAILING, JITTER, SEEDED = 0.05, 0.5, 0.5
 # So many jobs of all users of a process are open to everybody.
 SHARED = 2000
 # One's own jobs are asked for this often, those of anybody else.
@@ -43,9 +44,11 @@ class CheckedUser(MixedUser):
         super().on_start()
         self._requests: deque[pb.SubmitJobRequest] = deque(maxlen=self._remembered.maxlen)
         self._made = 0
+        self._telling = False
         run = self.session.run
         if run is not None:
-            self._jobs = JobFactory(_telling(run.options))
+            self._telling = run.options.kind == "sleep" and not run.options.payload
+            self._jobs = JobFactory(_telling(run.options) if self._telling else run.options)
         # No other test on the same stack may have used them.
         self._prefix = f"{run.start_unix:.3f}/{self.name}" if run is not None else self.name
 
@@ -60,7 +63,9 @@ class CheckedUser(MixedUser):
 
     def _choose_request(self) -> pb.SubmitJobRequest:
         plain = self._jobs.build(self.details.random())
-        with_id, again, place, reuse = (self.details.random() for _ in range(4))
+        with_id, again, place, reuse, seeded, seed = (self.details.random() for _ in range(6))
+        if self._telling and seeded < SEEDED:
+            plain = _with_seed(plain, int(seed * 2**53))
         if with_id >= WITH_REQUEST_ID:
             return plain
         if not self._requests or again >= REPEATED:
@@ -91,12 +96,23 @@ class CheckedUser(MixedUser):
 
 
 def _telling(options: LoadOptions) -> LoadOptions:
-    """Let jobs that sleep end so that a checker can tell two executions of one job apart."""
-    if options.kind != "sleep" or options.payload:
-        return options
+    """Let jobs that sleep end so that a checker can tell two executions of one job apart.
+
+    Their payload is filled up with blanks to the size that other kinds have.
+    """
     payload = {
         "milliseconds": options.job_ms,
         "jitter": JITTER,
         "failure_probability": FAILING,
     }
-    return replace(options, payload=json.dumps(payload))
+    return replace(options, payload=json.dumps(payload).ljust(options.payload_bytes))
+
+
+def _with_seed(plain: pb.SubmitJobRequest, seed: int) -> pb.SubmitJobRequest:
+    """Return the same job with a seed, so that all its executions have one and the same output."""
+    size = len(plain.job.payload)
+    request = pb.SubmitJobRequest()
+    request.CopyFrom(plain)
+    payload = json.loads(plain.job.payload) | {"seed": seed}
+    request.job.payload = json.dumps(payload).encode().ljust(size)
+    return request

@@ -20,18 +20,28 @@ DETAILED = 20
 Tell = Callable[[str], None]
 
 
-def check(history: History, tell: Tell = lambda _text: None, detailed: int = DETAILED) -> Verdict:
+def check(
+    history: History,
+    tell: Tell = lambda _text: None,
+    detailed: int = DETAILED,
+    calm: bool = False,
+) -> Verdict:
     """Judge a history; takes time linear in its length.
 
     ``tell`` hears what is being done. At most ``detailed`` violations of each rule are in the
-    verdict, and all are counted.
+    verdict, and all are counted. ``calm`` says that nothing disturbed the system, so that it has
+    to keep the promises too that faults excuse; raises ``ValueError`` if the history has faults.
     """
+    if calm and history.faults:
+        raise ValueError(f"the history has {len(history.faults)} faults, so it is not calm")
     with collector_paused():
         total = len(history.operations)
         index = Index(history, lambda done: tell(f"{done:,} of {total:,} operations"))
         found: dict[str, int] = {}
         violations: list[Violation] = []
         for rule in rules.load():
+            if rule.calm and not calm:
+                continue
             tell(rule.name)
             number = 0
             for number, finding in enumerate(rule.find(index), 1):

@@ -60,9 +60,11 @@ class Rule:
     """A promise. ``name`` is stable, ``about`` says it in a sentence for people.
 
     ``find`` looks for what breaks it. It takes time linear in the history and never reports what an
-    innocent system can show, however its answers were delayed or lost.
+    innocent system can show, however its answers were delayed or lost. A ``calm`` rule is one
+    that faults and overload excuse: it is judged only where neither was there.
     """
 
     name: str
     about: str
     find: Callable[[Index], Iterator[Finding]]
+    calm: bool = False

@@ -13,6 +13,7 @@ from rich.text import Text
 from testbed import checker, console
 from testbed.checker import Verdict, Violation, rules
 from testbed.checker.timeline import timeline
+from testbed.errors import TestbedError
 from testbed.history import files
 from testbed.history.model import History, Operation
 
@@ -35,6 +36,8 @@ _EPILOG = """
 testbed check results/latest/trials/001-a        all files of a run, as one history
 
 testbed check history.jsonl                      one file, of any system with this contract
+
+testbed check results/quiet --calm               without faults: no job may have run twice
 
 testbed check history.jsonl --json | jq .found   how many violations of each rule
 """
@@ -61,6 +64,14 @@ def check(
     detailed: Annotated[
         int, typer.Option(min=0, help="Violations of each rule that are shown with their calls.")
     ] = 20,
+    calm: Annotated[
+        bool,
+        typer.Option(
+            "--calm",
+            help="Nothing disturbed the system: no job may have run twice, and a running job must "
+            "end within 10 s after its cancel was answered.",
+        ),
+    ] = False,
 ) -> None:
     """Say whether a system kept the promises of its contract, from a history of calls to it.
 
@@ -78,7 +89,10 @@ def check(
     """
     with console.working("check") as tell:
         history = files.read(path, lambda done, total: tell(f"reading, {_percent(done, total)}"))
-        verdict = checker.check(history, tell, detailed)
+        try:
+            verdict = checker.check(history, tell, detailed, calm)
+        except ValueError as error:
+            raise TestbedError(str(error), "leave --calm out") from error
     if as_json:
         unfinished = {"unfinished": [str(each) for each in history.unfinished]}
         typer.echo(json.dumps({**_plain(verdict), **unfinished}, indent=2))

@@ -35,7 +35,8 @@ def write_asked(asked: Asked) -> dict[str, Any]:
         return {"job": asked}
     if isinstance(asked, Submitted):
         fields = {"kind": asked.kind, "digest": asked.digest}
-        return {**fields, "request_id": asked.request_id} if asked.request_id else fields
+        optional = {"request_id": asked.request_id, "output": asked.output}
+        return fields | {name: value for name, value in optional.items() if value}
     filters = {"state": asked.state, "kind": asked.kind, "page_size": asked.page_size}
     given = {name: value for name, value in filters.items() if value}
     place = {"scan": asked.scan, "number": asked.number} if asked.scan else {}
@@ -76,7 +77,12 @@ def _write_seen(seen: Seen) -> dict[str, Any]:
 def read_asked(call: str, line: Fields) -> Asked:
     """Return what a call was asked. Raises :class:`Damaged`."""
     if call == SUBMIT:
-        return Submitted(text(line, "kind"), text(line, "digest"), text(line, "request_id", ""))
+        return Submitted(
+            text(line, "kind"),
+            text(line, "digest"),
+            text(line, "request_id", ""),
+            text(line, "output", ""),
+        )
     if call == LIST:
         return Page(
             text(line, "scan", ""),

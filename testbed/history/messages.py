@@ -12,6 +12,7 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.rpc import convert
 from testbed.history.lines import Answer, Asked
 from testbed.history.model import Listed, Page, Result, Seen, Submitted
+from testbed.history.outputs import output_of
 
 DIGITS = 16
 _PREFIX = "JOB_STATE_"
@@ -23,7 +24,13 @@ def asked_of(request: Message, scan: str = "", number: int = 0) -> Asked:
     Raises ``TypeError`` for a message that is no request of the contract.
     """
     if isinstance(request, pb.SubmitJobRequest):
-        return Submitted(request.job.kind, _digest_of_spec(request.job), request.request_id)
+        output = output_of(request.job.kind, request.job.payload)
+        return Submitted(
+            request.job.kind,
+            _digest_of_spec(request.job),
+            request.request_id,
+            "" if output is None else digest(output),
+        )
     if isinstance(request, pb.ListJobsRequest):
         state = _state(request.state) if request.state else ""
         return Page(scan, number, state, request.kind, request.page_size)

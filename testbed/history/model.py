@@ -44,11 +44,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What ``SubmitJob`` was asked. ``digest`` tells equal jobs from others."""
+    """What ``SubmitJob`` was asked. ``digest`` tells equal jobs from others.
+
+    ``output`` is the digest of what every execution gives that succeeds, empty if that is not
+    decided by the job alone.
+    """
 
     kind: str
     digest: str
     request_id: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 
 from testbed import checker
 from testbed.history import files
+from testbed.history.model import Submitted
 from tests.support.stacks import ROOT
 
 pytestmark = pytest.mark.slow
@@ -40,6 +41,10 @@ def test_nothing_is_lost_in_a_short_run_of_random_faults(home: Path, design: str
     history = files.read(trial)
     assert len(history.faults) == 9
     assert checker.check(history).counts["accepted"] > 500
+    assert not [each for each in history.operations if each.reason == "QUEUE_FULL"]
+    submits = [each.asked for each in history.operations if isinstance(each.asked, Submitted)]
+    decided = [each for each in submits if each.kind == "sleep" and each.output]
+    assert 0.3 < len(decided) / len(submits) < 0.7
     assert (folder / "report.html").read_text(encoding="utf-8").count("<svg") >= 1
     figures = json.loads((folder / "faults.json").read_text(encoding="utf-8"))
     assert figures["trials"][0]["design"] == design

@@ -32,12 +32,17 @@ class Patches:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A defect: the designs that it harms, and the rules of the checker that catch it."""
+    """A defect: the designs that it harms, and what catches it, in which scenario.
+
+    ``caught_by`` are rules of the checker, or other names that ``tests/simulation/judged.py``
+    gives to what is wrong.
+    """
 
     about: str
     designs: tuple[str, ...]
     caught_by: Set[str]
     apply: Callable[[Patches], None]
+    scenario: str = "faults"
 
 
 def load() -> dict[str, Mutant]:

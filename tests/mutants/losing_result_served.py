@@ -23,4 +23,4 @@ def _apply(patches: Patches) -> None:
     patches.set(query, "result", of_any_attempt)
 
 
-MUTANT = Mutant("the result is that of a losing attempt", ("a",), {"terminal"}, _apply)
+MUTANT = Mutant("the result is that of a losing attempt", ("a",), {"runs", "terminal"}, _apply)

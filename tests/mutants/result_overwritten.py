@@ -22,4 +22,4 @@ def _apply(patches: Patches) -> None:
     patches.set(ResultOwner, "_get", get_of_job)
 
 
-MUTANT = Mutant("a late output replaces the result", ("a",), {"terminal"}, _apply)
+MUTANT = Mutant("a late output replaces the result", ("a",), {"runs", "terminal"}, _apply)

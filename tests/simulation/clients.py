@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -15,10 +15,12 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from common.rpc import status
 from testbed.history.messages import answer_of, asked_of
-from testbed.history.model import Operation, Outcome
+from testbed.history.model import Operation, Outcome, Submitted
 from tests.simulation.network import Network, SimulatedChannel
 
 KINDS = ("noop", "sleep")
+MOST_BYTES = 2000
+"""How large payloads are at most."""
 
 
 @dataclass
@@ -53,9 +55,12 @@ class Client:
         self, method: str, request: Any, scan: str = "", number: int = 0, endpoint: str = ""
     ) -> Any:
         """Make one call at any endpoint, or that one; ``None`` if it failed."""
-        endpoint = endpoint or self.random.choice(self._endpoints)
+        endpoint = endpoint or self.any_endpoint()
         timeout = self.random.choice((2.0, 5.0, 10.0))
         asked = asked_of(request, scan=scan, number=number)
+        if isinstance(asked, Submitted):
+            # Simulated executions give other outputs than real ones; see ``Executions``.
+            asked = replace(asked, output="")
         call_id = next(self.record.numbers)
         invoked = _now()
         reply, answer, outcome, code, reason = None, None, Outcome.OK, "", ""
@@ -77,6 +82,10 @@ class Client:
         self._learn(request, reply, invoked)
         return reply
 
+    def any_endpoint(self) -> str:
+        """Choose one of the endpoints."""
+        return self.random.choice(self._endpoints)
+
     async def status(self, job_id: str) -> Any:
         """Ask for a job's status."""
         return await self.call("GetJobStatus", pb.GetJobStatusRequest(job_id=job_id))
@@ -84,6 +93,17 @@ class Client:
     async def result(self, job_id: str) -> Any:
         """Ask for a job's result."""
         return await self.call("GetJobResult", pb.GetJobResultRequest(job_id=job_id))
+
+    async def list_all(self, page_size: int = 1000, **filters: Any) -> None:
+        """Read a whole listing, each page at any endpoint; a page that fails ends it."""
+        scan = f"{self.name}-{next(self.record.numbers)}"
+        token = ""
+        for number in itertools.count():
+            request = pb.ListJobsRequest(page_size=page_size, page_token=token, **filters)
+            page = await self.call("ListJobs", request, scan, number)
+            if page is None or not page.next_page_token:
+                return
+            token = page.next_page_token
 
     def _learn(self, request: Any, reply: Any, invoked: int) -> None:
         accepted = isinstance(reply, pb.SubmitJobResponse)
@@ -97,22 +117,58 @@ class Client:
 
 async def act_at_random(client: Client, until: float) -> None:
     """Submit, look, cancel and list until the virtual time ``until``."""
+    await _act(client, until, 3, _ACTS)
+
+
+async def act_calmly(client: Client, until: float) -> None:
+    """Do the same, slowly enough for all jobs to be run, and see that cancels are obeyed."""
+    await _act(client, until, 0.8, (*_ACTS, (_cancel_running, 6), (_submit_burst, 6)))
+
+
+async def submit_many(client: Client, until: float) -> None:
+    """Use many request ids, and repeat the oldest of them and some of the others."""
+    count = 400
+    requests = [
+        pb.SubmitJobRequest(job=_job(client), request_id=f"{client.name}-{number}")
+        for number in range(count)
+    ]
+    for request in (*requests, *requests[:20], *requests[::50]):
+        await client.call("SubmitJob", request)
+
+
+async def _act(client: Client, until: float, rate: float, acts: Sequence[tuple[Act, int]]) -> None:
     loop = asyncio.get_running_loop()
-    acts = (_submit, _submit_with_id, _look, _look_for_result, _cancel, _list)
+    what, weights = zip(*acts, strict=True)
     while True:
-        await asyncio.sleep(client.random.expovariate(3))
+        await asyncio.sleep(client.random.expovariate(rate))
         if loop.time() >= until:
             break
-        await client.random.choices(acts, (26, 22, 14, 12, 10, 10))[0](client)
+        await client.random.choices(what, weights)[0](client)
     await asyncio.gather(*client.following)
 
 
 async def _submit(client: Client) -> None:
     reply = await client.call("SubmitJob", pb.SubmitJobRequest(job=_job(client)))
     if reply is not None and client.random.random() < 0.4:
-        following = asyncio.create_task(_follow(client, reply.job_id))
-        client.following.add(following)
-        following.add_done_callback(client.following.discard)
+        _beside(client, _follow(client, reply.job_id))
+
+
+def _beside(client: Client, following: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(following)
+    client.following.add(task)
+    task.add_done_callback(client.following.discard)
+
+
+async def _submit_burst(client: Client) -> None:
+    """Submit several jobs at once and in one place, so that some are leased together."""
+    endpoint = client.any_endpoint()
+    submits = [pb.SubmitJobRequest(job=_job(client)) for _ in range(10)]
+    replies = await asyncio.gather(
+        *(client.call("SubmitJob", each, endpoint=endpoint) for each in submits)
+    )
+    for reply in replies:
+        if reply is not None:
+            _beside(client, _follow(client, reply.job_id))
 
 
 async def _follow(client: Client, job_id: str) -> None:
@@ -162,32 +218,48 @@ async def _cancel(client: Client) -> None:
         await client.status(job_id)
 
 
+async def _cancel_running(client: Client) -> None:
+    """Cancel a job that runs, and see what becomes of it."""
+    request = pb.ListJobsRequest(state=pb.JOB_STATE_RUNNING, page_size=20)
+    page = await client.call("ListJobs", request, f"{client.name}-{next(client.record.numbers)}")
+    if page is not None and page.jobs:
+        job_id = client.random.choice(page.jobs).job_id
+        await client.call("CancelJob", pb.CancelJobRequest(job_id=job_id))
+        _beside(client, _follow_for_long(client, job_id))
+
+
+async def _follow_for_long(client: Client, job_id: str) -> None:
+    for _ in range(5):
+        await asyncio.sleep(2.6)
+        reply = await client.status(job_id)
+        if reply is not None and reply.status.state >= pb.JOB_STATE_DONE:
+            break
+    await client.result(job_id)
+
+
 async def _list(client: Client) -> None:
-    """Read a whole listing in small pages, each at any endpoint; a page that fails ends it."""
-    scan = f"{client.name}-{next(client.record.numbers)}"
+    """Read a whole listing in small pages."""
     state = client.random.choice((0, 0, pb.JOB_STATE_QUEUED, pb.JOB_STATE_DONE))
     kind = client.random.choice(("", "", *KINDS))
-    await _read_list(client, scan, state, kind, client.random.randint(2, 6))
+    await client.list_all(client.random.randint(2, 6), state=state, kind=kind)
 
 
-async def read_whole_list(client: Client) -> None:
-    """Read the list of all jobs, whoever was promised them."""
-    await _read_list(client, f"{client.name}-{next(client.record.numbers)}", 0, "", 1000)
-
-
-async def _read_list(client: Client, scan: str, state: Any, kind: str, size: int) -> None:
-    token = ""
-    for number in itertools.count():
-        request = pb.ListJobsRequest(state=state, kind=kind, page_size=size, page_token=token)
-        page = await client.call("ListJobs", request, scan, number)
-        if page is None or not page.next_page_token:
-            return
-        token = page.next_page_token
+Act = Callable[[Client], Awaitable[None]]
+_ACTS: tuple[tuple[Act, int], ...] = (
+    (_submit, 26),
+    (_submit_with_id, 22),
+    (_look, 14),
+    (_look_for_result, 12),
+    (_cancel, 10),
+    (_list, 10),
+)
 
 
 def _job(client: Client) -> pb.JobSpec:
     kind = client.random.choice(KINDS)
-    return pb.JobSpec(kind=kind, payload=b'{"milliseconds":%d}' % next(client.record.numbers))
+    payload = b'{"milliseconds":%d}' % next(client.record.numbers)
+    longest = client.random.choice((0, 0, MOST_BYTES))
+    return pb.JobSpec(kind=kind, payload=payload.ljust(client.random.randint(0, longest)))
 
 
 def _some_job(client: Client) -> str | None:

@@ -7,21 +7,36 @@ from functools import cache
 from testbed.checker import check
 from tests.mutants import Mutant, switched_on
 from tests.simulation.run import simulate
+from tests.simulation.scenarios import FAULTS, Scenario
 
 
-def judge(design: str, seed: int, mutant: Mutant | None = None) -> dict[str, str]:
-    """Simulate, and return what is wrong with it, by rule; each with one violation in words."""
+def judge(
+    design: str, seed: int, mutant: Mutant | None = None, scenario: Scenario = FAULTS
+) -> dict[str, str]:
+    """Simulate, and return what is wrong with it, by rule; each with one violation in words.
+
+    Beside the rules of the checker these are *not drained*, *not at rest*, *runs* (what clients
+    were shown is not what the workers ran), *runs again* (a job was begun twice though nothing was
+    disturbed) and *defect*.
+    """
     with switched_on(mutant):
-        simulated = simulate(design, seed)
-    wrong = dict.fromkeys(simulated.defects, "a defect, see the simulation")
-    if simulated.not_drained:
-        wrong["not drained"] = simulated.not_drained
-    verdict = check(simulated.history)
+        simulated = simulate(design, seed, scenario)
+    executions = simulated.executions
+    again = [job_id for job_id, runs in executions.runs.items() if scenario.calm and runs > 1]
+    beside = {
+        "defect": "; ".join(simulated.defects[:3]),
+        "not drained": simulated.not_drained,
+        "not at rest": simulated.not_at_rest,
+        "runs": next(executions.contradictions(simulated.history), ""),
+        "runs again": ", ".join(again[:3]),
+    }
+    verdict = check(simulated.history, calm=scenario.calm)
     texts = {violation.rule: violation.text for violation in verdict.violations}
-    return wrong | {rule: texts.get(rule, "") for rule, found in verdict.found.items() if found}
+    wrong = {rule: texts.get(rule, "") for rule, found in verdict.found.items() if found}
+    return {name: text for name, text in beside.items() if text} | wrong
 
 
 @cache
-def judge_unmutated(design: str, seed: int) -> dict[str, str]:
+def judge_unmutated(design: str, seed: int, scenario: Scenario = FAULTS) -> dict[str, str]:
     """Judge a simulation of the design as it ships."""
-    return judge(design, seed)
+    return judge(design, seed, scenario=scenario)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import grpc
 
+from common import context as calls
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from tests.simulation.loop import PROCESS, Freezer
 
@@ -39,12 +40,18 @@ class Link:
 
 @dataclass
 class Weather:
-    """What happens to single messages: shares of them, and seconds."""
+    """What happens to single messages: shares of them, and seconds.
+
+    Of those that are ``repeated_late`` a second copy arrives after ``long`` seconds: when its
+    sender has long given up, leases have run out and jobs have ended.
+    """
 
     lost: float = 0.0
     repeated: float = 0.0
     late: float = 0.0
     latest: float = 0.5
+    repeated_late: float = 0.0
+    long: tuple[float, float] = (3.0, 18.0)
 
 
 @dataclass(eq=False)
@@ -76,6 +83,10 @@ class Network:
         self.links: defaultdict[tuple[str, str], Link] = defaultdict(Link)
         self.weather = Weather()
         self.closed = False
+        self.repeated_late = 0
+        self.last_repeat = 0.0
+        """When the last message arrives that is repeated late."""
+        self.defects: list[str] = []
 
     async def call(
         self, source: str, target: str, path: str, request: Any, limit: float, metadata: Any
@@ -84,6 +95,8 @@ class Network:
         if self.closed:
             raise failure(grpc.StatusCode.UNAVAILABLE, "the simulation is over")
         caller = PROCESS.get()
+        if caller is not None and limit > calls.remaining(limit) + 1e-6:
+            self.defects.append(f"{source} gives {path} more time than its own caller has left")
         server = self.servers.get(target)
         answer = self._loop.create_future()
         flight = _Flight(caller, source, target, server, path, request, metadata, limit, answer)
@@ -124,6 +137,15 @@ class Network:
             self.later(flight.delay, self._arrive, flight)
             if self._random.random() < self.weather.repeated and _repeatable(flight.request):
                 self.later(flight.delay + self._delay(link), self._arrive, flight)
+            self._repeat_late(flight)
+
+    def _repeat_late(self, flight: _Flight) -> None:
+        share = self.weather.repeated_late
+        if share and self._random.random() < share and _repeatable(flight.request):
+            after = self._random.uniform(*self.weather.long)
+            self.repeated_late += 1
+            self.last_repeat = max(self.last_repeat, self._loop.time() + after)
+            self.later(after, self._arrive, flight)
 
     def _arrive(self, flight: _Flight) -> None:
         server = flight.server

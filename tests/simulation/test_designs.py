@@ -6,24 +6,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
+from testbed.history import lines
+from testbed.history.model import Seen
 from tests.simulation.judged import judge_unmutated
-from tests.simulation.run import simulate
+from tests.simulation.run import Simulated, simulate
+from tests.simulation.scenarios import CALM, FAULTS, HORIZON, LATE, Scenario
 
-SIMULATIONS = int(os.environ.get("SIMULATIONS", "100"))
+SIMULATIONS = int(os.environ.get("SIMULATIONS", "40"))
+# Of the others fewer: they are longer, and there is less that can be otherwise in them.
+NUMBERS = {FAULTS: SIMULATIONS, LATE: SIMULATIONS // 10, CALM: SIMULATIONS // 10, HORIZON: 1}
 
 
+@pytest.mark.parametrize("scenario", NUMBERS, ids=lambda scenario: scenario.name)
 @pytest.mark.parametrize("design", ["a", "b"])
-def test_design_is_never_accused_and_always_drains(design: str) -> None:
-    wrong = {seed: judge_unmutated(design, seed) for seed in range(SIMULATIONS)}
+def test_design_is_never_accused_and_always_drains(design: str, scenario: Scenario) -> None:
+    numbers = range(NUMBERS[scenario])
+    wrong = {seed: judge_unmutated(design, seed, scenario) for seed in numbers}
     assert {seed: what for seed, what in wrong.items() if what} == {}
 
 
 @pytest.mark.parametrize("design", ["a", "b"])
 def test_simulations_meet_what_they_are_to_prove(design: str) -> None:
-    simulated = [simulate(design, seed) for seed in range(10)]
+    simulated = [simulate(design, seed) for seed in range(5)]
     operations = [each for one in simulated for each in one.history.operations]
     faults = [each for one in simulated for each in one.history.faults]
     assert {"ok", "fail", "indefinite"} == {each.outcome.value for each in operations}
@@ -31,6 +39,38 @@ def test_simulations_meet_what_they_are_to_prove(design: str) -> None:
     assert any(fault.lost_state for fault in faults)
     again = [each for each in operations if getattr(each.answer, "attempt", 0) > 1]
     assert again or design == "b"
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+def test_calm_simulations_cancel_what_runs_and_run_jobs_longer_than_leases(design: str) -> None:
+    simulated = simulate(design, 1, CALM)
+    assert not simulated.history.faults
+    records = list(_records(simulated))
+    assert [seen for call, seen in records if call == lines.CANCEL and seen.state == "RUNNING"]
+    took = [
+        seen.finish_us - seen.start_us for _, seen in records if seen.finish_us and seen.start_us
+    ]
+    assert max(took) > 12_000_000, "two leases"
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+def test_late_repeats_arrive_when_all_jobs_that_they_are_about_have_ended(design: str) -> None:
+    simulated = simulate(design, 0, LATE)
+    ended = {seen.job_id: at for at, seen in _ends(simulated)}
+    assert simulated.repeated_late > 50
+    assert simulated.last_repeat > sorted(ended.values())[len(ended) // 2] / 1e6
+
+
+def _records(simulated: Simulated) -> Iterator[tuple[str, Seen]]:
+    for each in simulated.history.operations:
+        if isinstance(each.answer, Seen):
+            yield each.call, each.answer
+
+
+def _ends(simulated: Simulated) -> Iterator[tuple[int, Seen]]:
+    for each in reversed(simulated.history.operations):
+        if isinstance(each.answer, Seen) and each.answer.finish_us is not None:
+            yield each.completed, each.answer
 
 
 @pytest.mark.parametrize("design", ["a", "b"])

@@ -8,12 +8,28 @@ import pytest
 
 from tests.mutants import load
 from tests.simulation.judged import judge, judge_unmutated
+from tests.simulation.scenarios import SCENARIOS
 
 logger = logging.getLogger(__name__)
 
 MUTANTS = load()
 SEEDS = 60
 """In how many simulations a mutant has to be caught at the latest."""
+FIRST = {
+    ("acknowledged_before_enqueue", "a"): 2,
+    ("acknowledged_before_enqueue", "b"): 3,
+    ("cancel_not_recorded", "b"): 3,
+    ("canceled_job_starts", "b"): 3,
+    ("dead_worker_never_buried", "a"): 3,
+    ("ended_job_starts_again", "a"): 3,
+    ("home_moves_when_absent", "b"): 2,
+    ("list_silently_shorter", "b"): 4,
+    ("lost_assignment_renewed", "a"): 5,
+    ("result_overwritten", "a"): 3,
+    ("second_report_accepted", "a"): 3,
+    ("withdrawn_though_relied_on", "a"): 3,
+}
+"""Simulations to begin with, because they catch a mutant that the earlier ones do not."""
 
 
 def test_there_are_mutants_for_both_designs() -> None:
@@ -27,10 +43,12 @@ def test_there_are_mutants_for_both_designs() -> None:
 )
 def test_mutant_is_caught(name: str, design: str) -> None:
     mutant = MUTANTS[name]
-    for seed in range(SEEDS):
-        caught = judge(design, seed, mutant).keys() & mutant.caught_by
-        assert judge_unmutated(design, seed) == {}
+    scenario = SCENARIOS[mutant.scenario]
+    first = FIRST.get((name, design), 0)
+    for seed in sorted(range(SEEDS), key=lambda seed: (seed != first, seed)):
+        caught = judge(design, seed, mutant, scenario).keys() & mutant.caught_by
+        assert judge_unmutated(design, seed, scenario) == {}
         if caught:
-            logger.info("%s in %s: by %s in simulation %d", name, design, sorted(caught), seed + 1)
+            logger.info("%s in %s: by %s in simulation %d", name, design, sorted(caught), seed)
             return
     pytest.fail(f"{mutant.about}: not caught in {SEEDS} simulations of design {design}")

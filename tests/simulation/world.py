@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from random import Random
@@ -22,11 +21,10 @@ from common.config import Settings
 from common.topology import ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
+from tests.simulation.executions import Executions
 from tests.simulation.executor import SimulatedExecutor
 from tests.simulation.network import Network
 from tests.simulation.process import SimulatedProcess
-
-SLOTS = 6
 
 
 def _design_a() -> Topology:
@@ -59,7 +57,9 @@ STATEFUL = {"a": ("job", "queue", "result"), "b": TOPOLOGIES["b"].entries}
 class World:
     """A design that runs. Made on a running loop, inside :func:`patched`."""
 
-    def __init__(self, design: str, random: Random, settings: dict[str, object]) -> None:
+    def __init__(
+        self, design: str, random: Random, slots: int, settings: dict[str, object]
+    ) -> None:
         self.design = design
         self.topology = TOPOLOGIES[design]
         self.stateful = STATEFUL[design]
@@ -68,13 +68,14 @@ class World:
         self.processes: dict[str, SimulatedProcess] = {}
         self._gone: list[SimulatedProcess] = []
         self._random = random
+        self._slots = slots
         self._settings = settings
         for spec in self.topology.processes:
             self.start(spec.name)
 
     def start(self, name: str) -> None:
         """Start a process that does not run."""
-        variables = self.topology.environment(name, SLOTS, self._settings)
+        variables = self.topology.environment(name, self._slots, self._settings)
         settings = Settings.from_environment(variables)
         process = SimulatedProcess(
             settings, self.network, Random(self._random.random()), self.defects
@@ -98,11 +99,15 @@ class World:
 
     def entries_left(self) -> int:
         """How many entries the queues hold, leased or not."""
-        return sum(
-            int(process.registry.get_sample_value(f"taskqueue_queue_{what}") or 0)
-            for process in self.processes.values()
-            for what in ("depth", "leased")
-        )
+        return self._total("taskqueue_queue_depth") + self._total("taskqueue_queue_leased")
+
+    def slots_busy(self) -> int:
+        """How many execution slots the workers take for occupied."""
+        return self._total("taskqueue_worker_slots_busy")
+
+    def _total(self, gauge: str) -> int:
+        found = (each.registry.get_sample_value(gauge) for each in self.processes.values())
+        return sum(int(value or 0) for value in found)
 
     def unfinished(self) -> int:
         """How many records are queued or running, accepted or not."""
@@ -125,14 +130,15 @@ class World:
 
 
 @contextmanager
-def patched(random: Random) -> Iterator[None]:
+def patched(
+    random: Random, durations: Sequence[tuple[float, int]], executions: Executions
+) -> Iterator[None]:
     """Give the code of the designs virtual time, seeded chance and simulated jobs."""
     clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    runs = itertools.count(1)
     chance = Random(random.random())
 
     def executor(_: Any) -> SimulatedExecutor:
-        return SimulatedExecutor(Random(chance.random()), runs)
+        return SimulatedExecutor(Random(chance.random()), durations, executions)
 
     with ExitStack() as stack:
         for module, name, value in (

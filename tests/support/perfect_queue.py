@@ -139,7 +139,8 @@ class PerfectQueue:
         if job is None or job.state in TERMINAL:
             self._release()
             return
-        attempt = job.attempt + self._chance.choice((1, 1, 1, 2))
+        # Where leases run out, that of an attempt that nobody saw may have.
+        attempt = job.attempt + (self._chance.choice((1, 1, 1, 2)) if self._crash else 1)
         worker = f"worker-{self._chance.randrange(6)}"
         start = max(self._time(job_id), job.create_us or 0)
         self._put(replace(job, state="RUNNING", attempt=attempt, worker=worker, start_us=start))

@@ -931,8 +931,8 @@ def test_ids_may_be_in_another_order_where_it_cannot_be_told_or_kept() -> None:
 def test_every_rule_has_a_name_and_says_what_it_is_about() -> None:
     loaded = rules.load()
     assert [rule.name for rule in loaded] == [
-        "cancel", "duplicated", "ids", "list", "lost", "request-ids", "steps", "terminal",
-        "unexpected", "unfinished",
+        "calm-cancel", "calm-once", "cancel", "duplicated", "ids", "list", "lost", "request-ids",
+        "right-output", "steps", "terminal", "unexpected", "unfinished",
     ]  # fmt: skip
     assert all(rule.about for rule in loaded)
 

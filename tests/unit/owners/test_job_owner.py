@@ -254,3 +254,15 @@ def test_counts_follow_every_step() -> None:
         "CANCELED": 1,
         "RUNNING": 1,
     }
+
+
+def test_request_ids_are_kept_as_long_as_their_jobs_however_many_there_are() -> None:
+    jobs = Jobs()
+    many = [NewJob("noop", f"r{number}", b"d") for number in range(5000)]
+    first = asyncio.run(jobs.owner.create(many))
+    for job in first[:1000]:
+        jobs.step(job, JobState.RUNNING)
+        jobs.step(job, JobState.DONE)
+    jobs.clock.advance(30 * 24 * 3600)
+    again = asyncio.run(jobs.owner.create(many))
+    assert [job.id for job in again] == [job.id for job in first]
