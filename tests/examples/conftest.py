@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 from testbed.history import files
 from testbed.history.model import History
+from tests.support import needs
 from tests.support.stacks import ROOT
 from tests.support.waiting import eventually
 
@@ -73,19 +73,19 @@ def drive(
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """The command of Node, with what the example's server needs installed."""
-    command, npm = shutil.which("node"), shutil.which("npm")
-    if command is None or npm is None:
-        pytest.skip("needs node and npm")
+    """The command of Node, once what the example's server needs is installed."""
     if not (NODE_SERVER / "node_modules").is_dir():
-        install = (npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
         done = subprocess.run(
-            install, cwd=NODE_SERVER, capture_output=True, text=True, timeout=300, check=False
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=NODE_SERVER,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
-        complain = pytest.fail if os.environ.get("CI") else pytest.skip
         if done.returncode:
-            complain(f"npm cannot install what the server needs: {done.stderr[-1000:]}")
-    return command
+            needs.lacks(f"npm cannot install what the server needs: {done.stderr[-1000:]}")
+    return "node"
 
 
 @pytest.fixture

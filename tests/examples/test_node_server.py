@@ -12,6 +12,8 @@ from tests.examples.conftest import NODE_SERVER, drive
 from tests.support.contract import assert_contract_holds
 from tests.support.stacks import ROOT
 
+pytestmark = pytest.mark.needs("node")
+
 
 def test_its_history_under_load_has_no_violation(node_server: str, tmp_path: Path) -> None:
     history = drive(

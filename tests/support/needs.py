@@ -72,6 +72,10 @@ def _libfaketime() -> str:
     return ""
 
 
+def _node() -> str:
+    return "" if shutil.which("node") and shutil.which("npm") else "node and npm are not installed"
+
+
 def _prometheus() -> str:
     if has_prometheus() or _has_prometheus_image():
         return ""
@@ -96,5 +100,6 @@ NEEDS: dict[str, Callable[[], str]] = {
     "git": _git,
     "kustomize": _kustomize,
     "libfaketime": _libfaketime,
+    "node": _node,
     "prometheus": _prometheus,
 }
