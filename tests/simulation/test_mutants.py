@@ -23,10 +23,11 @@ FIRST = {
     ("dead_worker_never_buried", "a"): 3,
     ("ended_job_starts_again", "a"): 3,
     ("home_moves_when_absent", "b"): 2,
+    ("leftovers_never_found", "a"): 18,
+    ("leftovers_not_asked_about", "a"): 5,
     ("list_silently_shorter", "b"): 4,
-    ("lost_assignment_renewed", "a"): 5,
     ("result_overwritten", "a"): 3,
-    ("second_report_accepted", "a"): 3,
+    ("unanswered_never_withdrawn", "a"): 10,
     ("withdrawn_though_relied_on", "a"): 3,
 }
 """Simulations to begin with, because they catch a mutant that the earlier ones do not."""
