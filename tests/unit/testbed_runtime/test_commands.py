@@ -23,7 +23,11 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(make_app(), arguments)
 
 
-def test_up_prints_endpoints_metrics_and_the_next_command(topology: Topology) -> None:
+def test_up_prints_endpoints_metrics_and_the_next_command(
+    topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(stacks.project_root())
+
     result = run("up", "fake", "--runtime", "local", "--slots", "4", "--set", "lease=9")
 
     assert result.exit_code == 0
