@@ -116,7 +116,7 @@ verify: generated
 generated: $(READY)
 	@$(BIN)/python proto/generate.py --check
 	@$(BIN)/testbed manifest --check
-	@$(BIN)/python -m testbed.observability --check
+	@$(BIN)/python -m testbed.stack.observability --check
 
 buf: $(BUF)
 	@$(BUF) lint && echo "the stubs and the style of the contract are right"
@@ -149,12 +149,12 @@ $(DOCS)/.ready: $(DOCS_LOCK)
 	@touch $@
 
 secret: $(READY)
-	@$(BIN)/python -m testbed.runtimes.secret
+	@$(BIN)/python -m testbed.stack.runtimes.secret
 
 generate: $(READY)
 	@$(BIN)/python proto/generate.py
 	@$(BIN)/testbed manifest --write
-	@$(BIN)/python -m testbed.observability
+	@$(BIN)/python -m testbed.stack.observability
 	@$(BIN)/python -m docs.site.decisions
 	@$(BIN)/python -m docs.site.tour
 

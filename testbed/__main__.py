@@ -1,6 +1,6 @@
 """``python -m testbed``."""
 
-from testbed.cli import main
+from testbed.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -8,10 +8,9 @@ in every shell. ``TESTBED_PASS=NAME,NAME`` passes others on all the same; a resu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-import testbed
-from testbed.stacks import HOME_VARIABLE, MARKER
+from testbed import CHECKOUT
+from testbed.stack.records import HOME_VARIABLE, MARKER
 
 NAMED_VARIABLE = "TESTBED_PASS"
 PROXY_VARIABLE = "TESTBED_PROXY"
@@ -38,7 +37,7 @@ def of_process(variables: Mapping[str, str]) -> dict[str, str]:
     Modules are those of this very testbed.
     """
     passed = {name: value for name, value in variables.items() if _passes(name, variables)}
-    return {**passed, "PYTHONPATH": str(Path(testbed.__file__).resolve().parents[1])}
+    return {**passed, "PYTHONPATH": str(CHECKOUT)}
 
 
 def of_engine(variables: Mapping[str, str]) -> dict[str, str]:

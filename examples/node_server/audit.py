@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from testbed.faults.lookup import lookup
-from testbed.history.writer import HistoryWriter
+from testbed.record.history.writer import HistoryWriter
+from testbed.runs.faults.lookup import lookup
 
 # The longest that jobs may take to end.
 SECONDS = 30.0

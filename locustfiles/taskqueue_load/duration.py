@@ -15,7 +15,8 @@ from locust import LoadTestShape
 
 from taskqueue_load.shape import ProfileShape
 
-# The part of what was asked for that a drive has to last; testbed/analysis/validity.py has it too.
+# The part of what was asked for that a drive has to last; testbed/drive/figures/validity.py has
+# it too.
 LEAST = 0.98
 # Exit code of a drive that was shorter and that nobody stopped.
 SHORT_CODE = 3

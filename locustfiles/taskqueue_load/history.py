@@ -26,7 +26,7 @@ class CallHistory:
 
     def __init__(self, folder: Path, design: str, on_broken: OnBroken = ignored) -> None:
         try:
-            from testbed.history import messages, writer  # noqa: PLC0415  # only who records needs it
+            from testbed.record.history import messages, writer  # noqa: PLC0415  # only who records needs it
         except ImportError as error:
             raise ValueError(f"--history: the testbed is not installed here: {error}") from error
         folder.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,7 @@ def announce(host: str, port: int) -> Path | None:
     ``None`` where no such file can be written: then somebody else has to tell Prometheus.
     """
     try:
-        from testbed.observability import targets  # noqa: PLC0415  # as below
+        from testbed.stack.observability import targets  # noqa: PLC0415  # as below
 
         return targets.write_load(f"{'127.0.0.1' if host in _ALL_HOSTS else host}:{port}")
     except (ImportError, OSError) as error:
@@ -110,8 +110,8 @@ def announce(host: str, port: int) -> Path | None:
 def _find_stacks() -> Sequence[Stack]:
     # Imported late: with -H the testbed is not needed, nor whatever state it has left behind.
     try:
-        from testbed import stacks  # noqa: PLC0415
         from testbed.errors import TestbedError  # noqa: PLC0415
+        from testbed.stack import records as stacks  # noqa: PLC0415
     except ImportError as error:
         raise TargetError(
             "no testbed is here that knows of stacks: name a server with -H"

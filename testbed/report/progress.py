@@ -9,9 +9,9 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from testbed.console import Output, repeating
-from testbed.experiment.pace import Pace
-from testbed.experiment.ports import Progress as ProgressPort
+from testbed.drive.pace import Pace
+from testbed.drive.ports import Progress as ProgressPort
+from testbed.report.console import Output, repeating
 
 
 @contextlib.contextmanager

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from common.topology import Topology
-from testbed import runtimes, stacks
-from testbed.manifests.compose import PROJECT_VARIABLE
-from testbed.runtimes import Runtime
-from testbed.spec import StackSpec
-from testbed.stacks import StackRecord
+from testbed.stack import records as stacks
+from testbed.stack import runtimes
+from testbed.stack.manifests.compose import PROJECT_VARIABLE
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import Runtime
+from testbed.stack.spec import StackSpec
 from tests.support.engine import leaving_nothing
 from tests.support.stacks import ROOT, TOPOLOGIES, shifted
 

@@ -9,14 +9,15 @@ from pathlib import Path
 import grpc
 import pytest
 
-from testbed import runtimes, stacks
 from testbed.errors import TestbedError
-from testbed.faults import registry
-from testbed.faults.heal import heal_all
-from testbed.runtimes import Runtime
-from testbed.runtimes.compose import containers, engine
-from testbed.spec import StackSpec
-from testbed.stacks import StackRecord
+from testbed.runs.faults import registry
+from testbed.runs.faults.heal import heal_all
+from testbed.stack import records as stacks
+from testbed.stack import runtimes
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import Runtime
+from testbed.stack.runtimes.compose import containers, engine
+from testbed.stack.spec import StackSpec
 from tests.compose.conftest import PROJECT, Up
 from tests.support import jobs
 from tests.support.client import DONE, RUNNING, Calls, Client, rejection_of

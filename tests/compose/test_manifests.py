@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from common.config import PREFIX, SECRET_VARIABLE, Settings
-from testbed import designs, manifests
-from testbed.runtimes import secret
-from testbed.spec import Budget, StackSpec
+from testbed.stack import designs, manifests
+from testbed.stack.runtimes import secret
+from testbed.stack.spec import Budget, StackSpec
 from tests.support.stacks import ROOT
 
 ROLES = ("load", "load-worker")

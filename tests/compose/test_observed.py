@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from testbed.manifests.compose import PROJECT_VARIABLE
+from testbed.stack.manifests.compose import PROJECT_VARIABLE
 from tests.compose.conftest import PROJECT, Up
 from tests.support import dashboards
 from tests.support.stacks import ROOT, free_port

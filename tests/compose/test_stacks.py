@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from testbed import runtimes, stacks
+from testbed.drive.scraper import read_page
 from testbed.errors import TestbedError
-from testbed.experiment.scraper import read_page
-from testbed.runtimes import Runtime
-from testbed.runtimes.compose import containers
-from testbed.spec import Budget, StackSpec
-from testbed.stacks import StackRecord
+from testbed.stack import records as stacks
+from testbed.stack import runtimes
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import Runtime
+from testbed.stack.runtimes.compose import containers
+from testbed.stack.spec import Budget, StackSpec
 from tests.compose.conftest import PROJECT, Up
 from tests.support import jobs
 from tests.support.client import Client

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.history import files
-from testbed.history.model import History
+from testbed.record.history import files
+from testbed.record.history.model import History
 from tests.support import needs
 from tests.support.stacks import ROOT
 from tests.support.waiting import eventually

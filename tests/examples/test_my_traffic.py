@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.history.model import History
+from testbed.record.history.model import History
 from tests.examples.conftest import EXAMPLES, drive
 from tests.support.targets import Targets
 

@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
-STUB, LOAD = "testbed.calibrate.stub", "--headless"
+STUB, LOAD = "testbed.runs.calibrate.stub", "--headless"
 
 
 @pytest.fixture

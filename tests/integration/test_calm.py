@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from testbed.checker import Verdict, check
-from testbed.checker.looks import AUDIT
-from testbed.history.files import read
-from testbed.history.messages import answer_of, asked_of
-from testbed.history.writer import HistoryWriter
+from testbed.check import Verdict, check
+from testbed.check.looks import AUDIT
+from testbed.record.history.files import read
+from testbed.record.history.messages import answer_of, asked_of
+from testbed.record.history.writer import HistoryWriter
 from tests.support import jobs
 from tests.support.client import RUNNING, TERMINAL, Client
 from tests.support.stacks import Stack

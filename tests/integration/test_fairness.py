@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.experiment.fairness import Statement, ask, differences
-from testbed.stacks import StackRecord
+from testbed.drive.fairness import Statement, ask, differences
+from testbed.stack.records import StackRecord
 from tests.integration.conftest import StackMaker
 from tests.support.stacks import Stack
 

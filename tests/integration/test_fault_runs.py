@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from testbed import checker
-from testbed.history import files
-from testbed.history.model import Submitted
+from testbed import check as checker
+from testbed.record.history import files
+from testbed.record.history.model import Submitted
 from tests.support.stacks import ROOT
 
 pytestmark = pytest.mark.slow

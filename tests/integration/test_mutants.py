@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from testbed.checker import check
-from testbed.history.files import read
-from testbed.history.messages import answer_of, asked_of
-from testbed.history.writer import HistoryWriter
+from testbed.check import check
+from testbed.record.history.files import read
+from testbed.record.history.messages import answer_of, asked_of
+from testbed.record.history.writer import HistoryWriter
 from tests.support import jobs
 from tests.support.stacks import running
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from testbed import runtimes, stacks
-from testbed.experiment.audit import audit
-from testbed.runtimes.links import Links
-from testbed.spec import StackSpec
+from testbed.drive.audit import audit
+from testbed.stack import records as stacks
+from testbed.stack import runtimes
+from testbed.stack.runtimes.links import Links
+from testbed.stack.spec import StackSpec
 from tests.support.stacks import ROOT, SLOTS, TOPOLOGIES, shifted
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,7 @@ def test_a_stack_its_links_and_its_clients_work_though_the_environment_names_pro
         accepted = audit(record.endpoints, ids.read_text().split(), 30)
         assert "DONE" in {row.state for row in accepted} <= {"DONE", "CANCELED"}
         task = {"endpoints": record.endpoints, "callers": 2, "jobs": 4}
-        bench = json.loads(_python("testbed.bench.client", json.dumps(task)))
+        bench = json.loads(_python("testbed.runs.bench.client", json.dumps(task)))
         assert (bench["finished"], bench["errors"]) == (4, {})
         assert {link.caller for link in Links.of(record).all()} > {"gateway", "worker"}
     finally:

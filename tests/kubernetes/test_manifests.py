@@ -16,9 +16,9 @@ import yaml
 
 from common.config import PREFIX, Settings
 from common.topology import Topology
-from testbed import designs, manifests
-from testbed.manifests import load
-from testbed.spec import Budget, StackSpec
+from testbed.stack import designs, manifests
+from testbed.stack.manifests import load
+from testbed.stack.spec import Budget, StackSpec
 from tests.support import needs
 from tests.support.stacks import ROOT
 

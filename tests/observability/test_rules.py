@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.observability import __main__ as generated
-from testbed.observability import scrape
+from testbed.stack.observability import __main__ as generated
+from testbed.stack.observability import scrape
 from tests.support import prometheus
 from tests.support.stacks import ROOT, TOPOLOGIES
 

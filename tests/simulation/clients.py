@@ -14,8 +14,8 @@ import grpc
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from common.rpc import status
-from testbed.history.messages import answer_of, asked_of
-from testbed.history.model import Operation, Outcome, Submitted
+from testbed.record.history.messages import answer_of, asked_of
+from testbed.record.history.model import Operation, Outcome, Submitted
 from tests.simulation.network import Network, SimulatedChannel
 
 KINDS = ("noop", "sleep")

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from common.domain.job import Assignment, Outcome
-from testbed.checker.looks import TERMINAL
-from testbed.history.messages import DIGITS, digest
-from testbed.history.model import History, Operation, Result, Seen, Submitted
+from testbed.check.looks import TERMINAL
+from testbed.record.history.messages import DIGITS, digest
+from testbed.record.history.model import History, Operation, Result, Seen, Submitted
 
 
 class Executions:

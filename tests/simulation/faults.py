@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
-from testbed.history.model import FaultEvent
+from testbed.record.history.model import FaultEvent
 from tests.simulation.network import Weather
 from tests.simulation.world import World
 

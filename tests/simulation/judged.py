@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from testbed.checker import check
+from testbed.check import check
 from tests.mutants import Mutant, switched_on
 from tests.simulation.run import simulate
 from tests.simulation.scenarios import FAULTS, Scenario

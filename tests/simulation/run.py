@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from testbed.history.model import History
+from testbed.record.history.model import History
 from tests.simulation.clients import Client, Record
 from tests.simulation.executions import Executions
 from tests.simulation.faults import Nemesis

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.history import lines
-from testbed.history.model import Seen
+from testbed.record.history import lines
+from testbed.record.history.model import Seen
 from tests.simulation.judged import judge_unmutated
 from tests.simulation.run import Simulated, simulate
 from tests.simulation.scenarios import CALM, FAULTS, HORIZON, LATE, Scenario

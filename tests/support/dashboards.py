@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from testbed.observability import scrape
+from testbed.stack.observability import scrape
 from tests.support.stacks import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"

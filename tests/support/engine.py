@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from testbed.runtimes.compose import engine
+from testbed.stack.runtimes.compose import engine
 
 
 @contextmanager

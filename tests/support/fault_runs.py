@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from testbed import designs
-from testbed.history.model import History, Operation, Submitted
-from testbed.recording import files
-from testbed.recording.files import ResourceLog
-from testbed.recording.metrics import MetricLog
-from testbed.recording.model import COMPLETE, GENERATOR, STACK, JobRow, ResourceRow, TrialHeader
+from testbed.record import files
+from testbed.record.files import ResourceLog
+from testbed.record.history.model import History, Operation, Submitted
+from testbed.record.metrics import MetricLog
+from testbed.record.model import COMPLETE, GENERATOR, STACK, JobRow, ResourceRow, TrialHeader
+from testbed.stack import designs
 from tests.support import histories
 from tests.support.recordings import START, LoadMaker
 

@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from testbed.checker.looks import AUDIT
-from testbed.history import lines
-from testbed.history.files import collector_paused
-from testbed.history.lines import Answer, Asked
-from testbed.history.model import (
+from testbed.check.looks import AUDIT
+from testbed.record.history import lines
+from testbed.record.history.files import collector_paused
+from testbed.record.history.lines import Answer, Asked
+from testbed.record.history.model import (
     OPEN_END,
     FaultEvent,
     History,

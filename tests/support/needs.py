@@ -18,8 +18,8 @@ from typing import NoReturn
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.runtimes.compose import engine
-from testbed.runtimes.local import clock
+from testbed.stack.runtimes.compose import engine
+from testbed.stack.runtimes.local import clock
 
 MARKER = "needs"
 REQUIRE_ALL = "TESTBED_REQUIRE_ALL"

@@ -11,8 +11,8 @@ from dataclasses import replace
 from sortedcontainers import SortedList
 
 from common.domain.ids import IdMint, parse
-from testbed.history.messages import digest
-from testbed.history.model import Listed, Page, Result, Seen, Submitted
+from testbed.record.history.messages import digest
+from testbed.record.history.model import Listed, Page, Result, Seen, Submitted
 
 NODES = 6
 SLOTS = 12

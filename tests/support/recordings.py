@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 from hdrh.log import HistogramLogWriter
 
-from testbed.recording import files
-from testbed.recording.calls import SERVICE, CallSeries, Interval, blank
-from testbed.recording.model import CLOSED, LoadRecording, Offered, Second, Step, Window
+from testbed.record import files
+from testbed.record.calls import SERVICE, CallSeries, Interval, blank
+from testbed.record.model import CLOSED, LoadRecording, Offered, Second, Step, Window
 
 START = 1_000
 

@@ -29,7 +29,8 @@ from common.rpc.metadata import CALLER, PROOF
 from common.topology import ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
-from testbed.runtimes import prepare, secret
+from testbed.stack import prepare
+from testbed.stack.runtimes import secret
 from tests.support.client import Client
 from tests.support.waiting import eventually
 

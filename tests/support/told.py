@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from testbed.checker import Verdict, check
-from testbed.history import lines
-from testbed.history.lines import Asked
-from testbed.history.model import (
+from testbed.check import Verdict, check
+from testbed.record.history import lines
+from testbed.record.history.lines import Asked
+from testbed.record.history.model import (
     OPEN_END,
     FaultEvent,
     History,

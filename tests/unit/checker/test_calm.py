@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from testbed.checker import check
-from testbed.cli import make_app
-from testbed.history.model import History
+from testbed.check import check
+from testbed.cli.main import make_app
+from testbed.record.history.model import History
 from tests.support.histories import Odds, perfect, write
 from tests.support.told import Told, done, queued, running
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from testbed.cli import make_app
-from testbed.history.model import History
+from testbed.cli.main import make_app
+from testbed.record.history.model import History
 from tests.support.histories import perfect, write
 from tests.support.told import Told, done, running
 

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from testbed import checker, cli
-from testbed.cli import make_app
+from testbed import check as checker
+from testbed.cli import main as cli
+from testbed.cli.main import make_app
 from tests.support.histories import perfect, write
 
 BROKEN = "BROKEN"
@@ -102,7 +103,7 @@ def test_a_file_without_a_head_is_named_and_is_no_verdict(tmp_path: Path, head: 
 def test_a_line_without_an_end_in_sight_is_not_read_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("testbed.history.files._LONGEST", 1 << 10)
+    monkeypatch.setattr("testbed.record.history.files._LONGEST", 1 << 10)
     path = tmp_path / "history.jsonl"
     path.write_bytes(f"{HEAD}\n{ASK}\n".encode() + b" " * 5000 + b"\n")
     assert_refused(path, 3)

@@ -11,19 +11,11 @@ from pathlib import Path
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from testbed.history import files
-from testbed.history.files import HistoryError
-from testbed.history.messages import answer_of, asked_of, digest
-from testbed.history.model import (
-    OPEN_END,
-    Listed,
-    Outcome,
-    Page,
-    Result,
-    Seen,
-    Submitted,
-)
-from testbed.history.writer import HistoryWriter
+from testbed.record.history import files
+from testbed.record.history.files import HistoryError
+from testbed.record.history.messages import answer_of, asked_of, digest
+from testbed.record.history.model import OPEN_END, Listed, Outcome, Page, Result, Seen, Submitted
+from testbed.record.history.writer import HistoryWriter
 
 HEAD = '{"format":1,"design":"a","unix_us":5000000,"clock_us":1000}'
 SUBMIT = (

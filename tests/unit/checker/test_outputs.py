@@ -13,11 +13,11 @@ from common.domain.job import Assignment, Execution, JobSpec, JobState
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.handlers.registry import load
 from common.worker.executor import JobExecutor
-from testbed.checker import check
-from testbed.history import files, lines
-from testbed.history.messages import asked_of, digest
-from testbed.history.model import History, Submitted
-from testbed.history.outputs import output_of
+from testbed.check import check
+from testbed.record.history import files, lines
+from testbed.record.history.messages import asked_of, digest
+from testbed.record.history.model import History, Submitted
+from testbed.record.history.outputs import output_of
 from tests.support.histories import perfect, write
 from tests.support.told import Told
 

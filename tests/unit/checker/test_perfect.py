@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from testbed.checker import Verdict, check
-from testbed.history import files, lines
-from testbed.history.model import (
+from testbed.check import Verdict, check
+from testbed.record.history import files, lines
+from testbed.record.history.model import (
     OPEN_END,
     History,
     Listed,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from testbed.checker import rules
-from testbed.history import lines
-from testbed.history.messages import digest
-from testbed.history.model import OPEN_END, Seen
+from testbed.check import rules
+from testbed.record.history import lines
+from testbed.record.history.messages import digest
+from testbed.record.history.model import OPEN_END, Seen
 from tests.support.told import Told, canceled, done, failed, queued, running
 
 # Lost

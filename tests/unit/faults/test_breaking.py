@@ -11,12 +11,12 @@ import pytest
 
 from design_a.topology import TOPOLOGY
 from testbed.errors import TestbedError
-from testbed.faults.breaking import Breaking, NotHealed
-from testbed.faults.plan import FaultPlan, Planned
-from testbed.history import files
-from testbed.history.writer import HistoryWriter
-from testbed.runtimes import prepare
-from testbed.spec import StackSpec
+from testbed.record.history import files
+from testbed.record.history.writer import HistoryWriter
+from testbed.runs.faults.breaking import Breaking, NotHealed
+from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.stack import prepare
+from testbed.stack.spec import StackSpec
 
 QUICK = FaultPlan("x", lead=0.01, seconds=0.01, health=0.01, recovery=0.1)
 KILL = Planned(1, "kill", "worker")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.faults.lookup import CLIENT, lookup
-from testbed.history import files
-from testbed.history.model import Listed, Outcome, Page, Result, Seen
-from testbed.history.writer import HistoryWriter
+from testbed.record.history import files
+from testbed.record.history.model import Listed, Outcome, Page, Result, Seen
+from testbed.record.history.writer import HistoryWriter
+from testbed.runs.faults.lookup import CLIENT, lookup
 from tests.support import inprocess, jobs
 from tests.support.client import Client
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from testbed import designs
 from testbed.errors import TestbedError
-from testbed.experiment.planfile import PlanError, Source
-from testbed.faults import conduct, registry
-from testbed.faults.plan import FaultPlan, Planned
-from testbed.faults.planfile import FOLDER, changed, parse
-from testbed.stacks import project_root
+from testbed.runs.compare.planfile import PlanError, Source
+from testbed.runs.faults import registry
+from testbed.runs.faults import run as conduct
+from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.runs.faults.planfile import FOLDER, changed, parse
+from testbed.stack import designs
+from testbed.stack.records import project_root
 
 HEAD = 'name = "x"\n'
 DRAW = HEAD + "[draw]\n"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from testbed.recording.hlog import Intervals, read_intervals
+from testbed.record.hlog import Intervals, read_intervals
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCUSTFILES = ROOT / "locustfiles"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from testbed.history import files
-from testbed.history.model import History, Operation, Outcome, Page, Submitted
+from testbed.record.history import files
+from testbed.record.history.model import History, Operation, Outcome, Page, Submitted
 from tests.support.waiting import eventually
 from tests.unit.load.processes import StartLocust, StartStub, free_master_port
 

@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from testbed.recording.load import read_load
+from testbed.record.load import read_load
 from tests.support.waiting import eventually
 from tests.unit.load.processes import StartLocust, StartStub, free_master_port, read_record
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from testbed.stacks import ProcessRecord, StackRecord, save
+from testbed.stack.records import ProcessRecord, StackRecord, save
 from tests.unit.load.processes import StartLocust, StartStub
 
 RUN = ("--headless", "--only-summary", "-u", "1", "-t", "1s")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.recording.load import read_load
+from testbed.record.load import read_load
 from tests.support.waiting import eventually
 from tests.unit.load.processes import (
     LOCUSTFILES,

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from common.rpc import connect
 from common.rpc.probe import probe
-from testbed.runtimes.health import check
+from testbed.stack.runtimes.health import check
 
 # Nobody listens there.
 PROXY = "http://127.0.0.1:9"

@@ -10,11 +10,10 @@ import pytest
 from rich.table import Table
 from typer.testing import CliRunner
 
-from testbed import console
-from testbed.cli import make_app
-from testbed.console import Output
-from testbed.experiment.pace import Pace
-from testbed.report import progress
+from testbed.cli.main import make_app
+from testbed.drive.pace import Pace
+from testbed.report import console, progress
+from testbed.report.console import Output
 from tests.support.waiting import eventually
 
 ADDRESS = "127.0.0.1:50051"

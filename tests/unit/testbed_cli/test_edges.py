@@ -14,9 +14,14 @@ from typing import get_args, get_type_hints
 import pytest
 from typer.testing import CliRunner, Result
 
-from testbed import cli, commands, conduct, console, hints, outputs, stacks
-from testbed.commands import run as run_command
-from testbed.experiment import planfile, resume
+from testbed import hints
+from testbed.cli import commands, outputs
+from testbed.cli import main as cli
+from testbed.cli.commands import run as run_command
+from testbed.report import console
+from testbed.runs.compare import planfile, resume
+from testbed.runs.compare import run as conduct
+from testbed.stack import records as stacks
 from tests.support.stacks import ROOT
 
 PLAN = """
@@ -75,7 +80,7 @@ def test_results_that_cannot_be_written_are_a_message_and_2_before_anything_star
 ) -> None:
     (home / taken).touch()
     # Locust's own check of the traffic takes seconds, and is not what this is about.
-    monkeypatch.setattr("testbed.experiment.load.Locust.check", lambda *_: None)
+    monkeypatch.setattr("testbed.drive.load.Locust.check", lambda *_: None)
     result = run(*command)
 
     assert result.exit_code == 2, result.output

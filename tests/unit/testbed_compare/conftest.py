@@ -13,14 +13,13 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.analysis import unmeasured
+from testbed.drive.fairness import Statement
+from testbed.drive.figures import unmeasured
+from testbed.drive.interrupts import Interrupts
+from testbed.drive.ports import LoadCommand
+from testbed.drive.trial import Tools
 from testbed.errors import TestbedError
-from testbed.experiment.fairness import Statement
-from testbed.experiment.interrupts import Interrupts
-from testbed.experiment.plan import Plan, Traffic
-from testbed.experiment.ports import LoadCommand
-from testbed.experiment.trial import Tools
-from testbed.recording.model import (
+from testbed.record.model import (
     COMPLETE,
     GENERATOR,
     STACK,
@@ -31,9 +30,10 @@ from testbed.recording.model import (
     TrialRecording,
     Window,
 )
-from testbed.runtimes.local.meter import ProcessMeter, StackMeter
-from testbed.spec import StackSpec
-from testbed.stacks import ProcessRecord, StackRecord
+from testbed.runs.compare.plan import Plan, Traffic
+from testbed.stack.records import ProcessRecord, StackRecord
+from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
+from testbed.stack.spec import StackSpec
 from tests.support.recordings import LoadMaker
 
 START = 1_000.0

@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 
-from testbed.analysis import budget, inside, resources
-from testbed.analysis import quantiles as percentiles
-from testbed.analysis.comparison import Comparison, block_ratios, compare, ratio_of
-from testbed.analysis.thresholds import Threshold, check
-from testbed.analysis.trial import analyse
-from testbed.analysis.verdicts import Judged
-from testbed.recording.calls import SERVICE, blank
-from testbed.recording.model import (
+from testbed.drive.figures import budget, inside, resources
+from testbed.drive.figures import quantiles as percentiles
+from testbed.drive.figures.trial import analyse
+from testbed.record.calls import SERVICE, blank
+from testbed.record.model import (
     FAILED,
     GENERATOR,
     STACK,
@@ -22,6 +19,9 @@ from testbed.recording.model import (
     TrialRecording,
     Window,
 )
+from testbed.runs.compare.comparison import Comparison, block_ratios, compare, ratio_of
+from testbed.runs.compare.thresholds import Threshold, check
+from testbed.runs.compare.verdicts import Judged
 
 
 def values_of(trial: TrialRecording) -> dict[str, float | None]:

@@ -9,9 +9,9 @@ import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1 import task_queue_service_pb2_grpc as pb_grpc
-from testbed.experiment.audit import Audit
-from testbed.experiment.ports import TrialFailed
-from testbed.recording.model import JobRow
+from testbed.drive.audit import Audit
+from testbed.drive.ports import TrialFailed
+from testbed.record.model import JobRow
 
 
 @dataclass

@@ -7,11 +7,11 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.bench import figures, measure, report, scaling, session
-from testbed.bench.client import Run, Task
-from testbed.bench.measure import ECHO, Measurement
-from testbed.bench.scaling import OwnerCost
-from testbed.bench.session import BenchPlan
+from testbed.runs.bench import figures, measure, report, scaling, session
+from testbed.runs.bench.client import Run, Task
+from testbed.runs.bench.measure import ECHO, Measurement
+from testbed.runs.bench.scaling import OwnerCost
+from testbed.runs.bench.session import BenchPlan
 
 
 def measurement(name: str, round_: int, calls: int, **changes: Any) -> Measurement:
@@ -72,7 +72,7 @@ def test_echo_server_is_measured_and_gone_afterwards(tmp_path: Path) -> None:
         (pid,) = (
             each.pid
             for each in psutil.Process().children()
-            if "testbed.bench.echo" in each.cmdline()
+            if "testbed.runs.bench.echo" in each.cmdline()
         )
     assert found.run.calls > 0
     assert found.run.accepted >= found.run.calls

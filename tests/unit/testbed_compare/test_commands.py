@@ -6,9 +6,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from testbed import stacks
-from testbed.cli import make_app
-from testbed.report import terminal
+from testbed.cli.main import make_app
+from testbed.runs.compare.report import terminal
+from testbed.stack import records as stacks
 
 ROOT = Path(__file__).parents[3]
 

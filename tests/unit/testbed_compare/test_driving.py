@@ -12,21 +12,21 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed import outputs
-from testbed.analysis.comparison import block_ratios, compare
+from testbed.drive import outputs
+from testbed.drive.fairness import Statement
+from testbed.drive.interrupts import Interrupted, Interrupts
+from testbed.drive.load import LoadProcess, Locust
+from testbed.drive.pace import Pace
+from testbed.drive.ports import TrialFailed
 from testbed.errors import TestbedError
-from testbed.experiment import resume, session
-from testbed.experiment.fairness import Statement
-from testbed.experiment.interrupts import Interrupted, Interrupts
-from testbed.experiment.load import LoadProcess, Locust
-from testbed.experiment.pace import Pace
-from testbed.experiment.plan import Plan, Stop, Traffic
-from testbed.experiment.ports import TrialFailed
-from testbed.recording import files
-from testbed.recording.damage import RecordingError
-from testbed.recording.reader import read_experiment, read_trial
-from testbed.spec import StackSpec
-from testbed.stacks import ProcessBudget
+from testbed.record import files
+from testbed.record.damage import RecordingError
+from testbed.record.reader import read_experiment, read_trial
+from testbed.runs.compare import resume, session
+from testbed.runs.compare.comparison import block_ratios, compare
+from testbed.runs.compare.plan import Plan, Stop, Traffic
+from testbed.stack.records import ProcessBudget
+from testbed.stack.spec import StackSpec
 
 GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
 ENDS = "import sys; print('no such option'); sys.exit(2)"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from testbed.experiment import overrides, planfile, schedule
-from testbed.experiment.plan import Plan, Traffic
-from testbed.experiment.planfile import Known, PlanError, Source
-from testbed.stacks import project_root
+from testbed.runs.compare import overrides, planfile, schedule
+from testbed.runs.compare.plan import Plan, Traffic
+from testbed.runs.compare.planfile import Known, PlanError, Source
+from testbed.stack.records import project_root
 
 KNOWN = Known(("a", "b"), ("noop", "sleep"))
 SMALL = """

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from testbed.recording import files, provenance
-from testbed.recording.calls import SERVICE
-from testbed.recording.damage import RecordingError
-from testbed.recording.metrics import METRICS, MetricLog
-from testbed.recording.model import STACK, JobRow, ResourceRow
-from testbed.recording.reader import read_experiment, read_load, read_trial
+from testbed.record import files, provenance
+from testbed.record.calls import SERVICE
+from testbed.record.damage import RecordingError
+from testbed.record.metrics import METRICS, MetricLog
+from testbed.record.model import STACK, JobRow, ResourceRow
+from testbed.record.reader import read_experiment, read_load, read_trial
 from tests.support.recordings import LoadMaker
 
 

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from testbed import conduct, console, outputs
-from testbed.analysis.comparison import Comparison, compare
-from testbed.experiment import session
-from testbed.experiment.plan import Plan
-from testbed.recording.calls import SERVICE
-from testbed.recording.model import FAILED, ExperimentRecording, TrialRecording
-from testbed.report import files, numbers, terminal
+from testbed.drive import outputs
+from testbed.record.calls import SERVICE
+from testbed.record.model import FAILED, ExperimentRecording, TrialRecording
+from testbed.report import console, numbers
+from testbed.runs.compare import run as conduct
+from testbed.runs.compare import session
+from testbed.runs.compare.comparison import Comparison, compare
+from testbed.runs.compare.plan import Plan
+from testbed.runs.compare.report import files, terminal
 
 PLAN = {
     **Plan("test", blocks=2).as_data(),

@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from testbed.drive.sampler import Sampler
 from testbed.errors import TestbedError
-from testbed.experiment.sampler import Sampler
-from testbed.recording import files
-from testbed.recording.model import GENERATOR, STACK
-from testbed.runtimes import Usage
-from testbed.runtimes.local.meter import ProcessMeter
+from testbed.record import files
+from testbed.record.model import GENERATOR, STACK
+from testbed.stack.runtimes import Usage
+from testbed.stack.runtimes.local.meter import ProcessMeter
 
 BOUND = 30.0
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from testbed.analysis.trial import analyse
-from testbed.analysis.validity import Limits
-from testbed.recording.calls import DELAY, RESPONSE, SERVICE
-from testbed.recording.model import OPEN, Offered
+from testbed.drive.figures.trial import analyse
+from testbed.drive.figures.validity import Limits
+from testbed.record.calls import DELAY, RESPONSE, SERVICE
+from testbed.record.model import OPEN, Offered
 
 CALLS = 100
 

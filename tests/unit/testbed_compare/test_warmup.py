@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from testbed.analysis import warmup
-from testbed.analysis.trial import analyse
-from testbed.recording.calls import RESPONSE, SERVICE
-from testbed.recording.model import OPEN, Offered, Step, Window
-from testbed.report import inside, rebuild
+from testbed.drive.figures import warmup
+from testbed.drive.figures.trial import analyse
+from testbed.record.calls import RESPONSE, SERVICE
+from testbed.record.model import OPEN, Offered, Step, Window
+from testbed.runs.compare.report import inside, rebuild
 from tests.unit.testbed_report.synthetic import Experiment
 
 CHANGES_AT = 12

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from testbed.analysis.faults import FaultFigures, FaultTrial, Parts, analyse
-from testbed.checker import Verdict, Violation
-from testbed.history.model import (
+from testbed.check import Verdict, Violation
+from testbed.record.history.model import (
     OPEN_END,
     FaultEvent,
     History,
@@ -21,8 +20,9 @@ from testbed.history.model import (
     Seen,
     Submitted,
 )
-from testbed.recording.model import JobRow
-from testbed.recording.series import MetricSeries
+from testbed.record.model import JobRow
+from testbed.record.series import MetricSeries
+from testbed.runs.faults.figures import FaultFigures, FaultTrial, Parts, analyse
 
 CLOCK_US = 500_000_000
 UNIX_US = CLOCK_US + 86_400_000_000

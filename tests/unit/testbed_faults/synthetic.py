@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from testbed.analysis.faults import FaultTrial, Parts
-from testbed.checker import Violation
-from testbed.history.model import Listed, Page, Result, Submitted
-from testbed.recording.series import MetricSeries, ProcessSeries, Series
-from testbed.report.faults.run import FaultRun
+from testbed.check import Violation
+from testbed.record.history.model import Listed, Page, Result, Submitted
+from testbed.record.series import MetricSeries, ProcessSeries, Series
+from testbed.runs.faults.figures import FaultTrial, Parts
+from testbed.runs.faults.report.run import FaultRun
 from tests.unit.testbed_faults.histories import UNIX_US, Story, seen
 from tests.unit.testbed_report.synthetic import provenance
 

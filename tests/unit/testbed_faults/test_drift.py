@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.analysis.drift import Drift, drifts
-from testbed.recording.metrics import MetricLog, read_metrics
+from testbed.record.metrics import MetricLog, read_metrics
+from testbed.runs.faults.figures.drift import Drift, drifts
 
 MIB = 1 << 20
 

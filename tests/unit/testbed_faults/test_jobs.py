@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.analysis.faults import Parts
-from testbed.analysis.faults.groups import LOSING, Group, Spread, by_kind, by_state, everything
-from testbed.analysis.faults.model import Recovery
-from testbed.history.model import Listed, Page, Result
+from testbed.record.history.model import Listed, Page, Result
+from testbed.runs.faults.figures import Parts
+from testbed.runs.faults.figures.groups import LOSING, Group, Spread, by_kind, by_state, everything
+from testbed.runs.faults.figures.model import Recovery
 from tests.unit.testbed_faults.histories import Story, every, seen
 
 NODES = Parts(

@@ -9,10 +9,10 @@ from common.topology import LINKS, ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as A
 from design_b.topology import TOPOLOGY as B
 from testbed.errors import TestbedError
-from testbed.faults import registry
-from testbed.faults.kind import Kind, Target
-from testbed.spec import StackSpec
-from testbed.stacks import StackRecord
+from testbed.runs.faults import registry
+from testbed.runs.faults.kind import Kind, Target
+from testbed.stack.records import StackRecord
+from testbed.stack.spec import StackSpec
 
 BOTH = [A, B]
 ALL = sorted(registry.load().values(), key=lambda kind: kind.name)

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from testbed.analysis.faults import FaultFigures, analyse
-from testbed.analysis.faults.groups import Spread
-from testbed.analysis.faults.model import Availability, Downtime
-from testbed.checker import Violation
-from testbed.report.faults import FAULTS_CSV, FAULTS_JSON, terminal, write_files, written
-from testbed.report.faults.run import labels
-from testbed.report.html import faults as html
-from testbed.report.html.faultpage import page
+from testbed.check import Violation
+from testbed.runs.faults.figures import FaultFigures, analyse
+from testbed.runs.faults.figures.groups import Spread
+from testbed.runs.faults.figures.model import Availability, Downtime
+from testbed.runs.faults.report import FAULTS_CSV, FAULTS_JSON, terminal, write_files, written
+from testbed.runs.faults.report import section as html
+from testbed.runs.faults.report.page import page
+from testbed.runs.faults.report.run import labels
 from tests.unit.testbed_faults.histories import Story, every, seen
 from tests.unit.testbed_faults.synthetic import SCHEDULE, Play, run, trials
 from tests.unit.testbed_report.pages import Page

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testbed.analysis.faults.model import ALL, Availability, Downtime
+from testbed.runs.faults.figures.model import ALL, Availability, Downtime
 from tests.unit.testbed_faults.histories import Story, every
 
 

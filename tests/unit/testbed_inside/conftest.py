@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.recording.metrics import MetricLog, read_metrics
-from testbed.recording.series import MetricSeries
+from testbed.record.metrics import MetricLog, read_metrics
+from testbed.record.series import MetricSeries
 
 Pages = Mapping[str, Sequence[tuple[float, str | None]]]
 

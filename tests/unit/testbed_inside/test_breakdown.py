@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from testbed.analysis import inside
-from testbed.recording.calls import RESPONSE, SERVICE, CallSeries, Interval, Window, blank
-from testbed.recording.model import (
+from testbed.drive.figures import inside
+from testbed.record.calls import RESPONSE, SERVICE, CallSeries, Interval, Window, blank
+from testbed.record.model import (
     CLOSED,
     COMPLETE,
     OPEN,
@@ -22,8 +22,8 @@ from testbed.recording.model import (
     TrialHeader,
     TrialRecording,
 )
-from testbed.recording.series import MetricSeries
-from testbed.report import inside as report
+from testbed.record.series import MetricSeries
+from testbed.runs.compare.report import inside as report
 
 PUBLIC = "taskqueue.v1.TaskQueueService"
 INTERNAL = "taskqueue.internal.v1.JobService"

@@ -14,10 +14,10 @@ from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueService
 from common.rpc import connect
 from common.rpc.process import Process
 from design_b.node import assemble
-from testbed.experiment.scraper import Scraper
-from testbed.recording.calls import Window
-from testbed.recording.metrics import read_metrics
-from testbed.runtimes import secret
+from testbed.drive.scraper import Scraper
+from testbed.record.calls import Window
+from testbed.record.metrics import read_metrics
+from testbed.stack.runtimes import secret
 
 EVER = Window(0, 1e12)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from testbed.recording.calls import Window
-from testbed.recording.damage import RecordingError
-from testbed.recording.metrics import METRICS, read_metrics
+from testbed.record.calls import Window
+from testbed.record.damage import RecordingError
+from testbed.record.metrics import METRICS, read_metrics
 
 
 def page(total: float, **gauges: float) -> str:

@@ -10,11 +10,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from testbed.calibrate.behaviour import METHODS
-from testbed.calibrate.journal import Journal, from_rows
-from testbed.calibrate.plan import Phase
-from testbed.recording.calls import DELAY, RESPONSE, SERVICE, CallSeries, Interval, Window, blank
-from testbed.recording.model import OPEN, LoadRecording, Offered, Second
+from testbed.record.calls import DELAY, RESPONSE, SERVICE, CallSeries, Interval, Window, blank
+from testbed.record.model import OPEN, LoadRecording, Offered, Second
+from testbed.runs.calibrate.behaviour import METHODS
+from testbed.runs.calibrate.journal import Journal, from_rows
+from testbed.runs.calibrate.plan import Phase
 
 START = 1_700_000_000.25
 ADDED_MS = 0.4

@@ -10,16 +10,11 @@ from typing import Any
 
 import pytest
 
-from testbed.analysis.validity import Limits
-from testbed.capacity import judge, report, session, slo
-from testbed.capacity.judge import Judgement
-from testbed.capacity.plan import CapacityPlan, check, parse_users
-from testbed.capacity.search import Outcome, SearchPlan, Stage, Told
-from testbed.capacity.session import Result
+from testbed.drive.figures.validity import Limits
 from testbed.errors import TestbedError
-from testbed.recording.calls import DELAY, RESPONSE, SERVICE, CallSeries, Window
-from testbed.recording.files import read_json
-from testbed.recording.model import (
+from testbed.record.calls import DELAY, RESPONSE, SERVICE, CallSeries, Window
+from testbed.record.files import read_json
+from testbed.record.model import (
     COMPLETE,
     OPEN,
     JobRow,
@@ -29,7 +24,12 @@ from testbed.recording.model import (
     TrialHeader,
     TrialRecording,
 )
-from testbed.spec import StackSpec
+from testbed.runs.capacity import judge, report, session, slo
+from testbed.runs.capacity.judge import Judgement
+from testbed.runs.capacity.plan import CapacityPlan, check, parse_users
+from testbed.runs.capacity.search import Outcome, SearchPlan, Stage, Told
+from testbed.runs.capacity.session import Result
+from testbed.stack.spec import StackSpec
 from tests.unit.testbed_instrument.recordings import interval
 
 START = 1000

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from testbed.calibrate import report
-from testbed.calibrate.compare import PhaseFigures, compare
-from testbed.calibrate.plan import CLOSED_LOOP, STALLS, STEADY, CalibrationPlan, Phase
-from testbed.recording.calls import DELAY, RESPONSE, SERVICE
-from testbed.recording.files import read_json
-from testbed.recording.model import CLOSED
+from testbed.record.calls import DELAY, RESPONSE, SERVICE
+from testbed.record.files import read_json
+from testbed.record.model import CLOSED
+from testbed.runs.calibrate import report
+from testbed.runs.calibrate.compare import PhaseFigures, compare
+from testbed.runs.calibrate.plan import CLOSED_LOOP, STALLS, STEADY, CalibrationPlan, Phase
 from tests.unit.testbed_instrument import recordings
 from tests.unit.testbed_instrument.recordings import Doctor, honest, simulate
 

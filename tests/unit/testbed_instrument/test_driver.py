@@ -11,21 +11,21 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.capacity import session
-from testbed.capacity.drive import DriveFailed, TrialDriver
-from testbed.capacity.plan import CapacityPlan
-from testbed.capacity.search import Told
-from testbed.capacity.session import Result
-from testbed.experiment.fairness import Statement
-from testbed.experiment.interrupts import Interrupted, Interrupts
-from testbed.experiment.plan import Traffic
-from testbed.experiment.ports import LoadCommand
-from testbed.experiment.trial import Tools
-from testbed.recording.calls import SERVICE
-from testbed.recording.files import read_json
-from testbed.runtimes.local.meter import ProcessMeter
-from testbed.spec import StackSpec
-from testbed.stacks import ProcessRecord, StackRecord
+from testbed.drive.fairness import Statement
+from testbed.drive.interrupts import Interrupted, Interrupts
+from testbed.drive.ports import LoadCommand
+from testbed.drive.trial import Tools
+from testbed.record.calls import SERVICE
+from testbed.record.files import read_json
+from testbed.runs.capacity import session
+from testbed.runs.capacity.drive import DriveFailed, TrialDriver
+from testbed.runs.capacity.plan import CapacityPlan
+from testbed.runs.capacity.search import Told
+from testbed.runs.capacity.session import Result
+from testbed.runs.compare.plan import Traffic
+from testbed.stack.records import ProcessRecord, StackRecord
+from testbed.stack.runtimes.local.meter import ProcessMeter
+from testbed.stack.spec import StackSpec
 from tests.support.recordings import LoadMaker
 
 REFUSES = "import sys; print('no such option'); sys.exit(2)"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from testbed.capacity.search import Outcome, Search, SearchPlan, Stage, Told
+from testbed.runs.capacity.search import Outcome, Search, SearchPlan, Stage, Told
 
 System = Callable[[float], Told]
 

@@ -11,12 +11,12 @@ import pytest
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from common.rpc import connect
-from testbed import stacks
-from testbed.calibrate import drive, journal
-from testbed.calibrate.behaviour import Behaviour, Mixture, Stall
-from testbed.calibrate.plan import CalibrationPlan
 from testbed.errors import TestbedError
-from testbed.recording.model import Window
+from testbed.record.model import Window
+from testbed.runs.calibrate import drive, journal
+from testbed.runs.calibrate.behaviour import Behaviour, Mixture, Stall
+from testbed.runs.calibrate.plan import CalibrationPlan
+from testbed.stack import records as stacks
 
 CALLS = 20
 EVER = Window(0, 4e9)
@@ -60,7 +60,7 @@ def test_stub_ends_with_whoever_started_it(tmp_path: Path) -> None:
         (child,) = [
             each
             for each in psutil.Process().children()
-            if "testbed.calibrate.stub" in " ".join(each.cmdline())
+            if "testbed.runs.calibrate.stub" in " ".join(each.cmdline())
         ]
     assert not child.is_running()
 

@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pytest
 
-from testbed.calibrate import truth
-from testbed.calibrate.behaviour import Behaviour, Mixture, Stall
-from testbed.calibrate.plan import SERVICE, CalibrationPlan
 from testbed.errors import TestbedError
-from testbed.statistics import PeriodicStall
+from testbed.runs.calibrate import truth
+from testbed.runs.calibrate.behaviour import Behaviour, Mixture, Stall
+from testbed.runs.calibrate.plan import SERVICE, CalibrationPlan
+from testbed.stats import PeriodicStall
 
 STALL = Stall(2.0, 0.4)
 MIXTURE = Mixture(((2.0, 0.8), (20.0, 0.2)))

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from testbed.recording import files
-from testbed.recording.files import ResourceLog
-from testbed.recording.metrics import MetricLog
-from testbed.recording.model import (
+from testbed.record import files
+from testbed.record.files import ResourceLog
+from testbed.record.metrics import MetricLog
+from testbed.record.model import (
     COMPLETE,
     FAILED,
     GENERATOR,

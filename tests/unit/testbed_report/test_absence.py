@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from testbed.cli import make_app
-from testbed.recording import files
-from testbed.recording.metrics import METRICS
+from testbed.cli.main import make_app
+from testbed.record import files
+from testbed.record.metrics import METRICS
 from tests.support import fault_runs
 from tests.unit.testbed_report.synthetic import PROCESSES, Experiment
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from testbed.cli import make_app
+from testbed.cli.main import make_app
 from tests.support import fault_runs
 from tests.unit.testbed_report.synthetic import Experiment
 

@@ -9,8 +9,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from testbed.cli import make_app
-from testbed.report import rebuild
+from testbed.cli.main import make_app
+from testbed.runs.compare.report import rebuild
 from tests.unit.testbed_report.pages import read
 from tests.unit.testbed_report.synthetic import MACHINE, Experiment, damage, plan, provenance
 

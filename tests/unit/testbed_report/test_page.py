@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TestbedError
-from testbed.recording import files
-from testbed.report import html
+from testbed.record import files
+from testbed.runs.compare.report import html
 from tests.unit.testbed_report.pages import Page, read
 from tests.unit.testbed_report.synthetic import Experiment, plan
 

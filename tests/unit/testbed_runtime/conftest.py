@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from common.topology import Topology
-from testbed import designs, environment, stacks
-from testbed.runtimes.local import LocalRuntime, processes
+from testbed import environment
+from testbed.stack import designs
+from testbed.stack import records as stacks
+from testbed.stack.runtimes.local import LocalRuntime, processes
 from tests.support.stacks import is_free
 from tests.unit.testbed_runtime.fakes import ROOT, free_ports, make_topology
 

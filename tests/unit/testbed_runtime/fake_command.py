@@ -1,6 +1,7 @@
 """``testbed`` with one more design, ``fake``."""
 
-from testbed import cli, designs
+from testbed.cli import main as cli
+from testbed.stack import designs
 
 designs.DESIGNS["fake"] = "tests.unit.testbed_runtime.fake_topology"
 cli.main()

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from common.topology import Topology
-from testbed import stacks
 from testbed.errors import TestbedError
-from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime, clock
-from testbed.spec import StackSpec
+from testbed.stack import records as stacks
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import LocalRuntime, clock
+from testbed.stack.spec import StackSpec
 from tests.support.waiting import eventually
 
 # Says for each line that it reads what its clocks say.

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from common.topology import Topology
-from testbed import stacks
-from testbed.cli import make_app
-from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime
-from testbed.spec import StackSpec
+from testbed.cli.main import make_app
+from testbed.stack import records as stacks
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import LocalRuntime
+from testbed.stack.spec import StackSpec
 from tests.unit.testbed_runtime.test_up import kill
 
 pytestmark = pytest.mark.usefixtures("known")

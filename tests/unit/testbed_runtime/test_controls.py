@@ -12,14 +12,14 @@ import pytest
 
 from common.links.fault import Fault
 from common.topology import Topology
-from testbed import stacks
 from testbed.errors import TestbedError
-from testbed.faults.heal import heal_all
-from testbed.runtimes import silent
-from testbed.runtimes.controls import Controls
-from testbed.runtimes.local import LocalRuntime, processes
-from testbed.spec import StackSpec
-from testbed.stacks import StackRecord
+from testbed.runs.faults.heal import heal_all
+from testbed.stack import records as stacks
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.controls import Controls
+from testbed.stack.runtimes.local import LocalRuntime, processes
+from testbed.stack.spec import StackSpec
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import DEAF, PARENT
 from tests.unit.testbed_runtime.fakes import make_topology

@@ -13,13 +13,14 @@ import psutil
 import pytest
 
 from common.topology import Topology
-from testbed import stacks
 from testbed.errors import TestbedError
-from testbed.runtimes import lock, silent
-from testbed.runtimes.local import LocalRuntime, processes
-from testbed.runtimes.order import waves
-from testbed.spec import StackSpec
-from testbed.stacks import ProcessRecord
+from testbed.stack import lock
+from testbed.stack import records as stacks
+from testbed.stack.records import ProcessRecord
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import LocalRuntime, processes
+from testbed.stack.runtimes.order import waves
+from testbed.stack.spec import StackSpec
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import DEAF, PARENT
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.runtimes.compose import engine
-from testbed.runtimes.compose.engine import EngineError
+from testbed.stack.runtimes.compose import engine
+from testbed.stack.runtimes.compose.engine import EngineError
 
 NONSENSE = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from common.topology import Topology
-from testbed import stacks
-from testbed.cli import make_app
-from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime
-from testbed.spec import StackSpec
-from testbed.stacks import StackRecord
+from testbed.cli.main import make_app
+from testbed.stack import records as stacks
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import LocalRuntime
+from testbed.stack.spec import StackSpec
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fakes import command
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from common.topology import Topology
-from testbed import stacks
-from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime, processes
-from testbed.spec import StackSpec
+from testbed.stack import records as stacks
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import LocalRuntime, processes
+from testbed.stack.spec import StackSpec
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import HANG
 from tests.unit.testbed_runtime.fakes import command

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from testbed import designs
 from testbed.errors import TestbedError
-from testbed.manifests.parts import budget_of_each
-from testbed.runtimes import silent
-from testbed.runtimes.compose import usage
-from testbed.runtimes.local import LocalRuntime
-from testbed.spec import Budget, StackSpec
+from testbed.stack import designs
+from testbed.stack.manifests.parts import budget_of_each
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.compose import usage
+from testbed.stack.runtimes.local import LocalRuntime
+from testbed.stack.spec import Budget, StackSpec
 
 CPU = {
     "cpu_usage": {"total_usage": 1_500_000_000},

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from testbed import stacks
 from testbed.errors import StateError
-from testbed.stacks import ProcessBudget, ProcessRecord, StackRecord
+from testbed.stack import records as stacks
+from testbed.stack.records import ProcessBudget, ProcessRecord, StackRecord
 
 
 def make_record(design: str = "fake", **changes: object) -> StackRecord:
@@ -124,7 +124,7 @@ def test_root_is_the_nearest_directory_with_a_project_file(
 
 
 def test_module_needs_neither_grpc_nor_the_command_line() -> None:
-    probe = "import sys, json, testbed.stacks; print(json.dumps(sorted(sys.modules)))"
+    probe = "import sys, json, testbed.stack.records; print(json.dumps(sorted(sys.modules)))"
 
     loaded = json.loads(subprocess.check_output([sys.executable, "-c", probe], text=True))
 

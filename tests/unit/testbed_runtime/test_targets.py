@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from common.topology import Topology
-from testbed import stacks
-from testbed.observability import prometheus, targets
-from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime
-from testbed.spec import StackSpec
+from testbed.stack import prometheus
+from testbed.stack import records as stacks
+from testbed.stack.observability import targets
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import LocalRuntime
+from testbed.stack.spec import StackSpec
 from tests.unit.testbed_runtime.test_commands import run
 
 pytestmark = pytest.mark.usefixtures("known")

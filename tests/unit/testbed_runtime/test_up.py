@@ -12,11 +12,12 @@ import psutil
 import pytest
 
 from common.topology import Topology
-from testbed import runtimes, stacks
 from testbed.errors import TestbedError
-from testbed.runtimes import silent
-from testbed.runtimes.local import LocalRuntime, lock, ports, processes
-from testbed.spec import StackSpec
+from testbed.stack import records as stacks
+from testbed.stack import runtimes
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import LocalRuntime, lock, ports, processes
+from testbed.stack.spec import StackSpec
 from tests.support.waiting import eventually
 from tests.unit.testbed_runtime.fake_process import CRASH, UNWELL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from testbed import statistics
+from testbed import stats as statistics
 
 RUNS = 300
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from testbed import statistics
-from testbed.recording.calls import blank
-from testbed.statistics import Interval, Measured, Outcome, PeriodicStall
+from testbed import stats as statistics
+from testbed.record.calls import blank
+from testbed.stats import Interval, Measured, Outcome, PeriodicStall
 
 RARE = 0.001
 METRICS = 12

@@ -1,0 +1,1 @@
+"""Studies of the instrument itself, with the code that shows what they say."""

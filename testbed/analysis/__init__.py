@@ -1,1 +1,0 @@
-"""Pure functions from recordings to figures: no files, no clock, no processes."""

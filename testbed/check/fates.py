@@ -1,0 +1,79 @@
+"""Fates: what became of a job, as far as the history tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from testbed.check.index import Job
+from testbed.check.looks import AUDIT, Look, Sign
+from testbed.record.history.model import OPEN_END
+
+
+class Fate(Enum):
+    """What became of a job."""
+
+    KEPT = "kept"
+    LOST = "lost"
+    LOST_WITH_STATE = "lost_with_state"
+    NOT_LOOKED_UP = "not_looked_up"
+    UNFINISHED = "unfinished"
+    """Nobody was promised it, and it never ends."""
+
+
+class Ending(NamedTuple):
+    """A fate, and for a lost job the look that shows it and what it shows."""
+
+    fate: Fate
+    look: Look | None = None
+    text: str = ""
+
+
+_KEPT = Ending(Fate.KEPT)
+_UNKNOWN = Ending(Fate.NOT_LOOKED_UP)
+
+
+def ending_of(job: Job) -> Ending:
+    """Return what became of a job."""
+    accepted = job.accepted
+    found = _lost(job.looks, OPEN_END if accepted is None else accepted.completed)
+    if found is not None:
+        return Ending(Fate.LOST, *found)
+    if accepted is None:
+        return _at_last(job)
+    if job.cut < OPEN_END and _lost(job.late, accepted.completed) is not None:
+        return Ending(Fate.LOST_WITH_STATE)
+    return _at_last(job)
+
+
+def _lost(looks: Sequence[Look], accepted: int) -> tuple[Look, str] | None:
+    """Return the first look that finds the job, or its output, gone."""
+    for look in looks:
+        if look.what is Sign.NOT_FOUND and look.op.invoked > accepted:
+            return look, "was accepted, and later there was no such job"
+        if look.what is Sign.OUTPUT_LOST:
+            return look, "is DONE, and its output is gone"
+    return None
+
+
+def _at_last(job: Job) -> Ending:
+    """Judge a job by the last look of the audit."""
+    last: Look | None = None
+    terminal = False
+    for look in (*job.looks, *job.late) if job.late else job.looks:
+        terminal = terminal or look.terminal
+        if look.op.client == AUDIT and (last is None or look.op.completed >= last.op.completed):
+            last = look
+    if last is None:
+        return _UNKNOWN
+    if terminal or not last.unfinished:
+        return _KEPT
+    if job.unanswered > last.op.completed:
+        return _UNKNOWN
+    if job.cut < OPEN_END:
+        return Ending(Fate.LOST_WITH_STATE)
+    at_last = f"was still {last.state or 'not terminal'} at the last look"
+    if job.accepted is None:
+        return Ending(Fate.UNFINISHED, last, f"was promised to nobody, and {at_last}")
+    return Ending(Fate.LOST, last, f"was accepted, and {at_last}")

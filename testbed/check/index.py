@@ -1,0 +1,139 @@
+"""The index over a history: built once, in one pass, and read by all rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from testbed.check.looks import AUDIT, Look, Sign, in_real_time, looks_of
+from testbed.check.loss import StateLoss
+from testbed.record.history import lines
+from testbed.record.history.model import OPEN_END, History, Operation, Outcome, Page, Submitted
+
+Scan = tuple[str, str]
+"""A listing: the client that made it and its name for it."""
+
+
+class Job:
+    """What the history says of one job.
+
+    ``submits`` are those that were answered with it, ``cancels`` those that asked for it and may
+    have had an effect. ``looks`` are the answers about it, in the order of asking, from before a
+    fault took the memory that held it (``cut``, or ``OPEN_END``); ``late`` are those from after.
+    ``unanswered`` is when the audit last asked for it and got no word about it, or -1.
+    """
+
+    __slots__ = (
+        "_first_terminal", "_order", "cancels", "cut", "id", "late", "looks", "submits",
+        "unanswered",
+    )  # fmt: skip
+
+    def __init__(self, job_id: str) -> None:
+        self.id = job_id
+        self.submits: list[Operation] = []
+        self.cancels: list[Operation] = []
+        self.looks: list[Look] = []
+        self.late: list[Look] = []
+        self.cut = OPEN_END
+        self.unanswered = -1
+        self._order: list[int] | None = None
+        self._first_terminal: list[Look] | None = None
+
+    @property
+    def order(self) -> list[int]:
+        """The order of asking and answering of ``looks``, see :func:`looks.in_real_time`."""
+        if self._order is None:
+            self._order = in_real_time(self.looks)
+        return self._order
+
+    @property
+    def accepted(self) -> Operation | None:
+        """The submit that was the first to be answered with it."""
+        if len(self.submits) == 1:
+            return self.submits[0]
+        return min(self.submits, key=lambda submit: submit.completed, default=None)
+
+    @property
+    def first_terminal(self) -> Look | None:
+        """The terminal look that was answered first."""
+        if self._first_terminal is None:
+            terminal = [look for look in self.looks if look.terminal]
+            self._first_terminal = sorted(terminal, key=_answered)[:1]
+        return self._first_terminal[0] if self._first_terminal else None
+
+    @property
+    def first_sight(self) -> int:
+        """When an answer first showed that it exists; ``OPEN_END`` if none did."""
+        return min(
+            (
+                look.op.completed
+                for look in (*self.looks, *self.late)
+                if look.what is not Sign.NOT_FOUND
+            ),
+            default=OPEN_END,
+        )
+
+
+class Index:
+    """A history by jobs, request ids and scans. ``tell`` hears how many operations are in it."""
+
+    def __init__(self, history: History, tell: Callable[[int], None]) -> None:
+        self.history = history
+        self.jobs: dict[str, Job] = {}
+        self.submits: list[Operation] = []
+        self.by_request: dict[str, list[Operation]] = {}
+        self.scans: dict[Scan, list[Operation]] = {}
+        self.losses = StateLoss(history.design, history.faults)
+        for number, operation in enumerate(
+            sorted(history.operations, key=lambda operation: operation.invoked)
+        ):
+            self._take(operation)
+            if number % 50_000 == 0:
+                tell(number)
+        self._cut()
+
+    def job(self, job_id: str) -> Job:
+        """Return what is known of a job, at first nothing."""
+        job = self.jobs.get(job_id)
+        if job is None:
+            job = self.jobs[job_id] = Job(job_id)
+        return job
+
+    def _take(self, operation: Operation) -> None:
+        asked = operation.asked
+        if isinstance(asked, Submitted):
+            self._take_submit(operation, asked)
+            return
+        told = False
+        for job_id, look in looks_of(operation):
+            self.job(job_id).looks.append(look)
+            told = True
+        if isinstance(asked, Page):
+            if operation.outcome is Outcome.OK:
+                self.scans.setdefault((operation.client, asked.scan), []).append(operation)
+            return
+        if operation.call == lines.CANCEL and operation.outcome is not Outcome.FAIL:
+            self.job(asked).cancels.append(operation)
+        if not told and operation.client == AUDIT:
+            self.job(asked).unanswered = operation.invoked
+
+    def _take_submit(self, operation: Operation, asked: Submitted) -> None:
+        self.submits.append(operation)
+        if asked.request_id:
+            self.by_request.setdefault(asked.request_id, []).append(operation)
+        if operation.outcome is Outcome.OK and isinstance(operation.answer, str):
+            self.job(operation.answer).submits.append(operation)
+
+    def _cut(self) -> None:
+        """Put aside what was answered once the memory that held a job may have been gone."""
+        if not self.losses:
+            return
+        for job in self.jobs.values():
+            born = min((submit.invoked for submit in job.submits), default=job.first_sight)
+            job.cut = self.losses.of(job.id, born)
+            if job.cut < OPEN_END:
+                job.late = [look for look in job.looks if look.op.completed >= job.cut]
+                job.looks = [look for look in job.looks if look.op.completed < job.cut]
+
+
+def _answered(look: Look) -> int:
+    return look.op.completed

@@ -1,0 +1,62 @@
+"""What a cancel answers is so, and stays so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testbed.check.index import Index, Job
+from testbed.check.looks import Look
+from testbed.check.rules._canceled import acknowledged, contradicts
+from testbed.check.rules._terminal import difference, references
+from testbed.check.verdict import Finding, Rule
+from testbed.record.history import lines
+from testbed.record.history.model import Seen
+
+
+def _find(index: Index) -> Iterator[Finding]:
+    for job in index.jobs.values():
+        if not job.cancels:
+            continue
+        finding = _started(job) or _answered_wrongly(job)
+        if finding is not None:
+            yield finding
+
+
+def _started(job: Job) -> Finding | None:
+    canceled = acknowledged(job)
+    if canceled is None:
+        return None
+    for look in job.looks:
+        if contradicts(canceled, look):
+            text = "was canceled while it was queued, and started all the same"
+            return Finding(job.id, text, (canceled.op, look.op))
+    return None
+
+
+def _answered_wrongly(job: Job) -> Finding | None:
+    known = references(job)
+    for look in job.looks:
+        if look.op.call != lines.CANCEL or not isinstance(look.what, Seen):
+            continue
+        before = [reference for reference in known if reference.before(look)]
+        for reference in before:
+            if problem := _not_the_same(reference, look):
+                text = f"was terminal, and a cancel was answered otherwise: {problem}"
+                return Finding(job.id, text, (reference.op, look.op))
+        if before:
+            continue
+        if not look.terminal and not (look.state == "RUNNING" and look.what.cancel_requested):
+            text = f"was canceled, and the answer is {look.state} without a cancel requested"
+            return Finding(job.id, text, (look.op,))
+    return None
+
+
+def _not_the_same(first: Look, look: Look) -> str:
+    return difference(first, look) if look.terminal else f"{first.state}, then {look.state}"
+
+
+RULE = Rule(
+    "cancel",
+    "A cancel of a queued job keeps it from starting, one of a terminal job changes nothing",
+    _find,
+)

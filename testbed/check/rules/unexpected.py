@@ -1,0 +1,51 @@
+"""No job comes from nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testbed.check.index import Index, Job
+from testbed.check.looks import Look, Sign
+from testbed.check.origins import trace
+from testbed.check.verdict import Finding, Rule
+from testbed.record.history.model import Outcome, Seen, Submitted
+
+
+def _find(index: Index) -> Iterator[Finding]:
+    origins = trace(index)
+    for job in origins.unexplained:
+        look = _first_sight(job)
+        text = "is there, and no submit can have made it"
+        if convicted := origins.replaced.before(look.op.completed, _kind(job)):
+            text += ", for that without an answer made the job of its repeat"
+        yield Finding(job.id, text, (*convicted, look.op))
+    for job in index.jobs.values():
+        if job.submits and job.looks and _too_early(index, job):
+            shown = (_first_sight(job).op, job.submits[0])
+            yield Finding(job.id, "was there before anybody submitted it", shown)
+
+
+def _kind(job: Job) -> str:
+    shown = (look.what for look in (*job.looks, *job.late))
+    return next((what.kind for what in shown if isinstance(what, Seen)), "")
+
+
+def _first_sight(job: Job) -> Look:
+    sights = (look for look in (*job.looks, *job.late) if look.what is not Sign.NOT_FOUND)
+    return min(sights, key=lambda look: look.op.completed)
+
+
+def _too_early(index: Index, job: Job) -> bool:
+    """Say whether it was seen before all submits that may have made it."""
+    seen = job.first_sight
+    if job.submits[0].invoked <= seen:
+        return False
+    for submit in job.submits:
+        if isinstance(submit.asked, Submitted) and submit.asked.request_id:
+            same = index.by_request[submit.asked.request_id]
+            if any(each.invoked <= seen and each.outcome is not Outcome.FAIL for each in same):
+                return False
+    return True
+
+
+RULE = Rule("unexpected", "Every job was submitted: an indefinite submit makes one at most", _find)

@@ -1,0 +1,139 @@
+"""``testbed bench``: what a submit and a no-op job cost, against a server that does nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from testbed.drive import outputs
+from testbed.drive.interrupts import Interrupted, Interrupts
+from testbed.drive.pace import Pace
+from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.record import provenance
+from testbed.report import console, progress
+from testbed.runs.bench import report, session
+from testbed.runs.bench.session import BenchPlan
+from testbed.runs.compare.report import terminal
+from testbed.stack import records as stacks
+from testbed.stack import runtimes
+from testbed.stack.spec import StackSpec
+
+INTERRUPTED_CODE = 130
+NAME = "bench"
+QUICK = BenchPlan(
+    rounds=1,
+    seconds=1.0,
+    warmup=0.3,
+    idle_seconds=2.0,
+    memory_jobs=1000,
+    owner_jobs=(1000, 10_000),
+)
+_PLAN = BenchPlan()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(NAME)(bench)
+
+
+def bench(
+    designs: Annotated[
+        str, typer.Option(help="The designs to measure, with commas between them.")
+    ] = "a,b",
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=1, max=100, help="Rounds; each measures the echo server and every design once."
+        ),
+    ] = _PLAN.rounds,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, max=60, help="Seconds of submitting in each measurement.")
+    ] = _PLAN.seconds,
+    callers: Annotated[
+        int, typer.Option(min=1, max=1000, help="Callers at a time, each with one call in flight.")
+    ] = _PLAN.callers,
+    memory_jobs: Annotated[
+        int,
+        typer.Option(
+            min=0, max=100_000, help="Jobs over which memory per job is measured; 0 leaves it out."
+        ),
+    ] = _PLAN.memory_jobs,
+    idle_seconds: Annotated[
+        float, typer.Option(min=1, max=600, help="Seconds over which idle CPU is measured.")
+    ] = _PLAN.idle_seconds,
+    slots: Annotated[
+        int, typer.Option(min=1, help="Jobs that each design can run at a time, all in all.")
+    ] = _PLAN.slots,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="A few seconds of everything: shows that it works, no more."),
+    ] = False,
+) -> None:
+    """Measure submit calls and no-op jobs of each design against a bare echo server.
+
+    Everything is up at the same time and driven in turn, so that a change of the machine's speed
+    meets all alike; the ratio to the echo server is what can be compared between machines. Also
+    measures memory per finished job and CPU while idle. Takes about three minutes and writes
+    results/bench/<UTC>/bench.json.
+    """
+    names = tuple(dict.fromkeys(name.strip().lower() for name in designs.split(",")))
+    plan = BenchPlan(
+        names,
+        rounds,
+        seconds,
+        callers=callers,
+        idle_seconds=idle_seconds,
+        memory_jobs=memory_jobs,
+        slots=slots,
+    )
+    if quick:
+        plan = BenchPlan(
+            names,
+            QUICK.rounds,
+            QUICK.seconds,
+            QUICK.warmup,
+            callers,
+            QUICK.idle_seconds,
+            QUICK.memory_jobs,
+            slots,
+            QUICK.owner_jobs,
+        )
+    raise typer.Exit(run(plan))
+
+
+def run(plan: BenchPlan) -> int:
+    """Carry out a bench and return the exit code. Raises :class:`TestbedError`."""
+    home = stacks.project_root()
+    check_fresh(plan.designs, StackSpec(plan.slots))
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    folder = outputs.new_folder(home / "results", NAME)
+    phases = plan.phases()
+    console.err.print(
+        Text(
+            f"Measuring {' and '.join(each.upper() for each in plan.designs)} against an echo "
+            f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
+        )
+    )
+    if note := terminal.busy_note(origin["machine"]):
+        console.err.print(Text(note))
+    for other in others_up(plan.designs):
+        console.err.print(f"note  design {other.upper()} is up and shares the machine")
+    interrupts = Interrupts()
+    with interrupts.installed(), contextlib.suppress(Interrupted):
+        pace = Pace(1, phases, time.monotonic)
+        with progress.shown(console.err, pace, 1) as told:
+            control = RuntimeStacks(runtimes.get(), told)
+            result, owner = session.run(plan, folder, control, interrupts, told)
+        path = report.write(folder, plan, origin, result, owner)
+        console.out.print(report.table(result))
+        console.out.print()
+        console.out.print(report.owner_table(owner))
+        console.out.print(Text(f"\n{report.explanation(plan)}\n\nReport: {path}"))
+        return 0
+    console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))
+    return INTERRUPTED_CODE

@@ -1,0 +1,96 @@
+"""``testbed calibrate``: what the instrument itself adds to what it measures, on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from testbed.drive import outputs
+from testbed.drive.interrupts import Interrupted, Interrupts
+from testbed.drive.pace import Pace
+from testbed.record import provenance
+from testbed.report import console, progress
+from testbed.runs.calibrate import drive, report
+from testbed.runs.calibrate.plan import CalibrationPlan
+from testbed.runs.compare.report import terminal
+from testbed.stack import records as stacks
+
+INTERRUPTED_CODE = 130
+NAME = "calibrate"
+QUICK_SECONDS = 5
+_PLAN = CalibrationPlan()
+_PLANNED_EXTRA = {drive.STARTING: 1.5, drive.STOPPING: 1.0}
+_STARTUP_SECONDS = 3.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(NAME)(calibrate)
+
+
+def calibrate(
+    rate: Annotated[
+        float,
+        typer.Option(help="Calls per second. Use the rate that you mean to measure with."),
+    ] = _PLAN.rate,
+    duration: Annotated[
+        int, typer.Option(help="Seconds measured in each of the three phases.")
+    ] = _PLAN.duration,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help=f"{QUICK_SECONDS} seconds for each phase: shows that it works."
+        ),
+    ] = False,
+) -> None:
+    """Hold the instrument against a server whose service times and stalls are known.
+
+    The load generator that all trials use drives a stub server that takes known times to answer
+    and notes each call itself. Compares what is reported with what is true: service times,
+    response times under stalls, counts, the rate. Also shows what a closed loop would have
+    reported of the same stalls. Writes results/calibrate/<UTC>/calibration.json.
+
+    Ends with 1 if the instrument disagrees with the truth beyond its stated error, with 130 after
+    Ctrl-C; nothing is left running either way.
+    """
+    plan = CalibrationPlan(rate=rate, duration=QUICK_SECONDS if quick else duration)
+    raise typer.Exit(run(plan))
+
+
+def run(plan: CalibrationPlan) -> int:
+    """Carry out a calibration and return the exit code. Raises :class:`TestbedError`."""
+    home = stacks.project_root()
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    folder = outputs.new_folder(home / "results", NAME)
+    phases = list(plan.phases())
+    planned = {**_PLANNED_EXTRA, drive.DRIVING: plan.warmup + plan.duration + _STARTUP_SECONDS}
+    planned = {name: planned[name] for name in (drive.STARTING, drive.DRIVING, drive.STOPPING)}
+    console.err.print(
+        Text(
+            f"Calibrating at {plan.rate:g} calls/s, about "
+            f"{progress.minutes(len(phases) * sum(planned.values()))}. Raw data: {folder}"
+        )
+    )
+    if note := terminal.busy_note(origin["machine"]):
+        console.err.print(Text(note))
+    interrupts = Interrupts()
+    with interrupts.installed(), contextlib.suppress(Interrupted):
+        pace = Pace(len(phases), planned, time.monotonic)
+        with progress.shown(console.err, pace, len(phases)) as told:
+            figures = drive.Bench(plan, home, interrupts, told).run(folder)
+        path = report.write(folder, plan, origin, figures)
+        console.out.print(report.table(figures))
+        console.out.print()
+        for line in report.checks(figures):
+            console.out.print(line)
+        for words in report.verdict(plan, figures):
+            console.out.print(Text(f"\n{words}"))
+        console.out.print(Text(f"\nReport: {path}"))
+        return 0 if all(each.agrees for each in figures) else 1
+    console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))
+    return INTERRUPTED_CODE

@@ -1,0 +1,144 @@
+"""``testbed compare``: both designs under the same traffic, side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from testbed.cli import options
+from testbed.runs.compare import overrides, planfile
+from testbed.runs.compare import run as conduct
+from testbed.runs.compare.planfile import Source
+from testbed.stack import records as stacks
+from testbed.stack import runtimes
+
+PLAN = "quick"
+NAME = "compare"
+# Options that have another name than the key of the plan.
+_KEYS = {"rounds": "blocks"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(NAME)(compare)
+
+
+def compare(
+    designs: Annotated[
+        str | None,
+        typer.Option(
+            help="The two designs to compare, a,b. The same one twice, a,a, shows how far two runs "
+            "of equal things differ on this machine.",
+        ),
+    ] = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            help="Blocks; each runs both designs once, in random order. The spread between blocks "
+            "is what tells an effect from noise."
+        ),
+    ] = None,
+    users: Annotated[
+        int | None,
+        typer.Option(help="Users of the closed loop, each with one call in flight at most."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Calls per second of an open loop, instead of users who wait."),
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds that are measured in each trial.")
+    ] = None,
+    warmup: Annotated[
+        float | None, typer.Option(help="Seconds driven before those, and discarded.")
+    ] = None,
+    mix: Annotated[
+        str | None,
+        typer.Option(help="Weights of the calls that a user makes, as Locust's --mix."),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Kind of the jobs: sleep, spin, noop, word_count and so on.")
+    ] = None,
+    job_ms: Annotated[
+        float | None, typer.Option(help="Milliseconds of a job that sleeps or spins.")
+    ] = None,
+    payload_bytes: Annotated[
+        int | None, typer.Option(help="Bytes of payload of the kinds that read one.")
+    ] = None,
+    deadline: Annotated[
+        float | None, typer.Option(help="Deadline of every call, in seconds.")
+    ] = None,
+    think_time: Annotated[
+        float | None,
+        typer.Option(
+            help="Mean pause of a user between two calls, in seconds. With 0 the users ask as fast "
+            "as they are answered, and two cores are soon full."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the traffic of the first block, and of the order.")
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(help="Jobs that each design can run at a time, all in all.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes over which design A shares out the slots.")
+    ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help=f"Where stacks run: {', '.join(runtimes.RUNTIMES)}."),
+    ] = None,
+    cpus: options.Cpus = None,
+    memory_mib: options.MemoryMib = None,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the fault plan that it ends with (testbed faults lists them); none for "
+            "no faults."
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Results go to results/<name>/<UTC>.")] = NAME,
+    keep_going: Annotated[
+        bool,
+        typer.Option("--keep-going", help="Go on with the next trial after one failed twice."),
+    ] = False,
+) -> None:
+    """Compare two designs under the same traffic: the plan experiments/quick.toml.
+
+    Options change that plan; left out, its own value holds. Every trial starts a fresh stack,
+    drives it with Locust, discards the warm-up, then looks up every accepted job until it is
+    terminal and stops the stack. In the end both designs are broken on purpose, by a fault plan.
+    Prints the figures of each design and their ratio with its confidence interval, and what became
+    of jobs and service under faults; writes them with the raw data and where they come from to
+    results/<name>/<UTC>, to which results/latest points.
+
+    Ends with 1 if a trial stays failed or void or a job was lost, with 130 after Ctrl-C; either
+    way nothing is left running and what was measured is kept.
+    """
+    given = {key: value for key, value in locals().items() if key != "keep_going"}
+    home = stacks.project_root()
+    path = planfile.find(home, PLAN)
+    if faults is not None:
+        given["faults"] = planfile.resolved(faults)
+    changes, options = _changes(given)
+    data = overrides.apply(planfile.load(path), changes)
+    plan = planfile.parse(data, Source(str(path), options), conduct.known())
+    raise typer.Exit(conduct.conduct(plan, keep_going=keep_going))
+
+
+def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the keys of the plan that the options change, and how each was given."""
+    changes: dict[str, Any] = {}
+    options: dict[str, str] = {}
+    for option, value in given.items():
+        if value is None:
+            continue
+        key = _KEYS.get(option, option)
+        changes[key] = _designs(value) if option == "designs" else value
+        options[key] = f"--{option.replace('_', '-')} {value}"
+    return changes, options
+
+
+def _designs(text: str) -> list[str]:
+    return [name.strip().lower() for name in text.split(",")]

@@ -1,0 +1,167 @@
+"""``testbed faults``: a fault run, and what both designs did under it."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from testbed import hints
+from testbed.drive import outputs
+from testbed.drive.interrupts import Interrupted, Interrupts
+from testbed.errors import ERROR_EXIT
+from testbed.record import provenance
+from testbed.record.files import TRIAL
+from testbed.report import console, progress
+from testbed.runs.compare import overrides
+from testbed.runs.compare.report.html import REPORT
+from testbed.runs.faults import outcome, session
+from testbed.runs.faults import run as conduct
+from testbed.runs.faults.plan import FaultPlan
+from testbed.runs.faults.planfile import FOLDER
+from testbed.runs.faults.report import FAULTS_CSV, FAULTS_JSON, drift, terminal
+from testbed.stack import designs
+from testbed.stack import records as stacks
+
+INTERRUPTED_CODE = 130
+# Seconds of a drive from which on it is worth a look at what grows.
+LONG = 1200.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("faults")(faults)
+
+
+def faults(
+    plan: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of a plan in experiments/faults/, or a path that ends in .toml.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key of the plan: seed=7, draw.count=10, rate=50, designs=a, "
+            "settings.lease=10. Repeatable.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the faults in their order and start nothing.")
+    ] = False,
+) -> None:
+    """Break both designs on purpose under the same traffic, and say what came of it.
+
+    Without PLAN the plans are listed. Every design gets a fresh stack, which Locust drives while
+    faults come and go by the plan's schedule; every call and every fault is written to a history.
+    Afterwards every job is looked up, the history is checked (`testbed check` does that alone), and
+    jobs lost, time without service and recovery are put side by side. Results go to
+    results/faults-<name>/<UTC>; docs/faults.md explains plans, docs/under-faults.md the figures.
+
+    Ends with 1 if a design broke its promises or did not become healthy, with 2 if the plan cannot
+    be carried out, with 130 after Ctrl-C; nothing is left running.
+    """
+    home = stacks.project_root()
+    if plan is None:
+        _list(home)
+        return
+    checked = conduct.read(home, plan, overrides.from_pairs(settings or []))
+    if dry_run:
+        _show(checked)
+        return
+    raise typer.Exit(carry_out(checked, home))
+
+
+def carry_out(plan: FaultPlan, home: Path) -> int:
+    """Run a plan, report on it and return the exit code."""
+    conduct.check(plan, home)
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    folder = outputs.new_folder(home / "results", f"faults-{plan.name}")
+    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
+    _say(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
+    ended, kept = session.Ended("interrupted"), False
+    with interrupts.installed(), contextlib.suppress(Interrupted):
+        ended = conduct.carry_out(plan, home, folder, origin, interrupts)
+        with interrupts.shield():
+            kept = _report(folder)
+            _closing(folder, ended, kept)
+    if interrupts.happened:
+        return INTERRUPTED_CODE
+    if ended.system_error:
+        return ERROR_EXIT
+    return 0 if kept and not ended.stopped else 1
+
+
+def _report(folder: Path) -> bool:
+    """Check what was recorded, write the files and print the figures; say if promises were kept."""
+    with console.working("checking what was recorded") as tell:
+        found = outcome.write(folder, tell)
+    if found.figures:
+        console.out.print(terminal(found.figures))
+    if any(each.seconds >= LONG for each in found.figures):
+        console.out.print(drift.table(found.drifts))
+    return found.kept
+
+
+def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
+    lines = [f"Report: {shlex.quote(str(folder))}/{{{REPORT},{FAULTS_CSV},{FAULTS_JSON}}}"]
+    if ended.stopped:
+        lines.insert(0, f"Stopped: {ended.stopped.partition(chr(10))[0]}")
+        lines.append("        Nothing is left running.")
+    else:
+        link = outputs.point_latest(folder)
+        lines.append(f"        {link} points there. Nothing is left running.")
+    if not kept:
+        lines += [
+            f"        To check a history again: {hints.command('testbed', 'check', each.parent)}"
+            for each in sorted(folder.glob(f"trials/*/{TRIAL}"))
+        ]
+    console.out.print()
+    for line in lines:
+        console.out.print(Text(line), soft_wrap=True)
+
+
+def _list(home: Path) -> None:
+    """Print the plans that there are."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("plan", "faults", "takes"):
+        table.add_column(column, justify="left" if column == "plan" else "right", no_wrap=True)
+    table.add_column("what it is for")
+    for path in sorted((home / FOLDER).glob("*.toml")):
+        plan = conduct.read(home, path.stem, {})
+        count = max(len(plan.schedule(designs.load(design))) for design in plan.designs)
+        seconds = sum(session.phases(plan).values()) * len(plan.designs)
+        table.add_row(path.stem, str(count), progress.minutes(seconds), plan.about)
+    console.out.print(table)
+
+
+def _show(plan: FaultPlan) -> None:
+    """Print every fault of every design."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("fault", justify="right")
+    schedules = {
+        design: plan.schedule(designs.load(design).scaled(plan.workers)) for design in plan.designs
+    }
+    for design in plan.designs:
+        table.add_column(f"design {design.upper()}")
+    for index in range(max(map(len, schedules.values()))):
+        cells = [
+            schedule[index].title if index < len(schedule) else ""
+            for schedule in schedules.values()
+        ]
+        table.add_row(str(index + 1), *cells)
+    console.out.print(table)
+
+
+def _say(line: str) -> None:
+    console.err.print(Text(line))

@@ -1,0 +1,134 @@
+"""``testbed status``: says what is up, where, and whether it is healthy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from testbed.report import console
+from testbed.stack import prometheus, runtimes
+from testbed.stack import records as stacks
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import ProcessStatus
+
+_EPILOG = """
+The exit code is 0 if something is up and all of it serves, else 1.
+
+[bold]Examples[/]
+
+testbed status
+
+testbed status --json | jq -r '.stacks[].endpoints[]'
+"""
+_COLUMNS = ("process", "pid", "gRPC", "metrics", "health", "up", "CPU", "memory")
+_NUMBERS = ("pid", "up", "CPU", "memory")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Stacks", epilog=_EPILOG)(status)
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show every process of the stacks that are up: where, how healthy, what it has used."""
+    records = [record for name in stacks.recorded() if (record := stacks.load(name))]
+    looks = [(record, runtimes.get(record.runtime).status(record)) for record in records]
+    observer = prometheus.find()
+    if as_json:
+        console.out.print_json(
+            json.dumps(
+                {
+                    "stacks": [_json(record, look) for record, look in looks],
+                    "prometheus": prometheus.url(observer) if observer else None,
+                }
+            ),
+            highlight=False,
+        )
+    elif not looks:
+        console.out.print("nothing is up; `testbed up a` starts design A")
+    else:
+        for record, look in looks:
+            _show(record, look)
+    if observer and not as_json:
+        console.out.print(f"Prometheus: {prometheus.url(observer)}, process {observer.pid}")
+    if not looks or not all(_healthy(record, look) for record, look in looks):
+        raise typer.Exit(1)
+
+
+def _healthy(record: StackRecord, look: list[ProcessStatus]) -> bool:
+    return record.ready and all(each.healthy for each in look)
+
+
+def _json(record: StackRecord, look: list[ProcessStatus]) -> dict[str, Any]:
+    return {
+        "design": record.design,
+        "runtime": record.runtime,
+        "healthy": _healthy(record, look),
+        "ready": record.ready,
+        "started": record.started,
+        "slots": record.slots,
+        "settings": dict(record.settings),
+        "endpoints": list(record.endpoints),
+        "processes": [
+            {
+                **asdict(each.record),
+                "metrics": each.metrics,
+                "health": each.health,
+                "uptime_seconds": round(each.uptime_seconds, 1),
+                "cpu_seconds": round(each.cpu_seconds, 2),
+                "memory_bytes": each.memory_bytes,
+            }
+            for each in look
+        ],
+    }
+
+
+def _show(record: StackRecord, look: list[ProcessStatus]) -> None:
+    settings = "".join(f", {key}={value}" for key, value in record.settings.items())
+    console.out.print(
+        f"design {record.design}: {record.slots} slots{settings}, started {record.started}",
+        markup=False,
+    )
+    table = Table(box=None, pad_edge=False)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
+    for each in look:
+        table.add_row(*_row(each))
+    console.out.print(table)
+    for each in look:
+        if each.health == "dead":
+            console.out.print(f"{each.record.name} died; its log: {each.record.log}", markup=False)
+    if not record.ready:
+        console.out.print(
+            f"its start is under way or was cut short; if so: testbed down {record.design}"
+        )
+    elif not _healthy(record, look):
+        console.out.print(f"for a fresh stack: testbed down {record.design}, then up again")
+
+
+def _row(each: ProcessStatus) -> tuple[str, ...]:
+    colour = "green" if each.healthy else "red"
+    host, _, port = each.metrics.rpartition(":")
+    place = (each.record.name, str(each.record.pid), f"{host}:{each.record.port}", f":{port}")
+    health = f"[{colour}]{each.health}[/]"
+    if each.health == "dead":
+        return (*place, health, "", "", "")
+    return (
+        *place,
+        health,
+        _duration(each.uptime_seconds),
+        f"{each.cpu_seconds:.1f} s",
+        f"{each.memory_bytes / 2**20:.0f} MiB",
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

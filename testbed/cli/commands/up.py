@@ -1,0 +1,120 @@
+"""``testbed up``: starts a stack."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from testbed import CHECKOUT, hints
+from testbed.cli import options
+from testbed.drive.interrupts import Interrupts
+from testbed.errors import TestbedError
+from testbed.report import console
+from testbed.stack import designs, prometheus, runtimes
+from testbed.stack import records as stacks
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import Progress
+from testbed.stack.spec import DEFAULT_SLOTS
+
+_OBSERVABLE = "local"
+_IN_CONTAINERS = CHECKOUT / "compose" / "observability.yaml"
+
+_EPILOG = """
+[bold]Examples[/]
+
+testbed up a                                   six microservices
+
+testbed up b --slots 24                        six nodes that run four jobs each
+
+testbed up a --workers 3 --runtime compose     three workers of four slots each, in containers
+
+testbed up a --set lease=3 --set log_level=DEBUG
+
+testbed up a --observe                         and a Prometheus that watches it
+
+testbed up a --links                           one that `testbed fault` can cut in two
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Stacks", epilog=_EPILOG)(up)
+
+
+def up(
+    design: Annotated[
+        str, typer.Argument(help=f"Which design: {', '.join(designs.names())}.", metavar="DESIGN")
+    ],
+    slots: options.Slots = DEFAULT_SLOTS,
+    workers: options.Workers = 1,
+    cpus: options.Cpus = None,
+    memory_mib: options.MemoryMib = None,
+    settings: options.Settings = None,
+    links: options.Links = False,
+    clock: options.Clock = False,
+    runtime: Annotated[
+        str,
+        typer.Option(
+            help=f"Where it runs: {', '.join(runtimes.RUNTIMES)}, or {runtimes.AUTO}, which is "
+            "containers where an engine answers, and local processes where none does."
+        ),
+    ] = runtimes.AUTO,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Also start a Prometheus, one for all local stacks.")
+    ] = False,
+) -> None:
+    """Start a stack and wait until every process of it serves.
+
+    Both designs may be up at once. If anything goes wrong, nothing is left running.
+    """
+    topology = designs.load(design)
+    spec = options.stack_spec(slots, workers, cpus, memory_mib, settings, links, clock)
+    if workers > 1 and not topology.is_scalable:
+        raise TestbedError(
+            f"design {design} has no workers to scale: each of its processes runs its own jobs",
+            "--slots adds slots to them",
+        )
+    where = runtimes.choose(runtime)
+    if observe and where != _OBSERVABLE:
+        raise TestbedError(
+            f"--observe starts a Prometheus for local processes, and this stack is for {where}",
+            "give --runtime local (RUNTIME=local), or leave --observe out and start the one in "
+            f"containers: docker compose -f {hints.path(_IN_CONTAINERS)} up --detach",
+        )
+    chosen = runtimes.get(where)
+    begun = time.monotonic()
+    # SIGTERM and SIGHUP clean up just as Ctrl-C does; a second Ctrl-C does not cut that short.
+    with Interrupts().installed(), console.working(f"starting design {design}") as progress:
+        watching = _observe(progress) if observe else ""
+        try:
+            record = chosen.up(topology, spec, progress)
+        except BaseException:
+            if observe and not stacks.recorded():
+                prometheus.stop()
+            raise
+    _show(record, topology.title, time.monotonic() - begun, watching)
+
+
+def _observe(progress: Progress) -> str:
+    """Start Prometheus unless it runs; return where it answers."""
+    progress("Prometheus")
+    return prometheus.url(prometheus.start())
+
+
+def _show(record: StackRecord, title: str, seconds: float, watching: str) -> None:
+    metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items())
+    settings = "".join(f", {key}={value}" for key, value in record.settings.items())
+    console.out.print(
+        f"design {record.design} ({title}) is up after {seconds:.1f} s, "
+        f"{record.slots} slots{settings}, {runtimes.TITLES[record.runtime]}",
+        markup=False,
+    )
+    console.out.print(f"  endpoints  {', '.join(record.endpoints)}", markup=False)
+    console.out.print(f"  metrics    {metrics}", markup=False)
+    if watching:
+        console.out.print(f"  Prometheus {watching}", markup=False)
+    locustfile = os.path.relpath(stacks.project_root() / "locustfiles" / "mixed.py")
+    console.out.print(f"next: {hints.command('locust', '-f', locustfile)}", markup=False)

@@ -1,1 +1,0 @@
-"""Drives trials: a fresh stack, the load, the audit, and nothing left behind."""

@@ -1,0 +1,185 @@
+"""What a report is made of: tables, charts, blocks and sections, as the templates take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jinja2
+from markupsafe import Markup
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("testbed.report"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text. ``numeric`` columns are set flush right, ``marked`` rows stand out."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[int] = frozenset()
+    marked: frozenset[int] = frozenset()
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture with a heading over it and a caption under it."""
+
+    svg: Markup
+    heading: str = ""
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of a legend."""
+
+    svg: Markup
+    name: str
+
+
+@dataclass(frozen=True)
+class RatioRow:
+    """A metric with both sides, the ratio drawn and written, and its verdict."""
+
+    label: str
+    unit: str
+    values: tuple[str, str]
+    strip: Markup | str
+    ratio: str
+    interval: str
+    look: str
+    short: str
+
+
+@dataclass(frozen=True)
+class RatioGroup:
+    """Metrics that belong together."""
+
+    name: str
+    rows: Sequence[RatioRow]
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """A table of ratios on one axis; ``of`` says what a row is."""
+
+    labels: tuple[str, str]
+    axis: Markup
+    ratio_label: str
+    confidence: str
+    groups: Sequence[RatioGroup]
+    of: str = "Metric"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Part of a section. ``behind`` is a table that is shown on demand, under its own name."""
+
+    heading: str = ""
+    text: Sequence[str] = ()
+    legend: Sequence[Key] = ()
+    charts: Sequence[Chart] = ()
+    behind: Table | None = None
+    behind_name: str = "The figures as a table"
+    table: Table | None = None
+    ratios: Ratios | None = None
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report; ``short`` is its name in the contents."""
+
+    id: str
+    short: str
+    title: str
+    intro: Sequence[str] = ()
+    blocks: Sequence[Block] = ()
+    notes: Sequence[str] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict in plain words. ``look`` is ``s0``, ``s1``, ``none`` or ``few``."""
+
+    look: str
+    short: str
+    sentence: str
+    basis: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The findings of one cell of the plan."""
+
+    name: str
+    findings: Sequence[Finding]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something to know before anything else is read."""
+
+    head: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report of one experiment."""
+
+    name: str
+    title: str
+    when: str
+    labels: tuple[str, str]
+    titles: tuple[str, str]
+    what_ran: Sequence[str]
+    lede: str
+    alerts: Sequence[Alert]
+    matrix: Table | None
+    findings: Sequence[Findings]
+    method: Sequence[str]
+    sections: Sequence[Section]
+    footer: str
+
+
+@dataclass(frozen=True)
+class RunsPage:
+    """A report of several experiments side by side."""
+
+    title: str
+    lede: str
+    alerts: Sequence[Alert]
+    sections: Sequence[Section]
+    footer: str
+
+
+@dataclass(frozen=True)
+class FaultPage:
+    """A report of a fault run. ``looks`` has for each label the side whose look it has."""
+
+    name: str
+    title: str
+    when: str
+    labels: Sequence[str]
+    titles: Sequence[str]
+    looks: Sequence[int]
+    what_ran: Sequence[str]
+    lede: Sequence[str]
+    alerts: Sequence[Alert]
+    sections: Sequence[Section]
+    footer: str
+
+
+def render(template: str, page: Page | RunsPage | FaultPage) -> str:
+    """Return the HTML of a page, with its style inside."""
+    return _TEMPLATES.get_template(template).render(page=page)

@@ -1,0 +1,131 @@
+"""A server of the public contract that takes a known time to answer, and says how long it took.
+
+``python -m testbed.runs.calibrate.stub JOURNAL BEHAVIOUR`` binds a free port of loopback, prints it
+and serves until its input ends, SIGTERM or SIGINT. BEHAVIOUR is the JSON of
+:class:`~testbed.runs.calibrate.behaviour.Behaviour`. Jobs are accepted and forgotten; every status
+is RUNNING. Methods that the behaviour does not name are not served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+import grpc
+import uvloop
+from google.protobuf.message import Message
+
+from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from testbed.runs.calibrate.behaviour import METHODS, Behaviour
+from testbed.runs.calibrate.journal import STRUCT
+
+_SERVICE = "taskqueue.v1.TaskQueueService"
+GRACE = 2.0
+
+
+class Stub:
+    """Answers after the time that the behaviour gives, and notes each call in the journal."""
+
+    def __init__(self, behaviour: Behaviour, journal: BinaryIO) -> None:
+        self._behaviour = behaviour
+        self._stall = behaviour.stall
+        self._random = random.Random(behaviour.seed)
+        self._journal = journal
+        self._numbers = count(1)
+        # One clock for everything: it steps with nobody who sets the time of day.
+        self._unix_offset = time.time_ns() - time.monotonic_ns()
+        self._record = struct.Struct(STRUCT)
+
+    async def submit(self, _request: Message, _context: object) -> Message:
+        """Accept a job."""
+        await self._serve("SubmitJob")
+        return pb.SubmitJobResponse(job_id=f"{next(self._numbers):016d}")
+
+    async def status(self, request: pb.GetJobStatusRequest, _context: object) -> Message:
+        """Say of any job that it runs."""
+        await self._serve("GetJobStatus")
+        status = pb.JobStatus(job_id=request.job_id, state=pb.JOB_STATE_RUNNING)
+        return pb.GetJobStatusResponse(status=status)
+
+    async def _serve(self, method: str) -> None:
+        begin = self._now()
+        due = begin + round(self._behaviour.service[method].draw(self._random.random()) * 1e6)
+        await self._until(due)
+        if self._stall is not None and (held := self._stall.held_ns(due)):
+            await self._until(due + held)
+        self._journal.write(self._record.pack(METHODS.index(method), begin, self._now()))
+
+    async def _until(self, unix_ns: int) -> None:
+        # The loop's timers have a resolution of a millisecond and may be early by one.
+        while (left := unix_ns - self._now()) > 0:  # noqa: ASYNC110 - it is time that is awaited
+            await asyncio.sleep(left / 1e9)
+
+    def _now(self) -> int:
+        return time.monotonic_ns() + self._unix_offset
+
+
+async def serve(behaviour: Behaviour, journal: BinaryIO) -> None:
+    """Serve until told to stop."""
+    server = grpc.aio.server()
+    stub = Stub(behaviour, journal)
+    handlers = {
+        "SubmitJob": _handler(stub.submit, pb.SubmitJobRequest.FromString),
+        "GetJobStatus": _handler(stub.status, pb.GetJobStatusRequest.FromString),
+    }
+    served = {name: handlers[name] for name in behaviour.service}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, served),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    # The end of the input is that of whoever started this, however that came about.
+    loop.add_reader(sys.stdin.fileno(), _end_of_input(stopped))
+    await stopped.wait()
+    await server.stop(GRACE)
+
+
+def _end_of_input(stopped: asyncio.Event) -> Callable[[], None]:
+    def read() -> None:
+        if not os.read(sys.stdin.fileno(), 1024):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            stopped.set()
+
+    return read
+
+
+def _handler(
+    serve_one: Callable[..., Awaitable[Message]], read: Callable[[bytes], Message]
+) -> grpc.RpcMethodHandler[Message, Message]:
+    return grpc.unary_unary_rpc_method_handler(
+        serve_one,
+        request_deserializer=read,
+        response_serializer=lambda answer: answer.SerializeToString(),
+    )
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    path, behaviour = Path(sys.argv[1]), Behaviour.from_data(json.loads(sys.argv[2]))
+    with (
+        path.open("wb") as journal,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(serve(behaviour, journal))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Drives of a capacity run: trials like those of any experiment, each on a fresh stack.
+
+Fresh, because what an overloaded stack has left over, in queues and in memory, would be charged to
+the next rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from testbed.drive.figures.validity import Limits
+from testbed.drive.trial import Tools, Trial
+from testbed.errors import TestbedError
+from testbed.record import files
+from testbed.record.model import COMPLETE
+from testbed.record.reader import read_trial
+from testbed.runs.capacity import judge
+from testbed.runs.capacity.judge import Judgement
+from testbed.runs.capacity.plan import CapacityPlan
+from testbed.runs.compare.plan import Cell, Level, Traffic
+from testbed.runs.compare.schedule import TrialPlan
+
+SWEEP_THINK = 0.0
+# How a trial says that processes of its stack ended under load.
+_STACK_DIED = ("ended while driven", "ended while they were driven")
+
+
+class DriveFailed(TestbedError):
+    """A drive could not be carried out; the message says why."""
+
+
+class TrialDriver:
+    """Runs each drive as a trial, into a folder below ``folder``."""
+
+    def __init__(
+        self, plan: CapacityPlan, folder: Path, tools: Tools, limits: Limits | None = None
+    ) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._tools = tools
+        self._limits = limits or Limits()
+        self._number = 0
+
+    def open_loop(self, design: str, rate: float, confirm: bool) -> Judgement:
+        """Drive at a rate and judge it by the objective."""
+        traffic = replace(
+            self._plan.traffic, rate=rate, duration=self._plan.drive_seconds(rate, confirm)
+        )
+        title = f"design {design.upper()}, {rate:.3g} calls/s" + ", to confirm" * confirm
+        path = self._run(design, title, traffic, {"rate": rate})
+        judgement = judge.judge(read_trial(path), self._plan.slo, self._limits)
+        self._done(path, judgement)
+        return judgement
+
+    def closed_loop(self, design: str, users: int) -> Judgement:
+        """Drive with users that never think."""
+        traffic = replace(self._plan.traffic, users=users, think_time=SWEEP_THINK)
+        title = f"design {design.upper()}, {users} users"
+        path = self._run(design, title, traffic, {"users": users})
+        judgement = judge.throughput(read_trial(path), self._limits)
+        self._done(path, judgement)
+        return judgement
+
+    def _run(self, design: str, title: str, traffic: Traffic, levels: dict[str, Level]) -> Path:
+        """Run a trial. That its stack died of it is a judgement on the design, no error.
+
+        Raises :class:`DriveFailed` if it failed otherwise: then another rate would fail as well.
+        """
+        self._number += 1
+        # Every drive has arrivals of its own: a lucky draw must not be repeated as luck.
+        traffic = replace(traffic, seed=traffic.seed + self._number)
+        cell = Cell(0, (design, design), levels, traffic, self._plan.spec)
+        which = TrialPlan(self._number, self._number, 1, 0, cell, traffic)
+        path = self._folder / files.TRIALS / f"{self._number:03d}-{design}"
+        self._tools.progress.trial(self._number, title)
+        self._tools.progress.expect(max(self._number, self._plan.expected_drives()))
+        header = Trial(which, path, self._tools, self._plan.audit_seconds).run()
+        if header.status != COMPLETE and not any(each in header.error for each in _STACK_DIED):
+            self._tools.progress.trial_done(header.error.partition("\n")[0], good=False)
+            raise DriveFailed(f"{title}: {header.error}")
+        return path
+
+    def _done(self, path: Path, judgement: Judgement) -> None:
+        files.write_json(
+            path / "judgement.json",
+            {
+                "told": judgement.told,
+                "reason": judgement.reason,
+                "figures": dict(judgement.figures),
+            },
+        )
+        said = judgement.reason or ", ".join(f"{v:.0f} {k}" for k, v in judgement.figures.items())
+        self._tools.progress.trial_done(f"{judgement.told}: {said}", good=True)

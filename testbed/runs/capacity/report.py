@@ -1,0 +1,229 @@
+"""A capacity run for a terminal, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from testbed.record.files import write_json
+from testbed.runs.capacity.plan import CapacityPlan
+from testbed.runs.capacity.search import Outcome, Search, Told
+from testbed.runs.capacity.session import Result
+from testbed.stats import Interval, UslFit
+
+FORMAT = 1
+CAPACITY_JSON, STEPS_CSV, SWEEP_CSV = "capacity.json", "steps.csv", "sweep.csv"
+_STYLES = {Told.HELD: "green", Told.FAILED: "red", Told.VOID: "yellow"}
+STEP_COLUMNS = (
+    "step",
+    "design",
+    "stage",
+    "rate",
+    "told",
+    "reason",
+    "sent_per_second",
+    "answered_per_second",
+    "error_share",
+    "backlog_growth_per_second",
+)
+
+
+def write(
+    folder: Path, plan: CapacityPlan, provenance: Mapping[str, Any], result: Result, complete: bool
+) -> Path:
+    """Write ``capacity.json``, ``steps.csv`` and ``sweep.csv``; return the path of the first."""
+    path = folder / CAPACITY_JSON
+    content = {
+        "format": FORMAT,
+        "complete": complete,
+        "plan": plan.as_data(),
+        "provenance": dict(provenance),
+        "designs": {design: _design(design, result) for design in result.searches},
+        "steps": [
+            {
+                "design": each.design,
+                "stage": each.stage,
+                "rate": each.rate,
+                "told": each.judgement.told,
+                "reason": each.judgement.reason,
+                "figures": each.judgement.figures,
+            }
+            for each in result.steps
+        ],
+        "sweep": [
+            {
+                "design": each.design,
+                "users": each.users,
+                "calls_per_second": each.calls_per_second,
+                "told": each.judgement.told,
+                "reason": each.judgement.reason,
+            }
+            for each in result.points
+        ],
+    }
+    write_json(path, content)
+    _write_csv(folder / STEPS_CSV, STEP_COLUMNS, _step_rows(result))
+    sweep = (
+        (each.design, each.users, _cell(each.calls_per_second), each.judgement.reason)
+        for each in result.points
+    )
+    _write_csv(folder / SWEEP_CSV, ("design", "users", "calls_per_second", "note"), sweep)
+    return path
+
+
+def steps_table(result: Result) -> Table:
+    """Lay out every step in the order in which it was driven."""
+    laid = Table(box=None, pad_edge=False, header_style="bold")
+    for title, justify in (("design", "left"), ("stage", "left"), ("calls/s", "right")):
+        laid.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    laid.add_column("", no_wrap=True)
+    laid.add_column("because")
+    for each in result.steps:
+        told = each.judgement.told
+        laid.add_row(
+            each.design.upper(),
+            str(each.stage),
+            f"{each.rate:.1f}",
+            Text(str(told), _STYLES[told]),
+            Text(each.judgement.reason),
+        )
+    return laid
+
+
+def sweep_table(designs: Sequence[str], result: Result) -> Table:
+    """Lay out the throughput of each design by the number of users: median of what counts."""
+    laid = Table(box=None, pad_edge=False, header_style="bold")
+    laid.add_column("users", justify="right")
+    for design in designs:
+        laid.add_column(f"{design.upper()} calls/s", justify="right", no_wrap=True)
+        laid.add_column("law", justify="right", style="dim", no_wrap=True)
+    fits = {design: result.fit(design) for design in designs}
+    for users in sorted({each.users for each in result.points}):
+        cells = []
+        for design in designs:
+            told = [e for e in result.points if (e.design, e.users) == (design, users)]
+            rates = [rate for each in told if (rate := each.calls_per_second) is not None]
+            fit = fits[design]
+            cells += [
+                f"{median(rates):.0f}" if rates else "void" if told else "",
+                f"{fit.predict(users):.0f}" if fit else "",
+            ]
+        laid.add_row(str(users), *cells)
+    return laid
+
+
+def verdicts(plan: CapacityPlan, result: Result) -> Iterator[str]:
+    """Say in plain words what each design holds, and how it scales."""
+    for design, search in result.searches.items():
+        yield _capacity(design, search, plan)
+    for design in result.searches:
+        yield from _law(design, result)
+
+
+def _capacity(design: str, search: Search, plan: CapacityPlan) -> str:
+    name = f"Design {design.upper()}"
+    held, failed = search.held, search.failed
+    if held is None:
+        if search.outcome is Outcome.NEVER:
+            return f"{name} does not hold the objective even at {plan.search.least:g} calls/s."
+        if search.outcome is Outcome.GENERATOR:
+            return f"{name}: no figure; the generator cannot offer {plan.search.least:g} calls/s."
+        return f"{name}: no rate has been confirmed to hold; nothing can be said."
+    yes, of = search.votes(held)
+    confirmed = f" ({yes} of {of} confirming drives held)" if of else ""
+    if search.outcome is Outcome.FOUND:
+        assert failed is not None
+        no, tries = search.votes(failed)
+        return (
+            f"{name} holds {held:.0f} calls/s{confirmed} and does not hold {failed:.0f} "
+            f"({tries - no} of {tries} drives failed)."
+        )
+    if search.outcome is Outcome.AT_LEAST:
+        return f"{name} holds {held:.0f} calls/s, the highest rate that was tried."
+    if search.outcome is Outcome.GENERATOR:
+        return (
+            f"{name} holds {held:.0f} calls/s{confirmed}. Above that the load generator is the "
+            f"limit, not the design: at {failed or 0:.0f} calls/s its drives are void. This is no "
+            "capacity; more cores, or a generator on another machine, would show it."
+        )
+    upper = f" and {failed:.0f}" if failed is not None else ""
+    return f"{name}: not confirmed, the search was cut short between {held:.0f}{upper} calls/s."
+
+
+def _law(design: str, result: Result) -> Iterator[str]:
+    points = [each for each in result.points if each.design == design]
+    if not points:
+        return
+    void = sum(each.calls_per_second is None for each in points)
+    left_out = f" {void} void drives are left out." if void else ""
+    fit = result.fit(design)
+    if fit is None:
+        yield (
+            f"Design {design.upper()}: too few points for the scalability law, which takes four "
+            f"different numbers of users.{left_out}"
+        )
+        return
+    peak = "It has no peak within reach of the data."
+    if fit.peak_load is not None and fit.peak_throughput is not None:
+        beyond = ", beyond what was measured" if fit.extrapolated else ""
+        peak = (
+            f"It peaks at {fit.peak_load.estimate:.0f} users with "
+            f"{_interval(fit.peak_throughput, '.0f')} calls/s{beyond}."
+        )
+    yield (
+        f"Design {design.upper()} by the Universal Scalability Law: "
+        f"{_interval(fit.lambda_, '.0f')} calls/s with one user, contention "
+        f"{_interval(fit.sigma, '.3f')}, coherency {_interval(fit.kappa, '.4f')}; the points lie "
+        f"{fit.error:.0%} off the curve. {peak}{left_out}"
+    )
+
+
+def _interval(value: Interval, form: str) -> str:
+    return f"{value.estimate:{form}} [{value.low:{form}}, {value.high:{form}}]"
+
+
+def _design(design: str, result: Result) -> dict[str, Any]:
+    search = result.searches[design]
+    return {
+        "outcome": search.outcome,
+        "held": search.held,
+        "not_held": search.failed,
+        "confirmed": None if search.held is None else search.votes(search.held),
+        "usl": _fit(result.fit(design)),
+    }
+
+
+def _fit(fit: UslFit | None) -> dict[str, Any] | None:
+    return None if fit is None else asdict(fit)
+
+
+def _step_rows(result: Result) -> Iterator[tuple[object, ...]]:
+    for number, each in enumerate(result.steps, start=1):
+        figures = each.judgement.figures
+        yield (
+            number,
+            each.design,
+            each.stage,
+            f"{each.rate:.6g}",
+            each.judgement.told,
+            each.judgement.reason,
+            *(_cell(figures.get(name)) for name in STEP_COLUMNS[6:]),
+        )
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterator[tuple[object, ...]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)

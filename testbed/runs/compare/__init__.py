@@ -1,0 +1,1 @@
+"""Comparisons: plans of cells and blocks, their trials, verdicts and report."""

@@ -1,0 +1,101 @@
+"""What the command line changes in a plan, before it is checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from testbed.drive import values
+from testbed.drive.values import hint
+from testbed.runs.compare.plan import FACTORS
+from testbed.runs.compare.planfile import PlanError
+
+_TRAFFIC = tuple(values.traffic(()))
+_NESTED = {"limits": tuple(values.LIMITS), "stop": ("metrics", *values.STOP)}
+_TOP = (*values.TOP, "designs", "pairs")
+_LISTS = ("designs", "pairs")
+
+
+def from_pairs(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read ``KEY=VALUE`` texts; the value is as in a plan, several levels have commas between them.
+
+    Raises :class:`PlanError` for anything else and for a key that is given twice.
+    """
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator or not key or not text:
+            raise PlanError(f"--set {pair}: not KEY=VALUE", "for example --set users=10,20")
+        if key in changes:
+            raise PlanError(f"--set {pair}: {key} is given twice")
+        changes[key] = _value(key, text)
+    return changes
+
+
+def _value(key: str, text: str) -> Any:
+    """Read a value as TOML; a bare word is a text, and bare words with commas are a list."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        pass
+    # A mix has commas of its own; several of them are given as a list in brackets.
+    if "," not in text or key == "mix":
+        return text
+    return [_value(key, part.strip()) for part in text.split(",")]
+
+
+def apply(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contents of a plan with ``changes``, by key or ``table.key``.
+
+    A list for a factor makes it one, a single value makes it none. Raises :class:`PlanError` for
+    a key that no plan has.
+    """
+    result = {key: dict(each) if isinstance(each, dict) else each for key, each in data.items()}
+    for key, value in changes.items():
+        table, _, name = key.rpartition(".")
+        if table in _NESTED and name in _NESTED[table]:
+            result.setdefault(table, {})[name] = value
+        elif table:
+            raise PlanError(f"--set {key}: a plan has no such key")
+        elif key in _LISTS:
+            for each in _LISTS:
+                result.pop(each, None)
+            result[key] = value
+        elif key in FACTORS and isinstance(value, list):
+            _set_factor(result, key, value)
+        elif key in _TRAFFIC or key in _TOP:
+            _set_single(result, key, value)
+        else:
+            known = [*_TOP, *_TRAFFIC, *(f"{t}.{n}" for t in _NESTED for n in _NESTED[t])]
+            raise PlanError(f"--set {key}: a plan has no such key{hint(key, known)}")
+    return result
+
+
+def _set_factor(data: dict[str, Any], key: str, levels: list[Any]) -> None:
+    data.setdefault("factors", {})[key] = levels
+    data.get("traffic", {}).pop(key, None)
+    data.pop(key, None)
+    _change_loop(data, key)
+
+
+def _set_single(data: dict[str, Any], key: str, value: Any) -> None:
+    data.get("factors", {}).pop(key, None)
+    if key in _TOP:
+        data[key] = value
+        return
+    data.setdefault("traffic", {})[key] = value
+    _change_loop(data, key)
+
+
+def _change_loop(data: dict[str, Any], key: str) -> None:
+    """A rate for a plan of users makes it an open loop, and the other way round."""
+    if key == "rate":
+        gone: tuple[str, ...] = ("users", "think_time")
+    elif key in {"users", "think_time"}:
+        gone = ("rate", "arrivals", "max_in_flight")
+    else:
+        return
+    for table in ("traffic", "factors"):
+        for name in gone:
+            data.get(table, {}).pop(name, None)

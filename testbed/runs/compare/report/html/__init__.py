@@ -1,0 +1,62 @@
+"""The report as one HTML file that needs nothing else: no network, no script, no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from testbed.errors import TestbedError
+from testbed.report.page import render
+from testbed.runs.compare.report import noise as noises
+from testbed.runs.compare.report.html import build, runs
+from testbed.runs.compare.report.html.view import View, read
+from testbed.runs.compare.report.noise import NoiseFloor
+
+REPORT = "report.html"
+
+
+def write(
+    experiment_folder: Path,
+    noise: NoiseFloor | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Write ``report.html`` into the folder of an experiment and return its path.
+
+    Everything is worked out from the folder; without ``noise`` the noise floor is that of the
+    newest control made on the same machine, if there is one. ``told`` hears what goes on. Raises
+    :class:`testbed.errors.TestbedError` naming what is missing or damaged.
+    """
+    view = read(experiment_folder, noise or noises.find(experiment_folder), told)
+    told("drawing")
+    return draw(view)
+
+
+def draw(view: View) -> Path:
+    """Write the page of an experiment that has been read, and return its path."""
+    return save(view.folder / REPORT, render("report.html.j2", build.page(view)))
+
+
+def write_several(
+    experiment_folders: Sequence[Path], path: Path, told: Callable[[str], None] = lambda _: None
+) -> Path:
+    """Write one page that compares several experiments to ``path``, and return it.
+
+    Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
+    """
+    views = [read(folder, noises.find(folder), told) for folder in experiment_folders]
+    told("drawing")
+    return save(path, render("runs.html.j2", runs.page(views)))
+
+
+def save(path: Path, text: str) -> Path:
+    """Write a page so that a reader finds the old one or the new one, never a half.
+
+    Raises :class:`TestbedError` if it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise TestbedError(f"{path} cannot be written: {error.strerror}") from error
+    return path

@@ -1,0 +1,152 @@
+"""Puts the parts of a report together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from testbed.record.model import OPEN
+from testbed.report.numbers import listed, plural
+from testbed.report.page import Alert, Page
+from testbed.runs.compare.report.html import (
+    budgets,
+    cost,
+    inside,
+    latency,
+    origin,
+    ratios,
+    throughput,
+    validity,
+    words,
+)
+from testbed.runs.compare.report.html.view import View
+from testbed.runs.faults.report import section as faults
+
+
+def page(view: View) -> Page:
+    """Return the page of one experiment."""
+    return Page(
+        name=view.name,
+        title=title(view),
+        when=when(view.started()),
+        labels=view.labels,
+        titles=view.titles,
+        what_ran=list(what_ran(view)),
+        lede=words.lede(view),
+        alerts=list(alerts(view)),
+        matrix=words.matrix(view.cells),
+        findings=[words.findings(cell) for cell in view.cells],
+        method=list(method(view)),
+        sections=[
+            latency.calls_section(view),
+            latency.completion_section(view),
+            throughput.section(view),
+            inside.section(view),
+            cost.section(view),
+            budgets.section(view),
+            *([faults.section(view.faults)] if view.faults else []),
+            ratios.section(view),
+            validity.void_section(view),
+            validity.generator_section(view),
+            origin.fairness_section(view),
+            origin.reproduce_section(view),
+            origin.provenance_section(view),
+        ],
+        footer=f"Worked out from the recordings in {view.folder.resolve().name} by testbed report.",
+    )
+
+
+def title(view: View) -> str:
+    """Name the experiment as a heading."""
+    pairs = list(dict.fromkeys(cell.compared.designs for cell in view.cells))
+    texts = [
+        f"Design {first.upper()} against itself"
+        if first == second
+        else f"Design {first.upper()} against design {second.upper()}"
+        for first, second in pairs
+    ]
+    return listed(texts)
+
+
+def when(iso: str) -> str:
+    """Write an ISO time as a date and time in UTC."""
+    if not iso:
+        return "not begun"
+    moment = datetime.fromisoformat(iso).astimezone(UTC)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def what_ran(view: View) -> Iterator[str]:
+    """Say in a few sentences what was done."""
+    total = sum(1 for _ in view.trials())
+    cells = len(view.cells)
+    over = f" in {plural(cells, 'cell')} of the plan" if cells > 1 else ""
+    yield (
+        f"{plural(view.compared.blocks, 'block')}, {plural(total, 'trial')}{over}; every trial on "
+        f"a fresh stack, both designs close together in time in each block. {_load(view)}"
+    )
+    yield f"Machine: {origin.machine_words(view.provenance.get('machine', {}))}."
+
+
+def _load(view: View) -> str:
+    loops = view.loops()
+    if not loops:
+        return ""
+    if loops == {OPEN}:
+        return "Open loop: calls are sent on a schedule, whether or not earlier ones are answered."
+    if OPEN in loops:
+        return "Some trials ran in an open loop, some in a closed one."
+    return "Closed loop: each user waits for an answer before the next call."
+
+
+def alerts(view: View) -> Iterator[Alert]:
+    """Give what has to be known before any figure is read."""
+    void = sum(not trial.figures.valid for trial in view.trials())
+    if void:
+        verb = "is" if void == 1 else "are"
+        yield Alert(
+            f"{plural(void, 'void trial')}.",
+            f"{'It' if void == 1 else 'They'} {verb} left out of all figures; the reasons are "
+            "under “Void trials”.",
+        )
+    if missing := view.compared.missing:
+        yield Alert(
+            "Incomplete.",
+            f"{len(missing)} of {plural(view.compared.planned_trials, 'planned trial')} "
+            f"{'has' if len(missing) == 1 else 'have'} no valid attempt.",
+        )
+    reason = view.compared.ended.get("reason")
+    if missing and reason:
+        yield Alert("How it ended.", str(reason))
+    if all(cell.blocks() < 2 for cell in view.cells):
+        yield Alert("No intervals.", "They need two blocks in which both sides have a valid trial.")
+    yield from budgets.alert(view)
+    if view.noise is None and not _is_control(view):
+        yield Alert(
+            "Noise floor unknown.",
+            "No comparison of a design with itself was found for this machine, so a small "
+            "difference may be the machine's. Run: testbed run aa",
+        )
+
+
+def _is_control(view: View) -> bool:
+    return all(len(set(cell.compared.designs)) == 1 for cell in view.cells)
+
+
+def method(view: View) -> Iterator[str]:
+    """Say how a verdict comes about."""
+    yield (
+        f"{view.ratio_label} is the ratio of the two sides within a block, averaged over blocks "
+        "(geometric mean); the interval is from the spread between blocks. A design is called "
+        "better if the interval is clear of no difference after allowing for how many metrics are "
+        "judged at once, and clear of the noise floor where that is known. “No difference shown” "
+        "does not mean that there is none."
+    )
+    if view.noise:
+        yield f"Noise floor: {view.noise.folder.parent.name}/{view.noise.folder.name}."
+
+
+def settings(view: View) -> dict[str, Any]:
+    """Return the plan without what only names things."""
+    return {key: value for key, value in view.plan.items() if key not in {"titles", "name"}}

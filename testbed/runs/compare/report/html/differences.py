@@ -1,0 +1,92 @@
+"""In what several experiments differ besides what they measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from testbed.report.numbers import NOTHING
+from testbed.runs.compare.report.html.origin import flat, machine_words, written_list
+from testbed.runs.compare.report.html.view import View
+
+MACHINE, LOCK, COMMIT, SETTINGS, PLAN, MOMENT = (
+    "machine",
+    "lock and versions",
+    "commit",
+    "settings",
+    "plan",
+    "moment",
+)
+CONDITIONS = (MACHINE, LOCK, COMMIT, SETTINGS, PLAN)
+# What only names an experiment is no difference in conditions.
+NAMES = {"name", "about"}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact of every experiment, in the order of these."""
+
+    kind: str
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is not the same everywhere."""
+        return len(set(self.values)) > 1
+
+
+def facts(views: Sequence[View]) -> list[Fact]:
+    """List all facts; one that an experiment does not have is a dash there."""
+    told = [dict(_of(view)) for view in views]
+    order = (*CONDITIONS, MOMENT)
+    names = sorted(
+        dict.fromkeys(key for each in told for key in each), key=lambda key: order.index(key[0])
+    )
+    return [
+        Fact(kind, name, tuple(each.get((kind, name), NOTHING) for each in told))
+        for kind, name in names
+    ]
+
+
+def kinds(found: Sequence[Fact]) -> list[str]:
+    """Name the conditions in which experiments differ."""
+    return list(dict.fromkeys(each.kind for each in found if each.differs and each.kind != MOMENT))
+
+
+def _of(view: View) -> Iterator[tuple[tuple[str, str], str]]:
+    origin = view.provenance
+    git, machine = origin.get("git", {}), origin.get("machine", {})
+    yield (MACHINE, "machine"), machine_words(machine)
+    yield (MACHINE, "system"), f"{machine.get('system', '')} {machine.get('kernel', '')}".strip()
+    yield (LOCK, "lock file, SHA-256"), str(origin.get("lock_sha256") or NOTHING)
+    yield (LOCK, "Python"), str(origin.get("python", NOTHING))
+    for name, version in origin.get("packages", {}).items():
+        yield (LOCK, name), str(version)
+    yield (COMMIT, "commit"), str(git.get("commit") or "unknown")
+    yield (COMMIT, "uncommitted changes"), _dirty(git)
+    if "code" in origin:
+        yield (COMMIT, "code that trials run"), str(origin["code"])
+    yield from _settings(view)
+    for name, text in flat({key: each for key, each in view.plan.items() if key not in NAMES}):
+        if not name.startswith("titles"):
+            yield (PLAN, name), text
+    yield (MOMENT, "begun"), view.started() or "not begun"
+    yield (MOMENT, "load average before"), written_list(machine.get("load_average"))
+
+
+def _dirty(git: Mapping[str, Any]) -> str:
+    dirty = git.get("dirty")
+    return "unknown" if dirty is None else "yes" if dirty else "no"
+
+
+def _settings(view: View) -> Iterator[tuple[tuple[str, str], str]]:
+    """Give what each design ran with in its trials; where they differ, all that was said."""
+    found: dict[str, dict[str, None]] = {}
+    for trial in view.trials():
+        header = trial.figures.header
+        for name, text in flat({**header.fairness, **header.settings}):
+            found.setdefault(f"{header.design.upper()} {name}", {})[text] = None
+    for name, texts in found.items():
+        yield (SETTINGS, name), " or ".join(texts)

@@ -1,0 +1,140 @@
+"""Where the figures come from: what both sides ran with, how to repeat it, and provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from testbed.report.numbers import NOTHING
+from testbed.report.page import Block, Section, Table
+from testbed.runs.compare.report.html.view import CellView, View
+
+
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Give every leaf of nested data with the path to it: ``traffic.users``, ``20``."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flat(inner, f"{name}.{key}".removeprefix("."))
+    elif isinstance(value, list | tuple):
+        if any(isinstance(each, Mapping) for each in value):
+            for index, inner in enumerate(value, start=1):
+                yield from flat(inner, f"{name} {index}")
+        else:
+            yield name, ", ".join(map(written, value)) or NOTHING
+    else:
+        yield name, written(value)
+
+
+def written(value: object) -> str:
+    """Write a setting."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.6g}"
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
+
+
+def fairness_section(view: View) -> Section:
+    """Return the section of what both sides said that they ran with."""
+    blocks = [block for cell in view.cells if (block := _fairness(cell))]
+    intro = ["Every stack was asked what it runs with before it was driven. A row in bold differs."]
+    if not blocks:
+        intro = ["The trials have no record of what the stacks ran with."]
+    if len(blocks) > 1 and len({tuple(map(tuple, _rows_of(block))) for block in blocks}) == 1:
+        blocks = [Block(table=blocks[0].table)]
+    return Section("fairness", "Fairness", "What both sides ran with", intro, blocks)
+
+
+def _rows_of(block: Block) -> Sequence[Sequence[str]]:
+    return block.table.rows if block.table else ()
+
+
+def _fairness(cell: CellView) -> Block | None:
+    sides = [_said(cell, side) for side in (0, 1)]
+    names = list(dict.fromkeys(name for side in sides for name in side))
+    if not names:
+        return None
+    rows = [(name, *(side.get(name, NOTHING) for side in sides)) for name in names]
+    marked = frozenset(index for index, row in enumerate(rows) if row[1] != row[2])
+    return Block(cell.name, table=Table(("", *cell.labels), rows, marked=marked))
+
+
+def _said(cell: CellView, side: int) -> dict[str, str]:
+    """Return what the trials of a side ran with; where they differ, all that was said."""
+    found: dict[str, list[str]] = {}
+    for trial in cell.trials:
+        header = trial.figures.header
+        if header.side == side:
+            said = {**header.fairness, **({"settings": header.settings} if header.settings else {})}
+            for name, value in flat(said):
+                found.setdefault(name, []).append(value)
+    return {name: " or ".join(dict.fromkeys(values)) for name, values in found.items()}
+
+
+def reproduce_section(view: View) -> Section:
+    """Return the section of how to repeat the experiment."""
+    git = view.provenance.get("git", {})
+    commit, command = git.get("commit"), view.provenance.get("command", "")
+    lines = [f"git checkout {commit}"] if commit else []
+    lines += [str(command)] if command else []
+    intro = ["The traffic is seeded, so the same calls are made in the same order; times differ."]
+    if git.get("dirty"):
+        intro.append(
+            "The tree had changes that are in no commit, so the commit alone does not bring back "
+            "what ran."
+        )
+    notes = ["This page is rebuilt from the folder beside it by: testbed report FOLDER"]
+    return Section(
+        "reproduce",
+        "Reproduce",
+        "How to reproduce it",
+        intro,
+        notes=notes,
+        command="\n".join(lines),
+    )
+
+
+def provenance_section(view: View) -> Section:
+    """Return the section of everything that the figures depend on."""
+    blocks = [Block("Origin", table=_two(origin(view.provenance)))]
+    plan = [(name, text) for name, text in flat(view.plan) if not name.startswith("titles")]
+    blocks.append(Block("Plan", table=_two(plan)))
+    return Section("provenance", "Provenance", "Provenance", [], blocks)
+
+
+def origin(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List where a run comes from, in words."""
+    known = {"git", "machine", "lock_sha256", "packages", "command", "python"}
+    git, machine = provenance.get("git", {}), provenance.get("machine", {})
+    rows = [
+        ("commit", str(git.get("commit") or "unknown")),
+        ("uncommitted changes", {True: "yes", False: "no"}.get(git.get("dirty"), "unknown")),
+        ("lock file, SHA-256", str(provenance.get("lock_sha256") or "none")),
+        ("machine", machine_words(machine)),
+        ("system", f"{machine.get('system', '')} {machine.get('kernel', '')}".strip() or NOTHING),
+        ("load average before", written_list(machine.get("load_average"))),
+        ("Python", str(provenance.get("python", NOTHING))),
+    ]
+    rows += [(name, str(version)) for name, version in provenance.get("packages", {}).items()]
+    rest = {name: value for name, value in provenance.items() if name not in known}
+    return rows + list(flat(rest))
+
+
+def machine_words(machine: Mapping[str, Any]) -> str:
+    """Describe a machine in a few words."""
+    if not machine:
+        return "unknown"
+    memory = machine.get("memory_bytes")
+    size = f", {memory / 2**30:.1f} GiB" if memory else ""
+    return f"{machine.get('cpu', 'unknown CPU')}, {machine.get('cores', '?')} cores{size}"
+
+
+def written_list(values: object) -> str:
+    """Write a list of numbers with commas."""
+    return ", ".join(map(written, values)) if isinstance(values, list | tuple) else NOTHING
+
+
+def _two(rows: Sequence[tuple[str, str]]) -> Table:
+    return Table(("", ""), rows)

@@ -1,0 +1,205 @@
+"""A comparison for a terminal: what was done, a table for each cell, how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from testbed.drive.figures.trial import TrialFigures
+from testbed.drive.figures.warmup import FOUND
+from testbed.report.numbers import NOTHING, number, plural
+from testbed.runs.compare.comparison import CellComparison, Comparison, ratio_of
+from testbed.runs.compare.verdicts import Judged
+from testbed.stats import Outcome
+
+LOST_SHOWN = 5
+BUSY_LOAD = 0.5
+
+
+def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
+    """Print the whole report; without a single usable trial only why there is none."""
+    if any(trial.valid for trial in comparison.trials):
+        for line in what_ran(comparison, plan):
+            console.print(Text(line))
+        for cell in comparison.cells:
+            console.print()
+            if cell.name:
+                console.print(Text(cell.name, style="bold"))
+            console.print(table(cell))
+        for line in how_to_read(comparison, plan):
+            console.print(Text(line))
+    for note in notes(comparison):
+        console.print(note)
+
+
+def busy_note(machine: Mapping[str, Any]) -> str:
+    """Say so if the machine had other work when the run began; else nothing."""
+    load, cores = machine["load_average"][0], machine["cores"]
+    if load <= BUSY_LOAD * cores:
+        return ""
+    return (
+        f"note  the machine is busy already (load average {load} on {cores} cores): expect a "
+        "larger spread between blocks"
+    )
+
+
+def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
+    """Say what was compared under which traffic."""
+    titles = plan.get("titles", {})
+    for pair in dict.fromkeys((cell.labels, cell.designs) for cell in comparison.cells):
+        named = [
+            f"{label} = design {design}" + (f", {titles[design]}" if design in titles else "")
+            for label, design in zip(*pair, strict=True)
+        ]
+        yield "; ".join(named)
+    slots = plan.get("slots")
+    later = sum(trial.cut is not None and trial.cut.kind == FOUND for trial in comparison.trials)
+    yield from traffic_lines(plan["traffic"], plan)
+    yield (
+        f"{blocks_text(comparison.blocks, plan['blocks'])}; every trial on a fresh stack"
+        + (f" of {slots} execution slots" if slots else "")
+        + f", {plan['warmup']:g} s warm-up discarded, about {plan['duration']:g} s measured"
+        + (f"; {plural(later, 'trial')} cut later, see the notes." if later else ".")
+    )
+
+
+def traffic_lines(traffic: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
+    """Describe the load; what is a factor of the plan is not in ``traffic`` but in its levels."""
+    factors = plan.get("factors", {})
+
+    def of(name: str) -> str:
+        levels = factors.get(name, [traffic.get(name)])
+        return ", ".join(f"{each:g}" if isinstance(each, float) else str(each) for each in levels)
+
+    if "rate" in factors or traffic.get("rate") is not None:
+        yield (
+            f"Open loop of {of('rate')} calls per second, {of('arrivals')} arrivals, at most "
+            f"{of('max_in_flight')} in flight; mix {of('mix')}."
+        )
+    else:
+        yield (
+            f"Closed loop of {of('users')} users, each thinking {of('think_time')} s on average "
+            f"between calls; mix {of('mix')}."
+        )
+    yield (
+        f"Jobs of kind {of('kind')}, {of('job_ms')} ms, {of('payload_bytes')} payload bytes; "
+        f"deadline of a call {of('deadline')} s; seed {plan.get('seed')}."
+    )
+
+
+def blocks_text(run: int, planned: int) -> str:
+    """Say how many blocks there were."""
+    if run < planned:
+        return f"{run} of {planned} blocks"
+    return plural(planned, "block")
+
+
+def table(cell: CellComparison) -> Table:
+    """Lay out the metrics: the median of each side, the ratio, its interval and the verdict."""
+    result = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    result.add_column("")
+    result.add_column("", no_wrap=True, style="dim")
+    for label in cell.labels:
+        result.add_column(label, justify="right", no_wrap=True)
+    result.add_column(cell.ratio_label, justify="right", no_wrap=True, style="bold")
+    result.add_column("95 %", justify="right", no_wrap=True)
+    result.add_column("", no_wrap=True)
+    group = ""
+    for row in cell.rows:
+        if row.metric.group != group:
+            group = row.metric.group
+            result.add_row(Text(group, style="italic cyan"))
+        result.add_row(*_cells(row, cell.labels))
+    return result
+
+
+def _cells(row: Judged, labels: tuple[str, str]) -> tuple[str | Text, ...]:
+    ratio = ratio_of(row)
+    return (
+        f"  {row.metric.label}",
+        row.metric.unit,
+        _side(row, 0),
+        _side(row, 1),
+        "" if ratio is None else f"{ratio:.2f}",
+        f"{row.ratio.low:.2f} – {row.ratio.high:.2f}" if row.ratio else "",
+        verdict(row, labels),
+    )
+
+
+def _side(row: Judged, side: int) -> str:
+    value = row.medians[side]
+    if value is None:
+        return "too few" if row.too_few[side] else NOTHING
+    return number(value, row.metric.is_count)
+
+
+def verdict(row: Judged, labels: tuple[str, str]) -> Text:
+    """Write a verdict in a word or two; nothing for a metric that is not judged."""
+    match row.outcome:
+        case Outcome.A_BETTER:
+            return Text(f"{labels[0]} better", style="green")
+        case Outcome.B_BETTER:
+            return Text(f"{labels[1]} better", style="green")
+        case Outcome.NO_DIFFERENCE:
+            return Text("no difference shown", style="dim")
+        case Outcome.NOT_ENOUGH_DATA:
+            return Text("not enough data", style="dim")
+        case _:
+            return Text("")
+
+
+def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the tables can and cannot tell."""
+    cell = comparison.cells[0]
+    first, second = cell.labels
+    yield ""
+    yield (
+        f"{first} and {second} are medians of the trials. {cell.ratio_label} is the mean (of "
+        "logarithms) of the ratios within a block; the interval beside it is from the spread "
+        "between blocks. A verdict takes into account how many metrics are judged."
+    )
+    if "rate" in plan.get("factors", {}) or plan["traffic"].get("rate") is not None:
+        yield (
+            "Open loop: arrivals wait for no answer, and a call's latency counts from when it was "
+            "due, so a stall is in the percentiles of all calls that it delayed."
+        )
+    else:
+        yield (
+            "Closed loop: a user waits for each answer, so users and think time set the rate as "
+            "much as the stack does, and a stall delays calls that then are not measured."
+        )
+    yield (
+        'Percentiles of calls are of the answered ones, from microsecond histograms; "too few" '
+        "means fewer than ten samples beyond the percentile. Job times are by the owner's clock."
+    )
+
+
+def notes(comparison: Comparison) -> Iterator[Text]:
+    """Give what voids a trial or has to be known of it, most serious first."""
+    for trial in comparison.trials:
+        for problem in trial.problems:
+            yield Text(
+                f"VOID  {_name(trial)}: {problem}; left out of the figures", style="bold red"
+            )
+        for job in trial.lost[:LOST_SHOWN]:
+            yield Text(f"      lost {job.job_id}: {job.problem}", style="red")
+        if len(trial.lost) > LOST_SHOWN:
+            yield Text(f"      and {len(trial.lost) - LOST_SHOWN} more, see comparison.json", "red")
+    if comparison.missing:
+        yield Text(
+            f"PARTIAL  {len(comparison.missing)} of {comparison.planned_trials} trials have no "
+            "valid attempt",
+            "bold red",
+        )
+    for trial in comparison.trials:
+        for warning in trial.warnings:
+            yield Text(f"note  {_name(trial)}: {warning}", style="yellow")
+
+
+def _name(trial: TrialFigures) -> str:
+    header = trial.header
+    return f"trial {header.number} (block {header.block}, design {header.design.upper()})"

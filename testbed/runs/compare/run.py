@@ -1,0 +1,215 @@
+"""Carries out a checked plan from the command line: checks, drives, reports."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from common.handlers import registry
+from testbed import hints
+from testbed.drive import outputs
+from testbed.drive.interrupts import Interrupted, Interrupts
+from testbed.drive.load import Locust
+from testbed.drive.pace import Pace
+from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
+from testbed.errors import ERROR_EXIT, TestbedError
+from testbed.record import provenance
+from testbed.report import console, progress
+from testbed.runs.compare import resume, session, thresholds
+from testbed.runs.compare.comparison import Comparison
+from testbed.runs.compare.plan import Plan
+from testbed.runs.compare.planfile import Known
+from testbed.runs.compare.report import html, noise, rebuild, terminal
+from testbed.runs.compare.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
+from testbed.runs.compare.report.junit import JUNIT_XML
+from testbed.runs.compare.report.rebuild import Rebuilt
+from testbed.runs.compare.resume import ResumeError
+from testbed.runs.faults import run as faults
+from testbed.runs.faults import session as fault_session
+from testbed.runs.faults.plan import FaultPlan
+from testbed.runs.faults.report import terminal as under_faults
+from testbed.stack import designs, runtimes
+from testbed.stack import records as stacks
+
+INTERRUPTED_CODE = 130
+LOCUSTFILE = Path("locustfiles", "mixed.py")
+
+
+def known() -> Known:
+    """Return the names that plans may use."""
+    return Known(tuple(designs.names()), tuple(registry.load().names()))
+
+
+def conduct(
+    plan: Plan,
+    *,
+    keep_going: bool,
+    folder: Path | None = None,
+    earlier: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> int:
+    """Carry out a plan and return the exit code.
+
+    With ``folder`` and what was recorded there ``earlier``, go on with that experiment. Raises
+    :class:`TestbedError` if it cannot start; then nothing was started or written.
+    """
+    home = stacks.project_root()
+    load = functools.partial(Locust, home / LOCUSTFILE)
+    _check(plan, home)
+    fault_plan = faults.of_comparison(home, plan)
+    if fault_plan is not None:
+        faults.check(fault_plan, home)
+    origin = {
+        **provenance.collect(home, ("testbed", *sys.argv[1:])),
+        "code": resume.code_digest(home),
+    }
+    if earlier is not None:
+        _check_resumed(earlier, plan, origin, force)
+    if folder is not None:
+        outputs.require_writable(folder)
+    target = folder or outputs.new_folder(home / "results", plan.name)
+    _opening(plan, origin, target, resumed=folder is not None)
+    broken: fault_session.Ended | None = None
+    titles = {design: designs.load(design).title for design in plan.designs}
+    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
+    trials = 2 * plan.blocks * len(plan.cells())
+    phases = dict(zip((UP, DRIVE, AUDIT, DOWN), plan.trial_phases(), strict=True))
+    pace = Pace(trials, phases, time.monotonic)
+    with interrupts.installed(), contextlib.suppress(Interrupted):
+        with progress.shown(console.err, pace, trials) as told:
+            tools = Tools(RuntimeStacks(runtimes.get(plan.runtime), told), load, told, interrupts)
+            ended = session.run(
+                plan,
+                origin,
+                target,
+                tools,
+                titles=titles,
+                keep_going=keep_going,
+                resumed=earlier,
+            )
+        if fault_plan is not None and not ended.stopped:
+            broken = _break(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
+        with interrupts.shield():
+            rebuilt = report(target)
+            met = _show_thresholds(rebuilt.comparison, plan)
+            _closing(target, ended, rebuilt.comparison)
+    if interrupts.happened:
+        return INTERRUPTED_CODE
+    if ended.system_error or (broken is not None and broken.system_error):
+        return ERROR_EXIT
+    good = not ended.stopped and (broken is None or not broken.stopped)
+    return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
+
+
+def _break(
+    plan: FaultPlan, home: Path, folder: Path, origin: Mapping[str, Any], interrupts: Interrupts
+) -> fault_session.Ended:
+    """Carry out the fault plan of a comparison, in place of what an earlier attempt at it left."""
+    if fault_session.is_whole(folder):
+        return fault_session.Ended()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return faults.carry_out(plan, home, folder, origin, interrupts)
+
+
+def _check(plan: Plan, home: Path) -> None:
+    """Raise :class:`TestbedError` for what cannot be driven here and now."""
+    cells = plan.cells()
+    for spec in dict.fromkeys(cell.spec for cell in cells):
+        check_fresh(plan.designs, spec)
+        if spec.workers > 1 and not any(designs.load(each).is_scalable for each in plan.designs):
+            raise TestbedError(
+                f"workers {spec.workers}: {', '.join(plan.designs)} has no workers to scale",
+                "leave workers out",
+            )
+    # Locust reads the mix; one look for each mix that the plan has.
+    for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
+        Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check()
+
+
+def _check_resumed(
+    earlier: Mapping[str, Any], plan: Plan, origin: Mapping[str, Any], force: bool
+) -> None:
+    found = list(resume.differences(earlier, plan, origin))
+    if not found:
+        return
+    listed = "".join(f"\n  {each}" for each in found)
+    if not force:
+        raise ResumeError(
+            f"this is not the experiment that was interrupted:{listed}",
+            "--force goes on all the same, and the trials then do not all measure the same",
+        )
+    _say(f"note  goes on although something is not the same:{listed}")
+
+
+def report(folder: Path) -> Rebuilt:
+    """Analyse what is recorded in ``folder``, write the result's files there and print it."""
+    with console.working("working out what was recorded") as tell:
+        rebuilt = rebuild.write(folder, noise.find(folder), tell)
+    if rebuilt.comparison.trials:
+        terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
+    if rebuilt.faults is not None and rebuilt.faults.figures:
+        console.out.print(Text("\nunder faults", style="bold"))
+        console.out.print(under_faults(rebuilt.faults.figures, brief=True))
+    return rebuilt
+
+
+def _show_thresholds(comparison: Comparison, plan: Plan) -> bool:
+    """Print how the thresholds of the plan are met; return whether all are."""
+    checked = thresholds.check(comparison, plan.thresholds)
+    for each in checked:
+        word, style = ("met   ", "green") if each.met else ("FAILED", "bold red")
+        console.out.print(Text(f"{word}  {each.text}", style=style))
+    return all(each.met for each in checked)
+
+
+def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool) -> None:
+    cells = len(plan.cells())
+    what = f"{plan.blocks} blocks" + (f" of {cells} cells" if cells > 1 else "")
+    pairs = "; ".join(" and ".join(each.upper() for each in pair) for pair in plan.pairs)
+    _say(
+        f"{'Going on with' if resumed else 'Running'} {plan.name}: {pairs}, {what}, "
+        f"{'at most' if plan.stop else 'about'} {progress.minutes(plan.seconds())}. Ctrl-C stops "
+        "it and keeps what there is."
+    )
+    _say(f"Raw data: {folder}")
+    if note := terminal.busy_note(origin["machine"]):
+        _say(note)
+    for other in others_up(plan.designs):
+        _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
+
+
+def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
+    """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
+    names = f"{html.REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
+    lines = [f"Report: {shlex.quote(str(folder))}/{{{names}}}"]
+    if ended.stopped:
+        lines.insert(
+            0, f"Stopped after {ended.trials} trials: {ended.stopped.partition(chr(10))[0]}"
+        )
+        lines.append("        Nothing is left running.")
+    else:
+        link = outputs.point_latest(folder)
+        lines.append(f"        {link} points there. Nothing is left running.")
+        lines.insert(0, f"Ended: {ended.reason}.")
+    if not comparison.complete:
+        again = hints.command("testbed", "run", "--resume", folder)
+        lines.append(f"        To run what is missing: {again}")
+    console.out.print()
+    for line in lines:
+        console.out.print(Text(line))
+
+
+def _say(line: str) -> None:
+    console.err.print(Text(line))

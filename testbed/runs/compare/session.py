@@ -1,0 +1,262 @@
+"""A whole experiment: all trials in order, into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from testbed.drive.fairness import Fairness
+from testbed.drive.figures.trial import TrialFigures, analyse
+from testbed.drive.interrupts import Interrupted
+from testbed.drive.trial import Tools, Trial
+from testbed.errors import TestbedError, of_system
+from testbed.record import files, reader
+from testbed.record.damage import RecordingError
+from testbed.record.model import FAILED, TrialHeader
+from testbed.runs.compare import resume, schedule
+from testbed.runs.compare.plan import Plan
+from testbed.runs.compare.schedule import TrialPlan
+from testbed.runs.compare.stopping import Standing, standings
+
+FORMAT = 2
+ATTEMPTS = 2
+# What is shown of a trial, and of the ratios after a block without a rule of its own.
+SHOWN = ("requests_per_second", "SubmitJob_p50_ms", "completion_p50_ms", "cpu_ms_per_job")
+ALL_BLOCKS, NARROW = "all blocks were run", "the intervals were narrow enough"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the driving ended: trials run now, trials that an early stop made needless, and why.
+
+    ``system_error`` says that what stopped it was an error of the operating system.
+    """
+
+    trials: int
+    reason: str = ALL_BLOCKS
+    needless: tuple[int, ...] = ()
+    interrupted: bool = False
+    stopped: str = ""
+    system_error: bool = False
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"reason": self.stopped or self.reason, "needless": list(self.needless)}
+
+
+def run(
+    plan: Plan,
+    provenance: Mapping[str, Any],
+    folder: Path,
+    tools: Tools,
+    *,
+    titles: Mapping[str, str] | None = None,
+    keep_going: bool = False,
+    resumed: Mapping[str, Any] | None = None,
+) -> Ended:
+    """Run the trials of ``plan`` into ``folder``, those that it holds already left out.
+
+    A trial that fails or is void is run once more; if it stays so, the experiment stops there, or
+    goes on with the next if it is to ``keep_going``. ``titles`` says for a reader what each design
+    is; ``resumed`` is what was recorded of the run that is gone on with.
+    """
+    record = _record(plan, provenance, titles or {}, resumed)
+    # First, for it reads what is there: what cannot be gone on with is left as it is.
+    session = _Session(plan, folder, tools, keep_going)
+    files.write_json(folder / files.EXPERIMENT, record)
+    try:
+        ended = session.run()
+    finally:
+        # The trials stop their stacks; this is for a signal that came between two steps of that.
+        with tools.interrupts.shield():
+            for design in plan.designs:
+                tools.stacks.down(design)
+    files.write_json(folder / files.EXPERIMENT, {**record, "ended": ended.as_data()})
+    return ended
+
+
+def _record(
+    plan: Plan,
+    provenance: Mapping[str, Any],
+    titles: Mapping[str, str],
+    resumed: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what ``experiment.json`` says before the first trial."""
+    earlier = resumed or {}
+    again = [{"at": datetime.now(UTC).isoformat(timespec="seconds"), **provenance}]
+    return {
+        "format": FORMAT,
+        "plan": {**plan.as_data(), "titles": dict(titles)},
+        "schedule": [each.as_data() for each in schedule.make(plan)],
+        "provenance": earlier.get("provenance", dict(provenance)),
+        "resumed": [*earlier.get("resumed", ()), *(again if resumed else ())],
+    }
+
+
+class _Session:
+    """The trials of one run of an experiment, and what is known of them."""
+
+    def __init__(self, plan: Plan, folder: Path, tools: Tools, keep_going: bool) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._tools = tools
+        self._keep_going = keep_going
+        self._fairness = Fairness()
+        self._schedule = schedule.make(plan)
+        self._width = max(3, len(str(len(self._schedule))))
+        self._figures = list(resume.recorded_trials(folder, plan.limits))
+        self._needless: list[int] = []
+        self._done = 0
+        self._planned = 0
+
+    def run(self) -> Ended:
+        try:
+            self._plan_more(0)
+            self._ask_all()
+            return self._blocks()
+        except Interrupted:
+            return self._ended(interrupted=True, stopped="interrupted")
+        except TestbedError as error:
+            return self._ended(stopped=error.in_one_line)
+        except OSError as error:
+            return self._ended(stopped=of_system(error).in_one_line, system_error=True)
+
+    def _ended(self, **facts: Any) -> Ended:
+        return Ended(self._done, needless=tuple(self._needless), **facts)
+
+    def _blocks(self) -> Ended:
+        settled: set[str] = set()
+        for block in range(1, self._plan.blocks + 1):
+            trials = [each for each in self._schedule if each.block == block]
+            for which in trials:
+                if repr(sorted(which.cell.factors.items())) in settled:
+                    self._needless.append(which.number)
+                elif problem := self._settle(which):
+                    return self._ended(stopped=problem)
+            if block == 1 and not any(each.valid for each in self._figures):
+                return self._ended(stopped="no trial of the first block could be used")
+            settled |= self._look(block, settled)
+            self._plan_more(len(settled) * (self._plan.blocks - block))
+        return self._ended(reason=NARROW if self._needless else ALL_BLOCKS)
+
+    def _settle(self, which: TrialPlan) -> str:
+        """Run a trial until it is valid or has had its attempts; say why to stop, or nothing."""
+        if any(_key(each) == which.key and each.valid for each in self._figures):
+            return ""
+        for attempt in range(1, ATTEMPTS + 1):
+            figures = self._try(which, last=attempt == ATTEMPTS)
+            if figures.valid:
+                return ""
+        problem = f"trial {which.number}, {title(which)}: {figures.problems[0]}"
+        return "" if self._keep_going else problem
+
+    def _try(self, which: TrialPlan, last: bool) -> TrialFigures:
+        self._tools.progress.trial(which.number, title(which))
+        path, attempt = self._next_folder(which)
+        header = Trial(
+            which,
+            path,
+            self._tools,
+            self._plan.audit,
+            lambda said: self._hear(which, said),
+            attempt,
+        ).run()
+        self._done += 1
+        figures = self._read(header, path)
+        self._figures.append(figures)
+        if figures.valid:
+            self._tools.progress.trial_done(f"complete: {summary(figures)}")
+        else:
+            reason = figures.problems[0].partition("\n")[0].rstrip(":")
+            again = "" if last else "; it is run once more"
+            self._tools.progress.trial_done(f"{reason}{again}", good=False)
+            self._planned += not last
+            self._tools.progress.expect(self._planned)
+        return figures
+
+    def _next_folder(self, which: TrialPlan) -> tuple[Path, int]:
+        """Return a folder that no earlier attempt has taken, and the number of the attempt."""
+        attempt = 1
+        while (path := self._folder / files.TRIALS / which.folder(self._width, attempt)).exists():
+            attempt += 1
+        return path, attempt
+
+    def _read(self, header: TrialHeader, path: Path) -> TrialFigures:
+        """Analyse what a trial left; one that cannot be read counts as failed, also on disk."""
+        try:
+            return analyse(reader.read_trial(path), self._plan.limits)
+        except RecordingError as error:
+            failed = replace(header, status=FAILED, error=str(error))
+            files.write_header(path, failed)
+            return analyse(reader.read_trial(path), self._plan.limits)
+
+    def _hear(self, which: TrialPlan, said: Any) -> None:
+        self._fairness.hear(which.cell.designs, which.cell.spec, which.side, said)
+
+    def _ask_all(self) -> None:
+        """Bring up every side once and ask it, so that nothing unfair is driven at all."""
+        stacks = self._tools.stacks
+        asked = {}
+        for cell in self._plan.cells():
+            for side, design in enumerate(cell.designs):
+                if (design, cell.spec) not in asked:
+                    self._tools.progress.note(
+                        f"asking design {design.upper()} what it runs with, {cell.spec.slots} slots"
+                    )
+                    try:
+                        asked[design, cell.spec] = self._tools.ask(stacks.up(design, cell.spec))
+                    finally:
+                        with self._tools.interrupts.shield():
+                            stacks.down(design)
+                said = asked[design, cell.spec]
+                self._fairness.hear(cell.designs, cell.spec, side, said)
+
+    def _look(self, block: int, settled: set[str]) -> set[str]:
+        """Say how the cells stand after a block, and return those that know enough."""
+        found = standings(self._plan.stop, SHOWN[1:], self._figures, block)
+        for each in found:
+            if _name(each) not in settled and (each.text or each.settled):
+                where = f", {each.cell.name}" if each.cell.name else ""
+                more = "; narrow enough, no more blocks of it" if each.settled else ""
+                self._tools.progress.note(
+                    f"after block {block} of {self._plan.blocks}{where}: {each.text}{more}"
+                )
+        return {_name(each) for each in found if each.settled}
+
+    def _plan_more(self, needless_pairs: int) -> None:
+        """Tell how many trials there will be, by what is known now."""
+        kept = {_key(each) for each in self._figures if each.valid}
+        open_ = [each for each in self._schedule if each.key not in kept]
+        if not self._planned:
+            self._planned = len(open_)
+        self._tools.progress.expect(max(self._done, self._planned - 2 * needless_pairs))
+
+
+def title(which: TrialPlan) -> str:
+    """Name a trial by its block, cell and design."""
+    levels = ", ".join(f"{name}={level}" for name, level in which.cell.factors.items())
+    return f"block {which.block}{', ' if levels else ''}{levels}, design {which.design.upper()}"
+
+
+def summary(figures: TrialFigures, shown: Sequence[str] = SHOWN) -> str:
+    """Give the main figures of a trial in one line."""
+    units = {"requests_per_second": "calls/s", "cpu_ms_per_job": "ms CPU per job"}
+    parts = []
+    for name in shown:
+        figure = figures.figures.get(name)
+        if figure is not None and figure.value is not None:
+            words = units.get(name, f"ms {name.removesuffix('_ms').replace('_', ' ')}")
+            parts.append(f"{figure.value:.3g} {words}")
+    return ", ".join(parts)
+
+
+def _key(figures: TrialFigures) -> tuple[int, int, str]:
+    header = figures.header
+    return header.block, header.side, repr(sorted(header.plan_cell.items()))
+
+
+def _name(standing: Standing) -> str:
+    return repr(sorted(standing.cell.factors.items()))

@@ -1,0 +1,56 @@
+"""Which cells know enough, so that no more blocks of them have to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from testbed.drive.figures.trial import TrialFigures
+from testbed.runs.compare.comparison import CellComparison, cells_of
+from testbed.runs.compare.plan import Stop
+from testbed.stats import enough
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a cell stands after some blocks: whether it knows enough, and its ratios in words."""
+
+    cell: CellComparison
+    settled: bool
+    text: str
+
+
+def standings(
+    stop: Stop | None, shown: tuple[str, ...], trials: Iterable[TrialFigures], block: int
+) -> tuple[Standing, ...]:
+    """Say how each cell stands by the trials up to ``block``; without a rule none is settled.
+
+    The words are of the metrics of the rule, else of those ``shown``.
+    """
+    so_far = [each for each in trials if each.header.block <= block]
+    metrics = stop.metrics if stop else shown
+    return tuple(
+        Standing(cell, _settled(cell, stop), _words(cell, metrics)) for cell in cells_of(so_far)
+    )
+
+
+def _settled(cell: CellComparison, stop: Stop | None) -> bool:
+    if stop is None:
+        return False
+    rows = [cell.row(metric) for metric in stop.metrics]
+    return all(
+        row is not None and enough(row.ratio, stop.half_width, least=stop.min_blocks)
+        for row in rows
+    )
+
+
+def _words(cell: CellComparison, metrics: tuple[str, ...]) -> str:
+    parts = []
+    for metric in metrics:
+        row = cell.row(metric)
+        if row is not None and row.ratio is not None:
+            ratio = row.ratio
+            parts.append(
+                f"{row.metric.label} {ratio.estimate:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
+            )
+    return f"{cell.ratio_label} so far: {', '.join(parts)}" if parts else ""

@@ -1,0 +1,41 @@
+"""Heals a whole stack, whatever has been done to it and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.topology import Topology, role_of
+from testbed.stack import designs
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes.controls import Controls
+
+
+def heal_all(controls: Controls) -> Iterator[str]:
+    """Mend all that is broken in a stack; yield what was done, piece by piece.
+
+    What is broken is read from the stack itself, so nobody needs to have noted it. Raises
+    :class:`testbed.errors.TestbedError` for what cannot be mended.
+    """
+    record = controls.record
+    names = [each.name for each in record.measured]
+    # What is frozen cannot answer, so that comes first.
+    for name in names:
+        if controls.resume(name):
+            yield f"{name} goes on"
+    if cleared := controls.clear_links():
+        yield f"{cleared} links carry everything again"
+    for name in names:
+        if controls.rejoin(name):
+            yield f"{name} is on the network again"
+        if record.clock:
+            controls.set_clock(name, 0)
+        if controls.start(name):
+            yield f"{name} is started and serves"
+
+
+def topology_of(record: StackRecord) -> Topology:
+    """Return the topology that a stack was started from, its workers counted."""
+    topology = designs.load(record.design)
+    scalable = {each.name for each in topology.processes if each.scalable}
+    workers = sum(role_of(each.name) in scalable for each in record.processes)
+    return topology.scaled(max(1, workers))

@@ -1,0 +1,36 @@
+"""Messages between processes come late."""
+
+from __future__ import annotations
+
+from common.links.fault import Delay, Fault
+from testbed.runs.faults import links, targets
+from testbed.runs.faults.kind import LINKS, Kind, Parameter, Parameters, Target
+from testbed.stack.runtimes.controls import Controls
+
+_MOST = 60_000
+
+
+def _inject(controls: Controls, target: Target, parameters: Parameters) -> None:
+    by_chance = parameters["random_ms"] / 1000
+    fault = Fault(
+        delay_requests=Delay(parameters["request_ms"] / 1000, by_chance),
+        delay_answers=Delay(parameters["answer_ms"] / 1000, by_chance),
+        seed=int(parameters["seed"]),
+    )
+    links.put(controls, target, lambda _link: fault)
+
+
+KIND = Kind(
+    name="delay",
+    about="The messages of a link come late, or those of all links of a process, or all.",
+    targets=targets.groups,
+    inject=_inject,
+    heal=links.clear,
+    needs=LINKS,
+    parameters=(
+        Parameter("request_ms", "delay of each request", 100, 0, _MOST),
+        Parameter("answer_ms", "delay of each answer", 100, 0, _MOST),
+        Parameter("random_ms", "up to so much more for each, by chance", 100, 0, _MOST),
+        Parameter("seed", "what chance is drawn from", 1, 0, 2**32),
+    ),
+)

@@ -1,0 +1,167 @@
+"""What a fault run is going to do, as immutable values; :mod:`planfile` reads and checks them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from common.topology import Topology
+from testbed.errors import TestbedError
+from testbed.runs.compare.plan import Traffic
+from testbed.runs.faults import registry
+from testbed.runs.faults.kind import CLOCK, LINKS
+from testbed.stack import runtimes
+from testbed.stack.spec import DEFAULT_SLOTS, StackSpec
+
+ANY, STATELESS, STATEFUL = "any", "stateless", "stateful"
+PARTS = (ANY, STATELESS, STATEFUL)
+# Seconds that a side takes besides its drive, as seen on two cores.
+UP_SECONDS, LOOKUP_SECONDS, DOWN_SECONDS = 4.0, 8.0, 3.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Faults at random: ``count`` of them, of ``kinds``, on the ``parts`` named.
+
+    ``stateless`` leaves out what would lose the memory of a process that holds state; what only
+    slows such a process or cuts it off stays in. ``stateful`` is those that lose it, alone.
+    """
+
+    count: int = 20
+    kinds: tuple[str, ...] = ()
+    parts: str = STATELESS
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A fault that the plan names: its kind, and its target in each design."""
+
+    kind: str
+    targets: Mapping[str, str]
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault of a schedule: what is done to which target, and how."""
+
+    number: int
+    kind: str
+    target: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Name it in a few words."""
+        return f"{self.kind} {self.target}"
+
+
+@dataclass(frozen=True)
+class FaultPlan:
+    """A whole fault run. Times are in seconds.
+
+    After ``lead`` of health every fault lasts for ``seconds``, then it is healed, and ``health``
+    passes before the next. ``recovery`` bounds the wait for a stack that is not healthy by then,
+    ``audit`` that for the jobs that are left once the load has ended. ``settings`` are fields of
+    ``common.config.Settings``. Either ``drawn`` or ``listed`` says which faults.
+    """
+
+    name: str
+    about: str = ""
+    designs: tuple[str, ...] = ("a", "b")
+    runtime: str = runtimes.DEFAULT
+    slots: int = DEFAULT_SLOTS
+    workers: int = 1
+    seed: int = 1
+    lead: float = 5.0
+    seconds: float = 5.0
+    health: float = 5.0
+    recovery: float = 30.0
+    audit: float = 120.0
+    traffic: Traffic = field(default_factory=Traffic)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    drawn: Drawn | None = None
+    listed: tuple[Listed, ...] = ()
+
+    def schedule(self, topology: Topology) -> tuple[Planned, ...]:
+        """Return the faults for one design, in their order; the same for equal seeds.
+
+        Kinds take turns in random order, so that each is there about equally often; targets are
+        drawn. Raises :class:`TestbedError` if the design has no target for any of them.
+        """
+        if self.drawn is None:
+            return tuple(
+                Planned(number, each.kind, _first_of(each, topology), each.parameters)
+                for number, each in enumerate(self.listed, start=1)
+                if topology.design in each.targets
+            )
+        possible = self._possible(self.drawn, topology)
+        if not possible:
+            raise TestbedError(
+                f"design {topology.design} has no target for {', '.join(self.drawn.kinds)} on "
+                f"{self.drawn.parts} parts"
+            )
+        chance = random.Random(f"{self.seed}/{topology.design}")
+        turns = _turns(sorted(possible), chance)
+        return tuple(
+            Planned(number, kind := next(turns), chance.choice(possible[kind]))
+            for number in range(1, self.drawn.count + 1)
+        )
+
+    def _possible(self, drawn: Drawn, topology: Topology) -> dict[str, list[str]]:
+        """Return the possible targets by kind."""
+        found = {}
+        for name in drawn.kinds or self._usual_kinds():
+            kind = registry.get(name)
+            targets = [
+                target.name
+                for target in kind.targets(topology)
+                if drawn.parts == ANY or bool(kind.lost_state(target)) == (drawn.parts == STATEFUL)
+            ]
+            if targets:
+                found[name] = targets
+        return found
+
+    def _usual_kinds(self) -> tuple[str, ...]:
+        """Name all kinds that this runtime can do; the clock of a container cannot be set."""
+        return tuple(
+            name
+            for name, kind in registry.load().items()
+            if kind.needs != CLOCK or self.runtime == runtimes.DEFAULT
+        )
+
+    def spec(self, schedule: tuple[Planned, ...]) -> StackSpec:
+        """Return how the stack has to be started for these faults to be possible."""
+        needs = {registry.get(each.kind).needs for each in schedule}
+        return StackSpec(
+            self.slots,
+            self.workers,
+            settings=self.settings,
+            links=LINKS in needs,
+            clock=CLOCK in needs,
+        )
+
+    def drive_seconds(self, faults: int) -> float:
+        """Return how long the load of a side goes on, if every healing is in time."""
+        return self.lead + faults * (self.seconds + self.health)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the plan as plain data, nothing left out."""
+        return asdict(self)
+
+
+def _first_of(listed: Listed, topology: Topology) -> str:
+    """Return the target in a design; where a process has several copies, the first of them."""
+    target = listed.targets[topology.design]
+    names = {each.name for each in topology.processes}
+    parts = [part if part in names else f"{part}-1" for part in target.split(">")]
+    copies = ">".join(parts)
+    return copies if all(part in names for part in parts) else target
+
+
+def _turns(names: list[str], chance: random.Random) -> Iterator[str]:
+    """Give every name once in random order, and again, and again."""
+    while True:
+        yield from chance.sample(names, len(names))

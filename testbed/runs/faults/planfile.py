@@ -1,0 +1,209 @@
+"""Reads fault plans: TOML files in ``experiments/faults/``, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from common.config import ConfigError, environment_of
+from testbed.drive import values
+from testbed.drive.values import Number, Spec, Text, hint
+from testbed.errors import TestbedError
+from testbed.runs.compare.plan import CLOSED_FACTORS, Traffic
+from testbed.runs.compare.planfile import OPEN_ONLY, PlanError, Source
+from testbed.runs.faults import registry
+from testbed.runs.faults.plan import PARTS, Drawn, FaultPlan, Listed
+from testbed.stack import designs as known_designs
+
+FOLDER = Path("experiments", "faults")
+MOST_FAULTS = 10_000
+
+_TOP: dict[str, Spec] = {
+    "name": Text(),
+    "about": Text(),
+    **{key: values.TOP[key] for key in ("runtime", "slots", "workers", "seed", "audit")},
+    "lead": Number(0, 3600, "seconds"),
+    "seconds": Number(0, 3600, "seconds", above=True),
+    "health": Number(0, 3600, "seconds", above=True),
+    "recovery": Number(0, 3600, "seconds"),
+}
+_DRAWN: dict[str, Spec] = {
+    "count": Number(1, MOST_FAULTS, whole=True),
+    "parts": Text(PARTS),
+}
+_TABLES = ("traffic", "settings", "draw", "faults", "designs")
+
+
+def parse(data: Mapping[str, Any], source: Source, job_kinds: tuple[str, ...]) -> FaultPlan:
+    """Make a plan of the contents of a file. Raises :class:`PlanError` naming all that is wrong."""
+    return _Parser(data, source, job_kinds).plan()
+
+
+def changed(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contents of a plan with ``changes``, by key or ``table.key``.
+
+    A key of the traffic may be given without its table. Raises :class:`PlanError` for a key that no
+    plan has; what is wrong with a value is found when the plan is read.
+    """
+    result = {key: dict(each) if isinstance(each, dict) else each for key, each in data.items()}
+    traffic = values.traffic(())
+    for key, value in changes.items():
+        table, _, name = key.rpartition(".")
+        if table in {"draw", "settings", "traffic"}:
+            result.setdefault(table, {})[name] = value
+        elif key in {*_TOP, "designs"}:
+            result[key] = [value] if key == "designs" and isinstance(value, str) else value
+        elif key in traffic:
+            result.setdefault("traffic", {})[key] = value
+        else:
+            raise PlanError(f"--set {key}: a plan has no such key{hint(key, [*_TOP, *traffic])}")
+    return result
+
+
+class _Parser:
+    """Reads one plan and collects what is wrong with it."""
+
+    def __init__(self, data: Mapping[str, Any], source: Source, job_kinds: tuple[str, ...]) -> None:
+        self._data = data
+        self._source = source
+        self._traffic_specs = values.traffic(job_kinds)
+        self._problems: list[str] = []
+        self._kinds = registry.load()
+
+    def plan(self) -> FaultPlan:
+        for key in self._data:
+            if key not in {*_TOP, *_TABLES}:
+                self._say("", key, f"unknown key{hint(key, [*_TOP, *_TABLES])}")
+        if "name" not in self._data:
+            self._say("", "name", "is missing")
+        top = self._read("", {key: v for key, v in self._data.items() if key in _TOP}, _TOP)
+        designs = self._designs()
+        traffic = self._traffic()
+        settings = self._settings()
+        drawn, listed = self._drawn(), self._listed(designs)
+        if (drawn is None) == (not listed) and not self._problems:
+            self._say("", "draw", "give either [draw], faults at random, or [[faults]], named ones")
+        if self._problems:
+            raise PlanError("\n".join(self._problems))
+        return FaultPlan(
+            **top,
+            designs=designs,
+            traffic=Traffic(**traffic, warmup=0.0, seed=top.get("seed", FaultPlan.seed)),
+            settings=settings,
+            drawn=drawn,
+            listed=listed,
+        )
+
+    def _say(self, table: str, key: str, problem: str) -> None:
+        self._problems.append(f"{self._source.label(table, key)}: {problem}")
+
+    def _table(self, name: str) -> Mapping[str, Any]:
+        table = self._data.get(name, {})
+        if isinstance(table, dict):
+            return table
+        self._say("", name, f"must be a table [{name}]")
+        return {}
+
+    def _read(
+        self, table: str, given: Mapping[str, Any], specs: Mapping[str, Spec]
+    ) -> dict[str, Any]:
+        read = {}
+        for key, value in given.items():
+            if key not in specs:
+                self._say(table, key, f"unknown key{hint(key, specs)}")
+            elif problem := specs[key].problem(value):
+                self._say(table, key, problem)
+            else:
+                read[key] = value
+        return read
+
+    def _designs(self) -> tuple[str, ...]:
+        given = self._data.get("designs", list(FaultPlan.designs))
+        if not isinstance(given, list) or not given or len(set(map(str, given))) < len(given):
+            self._say("", "designs", "give a list of designs, each once, such as ['a', 'b']")
+            return ()
+        known = known_designs.names()
+        for design in given:
+            if design not in known:
+                self._say("", "designs", f"there is no design {design!r}{hint(design, known)}")
+        return tuple(map(str, given))
+
+    def _traffic(self) -> dict[str, Any]:
+        given = self._table("traffic")
+        unwanted = CLOSED_FACTORS if "rate" in given else OPEN_ONLY
+        for key in unwanted:
+            if key in given:
+                self._say("traffic", key, "does not go with the others: rate makes an open loop")
+        return self._read("traffic", given, self._traffic_specs)
+
+    def _settings(self) -> dict[str, str]:
+        given = {key: str(value) for key, value in self._table("settings").items()}
+        try:
+            environment_of(given)
+        except ConfigError as error:
+            self._say("settings", "", str(error))
+        return given
+
+    def _drawn(self) -> Drawn | None:
+        if "draw" not in self._data:
+            return None
+        table = dict(self._table("draw"))
+        named = table.pop("kinds", [])
+        if not isinstance(named, list):
+            self._say("draw", "kinds", "must be a list of kinds")
+            named = []
+        for kind in named:
+            self._check_kind("draw", "kinds", kind)
+        return Drawn(kinds=tuple(map(str, named)), **self._read("draw", table, _DRAWN))
+
+    def _listed(self, designs: tuple[str, ...]) -> tuple[Listed, ...]:
+        tables = self._data.get("faults", [])
+        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+            self._say("", "faults", "must be tables [[faults]]")
+            return ()
+        return tuple(
+            listed
+            for number, table in enumerate(tables, start=1)
+            if (listed := self._one(f"faults {number}", dict(table), designs))
+        )
+
+    def _one(self, table: str, given: dict[str, Any], designs: tuple[str, ...]) -> Listed | None:
+        kind = given.pop("kind", None)
+        if not self._check_kind(table, "kind", kind):
+            return None
+        targets = {design: str(given.pop(design)) for design in designs if design in given}
+        if not targets:
+            self._say(table, "", f"names no target: give one for each of {', '.join(designs)}")
+        for design, target in targets.items():
+            self._check_target(table, str(kind), design, target)
+        numbers = {key: float(value) for key, value in given.items() if _is_number(value)}
+        for key in given.keys() - numbers.keys():
+            self._say(
+                table,
+                key,
+                f"must be a number, a parameter of {kind}, or the target in a design of this plan",
+            )
+        try:
+            self._kinds[str(kind)].read(numbers)
+        except TestbedError as error:
+            self._say(table, "", f"{error} ({error.hint})")
+        return Listed(str(kind), targets, numbers)
+
+    def _check_kind(self, table: str, key: str, kind: Any) -> bool:
+        if kind in self._kinds:
+            return True
+        self._say(table, key, f"there is no kind of fault {kind!r}{hint(kind, self._kinds)}")
+        return False
+
+    def _check_target(self, table: str, kind: str, design: str, target: str) -> None:
+        if design not in known_designs.names():
+            return
+        try:
+            self._kinds[kind].target(known_designs.load(design), target)
+        except TestbedError as error:
+            self._say(table, design, f"{error} ({error.hint})")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,35 @@
+"""What a report tells of a fault run besides its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from testbed.runs.faults.figures.model import FaultFigures
+
+
+@dataclass(frozen=True)
+class FaultRun:
+    """A fault run: its plan by name and as plain data, when it began (ISO), where it comes from.
+
+    ``what_ran`` are sentences on what was done; ``folder`` is the name of the folder of the run.
+    """
+
+    name: str
+    when: str
+    seed: int
+    what_ran: Sequence[str] = ()
+    command: str = ""
+    folder: str = ""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def labels(figures: Sequence[FaultFigures]) -> list[str]:
+    """Give each trial a short name: its design, numbered where a design has several."""
+    designs = [each.design.upper() for each in figures]
+    return [
+        design if designs.count(design) == 1 else f"{design} {designs[: index + 1].count(design)}"
+        for index, design in enumerate(designs)
+    ]

@@ -1,0 +1,80 @@
+"""A whole fault run: every design of the plan in turn, into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed.drive.interrupts import Interrupted
+from testbed.errors import TestbedError, of_system
+from testbed.record import files
+from testbed.record.model import COMPLETE
+from testbed.runs.faults.plan import DOWN_SECONDS, LOOKUP_SECONDS, UP_SECONDS, FaultPlan
+from testbed.runs.faults.side import DOWN, DRIVE, LOOKUP, UP, Side, Tools
+from testbed.stack import designs
+
+FORMAT = 1
+EXPERIMENT = "fault-run.json"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a fault run ended: why it stopped before its end, empty if it did not.
+
+    ``system_error`` says that what stopped it was an error of the operating system.
+    """
+
+    stopped: str = ""
+    system_error: bool = False
+
+
+def phases(plan: FaultPlan) -> Mapping[str, float]:
+    """Return the seconds expected of each phase of one side."""
+    counts = [
+        len(plan.schedule(designs.load(design).scaled(plan.workers))) for design in plan.designs
+    ]
+    drive = plan.drive_seconds(max(counts))
+    # About a hundred jobs are looked up in the time in which ten were submitted.
+    return {UP: UP_SECONDS, DRIVE: drive, LOOKUP: LOOKUP_SECONDS + drive / 10, DOWN: DOWN_SECONDS}
+
+
+def run(plan: FaultPlan, provenance: Mapping[str, Any], folder: Path, tools: Tools) -> Ended:
+    """Run every side into ``folder``; one that fails does not keep the next from being run."""
+    record = {
+        "format": FORMAT,
+        "plan": plan.as_data(),
+        "titles": {design: designs.load(design).title for design in plan.designs},
+        "provenance": dict(provenance),
+    }
+    files.write_json(folder / EXPERIMENT, record)
+    stopped, system_error = "", False
+    try:
+        for number, design in enumerate(plan.designs, start=1):
+            tools.progress.trial(number, f"design {design.upper()} under faults")
+            path = folder / files.TRIALS / f"{number:03d}-{design}"
+            header = Side(plan, number, design, path, tools).run()
+            if header.status == COMPLETE:
+                tools.progress.trial_done("complete")
+            else:
+                tools.progress.trial_done(header.error, good=False)
+    except Interrupted:
+        stopped = "interrupted"
+    except TestbedError as error:
+        stopped = str(error)
+    except OSError as error:
+        stopped, system_error = of_system(error).in_one_line, True
+    finally:
+        # The sides stop their stacks; this is for a signal that came between two steps of that.
+        with tools.interrupts.shield():
+            for design in plan.designs:
+                tools.stacks.down(design)
+    files.write_json(folder / EXPERIMENT, {**record, "ended": {"stopped": stopped}})
+    return Ended(stopped, system_error)
+
+
+def is_whole(folder: Path) -> bool:
+    """Say whether a folder holds a fault run that nothing stopped."""
+    path = folder / EXPERIMENT
+    return path.exists() and files.read_json(path).get("ended") == {"stopped": ""}

@@ -1,0 +1,65 @@
+"""The targets that a design offers: its processes, and the links between them."""
+
+from __future__ import annotations
+
+from common.topology import LINKS, Topology
+from testbed.runs.faults.kind import Target
+
+ALL = "all"
+
+
+def processes(topology: Topology) -> list[Target]:
+    """Return every process, those without state first; the proxy of the links is none."""
+    found = [
+        Target(each.name, (each.name,), each.stateful)
+        for each in topology.processes
+        if each.name != LINKS
+    ]
+    return sorted(found, key=lambda each: each.stateful)
+
+
+def links(topology: Topology) -> list[tuple[str, str]]:
+    """Return caller and callee of every link that a design has or would have."""
+    return [(each.name, peer) for each in topology.processes for peer in each.peers]
+
+
+def ways(topology: Topology) -> list[Target]:
+    """Return the way from each process to each that it calls, with the link that leads back.
+
+    Nodes call each other, so between two of them there are two links.
+    """
+    known = set(links(topology))
+    return [
+        Target(name(*way), tuple(name(*each) for each in (way, way[::-1]) if each in known))
+        for way in links(topology)
+    ]
+
+
+def pairs(topology: Topology) -> list[Target]:
+    """Return each two processes of which one calls the other, once."""
+    found: dict[frozenset[str], Target] = {}
+    for each in ways(topology):
+        found.setdefault(frozenset(ends(each.name)), each)
+    return list(found.values())
+
+
+def groups(topology: Topology) -> list[Target]:
+    """Return each link, all links of each process, and all links of the design."""
+    found = links(topology)
+    single = [Target(name(*each), (name(*each),)) for each in found]
+    around = [
+        Target(each.name, tuple(name(*link) for link in found if each.name in link))
+        for each in processes(topology)
+    ]
+    return [*single, *around, Target(ALL, tuple(name(*each) for each in found))]
+
+
+def name(caller: str, callee: str) -> str:
+    """Write a link."""
+    return f"{caller}>{callee}"
+
+
+def ends(link: str) -> tuple[str, str]:
+    """Return caller and callee of a link as :func:`name` writes it."""
+    caller, _, callee = link.partition(">")
+    return caller, callee

@@ -1,0 +1,1 @@
+"""Stacks: designs, records, runtimes, manifests, and what Prometheus scrapes."""

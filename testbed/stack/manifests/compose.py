@@ -1,0 +1,177 @@
+"""A design's topology as a Compose file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from common.config import SECRET_VARIABLE
+from common.topology import LINKS, ProcessSpec, Topology
+from testbed.stack.manifests import load, parts
+from testbed.stack.records import ProcessBudget
+from testbed.stack.spec import StackSpec
+
+PROJECT = "taskqueue"
+# Variables that a Compose file takes from the environment.
+PROJECT_VARIABLE = "TESTBED_PROJECT"
+STACK_VARIABLE = "TESTBED_STACK"
+USER_VARIABLE = "TESTBED_USER"
+# Labels of a container.
+STACK_LABEL, DESIGN_LABEL, PROCESS_LABEL = "testbed.stack", "testbed.design", "testbed.process"
+
+_HEADER = """\
+# Design {design}, {title}, as containers.
+#
+# Written by `make generate` from design_{design}/topology.py, which local processes are started
+# from too: change it there. By hand, from the project's root:
+#
+#   make secret     # once: what the processes of a stack know each other by
+#   docker compose -f compose/design-{design}.yaml up --build --detach
+#   docker compose -f compose/design-{design}.yaml down
+#
+# `testbed up {design} --runtime compose` does the same with other slots, workers, settings and
+# budgets, and waits until all of it serves.
+#
+# With `--profile load` Locust runs beside it, its web UI on 127.0.0.1:{web}, workers as many as
+# `--scale {worker}=3` says.
+"""
+
+
+def path(design: str) -> str:
+    """Return where the Compose file of a design lies, from the root of the project."""
+    return f"compose/design-{design}.yaml"
+
+
+def render(topology: Topology, spec: StackSpec) -> str:
+    """Return the Compose file of a stack.
+
+    Raises :class:`TestbedError` for settings that are impossible and slots that cannot be shared.
+    """
+    header = _HEADER.format(
+        design=topology.design,
+        title=topology.title,
+        web=load.web_port(topology.design),
+        worker=load.worker(topology.design),
+    )
+    return parts.written(header, document(topology, spec))
+
+
+def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
+    """Return the contents of the Compose file; see :func:`render`."""
+    scaled, inside = spec.scaled(topology), spec.scaled(topology, one_host=False)
+    environments = parts.environments_inside(inside, spec)
+    budget = parts.budget_of_each(scaled, spec)
+    return {
+        "name": parts.variable(PROJECT_VARIABLE, PROJECT),
+        "services": {
+            **{
+                each.name: {
+                    **_service(scaled.design, each, environments[each.name], budget),
+                    "ports": _ports(scaled.process(each.name), each),
+                }
+                for each in inside.processes
+            },
+            **_load_services(inside),
+        },
+        "networks": {PROJECT: {"name": parts.variable(PROJECT_VARIABLE, PROJECT)}},
+        "secrets": {
+            parts.SECRET: {"file": f"${{{SECRET_VARIABLE}:?make one first with: make secret}}"}
+        },
+    }
+
+
+def _service(
+    design: str, process: ProcessSpec, environment: Mapping[str, str], budget: ProcessBudget
+) -> dict[str, Any]:
+    return {
+        "image": parts.variable(parts.IMAGE_VARIABLE, parts.IMAGE),
+        "build": _build("stack"),
+        "command": parts.command(process),
+        "environment": dict(environment),
+        "secrets": [parts.SECRET],
+        "networks": {PROJECT: {"aliases": parts.aliases(design, process)}},
+        **(_limits(budget) if process.name != LINKS else {}),
+        "healthcheck": {
+            "test": ["CMD", *parts.probe(process)],
+            # A probe costs the container a tenth of a second of CPU, so it is a rare one.
+            "interval": "60s",
+            "timeout": "10s",
+            "retries": 2,
+            "start_period": "60s",
+        },
+        # A process that ends stays ended, so that a trial sees it.
+        "restart": "no",
+        "stop_grace_period": f"{parts.STOP_GRACE}s",
+        **_confined(),
+        "labels": {
+            STACK_LABEL: parts.variable(STACK_VARIABLE, ""),
+            DESIGN_LABEL: design,
+            PROCESS_LABEL: process.name,
+        },
+    }
+
+
+def _limits(budget: ProcessBudget) -> dict[str, Any]:
+    return {
+        "cpus": budget.cpus,
+        "mem_limit": parts.memory(budget),
+        # No swap: a process that needs more is ended, not slowed down.
+        "memswap_limit": parts.memory(budget),
+    }
+
+
+def _ports(outside: ProcessSpec, inside: ProcessSpec) -> list[str]:
+    """Publish on this machine alone; between containers it is the names that count."""
+    return [
+        f"127.0.0.1:{outside.port}:{inside.port}",
+        f"127.0.0.1:{outside.metrics_port}:{inside.metrics_port}",
+    ]
+
+
+def _build(target: str) -> dict[str, str]:
+    return {"context": "..", "dockerfile": "compose/Dockerfile", "target": target}
+
+
+def _confined() -> dict[str, Any]:
+    return {
+        "read_only": True,
+        "tmpfs": ["/tmp"],  # noqa: S108
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "logging": {"driver": "json-file", "options": {"max-size": "50m"}},
+    }
+
+
+def _load_services(inside: Topology) -> dict[str, Any]:
+    """Return Locust's master and worker, which are started when their profile is asked for.
+
+    They have no budget: a load generator that is held back measures itself. They have none of the
+    labels either by which the containers of a stack are found.
+    """
+    design = inside.design
+    shared = {
+        "image": parts.variable(parts.LOAD_IMAGE_VARIABLE, parts.LOAD_IMAGE),
+        "build": _build("load"),
+        "profiles": ["load"],
+        # Who owns the records on this machine.
+        "user": parts.variable(USER_VARIABLE, parts.USER_ID),
+        "volumes": [f"../results:{load.RESULTS}"],
+        "restart": "no",
+        **_confined(),
+    }
+    master = {
+        "command": load.master_arguments(),
+        "environment": load.master_environment(inside),
+        # Where Prometheus looks for it.
+        "networks": {PROJECT: {"aliases": [load.LOAD_NAME]}},
+        "ports": [f"127.0.0.1:{load.published_web_port(design)}:{load.WEB_PORT}"],
+    }
+    worker = {
+        "command": load.worker_arguments(design),
+        "environment": load.environment(inside),
+        "networks": [PROJECT],
+    }
+    return {
+        load.master(design): {**shared, **master},
+        load.worker(design): {**shared, **worker},
+    }

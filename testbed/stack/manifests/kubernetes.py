@@ -1,0 +1,179 @@
+"""A design's topology as Kubernetes objects, which `compose/kubernetes/<design>` puts together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.topology import ProcessSpec, Topology
+from testbed.stack.manifests import load, parts
+from testbed.stack.manifests.parts import NAME_VARIABLE, Service
+from testbed.stack.records import ProcessBudget
+from testbed.stack.spec import StackSpec
+
+_HEADER = """\
+# Design {design}, {title}, as Kubernetes objects; kustomization.yaml beside it names the
+# namespace and the images.
+#
+# Its pods wait for a secret, by which they know each other:
+#
+#   openssl rand -hex 16 | kubectl -n taskqueue-{design} create secret generic stack \\
+#       --from-file=stack=/dev/stdin
+#
+# Written by `make generate` from design_{design}/topology.py: change it there. Other slots, workers
+# and budgets: `testbed manifest {design} --format kubernetes --workers 3`.
+"""
+_PROCESS_LABEL = "app.kubernetes.io/name"
+# Names of the configuration that the load of every design reads, see base/load.yaml.
+LOAD_CONFIGURATION = "load"
+# A process is to serve within so many seconds of its start.
+_START_SECONDS = 120
+
+
+def path(design: str) -> str:
+    """Return where the objects of a design lie, from the root of the project."""
+    return f"compose/kubernetes/{design}/stack.yaml"
+
+
+def render(topology: Topology, spec: StackSpec) -> str:
+    """Return the objects of a stack, one YAML document each.
+
+    Raises :class:`TestbedError` for settings that are impossible and slots that cannot be shared.
+    """
+    header = _HEADER.format(design=topology.design, title=topology.title)
+    return parts.written(header, *documents(topology, spec))
+
+
+def documents(topology: Topology, spec: StackSpec) -> list[dict[str, Any]]:
+    """Return the objects; see :func:`render`."""
+    budget = parts.budget_of_each(spec.scaled(topology), spec)
+    found = []
+    for each in parts.services(topology, spec):
+        found += [_service(each.process), _stateful_set(each, budget)]
+    return [*found, _load_configuration(topology)]
+
+
+def _service(process: ProcessSpec) -> dict[str, Any]:
+    """Return the name of a process: one that leads to its pod itself, ready or not.
+
+    A virtual address would add translations to every hop, of which Design A has more than B. That a
+    process does not answer is for its callers to find out, as everywhere else.
+    """
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": process.name, "labels": _labels(process)},
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": _labels(process),
+            "ports": [
+                {"name": "grpc", "port": process.port, "appProtocol": "kubernetes.io/h2c"},
+                {"name": "metrics", "port": process.metrics_port},
+            ],
+        },
+    }
+
+
+def _stateful_set(service: Service, budget: ProcessBudget) -> dict[str, Any]:
+    """Return the set that runs a service: never more pods of one number than one."""
+    labels = _labels(service.process)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": service.name, "labels": labels},
+        "spec": {
+            "serviceName": service.name,
+            "replicas": service.count,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": _annotations(service.process)},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    # Else each Service is a set of variables, some of which look like settings.
+                    "enableServiceLinks": False,
+                    "terminationGracePeriodSeconds": parts.STOP_GRACE,
+                    "securityContext": {
+                        "runAsNonRoot": True,
+                        "runAsUser": parts.USER_ID,
+                        "runAsGroup": parts.USER_ID,
+                        "seccompProfile": {"type": "RuntimeDefault"},
+                    },
+                    "containers": [_container(service, budget)],
+                    "volumes": [
+                        {"name": "tmp", "emptyDir": {"medium": "Memory"}},
+                        {"name": parts.SECRET, "secret": {"secretName": parts.SECRET}},
+                    ],
+                },
+            },
+        },
+    }
+
+
+def _container(service: Service, budget: ProcessBudget) -> dict[str, Any]:
+    process = service.process
+    probe = {"grpc": {"port": process.port}, "timeoutSeconds": 5}
+    limits = {"cpu": _cpu(budget), "memory": parts.memory(budget, "Mi", "Ki")}
+    return {
+        "name": "process",
+        "image": parts.IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": parts.command(process),
+        "env": [*_own_name(service), *_variables(service)],
+        "ports": [
+            {"name": "grpc", "containerPort": process.port},
+            {"name": "metrics", "containerPort": process.metrics_port},
+        ],
+        # Requested and limited alike: nobody else gets what is idle, as in the other runtimes.
+        "resources": {"requests": limits, "limits": limits},
+        "startupProbe": {**probe, "periodSeconds": 2, "failureThreshold": _START_SECONDS // 2},
+        # None of liveness: it would end what is merely overloaded.
+        "readinessProbe": {**probe, "periodSeconds": 10},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            {
+                "name": parts.SECRET,
+                "mountPath": parts.SECRET_FILE,
+                "subPath": parts.SECRET,
+                "readOnly": True,
+            },
+        ],
+    }
+
+
+def _own_name(service: Service) -> list[dict[str, Any]]:
+    """Return the name of one of several alike: that of its pod, such as ``worker-0``."""
+    if NAME_VARIABLE in service.environment:
+        return []
+    return [{"name": NAME_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+
+
+def _variables(service: Service) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in service.environment.items()]
+
+
+def _cpu(budget: ProcessBudget) -> str:
+    # Thousandths of a core are the finest that there is.
+    return f"{round((budget.cpus or 0) * 1000)}m"
+
+
+def _labels(process: ProcessSpec) -> dict[str, str]:
+    return {_PROCESS_LABEL: process.name}
+
+
+def _annotations(process: ProcessSpec) -> dict[str, str]:
+    return {"prometheus.io/scrape": "true", "prometheus.io/port": str(process.metrics_port)}
+
+
+def _load_configuration(topology: Topology) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": LOAD_CONFIGURATION},
+        "data": load.environment(topology),
+    }

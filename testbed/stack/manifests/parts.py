@@ -1,0 +1,136 @@
+"""What every format says: services of one process or of several alike, their environment, budget.
+
+A *service* is what an orchestrator starts from one description. Copies of a scalable process are
+one service, which the orchestrator numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from common.config import PREFIX
+from common.topology import LINKS, ProcessSpec, Topology, role_of
+from testbed.errors import TestbedError
+from testbed.stack import prepare
+from testbed.stack.records import ProcessBudget
+from testbed.stack.spec import Budget, StackSpec
+
+IMAGE = "taskqueue-testbed"
+LOAD_IMAGE = "taskqueue-testbed-load"
+# Variables that manifests take from the environment.
+IMAGE_VARIABLE, LOAD_IMAGE_VARIABLE = "TESTBED_IMAGE", "TESTBED_LOAD_IMAGE"
+# The user of the image, see compose/Dockerfile.
+USER_ID = 10001
+# The secret by which the processes of a stack know each other, and where each container has it.
+SECRET = "stack"  # noqa: S105  # its name
+SECRET_FILE = f"/run/secrets/{SECRET}"
+NAME_VARIABLE = f"{PREFIX}NAME"
+STOP_GRACE = 10
+
+
+@dataclass(frozen=True)
+class Service:
+    """``count`` processes that are alike. ``process`` is what each listens on and calls.
+
+    ``environment`` lacks the name if there may be several, since each needs one of its own.
+    """
+
+    name: str
+    process: ProcessSpec
+    environment: Mapping[str, str]
+    count: int = 1
+
+
+def variable(name: str, default: object) -> str:
+    """Return what stands for a variable of the environment, or for the default without it."""
+    return f"${{{name}:-{default}}}"
+
+
+def services(topology: Topology, spec: StackSpec) -> list[Service]:
+    """Return the services of a stack in which each process has a host of its service's name.
+
+    Raises :class:`TestbedError` for settings that are impossible and slots that cannot be shared.
+    """
+    if spec.links:
+        raise TestbedError(
+            "over several hosts there are no links to break",
+            "stacks with links run as local processes or with Compose",
+        )
+    inside = spec.scaled(topology, one_host=False)
+    environments = environments_inside(inside, spec)
+    found: dict[str, Service] = {}
+    for process in inside.processes:
+        name, own = process.name, dict(environments[process.name])
+        if process.scalable:
+            name = role_of(name)
+            del own[NAME_VARIABLE]
+        count = found[name].count + 1 if name in found else 1
+        found[name] = Service(name, replace(process, name=name), own, count)
+    return list(found.values())
+
+
+def environments_inside(inside: Topology, spec: StackSpec) -> dict[str, dict[str, str]]:
+    """Return the environment of each process where each has a host of its own name.
+
+    Raises :class:`TestbedError` as :func:`testbed.stack.prepare.environments` does.
+    """
+    return prepare.environments(
+        inside,
+        spec,
+        host_of=str,
+        bind="0.0.0.0",  # noqa: S104
+        secret_file=SECRET_FILE,
+    )
+
+
+def command(process: ProcessSpec) -> list[str]:
+    """Return what starts a process in the image."""
+    return ["python", "-m", process.module]
+
+
+def probe(process: ProcessSpec) -> list[str]:
+    """Return what asks a process for its health, in its container."""
+    return ["python", "-m", "common.rpc.probe", f"127.0.0.1:{process.port}"]
+
+
+def aliases(design: str, process: ProcessSpec) -> list[str]:
+    """Return the names that are found from outside the stack: its own, and that of its role.
+
+    Several workers have one name in common, under which all of them are found.
+    """
+    names = [process.name, *([role_of(process.name)] * process.scalable)]
+    return [f"{name}.taskqueue-{design}" for name in dict.fromkeys(names)]
+
+
+def budget_of_each(topology: Topology, spec: StackSpec) -> ProcessBudget:
+    """Return the equal part of the budget of each process of a topology, memory in whole KiB.
+
+    The proxy of links has none, and takes none from the others: it is no part of a design.
+    """
+    count = sum(each.name != LINKS for each in topology.processes)
+    total = spec.budget or Budget()
+    kib = total.memory_mib * 1024 // count
+    return ProcessBudget(round(total.cpus / count, 4), kib * 1024)
+
+
+def memory(budget: ProcessBudget, mib: str = "m", kib: str = "k") -> str:
+    """Say an amount of memory with the units of a format."""
+    whole, rest = divmod(budget.memory_bytes or 0, 1 << 20)
+    return f"{(budget.memory_bytes or 0) // 1024}{kib}" if rest else f"{whole}{mib}"
+
+
+def written(header: str, *documents: Mapping[str, Any]) -> str:
+    """Return documents as YAML, below a header that says what they are."""
+    options: dict[str, Any] = {"Dumper": _Plain, "sort_keys": False, "width": 100}
+    return f"{header}\n" + "---\n".join(yaml.dump(dict(each), **options) for each in documents)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what occurs twice twice: names for it make a file that people read no clearer."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # the signature is yaml's
+        return True

@@ -1,0 +1,76 @@
+"""The containers of a stack as its processes: recorded, looked at, stopped in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from docker.models.containers import Container
+
+from common.topology import ProcessSpec, Topology
+from testbed.stack import records as stacks
+from testbed.stack.records import ProcessRecord, StackRecord
+from testbed.stack.runtimes import ProcessStatus, Progress, Usage, health
+from testbed.stack.runtimes.compose import containers
+from testbed.stack.runtimes.order import waves
+
+
+def records(topology: Topology) -> tuple[ProcessRecord, ...]:
+    """Return a record of each process of a topology whose containers have just been started."""
+    found = containers.find(topology.design)
+    return tuple(_record(topology, each, found[each.name]) for each in topology.processes)
+
+
+def _record(topology: Topology, process: ProcessSpec, container: Container) -> ProcessRecord:
+    return ProcessRecord(
+        name=process.name,
+        pid=int(container.attrs["State"]["Pid"]),
+        create_time=containers.started_unix(container),
+        port=process.port,
+        log=str(stacks.log_file(topology.design, process.name)),
+        calls=topology.calls(process.name),
+        container=container.id or "",
+    )
+
+
+def stop_in_order(
+    record: StackRecord | None,
+    running: Mapping[str, Container],
+    grace: float,
+    progress: Progress,
+) -> list[str]:
+    """Stop callers before those whom they call; return the names of those that were killed."""
+    known = [each for each in (record.processes if record else ()) if each.name in running]
+    order = [[each.name for each in wave] for wave in waves(known)]
+    strays = [name for name in running if name not in {each.name for each in known}]
+    killed: list[str] = []
+    for names in [*order, strays]:
+        if not names:
+            continue
+        progress(f"stopping {', '.join(names)}")
+        late = containers.stop([running[name] for name in names], grace)
+        killed += [name for name in names if running[name].id in late]
+    return killed
+
+
+def status(
+    record: ProcessRecord,
+    metrics: str,
+    container: Container | None,
+    said: Mapping[str, str],
+    used: Mapping[str, Usage],
+) -> ProcessStatus:
+    """Return how a process is, whose container is ``None`` if it does not run.
+
+    ``said`` is what health services say and ``used`` what containers have used, by process.
+    """
+    if container is None or record.name not in used:
+        return ProcessStatus(record, metrics, "dead")
+    return ProcessStatus(
+        record,
+        metrics,
+        said.get(record.name, health.NO_ANSWER),
+        time.time() - containers.started_unix(container),
+        used[record.name].cpu_seconds,
+        used[record.name].memory_bytes,
+    )

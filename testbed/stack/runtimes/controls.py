@@ -1,0 +1,129 @@
+"""What a stack that is up can be broken and mended with, whatever runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Protocol
+
+from common.config import Settings
+from common.links.fault import Fault
+from testbed.errors import TestbedError
+from testbed.stack import records as stacks
+from testbed.stack.records import ProcessRecord, StackRecord
+from testbed.stack.runtimes.links import Links
+
+
+class Controls(Protocol):
+    """Breaks and mends one stack. Times are in seconds.
+
+    It needs nothing but the stack's record, so any process on the machine can have it. Each method
+    returns once its effect is there. What mends may be asked for again: it says whether there was
+    anything to mend. Raises :class:`TestbedError` for a name that the stack does not have, if the
+    stack is down, and for what this runtime or this stack cannot do.
+    """
+
+    @property
+    def record(self) -> StackRecord:
+        """The stack as it is now; a process that was started again has a record of its own."""
+
+    def kill(self, name: str) -> None:
+        """End a process, and all that it has started, without asking (SIGKILL)."""
+
+    def stop(self, name: str) -> None:
+        """End a process gracefully (SIGTERM); killed if it has not ended within its grace."""
+
+    def start(self, name: str) -> bool:
+        """Start a process that has ended as it was started first; return once it serves."""
+
+    def pause(self, name: str) -> None:
+        """Stop a process from running on, with all that it has started."""
+
+    def resume(self, name: str) -> bool:
+        """Let a paused process run on."""
+
+    def isolate(self, name: str) -> None:
+        """Cut a process off from all others of the stack, in both directions."""
+
+    def rejoin(self, name: str) -> bool:
+        """Have a process that was isolated reached again, under the same name."""
+
+    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
+        """Set what happens to the calls of a link, in place of what was set before."""
+
+    def clear_link(self, caller: str, callee: str) -> bool:
+        """Have nothing more happen to the calls of a link."""
+
+    def clear_links(self) -> int:
+        """Have nothing more happen to the calls of any link; return of how many something did."""
+
+    def set_clock(self, name: str, seconds: float) -> None:
+        """Have a process read a wall clock that is ``seconds`` ahead of the true one, or behind.
+
+        It jumps there; 0 is back to the truth. Its monotonic clock goes on as it did.
+        """
+
+
+class RecordedControls:
+    """What the controls of every runtime have in common: the stack's record, and its links.
+
+    A process has its own grace and ``margin`` on top to stop before it is killed.
+    """
+
+    def __init__(
+        self, record: StackRecord, start_timeout: float, margin: float, lock_wait: float
+    ) -> None:
+        self._design = record.design
+        self._runtime = record.runtime
+        self._started = record.started
+        self._start_timeout = start_timeout
+        self._margin = margin
+        self._lock_wait = lock_wait
+
+    @property
+    def record(self) -> StackRecord:
+        """The stack as it is now."""
+        record = stacks.load(self._design)
+        if record is None or record.started != self._started or record.runtime != self._runtime:
+            raise TestbedError(
+                f"the stack of design {self._design} of {self._started} is down",
+                "`testbed status` shows what is up",
+            )
+        return record
+
+    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
+        """Set the fault of a link."""
+        self._links().set(caller, callee, fault)
+
+    def clear_link(self, caller: str, callee: str) -> bool:
+        """Clear the fault of a link."""
+        return self._links().clear(caller, callee) > 0
+
+    def clear_links(self) -> int:
+        """Clear the faults of all links."""
+        return self._links().clear() if self.record.links is not None else 0
+
+    def _links(self) -> Links:
+        return Links.of(self.record)
+
+    def _grace(self) -> float:
+        """Return the seconds that a process has to stop before it is killed."""
+        settings = self.record.settings
+        return float(settings.get("stop_grace", Settings.stop_grace)) + self._margin
+
+    def _save_restarted(self, record: StackRecord, new: ProcessRecord) -> None:
+        """Save a record in which a process has been started again. Holds the lock already."""
+        changed = tuple(new if each.name == new.name else each for each in record.processes)
+        stacks.save(dataclasses.replace(record, processes=changed))
+
+
+def process_of(record: StackRecord, name: str) -> ProcessRecord:
+    """Return the record of a process. Raises :class:`TestbedError` with the names that there are.
+
+    The proxy of the links is none of them: to break it would break everything at once.
+    """
+    found = {each.name: each for each in record.measured}
+    if name not in found:
+        raise TestbedError(
+            f"design {record.design} has no process {name!r}", f"processes: {', '.join(found)}"
+        )
+    return found[name]

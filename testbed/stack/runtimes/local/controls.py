@@ -1,0 +1,107 @@
+"""Breaks and mends stacks of local processes."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+
+from testbed.errors import TestbedError
+from testbed.stack import lock, ports
+from testbed.stack.records import ProcessRecord
+from testbed.stack.runtimes import health
+from testbed.stack.runtimes.controls import RecordedControls, process_of
+from testbed.stack.runtimes.local import clock, processes
+from testbed.stack.runtimes.logs import log_tail
+
+# A process reads a new time within so many seconds.
+_CLOCK_WAIT = 1.5
+
+
+class LocalControls(RecordedControls):
+    """The :class:`testbed.stack.runtimes.Controls` of plain processes. Times are in seconds."""
+
+    def kill(self, name: str) -> None:
+        """End a process and its session with SIGKILL."""
+        process = self._running(name)
+        processes.kill(process)
+        clock.tidy(process.pid)
+
+    def stop(self, name: str) -> None:
+        """End a process with SIGTERM, and with SIGKILL if it has not ended within its grace."""
+        process = self._running(name)
+        family = processes.session(process)[1:]
+        grace = self._grace()
+        processes.end([process], grace)
+        processes.end(processes.lingering(family), grace)
+        clock.tidy(process.pid)
+
+    def start(self, name: str) -> bool:
+        """Start a process that has ended, on the ports that it had; its log goes on."""
+        with lock.held(self._design, f"fault … ({name} starts)", self._lock_wait):
+            record = self.record
+            old = process_of(record, name)
+            if old.is_alive():
+                return False
+            metrics_port = int(record.metrics[name].rpartition(":")[2])
+            ports.require_free({old.port: f"{name}, gRPC", metrics_port: f"{name}, metrics"})
+            new = processes.respawn(self._design, old)
+            self._save_restarted(record, new)
+        self._wait_until_serving(new)
+        return True
+
+    def pause(self, name: str) -> None:
+        """Stop a process and its session from running on (SIGSTOP)."""
+        processes.pause(self._running(name))
+
+    def resume(self, name: str) -> bool:
+        """Let a process and its session run on (SIGCONT); one that has ended has no need of it."""
+        process = process_of(self.record, name).process()
+        return process is not None and processes.resume(process)
+
+    def isolate(self, name: str) -> None:
+        """Lose all that the links of a process carry: on one machine there is nothing to unplug."""
+        process_of(self.record, name)
+        self._links().isolate(name)
+
+    def rejoin(self, name: str) -> bool:
+        """Clear the faults of all links of a process."""
+        process_of(self.record, name)
+        return self.record.links is not None and self._links().rejoin(name) > 0
+
+    def set_clock(self, name: str, seconds: float) -> None:
+        """Set the wall clock that a process reads; all that reads it does so when this returns."""
+        process_of(self.record, name)
+        if not self.record.clock:
+            raise TestbedError(
+                f"the clocks of this stack of design {self._design} cannot be set",
+                f"start it so: testbed down {self._design}, then testbed up {self._design} --clock",
+            )
+        if clock.offset(self._design, name) != seconds:
+            clock.set_offset(self._design, name, seconds)
+            time.sleep(_CLOCK_WAIT)
+
+    def _running(self, name: str) -> psutil.Process:
+        process = process_of(self.record, name).process()
+        if process is None:
+            raise TestbedError(
+                f"{name} of design {self._design} is dead",
+                f"`testbed fault heal {self._design}` starts it again",
+            )
+        return process
+
+    def _wait_until_serving(self, new: ProcessRecord) -> None:
+        def watch() -> None:
+            if ended := processes.exit_text(new.pid):
+                raise TestbedError(
+                    f"{new.name} ended when it was started again ({ended}). The end of {new.log}:\n"
+                    f"{log_tail(new.log)}",
+                    f"`testbed down {self._design}` stops the rest",
+                )
+
+        address = {new.name: f"{ports.HOST}:{new.port}"}
+        if health.wait_until_serving(address, self._start_timeout, watch, lambda _name: None):
+            raise TestbedError(
+                f"{new.name} was started again and did not serve within {self._start_timeout:g} s. "
+                f"The end of {new.log}:\n{log_tail(new.log)}"
+            )

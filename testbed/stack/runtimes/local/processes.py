@@ -1,0 +1,199 @@
+"""Starts, finds and ends the processes of a stack on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from common.topology import ProcessSpec
+from testbed import environment
+from testbed.stack import records as stacks
+from testbed.stack.records import ProcessRecord
+
+_POLL = 0.02
+_KILL_WAIT = 5.0
+
+# A child has to be reaped by its parent, whichever object stops it.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def spawn(
+    design: str, spec: ProcessSpec, calls: tuple[str, ...], variables: Mapping[str, str]
+) -> ProcessRecord:
+    """Start a process of a stack; ``variables`` are added to what every process gets."""
+    log = str(stacks.log_file(design, spec.name))
+    new = ProcessRecord(
+        *(spec.name, 0, 0.0, spec.port, log, calls), module=spec.module, environment=variables
+    )
+    return respawn(design, new)
+
+
+def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
+    """Start a process as its record says, and return the record of the new one.
+
+    The log goes on where it ended.
+    """
+    command = [sys.executable, "-m", record.module]
+    variables = {**environment.of_process(os.environ), **record.environment}
+    pid = launch(design, command, variables, Path(record.log), append=True)
+    created = psutil.Process(pid).create_time()
+    return dataclasses.replace(record, pid=pid, create_time=created)
+
+
+def launch(
+    owner: str,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    log: Path,
+    append: bool = False,
+) -> int:
+    """Start a command in a session of its own, marked as ``owner``'s; return its pid.
+
+    Its log is a new one, or with ``append`` goes on.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab" if append else "wb") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=stacks.project_root(),
+            env={**variables, stacks.MARKER: stacks.marker(owner)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    return child.pid
+
+
+def exit_text(pid: int) -> str | None:
+    """Say how a child of this process ended: "exit code 2", "signal SIGKILL"; ``None``: not yet."""
+    code = _children[pid].poll()
+    if code is None:
+        return None
+    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+
+def lingering(found: list[psutil.Process], moment: float = 1.0) -> list[psutil.Process]:
+    """Return those that do not end by themselves, as children of what has just ended do."""
+    _, alive = psutil.wait_procs(found, timeout=moment)
+    return list(alive)
+
+
+def strays(design: str) -> list[psutil.Process]:
+    """Return every process on the machine that bears the design's marker, this one excepted."""
+    wanted, found = stacks.marker(design), []
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        if process.pid in spared:
+            continue
+        try:
+            if process.environ().get(stacks.MARKER) == wanted and _is_alive(process):
+                found.append(process)
+        except (psutil.Error, OSError):
+            # Ended meanwhile, or of another user: neither was started from here.
+            continue
+    return found
+
+
+def end(processes: Iterable[psutil.Process], grace: float) -> set[int]:
+    """Ask processes to stop, kill those that have not after ``grace`` seconds; return their pids.
+
+    Raises ``RuntimeError`` if one outlives even that.
+    """
+    asked = list(processes)
+    _signal(asked, signal.SIGTERM)
+    # One that is paused hears of it only when it goes on.
+    _signal(asked, signal.SIGCONT)
+    late = _wait(asked, grace)
+    _signal(late, signal.SIGKILL)
+    if immortal := _wait(late, _KILL_WAIT):
+        raise RuntimeError(f"not even SIGKILL ended {[process.pid for process in immortal]}")
+    return {process.pid for process in late}
+
+
+def session(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process that leads a session, first, and all others in that session."""
+    found = [process]
+    for each in psutil.process_iter():
+        try:
+            if each.pid != process.pid and os.getsid(each.pid) == process.pid:
+                found.append(each)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def kill(process: psutil.Process) -> None:
+    """End a process and all of its session at once, without asking; return when they are gone."""
+    found = session(process)
+    _signal(found, signal.SIGKILL)
+    # Whatever was born while the others were looked for.
+    found += session(process)[1:]
+    _signal(found, signal.SIGKILL)
+    if immortal := _wait(found, _KILL_WAIT):
+        raise RuntimeError(f"not even SIGKILL ended {[each.pid for each in immortal]}")
+
+
+def pause(process: psutil.Process) -> None:
+    """Stop a process and all of its session from running on."""
+    _signal([process], signal.SIGSTOP)
+    # With their leader stopped there will be few new ones; the second look finds those.
+    for _ in range(2):
+        _signal(session(process), signal.SIGSTOP)
+
+
+def resume(process: psutil.Process) -> bool:
+    """Let a process and all of its session go on; say whether one of them was paused."""
+    found = session(process)
+    paused = [each for each in found if _is_paused(each)]
+    # The leader last: what it finds then is all there.
+    _signal(reversed(found), signal.SIGCONT)
+    return bool(paused)
+
+
+def _is_paused(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _wait(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Wait until the processes have ended; return those that have not after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while (alive := [each for each in processes if _is_alive(each)]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(_POLL)
+    _reap()
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _reap() -> None:
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
