@@ -15,9 +15,9 @@ from typing import Any
 
 from testbed import environment
 from testbed.drive.ports import TrialFailed
+from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record.files import ACCEPTED, LOAD, LOCUST_LOG
-from testbed.runs.compare.plan import Traffic
 from testbed.stack.records import StackRecord
 
 STOP_SECONDS = 10.0

@@ -18,6 +18,7 @@ from testbed.drive.load import END_GRACE, LoadProcess, run_seconds
 from testbed.drive.ports import LoadCommand, Progress, Stacks, TrialFailed
 from testbed.drive.sampler import Sampler
 from testbed.drive.scraper import Scraper
+from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import (
@@ -29,7 +30,6 @@ from testbed.record.model import (
     JobRow,
     TrialHeader,
 )
-from testbed.runs.compare.plan import Traffic
 from testbed.runs.compare.schedule import TrialPlan
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter

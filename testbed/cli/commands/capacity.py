@@ -21,6 +21,7 @@ from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.drive.traffic import Traffic
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.errors import TestbedError
 from testbed.record import provenance
@@ -31,13 +32,7 @@ from testbed.runs.capacity.drive import TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import Outcome, SearchPlan
 from testbed.runs.capacity.session import Result
-from testbed.runs.compare.plan import (
-    AUDIT_SECONDS,
-    DOWN_SECONDS,
-    DRIVE_OVERHEAD,
-    UP_SECONDS,
-    Traffic,
-)
+from testbed.runs.compare.plan import AUDIT_SECONDS, DOWN_SECONDS, DRIVE_OVERHEAD, UP_SECONDS
 from testbed.runs.compare.report import terminal
 from testbed.stack import designs as known_designs
 from testbed.stack import records as stacks

@@ -15,6 +15,7 @@ from testbed import environment
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import END_GRACE, LoadProcess, Locust
 from testbed.drive.ports import Progress
+from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record.load import read_load
 from testbed.record.model import OPEN
@@ -22,7 +23,6 @@ from testbed.runs.calibrate import journal
 from testbed.runs.calibrate.behaviour import Behaviour
 from testbed.runs.calibrate.compare import PhaseFigures, compare
 from testbed.runs.calibrate.plan import THINK_SECONDS, CalibrationPlan, Phase
-from testbed.runs.compare.plan import Traffic
 from testbed.stack.records import StackRecord
 
 STUB_LOG = "stub.log"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from testbed.drive.figures.validity import Limits
+from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools, Trial
 from testbed.errors import TestbedError
 from testbed.record import files
@@ -18,7 +19,7 @@ from testbed.record.reader import read_trial
 from testbed.runs.capacity import judge
 from testbed.runs.capacity.judge import Judgement
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.compare.plan import Cell, Level, Traffic
+from testbed.runs.compare.plan import Cell, Level
 from testbed.runs.compare.schedule import TrialPlan
 
 SWEEP_THINK = 0.0

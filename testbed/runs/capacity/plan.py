@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.runs.capacity import slo
 from testbed.runs.capacity.search import SearchPlan
 from testbed.runs.capacity.slo import Slo
-from testbed.runs.compare.plan import Traffic
 from testbed.stack import runtimes
 from testbed.stack.spec import StackSpec
 

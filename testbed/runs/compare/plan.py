@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from testbed.drive.figures.validity import Limits
+from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.runs.compare.thresholds import Threshold
 from testbed.stack import runtimes
 from testbed.stack.spec import DEFAULT_SLOTS, Budget, StackSpec
 from testbed.stats import LOOK_BLOCKS
 
 Level = int | float | str
-CLOSED_FACTORS = ("users", "think_time")
 OPEN_FACTORS = ("rate",)
 # What is of the stack and not of its traffic.
 STACK_FACTORS = ("slots", "workers")
 FACTORS = (
-    *CLOSED_FACTORS,
+    *CLOSED_LOOP_KEYS,
     *OPEN_FACTORS,
     "job_ms",
     "mix",
@@ -32,36 +32,6 @@ PAIR = "designs"
 # Seconds of a trial besides its drive, as measured on two cores.
 UP_SECONDS, DRIVE_OVERHEAD, AUDIT_SECONDS, DOWN_SECONDS = 3.0, 3.0, 1.0, 2.0
 ASK_SECONDS = UP_SECONDS + DOWN_SECONDS
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """The load of a trial. Times are in seconds, except ``job_ms``.
-
-    ``think_time`` is the mean pause of a user between two calls; ``mix`` the weights of the calls
-    as the load generator reads them. With a ``rate`` (calls per second in total) the loop is open:
-    ``arrivals`` come as ``poisson`` or ``even``, at most ``max_in_flight`` at a time, and
-    ``users`` and ``think_time`` have no meaning.
-    """
-
-    users: int = 20
-    duration: float = 20.0
-    warmup: float = 4.0
-    mix: str = "submit=40,status=30,result=20,cancel=5,list=5"
-    kind: str = "sleep"
-    job_ms: float = 20.0
-    payload_bytes: int = 64
-    deadline: float = 5.0
-    think_time: float = 0.05
-    seed: int = 1
-    rate: float | None = None
-    arrivals: str = "poisson"
-    max_in_flight: int = 1000
-
-    @property
-    def seconds(self) -> float:
-        """How long the drive takes, warm-up included."""
-        return self.warmup + self.duration
 
 
 @dataclass(frozen=True)
@@ -215,5 +185,5 @@ class Plan:
     def _applies(self, name: str) -> bool:
         """Whether a field of the traffic has a meaning in the loop of this plan."""
         if self.is_open:
-            return name not in CLOSED_FACTORS
-        return name not in {*OPEN_FACTORS, "arrivals", "max_in_flight"}
+            return name not in CLOSED_LOOP_KEYS
+        return name not in OPEN_LOOP_KEYS

@@ -12,16 +12,14 @@ from typing import Any
 from testbed.drive import values
 from testbed.drive.figures import metrics
 from testbed.drive.figures.validity import Limits
+from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.values import Spec, hint
 from testbed.errors import TestbedError
 from testbed.runs.compare.plan import (
-    CLOSED_FACTORS,
     FACTORS,
-    OPEN_FACTORS,
     STACK_FACTORS,
     Plan,
     Stop,
-    Traffic,
 )
 from testbed.runs.compare.thresholds import Threshold
 
@@ -34,7 +32,6 @@ RESERVED_NAMES = frozenset({"latest", "bench"})
 METRICS = tuple(metric.name for metric in metrics.catalogue(metrics.CALLS))
 _TABLES = ("traffic", "factors", "limits", "stop", "thresholds")
 _PAIRS = ("designs", "pairs")
-OPEN_ONLY = (*OPEN_FACTORS, "arrivals", "max_in_flight")
 
 
 class PlanError(TestbedError):
@@ -240,13 +237,13 @@ class _Parser:
         given = {**traffic, **factors}
         table = {name: "factors" if name in factors else "traffic" for name in given}
         if "rate" in given:
-            for name in CLOSED_FACTORS:
+            for name in CLOSED_LOOP_KEYS:
                 if name in given:
                     self._say(
                         table[name], name, "belongs to a closed loop, and rate makes it an open one"
                     )
             return
-        for name in OPEN_ONLY:
+        for name in OPEN_LOOP_KEYS:
             if name in given:
                 self._say(table[name], name, "belongs to an open loop: it needs a rate")
 

@@ -12,7 +12,8 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-from testbed.runs.compare.plan import Cell, Plan, Traffic
+from testbed.drive.traffic import Traffic
+from testbed.runs.compare.plan import Cell, Plan
 
 SEEDS = 2**63
 

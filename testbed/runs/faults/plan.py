@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from common.topology import Topology
+from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
-from testbed.runs.compare.plan import Traffic
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import CLOCK, LINKS
 from testbed.stack import runtimes

@@ -8,10 +8,10 @@ from typing import Any
 
 from common.config import ConfigError, environment_of
 from testbed.drive import values
+from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.values import Number, Spec, Text, hint
 from testbed.errors import TestbedError
-from testbed.runs.compare.plan import CLOSED_FACTORS, Traffic
-from testbed.runs.compare.planfile import OPEN_ONLY, PlanError, Source
+from testbed.runs.compare.planfile import PlanError, Source
 from testbed.runs.faults import registry
 from testbed.runs.faults.plan import PARTS, Drawn, FaultPlan, Listed
 from testbed.stack import designs as known_designs
@@ -131,7 +131,7 @@ class _Parser:
 
     def _traffic(self) -> dict[str, Any]:
         given = self._table("traffic")
-        unwanted = CLOSED_FACTORS if "rate" in given else OPEN_ONLY
+        unwanted = CLOSED_LOOP_KEYS if "rate" in given else OPEN_LOOP_KEYS
         for key in unwanted:
             if key in given:
                 self._say("traffic", key, "does not go with the others: rate makes an open loop")

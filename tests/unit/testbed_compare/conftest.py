@@ -17,6 +17,7 @@ from testbed.drive.fairness import Statement
 from testbed.drive.figures import unmeasured
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import LoadCommand
+from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools
 from testbed.errors import TestbedError
 from testbed.record.model import (
@@ -30,7 +31,7 @@ from testbed.record.model import (
     TrialRecording,
     Window,
 )
-from testbed.runs.compare.plan import Plan, Traffic
+from testbed.runs.compare.plan import Plan
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
 from testbed.stack.spec import StackSpec

@@ -18,13 +18,14 @@ from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess, Locust
 from testbed.drive.pace import Pace
 from testbed.drive.ports import TrialFailed
+from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.damage import RecordingError
 from testbed.record.reader import read_experiment, read_trial
 from testbed.runs.compare import resume, session
 from testbed.runs.compare.comparison import block_ratios, compare
-from testbed.runs.compare.plan import Plan, Stop, Traffic
+from testbed.runs.compare.plan import Plan, Stop
 from testbed.stack.records import ProcessBudget
 from testbed.stack.spec import StackSpec
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from testbed.drive.traffic import Traffic
 from testbed.runs.compare import overrides, planfile, schedule
-from testbed.runs.compare.plan import Plan, Traffic
+from testbed.runs.compare.plan import Plan
 from testbed.runs.compare.planfile import Known, PlanError, Source
 from testbed.stack.records import project_root
 

@@ -14,6 +14,7 @@ import pytest
 from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.ports import LoadCommand
+from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools
 from testbed.record.calls import SERVICE
 from testbed.record.files import read_json
@@ -22,7 +23,6 @@ from testbed.runs.capacity.drive import DriveFailed, TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import Told
 from testbed.runs.capacity.session import Result
-from testbed.runs.compare.plan import Traffic
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
 from testbed.stack.spec import StackSpec
