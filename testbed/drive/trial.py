@@ -1,24 +1,28 @@
-"""One trial: stack up, drive, audit, stack down, whatever happens in between."""
+"""One trial: stack up, drive, audit, stack down, whatever happens in between.
+
+Every run drives its stacks with this engine. What is driven and how its jobs are looked up is a
+:class:`Workload`: a load of fixed duration (:mod:`testbed.drive.timed`), or one that goes on while
+faults are injected.
+"""
 
 from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
-from testbed.drive import audit as auditing
-from testbed.drive import budgets, fairness, live
+from testbed.drive import budgets, fairness
 from testbed.drive.fairness import Statement, Unfair
 from testbed.drive.interrupts import Interrupted, Interrupts
-from testbed.drive.load import END_GRACE, LoadProcess, run_seconds
-from testbed.drive.ports import LoadCommand, Progress, Stacks, TrialFailed
+from testbed.drive.load import LoadProcess
+from testbed.drive.ports import Progress, Stacks, TrialFailed
 from testbed.drive.sampler import Sampler
 from testbed.drive.scraper import Scraper
-from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import (
@@ -30,28 +34,88 @@ from testbed.record.model import (
     JobRow,
     TrialHeader,
 )
-from testbed.runs.compare.schedule import TrialPlan
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
+from testbed.stack.spec import StackSpec
 
-Auditor = Callable[
-    [Sequence[str], Sequence[str], float, Callable[[int, int], None]], tuple[JobRow, ...]
-]
 UP, DRIVE, AUDIT, DOWN = "starting the stack", "driving", "looking up every job", "stopping"
+Level = int | float | str
+
+
+class StackExited(TrialFailed):
+    """Processes of the stack ended while it was driven; the message names them."""
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """Which trial of a run this is, and how its stack is started.
+
+    ``number``, ``block``, ``position`` and ``attempt`` count from 1, ``side`` from 0; ``levels``
+    has the level of each factor of the plan.
+    """
+
+    number: int
+    design: str
+    stack: StackSpec
+    block: int = 1
+    position: int = 1
+    side: int = 0
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit found: a row for each job, and why the trial cannot be used, if it cannot."""
+
+    jobs: tuple[JobRow, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A load that runs against a stack, as a :class:`Workload` sees it."""
+
+    stack: StackRecord
+    folder: Path
+    load: LoadProcess
+    sampler: Sampler
+    progress: Progress
+    interrupts: Interrupts
+
+    def require_stack(self) -> None:
+        """Raise :class:`StackExited` if a process of the stack has ended."""
+        exited = self.sampler.gone(STACK)
+        if exited:
+            raise StackExited(_exited(self.stack, exited))
+
+
+class Workload(Protocol):
+    """What a trial drives, and how its jobs are looked up afterwards."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the drive is expected to take."""
+
+    def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
+        """Return the command of the load generator, which records into ``folder``."""
+
+    def drive(self, drive: Drive) -> None:
+        """Return once the load has ended. Raises :class:`TrialFailed` if it fails."""
+
+    def audit(
+        self, stack: StackRecord, folder: Path, on_progress: Callable[[str], None]
+    ) -> Audited:
+        """Look up every job that was accepted, and those that nobody was promised."""
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What a trial is run with.
-
-    ``load`` makes the command for a traffic, ``ask`` asks a stack what it runs with.
-    """
+    """What a trial is run with; ``ask`` asks a stack what it runs with."""
 
     stacks: Stacks
-    load: Callable[[Traffic], LoadCommand]
     progress: Progress
     interrupts: Interrupts
-    audit: Auditor = auditing.audit
     ask: Callable[[StackRecord], Statement] = fairness.ask
 
 
@@ -60,53 +124,54 @@ class Trial:
 
     def __init__(
         self,
-        which: TrialPlan,
+        spec: TrialSpec,
+        workload: Workload,
         folder: Path,
         tools: Tools,
-        audit_seconds: float,
-        hear: Callable[[Statement], None] = lambda _said: None,
-        attempt: int = 1,
+        on_statement: Callable[[Statement], None] = lambda _statement: None,
     ) -> None:
-        """``hear`` is told what the stack says it runs with, and may raise ``Unfair``."""
-        self._which = which
+        """``on_statement`` gets what the stack says it runs with, and may raise ``Unfair``."""
+        self._spec = spec
+        self._workload = workload
         self._folder = folder
         self._tools = tools
-        self._audit_seconds = audit_seconds
-        self._hear = hear
+        self._on_statement = on_statement
         self._phases: dict[str, float] = {}
         self._process: LoadProcess | None = None
+        self._failure: Exception | None = None
         self._header = TrialHeader(
-            number=which.number,
-            block=which.block,
-            position=which.position,
-            side=which.side,
-            design=which.design,
+            number=spec.number,
+            block=spec.block,
+            position=spec.position,
+            side=spec.side,
+            design=spec.design,
             status=INTERRUPTED,
             error="did not run to its end",
             started=datetime.now(UTC).isoformat(timespec="seconds"),
-            plan_cell=dict(which.cell.factors),
-            attempt=attempt,
+            plan_cell=dict(spec.levels),
+            attempt=spec.attempt,
         )
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the trial failed, ``None`` if it did not."""
+        return self._failure
 
     def run(self) -> TrialHeader:
         """Run it and return how it ended, as it is also on disk.
 
-        A failure is recorded in the header, not raised. What ends the whole experiment is raised
-        again once the stack is down and the header written: :class:`Interrupted`, a full disk as
-        ``OSError``, and :class:`Unfair`.
+        A failure is recorded in the header and kept as :attr:`failure`, not raised. What ends the
+        whole run is raised again once the stack is down and the header written:
+        :class:`Interrupted`, a full disk as ``OSError``, and :class:`Unfair`.
         """
         self._folder.mkdir(parents=True)
         try:
             self._up_drive_audit()
             self._header = replace(self._header, status=COMPLETE, error="")
-        except Unfair as error:
-            self._header = replace(self._header, status=FAILED, error=str(error))
-            raise
-        except TestbedError as error:
-            self._header = replace(self._header, status=FAILED, error=_told(error))
-        except OSError as error:
-            self._header = replace(self._header, status=FAILED, error=str(error))
-            if error.errno == errno.ENOSPC:
+        except (TestbedError, OSError) as error:
+            self._failure = error
+            self._header = replace(self._header, status=FAILED, error=_described(error))
+            if isinstance(error, Unfair) or getattr(error, "errno", None) == errno.ENOSPC:
                 raise
         except Interrupted:
             self._header = replace(self._header, error="stopped by the user")
@@ -116,11 +181,10 @@ class Trial:
         return self._header
 
     def _up_drive_audit(self) -> None:
-        traffic = self._which.traffic
         try:
             with self._phase(UP):
-                stack = self._tools.stacks.up(self._which.design, self._which.cell.spec)
-                said = self._tools.ask(stack)
+                stack = self._tools.stacks.up(self._spec.design, self._spec.stack)
+                statement = self._tools.ask(stack)
             self._header = replace(
                 self._header,
                 runtime=stack.runtime,
@@ -128,11 +192,11 @@ class Trial:
                 processes=tuple(each.name for each in stack.processes),
                 scraped=tuple(stack.metrics),
                 settings=dict(stack.settings),
-                fairness=said.as_data(),
-                budget=budgets.as_data(said.budgets),
+                fairness=statement.as_data(),
+                budget=budgets.as_data(statement.budgets),
             )
-            self._hear(said)
-            with self._phase(DRIVE, run_seconds(traffic) + 2):
+            self._on_statement(statement)
+            with self._phase(DRIVE, self._workload.seconds):
                 self._drive(stack)
             with self._phase(AUDIT):
                 self._audit(stack)
@@ -141,25 +205,29 @@ class Trial:
             with self._tools.interrupts.shield(), self._phase(DOWN):
                 if self._process is not None:
                     self._process.stop()
-                self._tools.stacks.down(self._which.design)
+                self._tools.stacks.down(self._spec.design)
 
     def _drive(self, stack: StackRecord) -> None:
-        traffic = self._which.traffic
-        command = self._tools.load(traffic)(stack, self._folder)
+        command = self._workload.command(stack, self._folder)
         with Sampler(self._folder) as sampler, Scraper(self._folder, stack.metrics):
             sampler.watch(STACK, self._tools.stacks.meter(stack))
             with self._load(command) as load:
                 sampler.watch(GENERATOR, ProcessMeter.of_pids({"locust": load.pid}))
-                load.wait(
-                    run_seconds(traffic) + END_GRACE,
-                    watch=lambda: self._watch(stack, sampler),
+                drive = Drive(
+                    stack,
+                    self._folder,
+                    load,
+                    sampler,
+                    self._tools.progress,
+                    self._tools.interrupts,
                 )
-        _require_alive(stack, sampler.gone(STACK))
+                self._workload.drive(drive)
 
-    def _watch(self, stack: StackRecord, sampler: Sampler) -> None:
-        _require_alive(stack, sampler.gone(STACK))
-        if said := live.figures(self._folder):
-            self._tools.progress.detail(said)
+    def _audit(self, stack: StackRecord) -> None:
+        found = self._workload.audit(stack, self._folder, self._tools.progress.detail)
+        files.write_jobs(self._folder, found.jobs)
+        if found.problem:
+            raise TrialFailed(found.problem)
 
     @contextmanager
     def _load(self, command: Sequence[str]) -> Iterator[LoadProcess]:
@@ -174,17 +242,6 @@ class Trial:
                 if self._process is not None:
                     self._process.stop()
 
-    def _audit(self, stack: StackRecord) -> None:
-        accepted = files.read_accepted(self._folder)
-        tell = self._tools.progress.detail
-        jobs = self._tools.audit(
-            stack.endpoints,
-            accepted,
-            self._audit_seconds,
-            lambda done, total: tell(f"{done:,} of {total:,} jobs terminal"),
-        )
-        files.write_jobs(self._folder, jobs)
-
     @contextmanager
     def _phase(self, name: str, seconds: float | None = None) -> Iterator[None]:
         self._tools.progress.phase(name, seconds)
@@ -195,20 +252,16 @@ class Trial:
             self._phases[name] = round(time.monotonic() - start, 3)
 
 
-def _require_alive(stack: StackRecord, gone: Collection[str]) -> None:
-    if not gone:
-        return
-    if len(gone) == len(stack.processes):
+def _exited(stack: StackRecord, exited: Collection[str]) -> str:
+    if len(exited) == len(stack.processes):
         folders = {str(Path(each.log).parent) for each in stack.processes}
-        raise TrialFailed(
-            f"all {len(gone)} processes ended while they were driven: was the stack stopped from "
+        return (
+            f"all {len(exited)} processes ended while they were driven: was the stack stopped from "
             f"elsewhere? Logs: {', '.join(sorted(folders))}"
         )
     logs = {each.name: each.log for each in stack.processes}
-    raise TrialFailed(
-        "ended while driven: " + ", ".join(f"{name} (log: {logs[name]})" for name in gone)
-    )
+    return "ended while driven: " + ", ".join(f"{name} (log: {logs[name]})" for name in exited)
 
 
-def _told(error: TestbedError) -> str:
-    return f"{error} ({error.hint})" if error.hint else str(error)
+def _described(error: TestbedError | OSError) -> str:
+    return error.in_one_line if isinstance(error, TestbedError) else str(error)

@@ -7,7 +7,6 @@ import math
 import sys
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +20,7 @@ from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.errors import TestbedError
@@ -176,8 +176,15 @@ def run(plan: CapacityPlan) -> int:
             pace = Pace(drives, planned, time.monotonic)
             with progress.shown(console.err, pace, drives) as told:
                 control = RuntimeStacks(runtimes.get(plan.runtime), told)
-                tools = Tools(control, partial(Locust, locustfile), told, interrupts)
-                _drive(plan, TrialDriver(plan, folder, tools), result)
+                driver = TrialDriver(
+                    plan,
+                    folder,
+                    Tools(control, told, interrupts),
+                    lambda traffic: TimedLoad(
+                        traffic, Locust(locustfile, traffic), plan.audit_seconds
+                    ),
+                )
+                _drive(plan, driver, result)
                 complete = True
         finally:
             with interrupts.shield():

@@ -6,25 +6,21 @@ the next rate.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from testbed.drive.figures.validity import Limits
 from testbed.drive.traffic import Traffic
-from testbed.drive.trial import Tools, Trial
+from testbed.drive.trial import Level, StackExited, Tools, Trial, TrialSpec, Workload
 from testbed.errors import TestbedError
 from testbed.record import files
-from testbed.record.model import COMPLETE
 from testbed.record.reader import read_trial
 from testbed.runs.capacity import judge
 from testbed.runs.capacity.judge import Judgement
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.compare.plan import Cell, Level
-from testbed.runs.compare.schedule import TrialPlan
 
 SWEEP_THINK = 0.0
-# How a trial says that processes of its stack ended under load.
-_STACK_DIED = ("ended while driven", "ended while they were driven")
 
 
 class DriveFailed(TestbedError):
@@ -35,11 +31,18 @@ class TrialDriver:
     """Runs each drive as a trial, into a folder below ``folder``."""
 
     def __init__(
-        self, plan: CapacityPlan, folder: Path, tools: Tools, limits: Limits | None = None
+        self,
+        plan: CapacityPlan,
+        folder: Path,
+        tools: Tools,
+        workload: Callable[[Traffic], Workload],
+        limits: Limits | None = None,
     ) -> None:
+        """``workload`` makes what is driven for a traffic."""
         self._plan = plan
         self._folder = folder
         self._tools = tools
+        self._workload = workload
         self._limits = limits or Limits()
         self._number = 0
 
@@ -71,13 +74,13 @@ class TrialDriver:
         self._number += 1
         # Every drive has arrivals of its own: a lucky draw must not be repeated as luck.
         traffic = replace(traffic, seed=traffic.seed + self._number)
-        cell = Cell(0, (design, design), levels, traffic, self._plan.spec)
-        which = TrialPlan(self._number, self._number, 1, 0, cell, traffic)
+        spec = TrialSpec(self._number, design, self._plan.spec, block=self._number, levels=levels)
         path = self._folder / files.TRIALS / f"{self._number:03d}-{design}"
         self._tools.progress.trial(self._number, title)
         self._tools.progress.expect(max(self._number, self._plan.expected_drives()))
-        header = Trial(which, path, self._tools, self._plan.audit_seconds).run()
-        if header.status != COMPLETE and not any(each in header.error for each in _STACK_DIED):
+        trial = Trial(spec, self._workload(traffic), path, self._tools)
+        header = trial.run()
+        if trial.failure is not None and not isinstance(trial.failure, StackExited):
             self._tools.progress.trial_done(header.error.partition("\n")[0], good=False)
             raise DriveFailed(f"{title}: {header.error}")
         return path

@@ -9,12 +9,12 @@ from typing import Any
 
 from testbed.drive.figures.validity import Limits
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
+from testbed.drive.trial import Level
 from testbed.runs.compare.thresholds import Threshold
 from testbed.stack import runtimes
 from testbed.stack.spec import DEFAULT_SLOTS, Budget, StackSpec
 from testbed.stats import LOOK_BLOCKS
 
-Level = int | float | str
 OPEN_FACTORS = ("rate",)
 # What is of the stack and not of its traffic.
 STACK_FACTORS = ("slots", "workers")

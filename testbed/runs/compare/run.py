@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import shlex
 import shutil
 import sys
@@ -22,6 +21,7 @@ from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.drive.timed import TimedLoad
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.errors import ERROR_EXIT, TestbedError
 from testbed.record import provenance
@@ -65,7 +65,7 @@ def conduct(
     :class:`TestbedError` if it cannot start; then nothing was started or written.
     """
     home = stacks.project_root()
-    load = functools.partial(Locust, home / LOCUSTFILE)
+    locustfile = home / LOCUSTFILE
     _check(plan, home)
     fault_plan = faults.of_comparison(home, plan)
     if fault_plan is not None:
@@ -88,12 +88,14 @@ def conduct(
     pace = Pace(trials, phases, time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
         with progress.shown(console.err, pace, trials) as told:
-            tools = Tools(RuntimeStacks(runtimes.get(plan.runtime), told), load, told, interrupts)
+            started = RuntimeStacks(runtimes.get(plan.runtime), told)
+            tools = Tools(started, told, interrupts)
             ended = session.run(
                 plan,
                 origin,
                 target,
                 tools,
+                lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
                 titles=titles,
                 keep_going=keep_going,
                 resumed=earlier,

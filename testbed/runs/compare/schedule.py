@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from testbed.drive.traffic import Traffic
+from testbed.drive.trial import TrialSpec
 from testbed.runs.compare.plan import Cell, Plan
 
 SEEDS = 2**63
@@ -38,6 +39,19 @@ class TrialPlan:
     def key(self) -> tuple[int, int, str]:
         """What the trial is a measurement of: block, side, and the levels of its cell."""
         return self.block, self.side, repr(sorted(self.cell.factors.items()))
+
+    def spec(self, attempt: int) -> TrialSpec:
+        """Return it as the engine of trials takes it."""
+        return TrialSpec(
+            self.number,
+            self.design,
+            self.cell.spec,
+            self.block,
+            self.position,
+            self.side,
+            self.cell.factors,
+            attempt,
+        )
 
     def folder(self, width: int, attempt: int) -> str:
         """Name the trial's folder; the names sort in the order of the trials and attempts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 from testbed.drive.fairness import Fairness
 from testbed.drive.figures.trial import TrialFigures, analyse
 from testbed.drive.interrupts import Interrupted
-from testbed.drive.trial import Tools, Trial
+from testbed.drive.traffic import Traffic
+from testbed.drive.trial import Tools, Trial, Workload
 from testbed.errors import TestbedError, of_system
 from testbed.record import files, reader
 from testbed.record.damage import RecordingError
@@ -52,6 +53,7 @@ def run(
     provenance: Mapping[str, Any],
     folder: Path,
     tools: Tools,
+    workload: Callable[[Traffic], Workload],
     *,
     titles: Mapping[str, str] | None = None,
     keep_going: bool = False,
@@ -60,12 +62,13 @@ def run(
     """Run the trials of ``plan`` into ``folder``, those that it holds already left out.
 
     A trial that fails or is void is run once more; if it stays so, the experiment stops there, or
-    goes on with the next if it is to ``keep_going``. ``titles`` says for a reader what each design
-    is; ``resumed`` is what was recorded of the run that is gone on with.
+    goes on with the next if it is to ``keep_going``. ``workload`` makes what is driven for a
+    traffic; ``titles`` says for a reader what each design is; ``resumed`` is what was recorded of
+    the run that is gone on with.
     """
     record = _record(plan, provenance, titles or {}, resumed)
     # First, for it reads what is there: what cannot be gone on with is left as it is.
-    session = _Session(plan, folder, tools, keep_going)
+    session = _Session(plan, folder, tools, workload, keep_going)
     files.write_json(folder / files.EXPERIMENT, record)
     try:
         ended = session.run()
@@ -99,10 +102,18 @@ def _record(
 class _Session:
     """The trials of one run of an experiment, and what is known of them."""
 
-    def __init__(self, plan: Plan, folder: Path, tools: Tools, keep_going: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: Path,
+        tools: Tools,
+        workload: Callable[[Traffic], Workload],
+        keep_going: bool,
+    ) -> None:
         self._plan = plan
         self._folder = folder
         self._tools = tools
+        self._workload = workload
         self._keep_going = keep_going
         self._fairness = Fairness()
         self._schedule = schedule.make(plan)
@@ -157,12 +168,11 @@ class _Session:
         self._tools.progress.trial(which.number, title(which))
         path, attempt = self._next_folder(which)
         header = Trial(
-            which,
+            which.spec(attempt),
+            self._workload(which.traffic),
             path,
             self._tools,
-            self._plan.audit,
-            lambda said: self._hear(which, said),
-            attempt,
+            lambda statement: self._hear(which, statement),
         ).run()
         self._done += 1
         figures = self._read(header, path)

@@ -21,7 +21,7 @@ from testbed.record.series import MetricSeries
 from testbed.record.shapes import Provenance, Traffic
 from testbed.record.typed import typed
 from testbed.runs.faults.lookup import CLIENT
-from testbed.runs.faults.side import BROKE, FAULTS
+from testbed.runs.faults.workload import BROKE, FAULTS
 
 
 class _Plan(TypedDict):

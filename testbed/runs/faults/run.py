@@ -15,6 +15,7 @@ from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.drive.trial import Tools
 from testbed.errors import TestbedError
 from testbed.report import console, progress
 from testbed.runs.compare import planfile
@@ -23,7 +24,7 @@ from testbed.runs.compare.planfile import Source
 from testbed.runs.faults import session
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.planfile import FOLDER, changed, parse
-from testbed.runs.faults.side import LOCUSTFILE, Tools
+from testbed.runs.faults.workload import LOCUSTFILE, FaultWorkload
 from testbed.stack import designs, runtimes
 
 
@@ -91,5 +92,9 @@ def carry_out(
     pace = Pace(len(plan.designs), phases, time.monotonic)
     with progress.shown(console.err, pace, len(plan.designs)) as told:
         runtime = runtimes.get(plan.runtime)
-        tools = Tools(runtime, RuntimeStacks(runtime, told), told, interrupts, home)
-        return session.run(plan, provenance, folder, tools)
+        stacks = RuntimeStacks(runtime, told)
+
+        def workload(design: str) -> FaultWorkload:
+            return FaultWorkload(plan, designs.load(design), runtime, stacks, home)
+
+        return session.run(plan, provenance, folder, Tools(stacks, told, interrupts), workload)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from testbed.drive.interrupts import Interrupted
+from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools, Trial, TrialSpec
 from testbed.errors import TestbedError, of_system
 from testbed.record import files
 from testbed.record.model import COMPLETE
 from testbed.runs.faults.plan import DOWN_SECONDS, LOOKUP_SECONDS, UP_SECONDS, FaultPlan
-from testbed.runs.faults.side import DOWN, DRIVE, LOOKUP, UP, Side, Tools
+from testbed.runs.faults.workload import FaultWorkload
 from testbed.stack import designs
 
 FORMAT = 1
@@ -37,11 +38,20 @@ def phases(plan: FaultPlan) -> Mapping[str, float]:
     ]
     drive = plan.drive_seconds(max(counts))
     # About a hundred jobs are looked up in the time in which ten were submitted.
-    return {UP: UP_SECONDS, DRIVE: drive, LOOKUP: LOOKUP_SECONDS + drive / 10, DOWN: DOWN_SECONDS}
+    return {UP: UP_SECONDS, DRIVE: drive, AUDIT: LOOKUP_SECONDS + drive / 10, DOWN: DOWN_SECONDS}
 
 
-def run(plan: FaultPlan, provenance: Mapping[str, Any], folder: Path, tools: Tools) -> Ended:
-    """Run every side into ``folder``; one that fails does not keep the next from being run."""
+def run(
+    plan: FaultPlan,
+    provenance: Mapping[str, Any],
+    folder: Path,
+    tools: Tools,
+    workload: Callable[[str], FaultWorkload],
+) -> Ended:
+    """Run every side into ``folder``; one that fails does not keep the next from being run.
+
+    ``workload`` makes what is driven against a design.
+    """
     record = {
         "format": FORMAT,
         "plan": plan.as_data(),
@@ -54,7 +64,9 @@ def run(plan: FaultPlan, provenance: Mapping[str, Any], folder: Path, tools: Too
         for number, design in enumerate(plan.designs, start=1):
             tools.progress.trial(number, f"design {design.upper()} under faults")
             path = folder / files.TRIALS / f"{number:03d}-{design}"
-            header = Side(plan, number, design, path, tools).run()
+            load = workload(design)
+            spec = TrialSpec(number, design, load.spec(), position=number, side=number - 1)
+            header = Trial(spec, load, path, tools).run()
             if header.status == COMPLETE:
                 tools.progress.trial_done("complete")
             else:

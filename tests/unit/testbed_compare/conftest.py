@@ -17,6 +17,7 @@ from testbed.drive.fairness import Statement
 from testbed.drive.figures import unmeasured
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import LoadCommand
+from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools
 from testbed.errors import TestbedError
@@ -210,14 +211,15 @@ class Bench:
             JobRow(job_id, True, "DONE", 1, 1, 2, 3, problem=self.lost) for job_id in accepted
         )
 
+    def workload(self, traffic: Traffic) -> TimedLoad:
+        return TimedLoad(traffic, self.load(traffic), self.plan.audit, self.audit)
+
     @property
     def tools(self) -> Tools:
         return Tools(
             self.stacks,
-            self.load,
             self.told,
             self.interrupts,
-            audit=self.audit,
             ask=self.ask,
         )
 

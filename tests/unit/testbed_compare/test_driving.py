@@ -47,7 +47,8 @@ def headers(folder: Path) -> list[Any]:
 def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.Ended, Path]:
     folder = outputs.new_folder(bench.home / "results", "test")
     with bench.interrupts.installed():
-        return session.run(plan or bench.plan, {}, folder, bench.tools, **options), folder
+        ended = session.run(plan or bench.plan, {}, folder, bench.tools, bench.workload, **options)
+    return ended, folder
 
 
 def driven(bench: Any) -> list[str]:
@@ -267,7 +268,7 @@ def test_resumed_run_keeps_valid_trials_and_completes_the_same_schedule(bench: A
     kept = [each for each in headers(folder) if each.status == "complete"]
     bench.interrupts = Interrupts()
     earlier = files.read_json(folder / files.EXPERIMENT)
-    ended = session.run(bench.plan, {}, folder, bench.tools, resumed=earlier)
+    ended = session.run(bench.plan, {}, folder, bench.tools, bench.workload, resumed=earlier)
     assert (len(kept), ended.trials, ended.stopped) == (2, 2, "")
     assert compare(read_experiment(folder)).complete
     after = [each for each in headers(folder) if each.status == "complete"]
@@ -283,7 +284,9 @@ def test_run_with_a_damaged_trial_is_not_gone_on_with_and_left_as_it_is(bench: A
     before = (folder / files.EXPERIMENT).read_text()
     bench.stacks.done.clear()
     with pytest.raises(RecordingError, match=f"{path} is damaged at line .*") as caught:
-        session.run(bench.plan, {}, folder, bench.tools, resumed=resume.read(folder))
+        session.run(
+            bench.plan, {}, folder, bench.tools, bench.workload, resumed=resume.read(folder)
+        )
     assert str(path.parent) in caught.value.hint
     assert (folder / files.EXPERIMENT).read_text() == before
     assert not any(each.startswith("up") for each in bench.stacks.done)

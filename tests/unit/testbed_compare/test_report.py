@@ -179,7 +179,7 @@ def test_report_of_a_driven_experiment_has_every_file(
 ) -> None:
     folder = outputs.new_folder(bench.home / "results", "test")
     machine = {"cpu": "c", "cores": 2, "memory_bytes": 1, "system": "s", "kernel": "k"}
-    session.run(bench.plan, {"machine": machine}, folder, bench.tools)
+    session.run(bench.plan, {"machine": machine}, folder, bench.tools, bench.workload)
     text = io.StringIO()
     monkeypatch.setattr(console, "out", Console(file=text, width=160))
     assert conduct.report(folder).comparison.complete

@@ -14,6 +14,7 @@ import pytest
 from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.ports import LoadCommand
+from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools
 from testbed.record.calls import SERVICE
@@ -82,13 +83,14 @@ class Rig:
         self.interrupts = Interrupts()
         tools = Tools(
             self.stacks,
-            self.load,
             self.heard,
             self.interrupts,
-            audit=lambda *_: (),
             ask=lambda stack: Statement(stack.design),
         )
-        self.driver = TrialDriver(CapacityPlan(), folder, tools)
+        self.driver = TrialDriver(CapacityPlan(), folder, tools, self.workload)
+
+    def workload(self, traffic: Traffic) -> TimedLoad:
+        return TimedLoad(traffic, self.load(traffic), 1.0, lambda *_: ())
 
     def load(self, traffic: Traffic) -> LoadCommand:
         self.traffics.append(traffic)

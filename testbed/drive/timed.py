@@ -1,0 +1,70 @@
+"""A load of fixed duration, after which every accepted job is looked up until it is terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.drive import audit as auditing
+from testbed.drive import live
+from testbed.drive.load import END_GRACE, run_seconds
+from testbed.drive.ports import LoadCommand
+from testbed.drive.traffic import Traffic
+from testbed.drive.trial import Audited, Drive
+from testbed.record import files
+from testbed.record.model import JobRow
+from testbed.stack.records import StackRecord
+
+Auditor = Callable[
+    [Sequence[str], Sequence[str], float, Callable[[int, int], None]], tuple[JobRow, ...]
+]
+# Seconds that the load generator takes to start.
+START_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class TimedLoad:
+    """The workload of a trial that is measured.
+
+    ``load`` makes the command of the load generator for ``traffic``. The wait for jobs that are
+    left after the drive is bounded by ``audit_seconds``.
+    """
+
+    traffic: Traffic
+    load: LoadCommand
+    audit_seconds: float
+    auditor: Auditor = auditing.audit
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the drive is expected to take."""
+        return run_seconds(self.traffic) + START_SECONDS
+
+    def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
+        """Return the command of the load generator."""
+        return self.load(stack, folder)
+
+    def drive(self, drive: Drive) -> None:
+        """Wait until the load ends by itself; raises if it or the stack ends otherwise."""
+
+        def watch() -> None:
+            drive.require_stack()
+            if figures := live.figures(drive.folder):
+                drive.progress.detail(figures)
+
+        drive.load.wait(run_seconds(self.traffic) + END_GRACE, watch=watch)
+        drive.sampler.sample()
+        drive.require_stack()
+
+    def audit(
+        self, stack: StackRecord, folder: Path, on_progress: Callable[[str], None]
+    ) -> Audited:
+        """Look up every job until it is terminal or the time is up."""
+        jobs = self.auditor(
+            stack.endpoints,
+            files.read_accepted(folder),
+            self.audit_seconds,
+            lambda done, total: on_progress(f"{done:,} of {total:,} jobs terminal"),
+        )
+        return Audited(jobs)

@@ -1,0 +1,127 @@
+"""The load of a fault run: it goes on while faults are injected, and keeps a history of calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from common.topology import Topology
+from testbed.drive.figures.validity import length_problems
+from testbed.drive.load import Locust
+from testbed.drive.ports import TrialFailed
+from testbed.drive.stacks import RuntimeStacks
+from testbed.drive.trial import Audited, Drive
+from testbed.record import files
+from testbed.record.history.writer import HistoryWriter
+from testbed.record.load import read_load
+from testbed.runs.faults.breaking import Breaking
+from testbed.runs.faults.lookup import CLIENT, lookup
+from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import Runtime
+from testbed.stack.spec import StackSpec
+
+LOCUSTFILE = Path("locustfiles", "checked.py")
+FAULTS = "faults.json"
+# Who writes the history of the faults; the audit has its own.
+BROKE = "faults"
+# Locust ends the calls in flight, then writes what it has recorded.
+END_SECONDS = 60.0
+# How long Locust may take from its start to its first users.
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class FaultWorkload:
+    """Drives one design of a fault plan and injects its faults meanwhile.
+
+    ``home`` has the locustfiles. Call :meth:`spec` for how the stack has to be started.
+    """
+
+    plan: FaultPlan
+    topology: Topology
+    runtime: Runtime
+    stacks: RuntimeStacks
+    home: Path
+    schedule: tuple[Planned, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        schedule = self.plan.schedule(self.topology.scaled(self.plan.workers))
+        object.__setattr__(self, "schedule", schedule)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the drive takes if every fault is healed in time."""
+        return self.plan.drive_seconds(len(self.schedule))
+
+    def spec(self) -> StackSpec:
+        """Return how the stack is started, so that these faults are possible."""
+        return self.plan.spec(self.schedule)
+
+    def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
+        """Return the command of a load that goes on until it is stopped."""
+        return Locust(self.home / LOCUSTFILE, self.plan.traffic).endless(stack, folder)
+
+    def drive(self, drive: Drive) -> None:
+        """Inject the faults from the first second of the load on, then end it.
+
+        Raises :class:`TrialFailed` if the load did not last as long.
+        """
+        drive.load.wait_until_driving(START_SECONDS)
+        begun = time.time()
+        self._inject(drive)
+        asked = time.time() - begun
+        with drive.interrupts.shield():
+            drive.load.finish(END_SECONDS)
+        for problem in length_problems(replace(read_load(drive.folder), asked_seconds=asked)):
+            raise TrialFailed(f"{problem} of the schedule of faults")
+
+    def _inject(self, drive: Drive) -> None:
+        writer = self._writer(drive.folder, BROKE)
+        breaking = Breaking(
+            self.plan,
+            self.spec().scaled(self.topology),
+            self.runtime.controls(drive.stack),
+            writer,
+            ill=lambda: self._unhealthy(drive.stack),
+            watch=drive.load.require_alive,
+            say=drive.progress.detail,
+        )
+        try:
+            breaking.run(self.schedule)
+        finally:
+            writer.close()
+            files.write_json(
+                drive.folder / FAULTS, {"schedule": [each.as_data() for each in breaking.done]}
+            )
+
+    def audit(
+        self, stack: StackRecord, folder: Path, on_progress: Callable[[str], None]
+    ) -> Audited:
+        """Look up every job, as a client of its own in the history."""
+
+        def count(done: int, total: int) -> None:
+            if done % 100 == 0 or done == total:
+                on_progress(f"{done:,} of {total:,} jobs looked up")
+
+        accepted = files.read_accepted(folder)
+        writer = self._writer(folder, CLIENT)
+        try:
+            found = lookup(stack.endpoints, accepted, self.plan.audit, writer, count)
+        finally:
+            writer.close()
+        schedule = files.read_json(folder / FAULTS)["schedule"]
+        lost_state = any(each["lost_state"] for each in schedule)
+        # Which jobs may be left where memory was lost is for the checker to say.
+        return Audited(found.jobs, found.unlisted if lost_state else found.problem)
+
+    def _unhealthy(self, stack: StackRecord) -> tuple[str, ...]:
+        """Name the processes that do not serve."""
+        # The record of the start has the processes of then; those of now are on disk.
+        found = self.runtime.status(self.stacks.now(stack.design))
+        return tuple(each.record.name for each in found if not each.healthy)
+
+    def _writer(self, folder: Path, who: str) -> HistoryWriter:
+        return HistoryWriter(folder / f"history-{who}.jsonl", self.topology.design)
