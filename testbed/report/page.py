@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
+from testbed.errors import TestbedError
+
+REPORT = "report.html"
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("testbed.report"),
     autoescape=True,
@@ -183,3 +187,17 @@ class FaultPage:
 def render(template: str, page: Page | RunsPage | FaultPage) -> str:
     """Return the HTML of a page, with its style inside."""
     return _TEMPLATES.get_template(template).render(page=page)
+
+
+def save(path: Path, text: str) -> Path:
+    """Write a page so that a reader finds the old one or the new one, never a half.
+
+    Raises :class:`TestbedError` if it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise TestbedError(f"{path} cannot be written: {error.strerror}") from error
+    return path

@@ -16,9 +16,9 @@ from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
 from testbed.record import provenance
 from testbed.report import console, progress
+from testbed.report.provenance import busy_note
 from testbed.runs.bench import report, session
 from testbed.runs.bench.session import BenchPlan
-from testbed.runs.compare.report import terminal
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 from testbed.stack.spec import StackSpec
@@ -119,7 +119,7 @@ def run(plan: BenchPlan) -> int:
             f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
         )
     )
-    if note := terminal.busy_note(origin["machine"]):
+    if note := busy_note(origin["machine"]):
         console.err.print(Text(note))
     for other in others_up(plan.designs):
         console.err.print(f"note  design {other.upper()} is up and shares the machine")

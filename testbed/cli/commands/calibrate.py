@@ -15,9 +15,9 @@ from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
 from testbed.record import provenance
 from testbed.report import console, progress
+from testbed.report.provenance import busy_note
 from testbed.runs.calibrate import drive, report
 from testbed.runs.calibrate.plan import CalibrationPlan
-from testbed.runs.compare.report import terminal
 from testbed.stack import records as stacks
 
 INTERRUPTED_CODE = 130
@@ -76,7 +76,7 @@ def run(plan: CalibrationPlan) -> int:
             f"{progress.minutes(len(phases) * sum(planned.values()))}. Raw data: {folder}"
         )
     )
-    if note := terminal.busy_note(origin["machine"]):
+    if note := busy_note(origin["machine"]):
         console.err.print(Text(note))
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):

@@ -26,6 +26,7 @@ from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.errors import TestbedError
 from testbed.record import provenance
 from testbed.report import console, progress
+from testbed.report.provenance import busy_note
 from testbed.runs.capacity import plan as planning
 from testbed.runs.capacity import report, session, slo
 from testbed.runs.capacity.drive import TrialDriver
@@ -33,7 +34,6 @@ from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import Outcome, SearchPlan
 from testbed.runs.capacity.session import Result
 from testbed.runs.compare.plan import AUDIT_SECONDS, DOWN_SECONDS, DRIVE_OVERHEAD, UP_SECONDS
-from testbed.runs.compare.report import terminal
 from testbed.stack import designs as known_designs
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
@@ -209,7 +209,7 @@ def _opening(plan: CapacityPlan, origin: dict[str, Any], folder: Path, seconds: 
     _say(f"Capacity of {named}, about {about}. Ctrl-C stops it and keeps what there is.")
     _say(f"Objective: {plan.slo.words()}.")
     _say(f"Raw data: {folder}")
-    if note := terminal.busy_note(origin["machine"]):
+    if note := busy_note(origin["machine"]):
         _say(note)
     for other in others_up(plan.designs):
         _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")

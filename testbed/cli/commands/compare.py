@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from testbed.cli import options
+from testbed.drive import plan_reader
+from testbed.drive.plan_reader import Source
 from testbed.runs.compare import overrides, planfile
 from testbed.runs.compare import run as conduct
-from testbed.runs.compare.planfile import Source
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 
@@ -118,11 +119,11 @@ def compare(
     """
     given = {key: value for key, value in locals().items() if key != "keep_going"}
     home = stacks.project_root()
-    path = planfile.find(home, PLAN)
+    path = plan_reader.find(home / planfile.FOLDER, PLAN)
     if faults is not None:
-        given["faults"] = planfile.resolved(faults)
+        given["faults"] = plan_reader.resolved(faults)
     changes, options = _changes(given)
-    data = overrides.apply(planfile.load(path), changes)
+    data = overrides.apply(plan_reader.load(path), changes)
     plan = planfile.parse(data, Source(str(path), options), conduct.known())
     raise typer.Exit(conduct.conduct(plan, keep_going=keep_going))
 

@@ -13,14 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed import hints
-from testbed.drive import outputs
+from testbed.drive import outputs, plan_reader
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.errors import ERROR_EXIT
 from testbed.record import provenance
 from testbed.record.files import TRIAL
 from testbed.report import console, progress
-from testbed.runs.compare import overrides
-from testbed.runs.compare.report.html import REPORT
+from testbed.report.page import REPORT
 from testbed.runs.faults import outcome, session
 from testbed.runs.faults import run as conduct
 from testbed.runs.faults.plan import FaultPlan
@@ -75,7 +74,7 @@ def faults(
     if plan is None:
         _list(home)
         return
-    checked = conduct.read(home, plan, overrides.from_pairs(settings or []))
+    checked = conduct.read(home, plan, plan_reader.changes_from(settings or []))
     if dry_run:
         _show(checked)
         return

@@ -6,12 +6,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from testbed.drive import plan_reader
+from testbed.drive.plan_reader import PlanError, Source
 from testbed.errors import TestbedError
 from testbed.report import console, progress
 from testbed.runs.compare import planfile
 from testbed.runs.compare import run as conduct
 from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import PlanError, Source
 from testbed.stack import records as stacks
 
 
@@ -26,7 +27,7 @@ def plans() -> None:
     Every plan is checked as a whole. Ends with 1 if one cannot be carried out, and says why.
     """
     folder = stacks.project_root() / planfile.FOLDER
-    named = planfile.names(folder)
+    named = plan_reader.names(folder)
     if not named:
         raise TestbedError(
             f"there is no plan in {folder}", "run this in the project, or set TESTBED_HOME to it"
@@ -35,7 +36,7 @@ def plans() -> None:
     problems: list[str] = []
     for path in named:
         try:
-            data = planfile.load(path)
+            data = plan_reader.load(path)
             good.append(planfile.parse(data, Source(str(path)), conduct.known()))
         except PlanError as error:
             problems.append(str(error))

@@ -11,6 +11,7 @@ from rich.text import Text
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.report import console
+from testbed.report.page import REPORT
 from testbed.runs.compare.report import html, noise, rebuild
 from testbed.runs.compare.report.junit import JUNIT_XML
 from testbed.runs.faults import outcome
@@ -120,7 +121,7 @@ def _faults(folder: Path, check: bool) -> int:
         found = outcome.write(folder, tell)
     if found.figures:
         console.out.print(terminal(found.figures))
-        console.out.print(Text(f"Report: {folder / html.REPORT}"), soft_wrap=True)
+        console.out.print(Text(f"Report: {folder / REPORT}"), soft_wrap=True)
     return 1 if check and not found.kept else 0
 
 

@@ -9,13 +9,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from testbed.drive import plan_reader
+from testbed.drive.plan_reader import Source
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.report import console, progress
 from testbed.runs.compare import overrides, planfile, resume, schedule
 from testbed.runs.compare import run as conduct
 from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import Source
 from testbed.stack import records as stacks
 
 _EPILOG = """
@@ -102,12 +103,12 @@ def _plan(
     name: str | None, pairs: list[str], earlier: dict[str, object] | None, source: Path
 ) -> Plan:
     """Return the named plan, or the ``earlier`` one that ``source`` has."""
-    changes = overrides.from_pairs(pairs)
+    changes = plan_reader.changes_from(pairs)
     options = {key: f"--set {key}" for key in changes}
     home = stacks.project_root()
     if name is not None:
-        path = planfile.find(home, name)
-        data, file = planfile.load(path), str(path)
+        path = plan_reader.find(home / planfile.FOLDER, name)
+        data, file = plan_reader.load(path), str(path)
     elif earlier is not None:
         recorded = earlier["plan"]
         assert isinstance(recorded, dict)
@@ -121,7 +122,7 @@ def _plan(
         )
     data = overrides.apply(data, changes)
     if isinstance(data.get("faults"), str):
-        data["faults"] = planfile.resolved(data["faults"])
+        data["faults"] = plan_reader.resolved(data["faults"])
     return planfile.parse(data, Source(file, options), conduct.known())
 
 

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from testbed.drive import values
+from testbed.drive.plan_reader import PlanError
 from testbed.drive.values import hint
 from testbed.runs.compare.plan import FACTORS
-from testbed.runs.compare.planfile import PlanError
 
 _TRAFFIC = tuple(values.traffic(()))
 _NESTED = {"limits": tuple(values.LIMITS), "stop": ("metrics", *values.STOP)}
 _TOP = (*values.TOP, "designs", "pairs")
 _LISTS = ("designs", "pairs")
-
-
-def from_pairs(pairs: Sequence[str]) -> dict[str, Any]:
-    """Read ``KEY=VALUE`` texts; the value is as in a plan, several levels have commas between them.
-
-    Raises :class:`PlanError` for anything else and for a key that is given twice.
-    """
-    changes: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator or not key or not text:
-            raise PlanError(f"--set {pair}: not KEY=VALUE", "for example --set users=10,20")
-        if key in changes:
-            raise PlanError(f"--set {pair}: {key} is given twice")
-        changes[key] = _value(key, text)
-    return changes
-
-
-def _value(key: str, text: str) -> Any:
-    """Read a value as TOML; a bare word is a text, and bare words with commas are a list."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        pass
-    # A mix has commas of its own; several of them are given as a list in brackets.
-    if "," not in text or key == "mix":
-        return text
-    return [_value(key, part.strip()) for part in text.split(",")]
 
 
 def apply(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

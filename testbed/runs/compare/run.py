@@ -26,11 +26,13 @@ from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.errors import ERROR_EXIT, TestbedError
 from testbed.record import provenance
 from testbed.report import console, progress
+from testbed.report.page import REPORT
+from testbed.report.provenance import busy_note
 from testbed.runs.compare import resume, session, thresholds
 from testbed.runs.compare.comparison import Comparison
 from testbed.runs.compare.plan import Plan
 from testbed.runs.compare.planfile import Known
-from testbed.runs.compare.report import html, noise, rebuild, terminal
+from testbed.runs.compare.report import noise, rebuild, terminal
 from testbed.runs.compare.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
 from testbed.runs.compare.report.junit import JUNIT_XML
 from testbed.runs.compare.report.rebuild import Rebuilt
@@ -67,7 +69,7 @@ def conduct(
     home = stacks.project_root()
     locustfile = home / LOCUSTFILE
     _check(plan, home)
-    fault_plan = faults.of_comparison(home, plan)
+    fault_plan = _fault_plan(plan, home)
     if fault_plan is not None:
         faults.check(fault_plan, home)
     origin = {
@@ -112,6 +114,22 @@ def conduct(
         return ERROR_EXIT
     good = not ended.stopped and (broken is None or not broken.stopped)
     return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
+
+
+def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
+    """Return the fault plan that a comparison ends with, ``None`` if it has none.
+
+    It breaks the stacks that are compared: the same designs, as large, in the same runtime.
+    """
+    if not plan.faults:
+        return None
+    return replace(
+        faults.read(home, plan.faults, {}),
+        designs=plan.designs,
+        runtime=plan.runtime,
+        slots=plan.slots,
+        workers=plan.workers,
+    )
 
 
 def _break(
@@ -186,7 +204,7 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
         "it and keeps what there is."
     )
     _say(f"Raw data: {folder}")
-    if note := terminal.busy_note(origin["machine"]):
+    if note := busy_note(origin["machine"]):
         _say(note)
     for other in others_up(plan.designs):
         _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
@@ -194,7 +212,7 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
 
 def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
-    names = f"{html.REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
+    names = f"{REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
     lines = [f"Report: {shlex.quote(str(folder))}/{{{names}}}"]
     if ended.stopped:
         lines.insert(

@@ -11,7 +11,7 @@ from testbed.check.verdict import Verdict
 from testbed.record import files
 from testbed.record.damage import naming
 from testbed.record.model import COMPLETE, TrialHeader
-from testbed.runs.compare.report import html
+from testbed.report.page import REPORT, save
 from testbed.runs.faults import recorded
 from testbed.runs.faults.figures import FaultFigures, FaultTrial, analyse
 from testbed.runs.faults.figures.drift import Drift, drifts
@@ -94,7 +94,7 @@ def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
     if outcome.figures:
         drift.write(folder, outcome.drifts)
         tell("drawing")
-        html.save(folder / html.REPORT, faultpage.page(outcome.figures, outcome.run))
+        save(folder / REPORT, faultpage.page(outcome.figures, outcome.run))
     return outcome
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from common.config import ConfigError, environment_of
 from testbed.drive import values
+from testbed.drive.plan_reader import PlanError, PlanReader, Source
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.values import Number, Spec, Text, hint
 from testbed.errors import TestbedError
-from testbed.runs.compare.planfile import PlanError, Source
 from testbed.runs.faults import registry
 from testbed.runs.faults.plan import PARTS, Drawn, FaultPlan, Listed
 from testbed.stack import designs as known_designs
@@ -37,7 +37,7 @@ _TABLES = ("traffic", "settings", "draw", "faults", "designs")
 
 def parse(data: Mapping[str, Any], source: Source, job_kinds: tuple[str, ...]) -> FaultPlan:
     """Make a plan of the contents of a file. Raises :class:`PlanError` naming all that is wrong."""
-    return _Parser(data, source, job_kinds).plan()
+    return _Reader(data, source, job_kinds).plan()
 
 
 def changed(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,31 +61,26 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return result
 
 
-class _Parser:
-    """Reads one plan and collects what is wrong with it."""
+class _Reader(PlanReader):
+    """Reads one plan."""
 
     def __init__(self, data: Mapping[str, Any], source: Source, job_kinds: tuple[str, ...]) -> None:
-        self._data = data
-        self._source = source
+        super().__init__(data, source)
         self._traffic_specs = values.traffic(job_kinds)
-        self._problems: list[str] = []
         self._kinds = registry.load()
 
     def plan(self) -> FaultPlan:
-        for key in self._data:
-            if key not in {*_TOP, *_TABLES}:
-                self._say("", key, f"unknown key{hint(key, [*_TOP, *_TABLES])}")
-        if "name" not in self._data:
-            self._say("", "name", "is missing")
-        top = self._read("", {key: v for key, v in self._data.items() if key in _TOP}, _TOP)
+        self._check_keys([*_TOP, *_TABLES], ["name"])
+        top = self._top(_TOP)
         designs = self._designs()
         traffic = self._traffic()
         settings = self._settings()
         drawn, listed = self._drawn(), self._listed(designs)
         if (drawn is None) == (not listed) and not self._problems:
-            self._say("", "draw", "give either [draw], faults at random, or [[faults]], named ones")
-        if self._problems:
-            raise PlanError("\n".join(self._problems))
+            self._reject(
+                "", "draw", "give either [draw], faults at random, or [[faults]], named ones"
+            )
+        self._raise_problems()
         return FaultPlan(
             **top,
             designs=designs,
@@ -95,38 +90,15 @@ class _Parser:
             listed=listed,
         )
 
-    def _say(self, table: str, key: str, problem: str) -> None:
-        self._problems.append(f"{self._source.label(table, key)}: {problem}")
-
-    def _table(self, name: str) -> Mapping[str, Any]:
-        table = self._data.get(name, {})
-        if isinstance(table, dict):
-            return table
-        self._say("", name, f"must be a table [{name}]")
-        return {}
-
-    def _read(
-        self, table: str, given: Mapping[str, Any], specs: Mapping[str, Spec]
-    ) -> dict[str, Any]:
-        read = {}
-        for key, value in given.items():
-            if key not in specs:
-                self._say(table, key, f"unknown key{hint(key, specs)}")
-            elif problem := specs[key].problem(value):
-                self._say(table, key, problem)
-            else:
-                read[key] = value
-        return read
-
     def _designs(self) -> tuple[str, ...]:
         given = self._data.get("designs", list(FaultPlan.designs))
         if not isinstance(given, list) or not given or len(set(map(str, given))) < len(given):
-            self._say("", "designs", "give a list of designs, each once, such as ['a', 'b']")
+            self._reject("", "designs", "give a list of designs, each once, such as ['a', 'b']")
             return ()
         known = known_designs.names()
         for design in given:
             if design not in known:
-                self._say("", "designs", f"there is no design {design!r}{hint(design, known)}")
+                self._reject("", "designs", f"there is no design {design!r}{hint(design, known)}")
         return tuple(map(str, given))
 
     def _traffic(self) -> dict[str, Any]:
@@ -134,15 +106,15 @@ class _Parser:
         unwanted = CLOSED_LOOP_KEYS if "rate" in given else OPEN_LOOP_KEYS
         for key in unwanted:
             if key in given:
-                self._say("traffic", key, "does not go with the others: rate makes an open loop")
-        return self._read("traffic", given, self._traffic_specs)
+                self._reject("traffic", key, "does not go with the others: rate makes an open loop")
+        return self._values("traffic", given, self._traffic_specs)
 
     def _settings(self) -> dict[str, str]:
         given = {key: str(value) for key, value in self._table("settings").items()}
         try:
             environment_of(given)
         except ConfigError as error:
-            self._say("settings", "", str(error))
+            self._reject("settings", "", str(error))
         return given
 
     def _drawn(self) -> Drawn | None:
@@ -151,21 +123,17 @@ class _Parser:
         table = dict(self._table("draw"))
         named = table.pop("kinds", [])
         if not isinstance(named, list):
-            self._say("draw", "kinds", "must be a list of kinds")
+            self._reject("draw", "kinds", "must be a list of kinds")
             named = []
         for kind in named:
             self._check_kind("draw", "kinds", kind)
-        return Drawn(kinds=tuple(map(str, named)), **self._read("draw", table, _DRAWN))
+        return Drawn(kinds=tuple(map(str, named)), **self._values("draw", table, _DRAWN))
 
     def _listed(self, designs: tuple[str, ...]) -> tuple[Listed, ...]:
-        tables = self._data.get("faults", [])
-        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-            self._say("", "faults", "must be tables [[faults]]")
-            return ()
         return tuple(
             listed
-            for number, table in enumerate(tables, start=1)
-            if (listed := self._one(f"faults {number}", dict(table), designs))
+            for number, table in enumerate(self._tables("faults"), start=1)
+            if (listed := self._one(f"faults {number}", table, designs))
         )
 
     def _one(self, table: str, given: dict[str, Any], designs: tuple[str, ...]) -> Listed | None:
@@ -174,12 +142,12 @@ class _Parser:
             return None
         targets = {design: str(given.pop(design)) for design in designs if design in given}
         if not targets:
-            self._say(table, "", f"names no target: give one for each of {', '.join(designs)}")
+            self._reject(table, "", f"names no target: give one for each of {', '.join(designs)}")
         for design, target in targets.items():
             self._check_target(table, str(kind), design, target)
         numbers = {key: float(value) for key, value in given.items() if _is_number(value)}
         for key in given.keys() - numbers.keys():
-            self._say(
+            self._reject(
                 table,
                 key,
                 f"must be a number, a parameter of {kind}, or the target in a design of this plan",
@@ -187,13 +155,13 @@ class _Parser:
         try:
             self._kinds[str(kind)].read(numbers)
         except TestbedError as error:
-            self._say(table, "", f"{error} ({error.hint})")
+            self._reject(table, "", f"{error} ({error.hint})")
         return Listed(str(kind), targets, numbers)
 
     def _check_kind(self, table: str, key: str, kind: Any) -> bool:
         if kind in self._kinds:
             return True
-        self._say(table, key, f"there is no kind of fault {kind!r}{hint(kind, self._kinds)}")
+        self._reject(table, key, f"there is no kind of fault {kind!r}{hint(kind, self._kinds)}")
         return False
 
     def _check_target(self, table: str, kind: str, design: str, target: str) -> None:
@@ -202,7 +170,7 @@ class _Parser:
         try:
             self._kinds[kind].target(known_designs.load(design), target)
         except TestbedError as error:
-            self._say(table, design, f"{error} ({error.hint})")
+            self._reject(table, design, f"{error} ({error.hint})")
 
 
 def _is_number(value: Any) -> bool:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from common.handlers import registry
+from testbed.drive import plan_reader
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
+from testbed.drive.plan_reader import Source
 from testbed.drive.stacks import RuntimeStacks, check_fresh
 from testbed.drive.trial import Tools
-from testbed.errors import TestbedError
 from testbed.report import console, progress
-from testbed.runs.compare import planfile
-from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import Source
 from testbed.runs.faults import session
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.planfile import FOLDER, changed, parse
@@ -28,41 +25,12 @@ from testbed.runs.faults.workload import LOCUSTFILE, FaultWorkload
 from testbed.stack import designs, runtimes
 
 
-def find(home: Path, plan: str) -> Path:
-    """Return the file of a fault plan, by its name or a path. Raises :class:`TestbedError`."""
-    if plan.endswith(planfile.SUFFIX):
-        return Path(planfile.resolved(plan))
-    known = {path.stem: path for path in sorted((home / FOLDER).glob("*.toml"))}
-    if plan not in known:
-        raise TestbedError(
-            f"there is no fault plan {plan!r} in {home / FOLDER}",
-            f"there are: {', '.join(known)}" if known else "run this in the project",
-        )
-    return known[plan]
-
-
 def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
     """Read a fault plan with ``changes`` by key. Raises :class:`TestbedError`."""
-    path = find(home, plan)
+    path = plan_reader.find(home / FOLDER, plan)
     options = {key: f"--set {key}" for key in changes}
-    data = changed(planfile.load(path), changes)
+    data = changed(plan_reader.load(path), changes)
     return parse(data, Source(str(path), options), tuple(registry.load().names()))
-
-
-def of_comparison(home: Path, plan: Plan) -> FaultPlan | None:
-    """Return the fault plan that a comparison ends with, ``None`` if it has none.
-
-    It breaks the stacks that are compared: the same designs, as large, in the same runtime.
-    """
-    if not plan.faults:
-        return None
-    return replace(
-        read(home, plan.faults, {}),
-        designs=plan.designs,
-        runtime=plan.runtime,
-        slots=plan.slots,
-        workers=plan.workers,
-    )
 
 
 def check(plan: FaultPlan, home: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from testbed.drive.plan_reader import PlanError, Source
 from testbed.errors import TestbedError
-from testbed.runs.compare.planfile import PlanError, Source
 from testbed.runs.faults import registry
 from testbed.runs.faults import run as conduct
 from testbed.runs.faults.plan import FaultPlan, Planned

@@ -15,9 +15,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from testbed import hints
-from testbed.cli import commands, outputs
+from testbed.cli import commands
 from testbed.cli import main as cli
 from testbed.cli.commands import run as run_command
+from testbed.drive import outputs, plan_reader
 from testbed.report import console
 from testbed.runs.compare import planfile, resume
 from testbed.runs.compare import run as conduct
@@ -154,8 +155,8 @@ def test_relative_paths_are_resolved_where_the_command_line_is_read(
     """What is driven has the project as its working directory, whatever the user's is."""
     recorded = tmp_path / "elsewhere" / "results" / "one"
     recorded.mkdir(parents=True)
-    data = planfile.load(ROOT / "experiments" / "quick.toml")
-    plan = planfile.parse(data, planfile.Source("x"), conduct.known())
+    data = plan_reader.load(ROOT / "experiments" / "quick.toml")
+    plan = planfile.parse(data, plan_reader.Source("x"), conduct.known())
     monkeypatch.setattr(resume, "read", lambda _folder: {"plan": plan.as_data(), "schedule": []})
     told: list[Path] = []
 

@@ -7,7 +7,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from testbed.cli.main import make_app
-from testbed.runs.compare.report import terminal
+from testbed.report.provenance import busy_note
 from testbed.stack import records as stacks
 
 ROOT = Path(__file__).parents[3]
@@ -111,8 +111,8 @@ def test_help_explains_every_option(command: str) -> None:
 
 
 def test_busy_machine_is_noted() -> None:
-    assert terminal.busy_note({"load_average": [0.3, 9, 9], "cores": 2}) == ""
-    assert "load average 3" in terminal.busy_note({"load_average": [3, 0, 0], "cores": 2})
+    assert busy_note({"load_average": [0.3, 9, 9], "cores": 2}) == ""
+    assert "load average 3" in busy_note({"load_average": [3, 0, 0], "cores": 2})
 
 
 def test_mix_is_refused_in_the_words_of_the_load_generator(home: Path) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from testbed.drive import plan_reader
+from testbed.drive.plan_reader import PlanError, Source
 from testbed.drive.traffic import Traffic
 from testbed.runs.compare import overrides, planfile, schedule
 from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import Known, PlanError, Source
+from testbed.runs.compare.planfile import Known
 from testbed.stack.records import project_root
 
 KNOWN = Known(("a", "b"), ("noop", "sleep"))
@@ -118,32 +120,32 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
 def test_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("name = ")
     with pytest.raises(PlanError, match=r"x\.toml"):
-        planfile.load(tmp_path / "x.toml")
+        plan_reader.load(tmp_path / "x.toml")
 
 
 def test_plan_is_found_by_its_name_and_two_of_one_name_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / planfile.FOLDER
     folder.mkdir()
     (folder / "one.toml").write_text('name = "first"')
-    assert planfile.find(tmp_path, "first") == folder / "one.toml"
+    assert plan_reader.find(folder, "first") == folder / "one.toml"
     with pytest.raises(PlanError, match="did you mean first"):
-        planfile.find(tmp_path, "frist")
+        plan_reader.find(folder, "frist")
     (folder / "two.toml").write_text('name = "first"')
     with pytest.raises(PlanError, match=r"one\.toml.*two\.toml"):
-        planfile.find(tmp_path, "first")
+        plan_reader.find(folder, "first")
 
 
 @pytest.mark.parametrize("name", READY)
 def test_ready_plan_can_be_carried_out(name: str) -> None:
     path = Path(__file__).parents[3] / planfile.FOLDER / f"{name}.toml"
-    plan = planfile.parse(planfile.load(path), Source(str(path)), KNOWN)
+    plan = planfile.parse(plan_reader.load(path), Source(str(path)), KNOWN)
     assert plan.name == name
     assert plan.about
 
 
 def test_quick_plan_takes_less_than_five_minutes() -> None:
     path = Path(__file__).parents[3] / planfile.FOLDER / "quick.toml"
-    assert planfile.parse(planfile.load(path), Source(str(path)), KNOWN).seconds() < 300
+    assert planfile.parse(plan_reader.load(path), Source(str(path)), KNOWN).seconds() < 300
 
 
 def test_recorded_plan_is_read_back_as_it_was() -> None:
@@ -170,7 +172,7 @@ def test_recorded_plan_is_read_back_as_it_was() -> None:
     ],
 )
 def test_option_changes_a_key_of_the_plan(pair: str, changed: dict[str, Any]) -> None:
-    assert overrides.apply({}, overrides.from_pairs([pair])) == changed
+    assert overrides.apply({}, plan_reader.changes_from([pair])) == changed
 
 
 def test_rate_makes_an_open_loop_of_a_plan_of_users() -> None:
@@ -181,7 +183,7 @@ def test_rate_makes_an_open_loop_of_a_plan_of_users() -> None:
 @pytest.mark.parametrize("pair", ["blocks", "=3", "bloks=3", "traffic.users.x=3"])
 def test_option_that_changes_nothing_known_is_refused(pair: str) -> None:
     with pytest.raises(PlanError, match="--set"):
-        overrides.apply({}, overrides.from_pairs([pair]))
+        overrides.apply({}, plan_reader.changes_from([pair]))
 
 
 def schedule_of(blocks: int, seed: int = 1) -> tuple[schedule.TrialPlan, ...]:
@@ -232,4 +234,4 @@ def test_sides_of_a_block_have_one_seed_and_blocks_have_different_ones() -> None
 
 def test_root_of_the_project_has_the_ready_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[3])
-    assert set(planfile.names(project_root() / planfile.FOLDER).values()) >= set(READY)
+    assert set(plan_reader.names(project_root() / planfile.FOLDER).values()) >= set(READY)

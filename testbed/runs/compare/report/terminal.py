@@ -17,7 +17,6 @@ from testbed.runs.compare.verdicts import Judged
 from testbed.stats import Outcome
 
 LOST_SHOWN = 5
-BUSY_LOAD = 0.5
 
 
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
@@ -34,17 +33,6 @@ def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> N
             console.print(Text(line))
     for note in notes(comparison):
         console.print(note)
-
-
-def busy_note(machine: Mapping[str, Any]) -> str:
-    """Say so if the machine had other work when the run began; else nothing."""
-    load, cores = machine["load_average"][0], machine["cores"]
-    if load <= BUSY_LOAD * cores:
-        return ""
-    return (
-        f"note  the machine is busy already (load average {load} on {cores} cores): expect a "
-        "larger spread between blocks"
-    )
 
 
 def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:

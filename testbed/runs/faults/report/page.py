@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from testbed.report.numbers import listed, plural
-from testbed.report.page import Alert, Block, FaultPage, Section, Table, render
-from testbed.runs.compare.report.html import origin
-from testbed.runs.compare.report.html.build import when
+from testbed.report.page import Alert, Block, FaultPage, Section, render
+from testbed.report.provenance import flat, machine_words, origin, two_columns, when
 from testbed.runs.faults.figures.model import FaultFigures
 from testbed.runs.faults.report import section as faults
 from testbed.runs.faults.report import words
@@ -68,7 +67,7 @@ def alerts(figures: Sequence[FaultFigures]) -> Iterator[Alert]:
 def _machine(run: FaultRun) -> Iterator[str]:
     machine = run.provenance.get("machine")
     if machine:
-        yield f"Machine: {origin.machine_words(machine)}."
+        yield f"Machine: {machine_words(machine)}."
 
 
 def reproduce(run: FaultRun) -> Section:
@@ -85,7 +84,7 @@ def reproduce(run: FaultRun) -> Section:
 
 def provenance(run: FaultRun) -> Section:
     """Return the section of everything that the figures depend on."""
-    blocks = [Block("Origin", table=Table(("", ""), origin.origin(run.provenance)))]
+    blocks = [Block("Origin", table=two_columns(origin(run.provenance)))]
     if run.plan:
-        blocks.append(Block("Plan", table=Table(("", ""), list(origin.flat(run.plan)))))
+        blocks.append(Block("Plan", table=two_columns(list(flat(run.plan)))))
     return Section("provenance", "Provenance", "Provenance", [], blocks)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from testbed.errors import TestbedError
-from testbed.report.page import render
+from testbed.report.page import REPORT, render, save
 from testbed.runs.compare.report import noise as noises
 from testbed.runs.compare.report.html import build, runs
 from testbed.runs.compare.report.html.view import View, read
 from testbed.runs.compare.report.noise import NoiseFloor
-
-REPORT = "report.html"
 
 
 def write(
@@ -46,17 +43,3 @@ def write_several(
     views = [read(folder, noises.find(folder), told) for folder in experiment_folders]
     told("drawing")
     return save(path, render("runs.html.j2", runs.page(views)))
-
-
-def save(path: Path, text: str) -> Path:
-    """Write a page so that a reader finds the old one or the new one, never a half.
-
-    Raises :class:`TestbedError` if it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise TestbedError(f"{path} cannot be written: {error.strerror}") from error
-    return path

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from testbed.record.model import OPEN
 from testbed.report.numbers import listed, plural
 from testbed.report.page import Alert, Page
+from testbed.report.provenance import machine_words, when
 from testbed.runs.compare.report.html import (
     budgets,
     cost,
@@ -69,14 +69,6 @@ def title(view: View) -> str:
     return listed(texts)
 
 
-def when(iso: str) -> str:
-    """Write an ISO time as a date and time in UTC."""
-    if not iso:
-        return "not begun"
-    moment = datetime.fromisoformat(iso).astimezone(UTC)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-
-
 def what_ran(view: View) -> Iterator[str]:
     """Say in a few sentences what was done."""
     total = sum(1 for _ in view.trials())
@@ -86,7 +78,7 @@ def what_ran(view: View) -> Iterator[str]:
         f"{plural(view.compared.blocks, 'block')}, {plural(total, 'trial')}{over}; every trial on "
         f"a fresh stack, both designs close together in time in each block. {_load(view)}"
     )
-    yield f"Machine: {origin.machine_words(view.provenance.get('machine', {}))}."
+    yield f"Machine: {machine_words(view.provenance.get('machine', {}))}."
 
 
 def _load(view: View) -> str:

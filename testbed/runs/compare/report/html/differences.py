@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.report.numbers import NOTHING
-from testbed.runs.compare.report.html.origin import flat, machine_words, written_list
+from testbed.report.provenance import flat, machine_words, written_list
 from testbed.runs.compare.report.html.view import View
 
 MACHINE, LOCK, COMMIT, SETTINGS, PLAN, MOMENT = (

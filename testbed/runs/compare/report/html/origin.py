@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from testbed.report.numbers import NOTHING
 from testbed.report.page import Block, Section, Table
+from testbed.report.provenance import flat, origin, two_columns
 from testbed.runs.compare.report.html.view import CellView, View
-
-
-def flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Give every leaf of nested data with the path to it: ``traffic.users``, ``20``."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from flat(inner, f"{name}.{key}".removeprefix("."))
-    elif isinstance(value, list | tuple):
-        if any(isinstance(each, Mapping) for each in value):
-            for index, inner in enumerate(value, start=1):
-                yield from flat(inner, f"{name} {index}")
-        else:
-            yield name, ", ".join(map(written, value)) or NOTHING
-    else:
-        yield name, written(value)
-
-
-def written(value: object) -> str:
-    """Write a setting."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and not value.is_integer():
-        return f"{value:.6g}"
-    return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
 def fairness_section(view: View) -> Section:
@@ -98,43 +72,7 @@ def reproduce_section(view: View) -> Section:
 
 def provenance_section(view: View) -> Section:
     """Return the section of everything that the figures depend on."""
-    blocks = [Block("Origin", table=_two(origin(view.provenance)))]
+    blocks = [Block("Origin", table=two_columns(origin(view.provenance)))]
     plan = [(name, text) for name, text in flat(view.plan) if not name.startswith("titles")]
-    blocks.append(Block("Plan", table=_two(plan)))
+    blocks.append(Block("Plan", table=two_columns(plan)))
     return Section("provenance", "Provenance", "Provenance", [], blocks)
-
-
-def origin(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """List where a run comes from, in words."""
-    known = {"git", "machine", "lock_sha256", "packages", "command", "python"}
-    git, machine = provenance.get("git", {}), provenance.get("machine", {})
-    rows = [
-        ("commit", str(git.get("commit") or "unknown")),
-        ("uncommitted changes", {True: "yes", False: "no"}.get(git.get("dirty"), "unknown")),
-        ("lock file, SHA-256", str(provenance.get("lock_sha256") or "none")),
-        ("machine", machine_words(machine)),
-        ("system", f"{machine.get('system', '')} {machine.get('kernel', '')}".strip() or NOTHING),
-        ("load average before", written_list(machine.get("load_average"))),
-        ("Python", str(provenance.get("python", NOTHING))),
-    ]
-    rows += [(name, str(version)) for name, version in provenance.get("packages", {}).items()]
-    rest = {name: value for name, value in provenance.items() if name not in known}
-    return rows + list(flat(rest))
-
-
-def machine_words(machine: Mapping[str, Any]) -> str:
-    """Describe a machine in a few words."""
-    if not machine:
-        return "unknown"
-    memory = machine.get("memory_bytes")
-    size = f", {memory / 2**30:.1f} GiB" if memory else ""
-    return f"{machine.get('cpu', 'unknown CPU')}, {machine.get('cores', '?')} cores{size}"
-
-
-def written_list(values: object) -> str:
-    """Write a list of numbers with commas."""
-    return ", ".join(map(written, values)) if isinstance(values, list | tuple) else NOTHING
-
-
-def _two(rows: Sequence[tuple[str, str]]) -> Table:
-    return Table(("", ""), rows)
