@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from testbed import environment
 from testbed.drive.ports import TrialFailed
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record.files import ACCEPTED, LOAD, LOCUST_LOG
+from testbed.stack import environment
 from testbed.stack.records import StackRecord
 
 STOP_SECONDS = 10.0

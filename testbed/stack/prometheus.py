@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil
 
-from testbed import CHECKOUT, environment
+from testbed import CHECKOUT
 from testbed.errors import TestbedError
-from testbed.stack import lock, ports
+from testbed.stack import environment, lock, ports
 from testbed.stack import records as stacks
 from testbed.stack.observability.targets import PROMETHEUS, folder
 from testbed.stack.records import ProcessRecord

@@ -10,10 +10,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from testbed.drive import outputs
+from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
-from testbed.record import provenance
 from testbed.report import console, progress
 from testbed.report.provenance import busy_note
 from testbed.runs.calibrate import drive, report

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from common.handlers import registry
 from testbed.cli import options
-from testbed.drive import outputs
+from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
@@ -24,7 +24,6 @@ from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.errors import TestbedError
-from testbed.record import provenance
 from testbed.report import console, progress
 from testbed.report.provenance import busy_note
 from testbed.runs.capacity import plan as planning

@@ -13,10 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed import hints
-from testbed.drive import outputs, plan_reader
+from testbed.drive import outputs, plan_reader, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.errors import ERROR_EXIT
-from testbed.record import provenance
 from testbed.record.files import TRIAL
 from testbed.report import console, progress
 from testbed.report.page import REPORT

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from testbed import environment
 from testbed.drive.figures import resources
 from testbed.drive.sampler import Sampler
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import STACK, Window
 from testbed.runs.bench.client import DRAIN_SECONDS, Run, Task
+from testbed.stack import environment
 from testbed.stack.runtimes import Meter
 from testbed.stack.runtimes.local.meter import ProcessMeter
 

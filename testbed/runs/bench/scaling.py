@@ -21,7 +21,7 @@ from common.domain.job import Execution, Job, JobState
 from common.domain.paging import JobQuery
 from common.owners.jobs import JobOwner
 from common.ports import NewJob, Transition
-from testbed import environment
+from testbed.stack import environment
 
 KINDS = ("noop", "sleep", "spin", "fail")
 PAGES = 200

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from testbed import environment
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import END_GRACE, LoadProcess, Locust
 from testbed.drive.ports import Progress
@@ -23,6 +22,7 @@ from testbed.runs.calibrate import journal
 from testbed.runs.calibrate.behaviour import Behaviour
 from testbed.runs.calibrate.compare import PhaseFigures, compare
 from testbed.runs.calibrate.plan import THINK_SECONDS, CalibrationPlan, Phase
+from testbed.stack import environment
 from testbed.stack.records import StackRecord
 
 STUB_LOG = "stub.log"

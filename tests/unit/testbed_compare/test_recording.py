@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from testbed.record import files, provenance
+from testbed.drive import provenance
+from testbed.record import files
 from testbed.record.calls import SERVICE
 from testbed.record.damage import RecordingError
 from testbed.record.metrics import METRICS, MetricLog

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.topology import Topology
-from testbed import environment
-from testbed.stack import designs
+from testbed.stack import designs, environment
 from testbed.stack import records as stacks
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from tests.support.stacks import is_free

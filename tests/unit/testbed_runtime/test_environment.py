@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from testbed import environment
+from testbed.stack import environment
 
 ROOT = str(Path(__file__).resolve().parents[3])
 USUAL = {"PATH": "/bin", "HOME": "/home/me", "LANG": "C.UTF-8", "LC_ALL": "C"}

@@ -16,8 +16,8 @@ from docker.context import ContextAPI
 from docker.errors import DockerException
 from docker.utils import parse_host
 
-from testbed import environment
 from testbed.errors import TestbedError
+from testbed.stack import environment
 from testbed.stack.runtimes import Progress
 
 _HINT = "start the engine, or run local processes instead: --runtime local (RUNTIME=local for make)"

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from common.topology import ProcessSpec
-from testbed import environment
+from testbed.stack import environment
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord
 

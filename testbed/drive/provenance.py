@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from testbed import environment
+from testbed.stack import environment
 
 LOCK = "requirements.lock"
 PACKAGES = ("grpcio", "locust", "gevent", "uvloop", "protobuf", "hdrhistogram")
