@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.drive import plan_reader
 from testbed.drive.plan_reader import PlanError, Source
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
@@ -162,8 +163,8 @@ def test_changes_are_made_by_key_and_by_table() -> None:
 
 
 def test_a_plan_is_found_by_name_or_path_and_the_others_are_named(tmp_path: Path) -> None:
-    assert conduct.find(project_root(), "quick").name == "quick.toml"
-    assert conduct.find(tmp_path, "some/where.toml") == Path("some/where.toml").resolve()
-    with pytest.raises(TestbedError) as caught:
-        conduct.find(project_root(), "quik")
-    assert "quick" in str(caught.value.hint)
+    plans = project_root() / FOLDER
+    assert plan_reader.find(plans, "quick").name == "quick.toml"
+    assert plan_reader.find(tmp_path, "some/where.toml") == Path("some/where.toml").resolve()
+    with pytest.raises(TestbedError, match="did you mean quick"):
+        plan_reader.find(plans, "quik")
