@@ -32,11 +32,11 @@ from design_b.topology import TOPOLOGY as TOPOLOGY_B
 from testbed.stack import prepare
 from testbed.stack.runtimes import secret
 from tests.support.client import Client
+from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 
 TOPOLOGIES = {"a": TOPOLOGY_A, "b": TOPOLOGY_B}
 SLOTS = 12
-ROOT = Path(__file__).parents[2]
 # Below the range from which the system gives ports to clients.
 _OFFSETS = range(-30_000, -18_000, 200)
 
