@@ -64,6 +64,20 @@ def test_host_that_is_no_address_is_no_engine(monkeypatch: pytest.MonkeyPatch) -
         assert_no_engine()
 
 
+@pytest.mark.needs("engine")
+def test_file_of_variables_beside_a_project_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "stack.yaml"
+    file.write_text("services: {one: {image: '${TESTBED_IMAGE:-usual}'}}\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("TESTBED_IMAGE=another\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TESTBED_IMAGE", raising=False)
+    said: list[str] = []
+    engine.compose(file, tmp_path, {}, ["config"], said.append)
+    assert "image: usual" in said
+
+
 @contextmanager
 def talking_nonsense(address: Path) -> Iterator[None]:
     """Answer every request with an error that no engine gives."""

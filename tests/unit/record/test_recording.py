@@ -58,6 +58,19 @@ def test_resources_from_before_there_was_throttling_are_read(tmp_path: Path) -> 
         files.read_resources(tmp_path)
 
 
+def test_negative_amount_is_damage(tmp_path: Path) -> None:
+    with files.ResourceLog(tmp_path) as log:
+        log.append([ResourceRow(1.5, STACK, "one", -0.5, 7)])
+    with pytest.raises(RecordingError, match=r"line 2: column cpu_seconds is '-0\.5"):
+        files.read_resources(tmp_path)
+
+
+def test_time_before_all_clocks_is_damage(tmp_path: Path) -> None:
+    files.write_jobs(tmp_path, [JobRow("0" * 16, accepted=True, state="DONE", create_us=-1)])
+    with pytest.raises(RecordingError, match="line 2: column create_us is '-1'"):
+        files.read_jobs(tmp_path)
+
+
 def test_header_from_before_there_were_budgets_is_read(tmp_path: Path, make: Any) -> None:
     header = make.header(budget={"worker": {"cpus": 0.5, "memory_bytes": None}})
     files.write_header(tmp_path, header)

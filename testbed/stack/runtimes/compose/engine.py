@@ -103,7 +103,9 @@ def compose(
     connect()
     if not _has_compose():
         raise EngineError("the engine answers, but there is no `docker compose`", _HINT)
-    command = ["docker", "compose", "--project-directory", str(directory), "--file", str(file)]
+    # A file .env in the working directory or in that of the project is for Compose called by hand.
+    command = ["docker", "compose", "--env-file", os.devnull]
+    command += ["--project-directory", str(directory), "--file", str(file)]
     said: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
         [*command, "--ansi", "never", "--progress", "plain", *arguments],
