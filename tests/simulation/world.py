@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import common.context
 import common.flows.dispatch
-import common.rpc.employ
+import common.rpc.embedded_worker
 import common.worker.backoff
 import design_b.node
 from common.config import Settings
@@ -145,7 +145,7 @@ def patched(
             (common.context, "time", clock),
             (common.flows.dispatch, "time", clock),
             (common.worker.backoff, "random", Random(random.random())),
-            (common.rpc.employ, "JobExecutor", executor),
+            (common.rpc.embedded_worker, "JobExecutor", executor),
         ):
             stack.enter_context(patch.object(module, name, value))
         yield
