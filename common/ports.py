@@ -255,11 +255,11 @@ class Liveness(Protocol):
         """Note that executions have ended or were given back."""
         ...
 
-    def bury(self) -> dict[str, list[Execution]]:
+    def expire(self) -> dict[str, list[Execution]]:
         """Forget the workers whose heartbeat timed out; returns what each of them held."""
         ...
 
-    def until_burial(self) -> float | None:
+    def until_next_expiry(self) -> float | None:
         """Seconds until a silent worker times out; ``None`` while there is no worker."""
         ...
 

@@ -72,13 +72,13 @@ class LivenessOwner:
             for execution in executions:
                 known.held.pop(execution, None)
 
-    def bury(self) -> dict[str, list[Execution]]:
+    def expire(self) -> dict[str, list[Execution]]:
         """Forget the workers whose heartbeat timed out; returns what each of them held."""
         latest = self._clock.now() - self._timeout
         dead = [name for name, worker in self._workers.items() if worker.seen < latest]
         return {name: list(self._workers.pop(name).held) for name in dead}
 
-    def until_burial(self) -> float | None:
+    def until_next_expiry(self) -> float | None:
         """Seconds until a silent worker times out; ``None`` while there is no worker."""
         if not self._workers:
             return None
