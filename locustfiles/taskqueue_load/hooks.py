@@ -47,9 +47,9 @@ def listen() -> None:
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
-    conductor = Conductor(environment, TaskQueueUser.session)
-    _let_interrupts_reach_locust(conductor.interrupted)
-    conductor.begin(web_ui)
+    lifecycle = RunLifecycle(environment, TaskQueueUser.session)
+    _let_interrupts_reach_locust(lifecycle.interrupted)
+    lifecycle.begin(web_ui)
     processes.let_workers_join(environment.runner)
     # Locust sets the timer of --run-time next.
     duration.count_from_now()
@@ -69,7 +69,7 @@ def _let_interrupts_reach_locust(on_interrupt: Callable[[], None]) -> None:
     gevent.signal_handler(signal.SIGINT, interrupt)
 
 
-class Conductor:
+class RunLifecycle:
     """Starts and ends the runs of one process, be it alone, a master or a worker."""
 
     def __init__(self, environment: Environment, session: Session) -> None:
