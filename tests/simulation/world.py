@@ -133,12 +133,12 @@ class World:
 def patched(
     random: Random, durations: Sequence[tuple[float, int]], executions: Executions
 ) -> Iterator[None]:
-    """Give the code of the designs virtual time, seeded chance and simulated jobs."""
+    """Give the code of the designs virtual time, seeded randomness and simulated jobs."""
     clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    chance = Random(random.random())
+    rng = Random(random.random())
 
     def executor(_: Any) -> SimulatedExecutor:
-        return SimulatedExecutor(Random(chance.random()), durations, executions)
+        return SimulatedExecutor(Random(rng.random()), durations, executions)
 
     with ExitStack() as stack:
         for module, name, value in (

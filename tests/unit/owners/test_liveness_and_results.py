@@ -27,9 +27,7 @@ def liveness(clock: HandClock) -> LivenessOwner:
     return LivenessOwner(clock, timeout=3.0)
 
 
-def test_silent_worker_expires_with_what_it_held(
-    liveness: LivenessOwner, clock: HandClock
-) -> None:
+def test_silent_worker_expires_with_what_it_held(liveness: LivenessOwner, clock: HandClock) -> None:
     liveness.seen("w", 2)
     liveness.assign("w", [ONE, TWO])
     clock.advance(3.1)
