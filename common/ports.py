@@ -38,7 +38,7 @@ class Clock(Protocol):
 class NewJob:
     """A record to create; ``digest`` is empty without a request id.
 
-    ``submit_id`` tells submits apart, so that one whose message arrives twice makes one record;
+    ``submit_id`` distinguishes submits, so that one whose message arrives twice makes one record;
     without it each makes one.
     """
 

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class Ended:
     """A test that has ended. It was to last ``asked_seconds``, if it was to end by itself.
 
-    ``wanted`` says that somebody may have ended it, ``users`` is how many Locust was told to have.
+    ``wanted`` says that somebody may have ended it, ``users`` is how many Locust was to start.
     """
 
     run: Run

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class MasterSide:
-    """Collects the parts of the workers that take part in a test. Tests are told by number."""
+    """Collects the parts of the workers that take part in a test. Tests are known by number."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class MasterSide:
 
 
 class WorkerSide:
-    """Tells the master when a test begins and ends in this worker, and what it counts."""
+    """Reports to the master when a test begins and ends in this worker, and what it counts."""
 
     def __init__(self, runner: WorkerRunner, is_running: Callable[[], bool]) -> None:
         self._runner = runner

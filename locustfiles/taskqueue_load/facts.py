@@ -24,7 +24,7 @@ def facts(
 ) -> dict[str, Any]:
     """Return what the record says of ``run``, whose drive was stopped at ``stopped_unix``.
 
-    ``users`` is how many Locust was told to have; with a shape of users it is their highest number.
+    ``users`` is how many Locust was to start; with a shape of users it is their highest number.
     """
     asked = run.options
     from_unix, to_unix = window(run, stopped_unix)

@@ -267,7 +267,7 @@ class RunLifecycle:
             run=run,
             stopped_unix=self._stopped_unix or time.time(),
             asked_seconds=self._asked_seconds,
-            # The Stop button of the web UI is not told from the timer by Locust's events.
+            # The Stop button of the web UI and the timer are one and the same in Locust's events.
             wanted=self._interrupted or not self._given["headless"],
             host=environment.host or "",
             users=runner.target_user_count if runner is not None else 0,

@@ -175,7 +175,7 @@ class Network:
             self.later(self._delay(link), _settle, flight.answer, task.result())
 
     def _abandon(self, flight: _Flight) -> None:
-        """Tell the callee that nobody waits any more, unless that cannot be told."""
+        """Notify the callee that nobody waits any more, unless it cannot be reached."""
         if not self.links[flight.source, flight.target].cut:
             for task in flight.tasks:
                 if not task.done():
