@@ -1,7 +1,7 @@
 """The domain's metrics, under the same names in every design.
 
 Each class is constructed on a registry by the process that holds the owner it watches. Gauges read
-the owner when they are scraped; histograms and counters hear of each step as it is taken.
+the owner when they are scraped; histograms and counters observe each step as it is taken.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ class QueueMetrics:
 def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
     """Read workers and their slots from the owner."""
     for name, help_text, read in (
-        ("workers_alive", "Workers heard of within the heartbeat timeout", owner.alive),
-        ("heartbeat_age_seconds", "Since the most silent worker was heard of", owner.silence),
+        ("workers_alive", "Workers seen within the heartbeat timeout", owner.alive),
+        ("heartbeat_age_seconds", "Since the most silent worker was seen", owner.silence),
         ("slots", "Execution slots of the workers alive", owner.slots),
         ("slots_busy", "Execution slots that hold a job", owner.slots_busy),
     ):

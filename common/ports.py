@@ -217,7 +217,7 @@ class Kinds(Protocol):
 
 
 class JobObserver(Protocol):
-    """Hears what the job owner does; metrics and logs listen here."""
+    """Observes the job owner, for metrics and logs."""
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         """A job was created (no ``before``) or took a step."""
@@ -229,7 +229,7 @@ class JobObserver(Protocol):
 
 
 class QueueObserver(Protocol):
-    """Hears what the queue owner does."""
+    """Observes the queue owner."""
 
     def redelivered(self, execution: Execution) -> None:
         """A lease ended without acknowledgement; the job will run again."""
@@ -247,8 +247,8 @@ class Liveness(Protocol):
         """Note what was handed to a worker that was seen before."""
         ...
 
-    def reconcile(self, worker: str, says: Iterable[Execution]) -> list[Execution]:
-        """Take over what a seen worker says it holds; returns what it never received."""
+    def reconcile(self, worker: str, reported: Iterable[Execution]) -> list[Execution]:
+        """Take over what a seen worker reports to hold; returns what it never received."""
         ...
 
     def settle(self, worker: str, executions: Iterable[Execution]) -> None:

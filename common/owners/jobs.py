@@ -37,7 +37,7 @@ class _Request:
 
 
 class JobOwner:
-    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` hears steps."""
+    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` gets steps."""
 
     def __init__(self, mint: IdMint, clock: Clock, observer: JobObserver) -> None:
         self._mint = mint

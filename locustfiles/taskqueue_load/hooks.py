@@ -32,7 +32,7 @@ from taskqueue_load.webform import WebForm
 
 # Added to Locust's options at the start of a test, because those are what reaches the workers.
 _RUN = "taskqueue_load_run"
-# Between the start of an open loop and its first calls, for all workers to have heard of it.
+# Between the start of an open loop and its first calls, for all workers to have got it.
 _LEAD = 0.5
 
 logger = logging.getLogger(__name__)

@@ -188,7 +188,7 @@ class Network:
             self.later(0.001, _settle, flight.answer, refusal)
 
     def _lose(self, flight: _Flight) -> None:
-        """Lose a message: the caller finds the connection broken, or hears nothing at all."""
+        """Lose a message: the caller finds the connection broken, or gets nothing at all."""
         if self._random.random() < 0.5:
             broken = failure(grpc.StatusCode.UNAVAILABLE, "the connection broke")
             self.later(self._random.uniform(0, 0.5), _settle, flight.answer, broken)
