@@ -90,8 +90,8 @@ class Jobs(Protocol):
     ) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones; terminal ones stay as they are.
 
-        ``submit_id`` says which submit is withdrawn, if that is the reason; without ``job_ids``
-        it is withdrawn from the job that it made, or makes none any more.
+        ``submit_id`` is that of the submit that is withdrawn, if that is the reason; without
+        ``job_ids`` it is withdrawn from the job that it made, or makes none any more.
         """
         ...
 
@@ -131,11 +131,11 @@ class Queue(Protocol):
         ...
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
-        """Remove jobs, leased or not; says which were present."""
+        """Remove jobs, leased or not; returns which were present."""
         ...
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
-        """Refuse from now on the jobs that are not present; says which those are."""
+        """Refuse from now on the jobs that are not present; returns which those are."""
         ...
 
 
@@ -143,7 +143,7 @@ class Results(Protocol):
     """Result payloads."""
 
     async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
-        """Store outputs; the first write of an execution wins. Says which were stored."""
+        """Store outputs; the first write of an execution wins. Returns which were stored."""
         ...
 
     async def get(self, executions: Sequence[Execution]) -> list[bytes | TaskQueueError]:
@@ -163,7 +163,7 @@ class Coordinator(Protocol):
     """What a worker talks to."""
 
     async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
-        """Say that the worker lives and what it holds."""
+        """Report that the worker is alive and what it holds."""
         ...
 
     async def fetch(

@@ -76,7 +76,7 @@ class Topology:
 
     @property
     def is_scalable(self) -> bool:
-        """Say whether there is a process of which there may be several."""
+        """Return whether there is a process of which there may be several."""
         return any(process.scalable for process in self.processes)
 
     def scaled(self, count: int, one_host: bool = True) -> Topology:

@@ -74,11 +74,11 @@ class QueueOwner:
         return Dequeued(self._take(max_jobs), lost)
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
-        """Remove jobs, leased or not; says which were present."""
+        """Remove jobs, leased or not; returns which were present."""
         return [self._remove(job_id) for job_id in job_ids]
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
-        """Refuse from now on the jobs that are not present; says which those are."""
+        """Refuse from now on the jobs that are not present; returns which those are."""
         absent = [job_id not in self._entries for job_id in job_ids]
         for job_id, is_absent in zip(job_ids, absent, strict=True):
             if is_absent:

@@ -17,7 +17,7 @@ from common.cgroup import Accounting
 
 PREFIX = "taskqueue_cgroup_"
 
-# Field of an account -> its metric, with what that says.
+# Field of an account -> its metric, with its help text.
 _COUNTERS = {
     "cpu_seconds": ("cpu_seconds", "CPU time used by the container"),
     "throttled_seconds": (

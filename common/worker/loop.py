@@ -1,4 +1,4 @@
-"""The worker: fetches jobs, has them run, says that it lives, reports how they ended."""
+"""The worker: fetches jobs, has them run, sends heartbeats, reports how they ended."""
 
 from __future__ import annotations
 

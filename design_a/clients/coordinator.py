@@ -22,7 +22,7 @@ class CoordinatorClient:
         self._stub = CoordinatorServiceStub(peer.channel)
 
     async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
-        """Say that the worker lives and what it holds."""
+        """Report that the worker is alive and what it holds."""
         request = pb.WorkerHeartbeatRequest(
             worker=worker, slots=slots, held=map(wire.execution_to, held)
         )

@@ -60,13 +60,13 @@ class QueueClient:
         )
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
-        """Remove jobs, leased or not; says which were present."""
+        """Remove jobs, leased or not; returns which were present."""
         request = pb.RemoveJobIfPresentRequest(job_ids=job_ids)
         response = await self._peer.call(self._stub.RemoveJobIfPresent, request)
         return list(response.removed)
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
-        """Refuse from now on the jobs that are not present; says which those are."""
+        """Refuse from now on the jobs that are not present; returns which those are."""
         request = pb.RemoveJobIfPresentRequest(keep_out_job_ids=job_ids)
         response = await self._peer.call(self._stub.RemoveJobIfPresent, request)
         return list(response.kept_out)

@@ -20,7 +20,7 @@ class ResultsClient:
         self._stub = ResultServiceStub(peer.channel)
 
     async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
-        """Store outputs; the first write of an execution wins. Says which were stored."""
+        """Store outputs; the first write of an execution wins. Returns which were stored."""
         request = pb.StoreResultRequest(
             results=[
                 pb.NewResult(execution=wire.execution_to(execution), output=output)

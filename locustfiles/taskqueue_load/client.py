@@ -88,7 +88,7 @@ class TaskQueueClient:
         )
 
     def cancel(self, job_id: str, again: bool = False) -> pb.CancelJobResponse | CallError:
-        """Cancel a job. ``again`` says that this client canceled it before.
+        """Cancel a job. ``again`` is whether this client canceled it before.
 
         That the job was terminal before is counted under a name of its own.
         """
@@ -201,5 +201,5 @@ def _cancel_name(reply: pb.CancelJobResponse) -> str:
 
 
 def _repeated_cancel_name(reply: pb.CancelJobResponse) -> str:
-    # After one's own cancel, CANCELED says that the job ended before this call.
+    # After one's own cancel, CANCELED means that the job ended before this call.
     return CANCEL_ALREADY_FINISHED if reply.status.state >= pb.JOB_STATE_DONE else CANCEL

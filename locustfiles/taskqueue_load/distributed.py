@@ -122,7 +122,7 @@ class WorkerSide:
         return Share(index, max(index + 1, len(workers)))
 
     def started(self, number: int) -> None:
-        """Say that this worker takes part."""
+        """Report that this worker takes part."""
         self._runner.send_message(STARTED, {"number": number})
 
     def counted(self, number: int, part: Part) -> None:
@@ -130,11 +130,11 @@ class WorkerSide:
         self._runner.send_message(COUNTED, {"number": number, "part": part.to_data()})
 
     def broken(self, number: int, error: OSError) -> None:
-        """Say that this worker cannot write what it has to."""
+        """Report that this worker cannot write what it has to."""
         self._runner.send_message(BROKEN, {"number": number, "error": str(error)})
 
     def ended(self, number: int, part: Part) -> None:
-        """Say that the users have ended, with the rest of what was counted."""
+        """Report that the users have ended, with the rest of what was counted."""
         self._runner.send_message(REPORT, {"number": number, "part": part.to_data()})
 
     def stop(self) -> None:

@@ -45,7 +45,7 @@ def asked_seconds(shape: LoadTestShape | None, given: Mapping[str, Any]) -> floa
 
 
 def shortfall(lasted: float, asked: float | None) -> str:
-    """Say that a drive of ``lasted`` seconds was too short; nothing if it was not."""
+    """Return in words that a drive of ``lasted`` seconds was too short; nothing if it was not."""
     if asked is None or lasted >= LEAST * asked:
         return ""
     return (

@@ -185,7 +185,7 @@ class RunLifecycle:
         return user
 
     def _refuse(self, error: Exception) -> None:
-        """Start no test: say why, once, and end the greenlet that was about to spawn its users.
+        """Start no test: log why, once, and end the greenlet that was about to spawn its users.
 
         That of a worker is the one that listens to the master and has to go on; there users leave
         as they find no run.
@@ -214,7 +214,7 @@ class RunLifecycle:
             self._publisher.add(part)
 
     def _cannot_record(self, error: OSError) -> None:
-        """End a test that was to be recorded and is not any more; say so once."""
+        """End a test that was to be recorded and is not any more; log it once."""
         environment, run = self._environment, self._session.run
         if self._broken:
             return

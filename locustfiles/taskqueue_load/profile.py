@@ -62,7 +62,7 @@ class Part:
 class Profile:
     """A load over time, from its start at second 0; ``parts`` cover it without gaps.
 
-    ``whole`` says that it was written in whole numbers, ``text`` how.
+    ``whole`` is whether it was written in whole numbers, ``text`` how.
     """
 
     pieces: tuple[Piece, ...]

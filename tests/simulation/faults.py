@@ -14,7 +14,7 @@ from tests.simulation.world import World
 
 
 class Nemesis:
-    """Injects one fault after another, at times several at once; ``events`` says which.
+    """Injects one fault after another, at times several at once; ``events`` records which.
 
     ``loses_state`` allows it to kill, once, a process that holds state.
     """

@@ -31,7 +31,7 @@ LOSSY = 5
 class Simulated:
     """What came of a simulation.
 
-    ``not_drained`` says what was left at the end, ``not_at_rest`` what the queues did not take
+    ``not_drained`` is what was left at the end, ``not_at_rest`` what the queues did not take
     once they were empty, ``defects`` which errors the code itself raised. So many messages were
     ``repeated_late``, the last of them at ``last_repeat``, in seconds.
     """

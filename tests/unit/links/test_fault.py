@@ -1,4 +1,4 @@
-"""What a fault of a link may say, and the fates that are drawn under it."""
+"""What a fault of a link may hold, and the fates that are drawn under it."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_ctrl_c_on_two_processes_leaves_a_whole_record(
         "submit.py", *HEADLESS, "-H", stub.host, "-u", "4", "--processes", "2",
         "--record", str(record), "--think-time", "0", env=free_master_port(),
     )  # fmt: skip
-    # Locust says one or the other, as its workers' reports come in time or late.
+    # Locust prints one or the other, as its workers' reports come in time or late.
     spawned = ("All users spawned", "Spawning is complete")
     eventually(running.output, lambda text: any(each in text for each in spawned), what="the users")
     running.interrupt()
