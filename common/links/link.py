@@ -38,7 +38,7 @@ class Counts:
 
 
 class Link(grpc.GenericRpcHandler):
-    """Relays unary calls of any service, without looking into their messages.
+    """Relays unary calls of any service, without reading their messages.
 
     What goes with a call goes with it through the link: metadata, the time that is left, the
     status with all its details, and a cancel. Belongs to one event loop.

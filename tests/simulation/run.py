@@ -1,4 +1,4 @@
-"""One simulation: clients and faults, healing, until drained, and a last look at every job."""
+"""One simulation: clients and faults, healing, draining, a last read of every job."""
 
 from __future__ import annotations
 

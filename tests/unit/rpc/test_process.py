@@ -112,12 +112,12 @@ def test_health_turns_off_before_the_server_does() -> None:
         health = health_pb2_grpc.HealthStub(channel)
         seen: list[int] = []
 
-        async def look() -> None:
+        async def observe() -> None:
             answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=5)
             seen.append(answer.status)
 
-        await look()
-        process.before_stop(look)
+        await observe()
+        process.before_stop(observe)
         await process.stop()
         response = health_pb2.HealthCheckResponse
         assert seen == [response.SERVING, response.NOT_SERVING]
