@@ -150,7 +150,7 @@ class Worker:
         while True:
             await self._has_room.wait()
             room = min(self._share, self._room)
-            if not room:  # gone again between the wake-up and now
+            if not room:  # taken again between the wake-up and now
                 continue
             begun = clock()
             answer = await self._fetch_into(room)

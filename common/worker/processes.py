@@ -83,7 +83,7 @@ class CpuProcess:
         return process_died() if isinstance(error, _DEATHS) else failed_by(error)
 
     async def stop(self) -> None:
-        """Kill the process and wait until it is gone. May be called again, also at once."""
+        """Kill the process and wait until it has exited. May be called again, also at once."""
         if self._stopped is None:
             self._stopped = asyncio.create_task(self._stop())
         await asyncio.shield(self._stopped)
@@ -123,7 +123,7 @@ class CpuProcesses:
     async def run(self, handler: Handler[Any], payload: bytes, limit: float | None) -> Outcome:
         """Run a handler for at most ``limit`` seconds, the start of a process not counted.
 
-        Raises ``TimeoutError`` after that. Then, and if canceled, the process is gone on return.
+        Raises ``TimeoutError`` after that. Then, and if canceled, the process has exited on return.
         """
         process = self._take()
         try:
@@ -145,7 +145,7 @@ class CpuProcesses:
         return outcome
 
     async def close(self) -> None:
-        """Stop all processes, also those that run something, and wait until they are gone."""
+        """Stop all processes, also those that run something, and wait until they have exited."""
         for process in list(self._all):
             self._start_discard(process)
         if self._discards:

@@ -35,8 +35,8 @@ OWN = 0.5
 class CheckedUser(MixedUser):
     """A mixed user that repeats request ids and reads what others submitted."""
 
-    # Shared by the users of a process, of one test after the other too: ids of jobs that are gone
-    # are refused, which is no harm.
+    # Shared by the users of a process, of one test after the other too: ids of jobs that no longer
+    # exist are refused, which is no harm.
     everybodys: ClassVar[deque[str]] = deque(maxlen=SHARED)
 
     def on_start(self) -> None:

@@ -119,7 +119,7 @@ class Network:
         self._loop.call_later(seconds, callback, *args, context=self._outside)
 
     def died(self, server: Server) -> None:
-        """Break all connections of a process that is gone."""
+        """Break all connections of a process that exited."""
         for flight in list(self._flights):
             if flight.server is server:
                 self._refuse(flight)

@@ -66,7 +66,7 @@ class World:
         self.network = Network(asyncio.get_running_loop(), Random(random.random()))
         self.defects: list[str] = []
         self.processes: dict[str, SimulatedProcess] = {}
-        self._gone: list[SimulatedProcess] = []
+        self._exited: list[SimulatedProcess] = []
         self._random = random
         self._slots = slots
         self._settings = settings
@@ -87,7 +87,7 @@ class World:
         """End a process at once. One that holds state loses it."""
         process = self.processes.pop(name)
         process.kill()
-        self._gone.append(process)
+        self._exited.append(process)
 
     async def stop(self, name: str) -> None:
         """Stop a process gracefully."""
@@ -95,7 +95,7 @@ class World:
         await process.stop()
         if self.processes.get(name) is process:
             del self.processes[name]
-            self._gone.append(process)
+            self._exited.append(process)
 
     def entries_left(self) -> int:
         """How many entries the queues hold, leased or not."""
@@ -121,7 +121,7 @@ class World:
         """Let every task come to its end, those of killed processes too."""
         self.network.closed = True
         loop = asyncio.get_running_loop()
-        for process in [*self.processes.values(), *self._gone]:
+        for process in [*self.processes.values(), *self._exited]:
             process.freezer.thaw(loop)
         while others := asyncio.all_tasks() - {asyncio.current_task()}:  # type: ignore[arg-type]
             for task in others:

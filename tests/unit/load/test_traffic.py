@@ -230,9 +230,9 @@ def test_a_server_s_errors_are_counted_as_it_says(
 def test_calls_without_an_answer_are_indefinite_failures(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
-    slow, gone = start_stub("--delay", "30"), start_stub()
-    gone.stop()
-    for stub, kind in ((slow, "DEADLINE_EXCEEDED"), (gone, "UNAVAILABLE")):
+    slow, stopped = start_stub("--delay", "30"), start_stub()
+    stopped.stop()
+    for stub, kind in ((slow, "DEADLINE_EXCEEDED"), (stopped, "UNAVAILABLE")):
         record = tmp_path / kind
         locust = start_locust(
             "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--deadline", "0.1",
