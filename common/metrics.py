@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobMetrics:
-    """Jobs by state, how long they waited, ran and took, and rejected steps."""
+    """The ``JobObserver`` port: jobs by state, how long they waited and ran, rejected steps."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -50,7 +50,6 @@ class JobMetrics:
             gauge.labels(state=state.name).set_function(partial(_count, owner, state))
 
     def transitioned(self, before: Job | None, after: Job) -> None:
-        """A job was created or took a step."""
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "job is %s",
@@ -67,13 +66,12 @@ class JobMetrics:
                 self._execution.observe((after.finish_time - after.start_time) / MICROSECONDS)
 
     def rejected(self, error: TaskQueueError) -> None:
-        """A step was rejected."""
         self._rejected.labels(reason=error.reason).inc()
         logger.warning("step rejected: %s", error, extra=dict(error.metadata))
 
 
 class QueueMetrics:
-    """Depth and age of the queue, and redeliveries."""
+    """The ``QueueObserver`` port: depth and age of the queue, and redeliveries."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -91,7 +89,6 @@ class QueueMetrics:
             _gauge(f"taskqueue_{name}", help_text, self._registry).set_function(read)
 
     def redelivered(self, execution: Execution) -> None:
-        """A lease ended without acknowledgement."""
         self._redeliveries.inc()
         logger.info("lease ended", extra={"job_id": execution.job_id, "attempt": execution.attempt})
 

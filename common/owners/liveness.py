@@ -24,7 +24,7 @@ class _Worker:
 
 
 class LivenessOwner:
-    """Holds all workers. ``timeout`` is the heartbeat timeout in seconds."""
+    """The ``Liveness`` port: holds all workers. ``timeout`` is the heartbeat timeout in seconds."""
 
     def __init__(self, clock: Clock, timeout: float) -> None:
         self._clock = clock
@@ -32,7 +32,6 @@ class LivenessOwner:
         self._workers: dict[str, _Worker] = {}
 
     def seen(self, worker: str, slots: int) -> None:
-        """Note a sign of life."""
         now = self._clock.now()
         known = self._workers.get(worker)
         if known is None:
@@ -41,7 +40,6 @@ class LivenessOwner:
             known.slots, known.seen = slots, now
 
     def assign(self, worker: str, executions: Iterable[Execution]) -> None:
-        """Note what was handed to a worker that was seen before."""
         now = self._clock.now()
         self._workers[worker].held.update(dict.fromkeys(executions, now))
 
@@ -66,27 +64,23 @@ class LivenessOwner:
         return missing
 
     def settle(self, worker: str, executions: Iterable[Execution]) -> None:
-        """Note that executions have ended or were given back."""
         known = self._workers.get(worker)
         if known is not None:
             for execution in executions:
                 known.held.pop(execution, None)
 
     def expire(self) -> dict[str, list[Execution]]:
-        """Forget the workers whose heartbeat timed out; returns what each of them held."""
         latest = self._clock.now() - self._timeout
         dead = [name for name, worker in self._workers.items() if worker.seen < latest]
         return {name: list(self._workers.pop(name).held) for name in dead}
 
     def until_next_expiry(self) -> float | None:
-        """Seconds until a silent worker times out; ``None`` while there is no worker."""
         if not self._workers:
             return None
         first = min(worker.seen for worker in self._workers.values())
         return max(0, first + self._timeout - self._clock.now()) / MICROSECONDS
 
     def held(self) -> list[Execution]:
-        """Everything that living workers hold."""
         return [execution for worker in self._workers.values() for execution in worker.held]
 
     def alive(self) -> int:
