@@ -87,7 +87,7 @@ class _Simulation:
         until = self._scenario.seconds
         acting = [asyncio.create_task(self._scenario.traffic(each, until)) for each in clients]
         if self._scenario.faults:
-            await nemesis.rage(until)
+            await nemesis.inject(until)
             network.weather = Weather()
         await asyncio.gather(*acting)
         network.weather = Weather()
