@@ -90,8 +90,8 @@ class Jobs(Protocol):
     ) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones; terminal ones stay as they are.
 
-        ``submit_id`` is that of the submit that is withdrawn, if that is the reason; without
-        ``job_ids`` it is withdrawn from the job that it made, or makes none any more.
+        ``submit_id`` says which submit is withdrawn, if that is the reason; without ``job_ids``
+        it is withdrawn from the job that it made, or makes none any more.
         """
         ...
 

@@ -60,6 +60,7 @@ class JobsClient:
     async def set_cancel_requested(
         self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
     ) -> list[Job | TaskQueueError]:
+        """Cancel queued jobs and mark running ones."""
         request = pb.SetCancelRequestedRequest(
             job_ids=job_ids, reason=wire.cancel_reason_to(reason), submit_id=submit_id
         )
