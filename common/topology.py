@@ -1,8 +1,8 @@
 """A design as data: which processes it has and who talks to whom.
 
 One description serves every runtime: local processes put all of them on loopback, containers give
-each a host of its own name. What a process is told it finds in its environment, as
-:mod:`common.config` reads it.
+each a host of its own name. The settings of a process are in its environment, as
+:mod:`common.config` reads them.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Topology:
 
     @property
     def is_scalable(self) -> bool:
-        """Say whether there is a process of which there may be several."""
+        """Return whether there is a process of which there may be several."""
         return any(process.scalable for process in self.processes)
 
     def scaled(self, count: int, one_host: bool = True) -> Topology:

@@ -108,7 +108,7 @@ def query_from(message: job_pb.ListJobRecordsRequest) -> JobQuery:
     """Read a query. Raises ``InvalidArgument`` unless it is for one page at most."""
     if message.before_job_id:
         ids.check(message.before_job_id)
-    # One more than a page, which says whether there is a next one.
+    # One more than a page, which shows whether there is a next one.
     if message.limit > MAX_PAGE_SIZE + 1:
         raise InvalidArgument("limit", f"{message.limit} is more than {MAX_PAGE_SIZE + 1}")
     state = convert.state_filter_from(message.state)

@@ -99,15 +99,15 @@ class WorkCoordinator:
     async def watch(self) -> None:
         """Until canceled: renew the leases of living workers, give back those of dead ones."""
         while True:
-            burial = self._liveness.until_burial()
+            expiry = self._liveness.until_next_expiry()
             third = self._lease / 3
-            await asyncio.sleep(third if burial is None else min(third, burial + 0.01))
+            await asyncio.sleep(third if expiry is None else min(third, expiry + 0.01))
             with context.call(timeout=third):
                 await self.inspect()
 
     async def inspect(self) -> None:
         """Do one round of the watch; a queue out of reach is logged and met again next round."""
-        dead = self._liveness.bury()
+        dead = self._liveness.expire()
         for worker, held in dead.items():
             logger.warning("worker %s is lost with %d executions", worker, len(held))
         lost = [execution for held in dead.values() for execution in held]

@@ -37,7 +37,7 @@ class _Request:
 
 
 class JobOwner:
-    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` hears steps."""
+    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` gets steps."""
 
     def __init__(self, mint: IdMint, clock: Clock, observer: JobObserver) -> None:
         self._mint = mint
@@ -150,7 +150,7 @@ class JobOwner:
             self._withdraw(job, submit_id)
 
     def _withdraw(self, job: Job, submit_id: str) -> bool:
-        """Forget a job that waits and on which no other submit relies; says whether it did."""
+        """Forget a job that waits and on which no other submit relies; returns whether it did."""
         request_id = self._request_of.get(job.id)
         if request_id is not None:
             request = self._requests[request_id]
@@ -160,7 +160,7 @@ class JobOwner:
         return self._forget(job)
 
     def _forget(self, job: Job) -> bool:
-        """Forget a job that waits, and its request id; says whether it did."""
+        """Forget a job that waits, and its request id; returns whether it did."""
         if job.state is not JobState.QUEUED:
             return False
         request_id = self._request_of.pop(job.id, None)

@@ -23,7 +23,6 @@ class JobsClient:
         self._stub = JobServiceStub(peer.channel)
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
-        """Create records in state QUEUED, or find the earlier one of each request id."""
         request = pb.CreateJobRequest(
             jobs=[
                 pb.NewJob(
@@ -39,13 +38,11 @@ class JobsClient:
         return [wire.record_from(entry) for entry in response.entries]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
-        """Read records."""
         request = pb.GetJobRecordRequest(job_ids=job_ids)
         response = await self._peer.call(self._stub.GetJobRecord, request)
         return [wire.record_from(entry) for entry in response.entries]
 
     async def page(self, query: JobQuery) -> list[Job]:
-        """Read up to ``query.limit`` records, newest first."""
         request = pb.ListJobRecordsRequest(
             state=convert.state_to(query.state),
             kind=query.kind,
@@ -56,7 +53,6 @@ class JobsClient:
         return [convert.status_from(record) for record in response.records]
 
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
-        """Take steps of the lifecycle table."""
         request = pb.TransitionJobStatusRequest(transitions=map(wire.transition_to, steps))
         response = await self._peer.call(self._stub.TransitionJobStatus, request)
         return [wire.record_from(entry) for entry in response.entries]

@@ -1,4 +1,4 @@
-"""A submit is acknowledged once its record exists; if the enqueue fails, nobody hears of it."""
+"""A submit is acknowledged once its record exists; if the enqueue fails, nobody learns of it."""
 
 from __future__ import annotations
 

@@ -24,4 +24,4 @@ def _apply(patches: Patches) -> None:
     patches.set(coordinator, "dispatch", acknowledging)
 
 
-MUTANT = Mutant("the entry is gone at dispatch", ("a",), {"lost"}, _apply)
+MUTANT = Mutant("the entry is removed at dispatch", ("a",), {"lost"}, _apply)

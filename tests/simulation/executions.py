@@ -75,7 +75,7 @@ class Executions:
 
 
 def _attempts(history: History) -> dict[str, int]:
-    """Return under which attempt each job ended, as the first record says that shows it."""
+    """Return under which attempt each job ended, by the first record that shows it."""
     found: dict[str, int] = {}
     for operation in history.operations:
         seen = operation.answer

@@ -14,7 +14,7 @@ from tests.simulation.world import World
 
 
 class Nemesis:
-    """Injects one fault after another, at times several at once; ``events`` says which.
+    """Injects one fault after another, at times several at once; ``events`` records which.
 
     ``loses_state`` allows it to kill, once, a process that holds state.
     """
@@ -37,7 +37,7 @@ class Nemesis:
             (spec.name, peer) for spec in world.topology.processes for peer in spec.peers
         ] + [(client, entry) for client in clients for entry in world.topology.entries]
 
-    async def rage(self, until: float) -> None:
+    async def inject(self, until: float) -> None:
         """Inject faults up to the virtual time ``until``, and return when all are healed."""
         loop = asyncio.get_running_loop()
         acts: list[Callable[[float], object]] = [

@@ -1,4 +1,4 @@
-"""The process of the links: what it is told, and what it says of itself."""
+"""The process of the links: its settings, and what it reports of itself."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Locust:
     log: IO[str]
 
     def output(self) -> str:
-        """What it has said so far."""
+        """What it has printed so far."""
         return Path(self.log.name).read_text(encoding="utf-8")
 
     def interrupt(self) -> None:

@@ -1,4 +1,4 @@
-"""What Prometheus is told of a load, by the only process or by the master of several."""
+"""What Prometheus scrapes of a load, by the only process or by the master of several."""
 
 from __future__ import annotations
 

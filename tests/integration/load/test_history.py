@@ -82,7 +82,7 @@ def test_pages_of_a_listing_bear_its_name_in_order(
     assert (0, 1) in {tuple(each) for each in pages.values()}
 
 
-def test_definite_and_indefinite_refusals_are_told_apart(
+def test_definite_and_indefinite_refusals_are_distinguished(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
     for refusal, outcome in (("definite", Outcome.FAIL), ("indefinite", Outcome.INDEFINITE)):

@@ -113,7 +113,7 @@ def test_ctrl_c_on_two_processes_leaves_a_whole_record(
         "submit.py", *HEADLESS, "-H", stub.host, "-u", "4", "--processes", "2",
         "--record", str(record), "--think-time", "0", env=free_master_port(),
     )  # fmt: skip
-    # Locust says one or the other, as its workers' reports come in time or late.
+    # Locust prints one or the other, as its workers' reports come in time or late.
     spawned = ("All users spawned", "Spawning is complete")
     eventually(running.output, lambda text: any(each in text for each in spawned), what="the users")
     running.interrupt()
@@ -230,9 +230,9 @@ def test_a_server_s_errors_are_counted_as_it_says(
 def test_calls_without_an_answer_are_indefinite_failures(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
-    slow, gone = start_stub("--delay", "30"), start_stub()
-    gone.stop()
-    for stub, kind in ((slow, "DEADLINE_EXCEEDED"), (gone, "UNAVAILABLE")):
+    slow, stopped = start_stub("--delay", "30"), start_stub()
+    stopped.stop()
+    for stub, kind in ((slow, "DEADLINE_EXCEEDED"), (stopped, "UNAVAILABLE")):
         record = tmp_path / kind
         locust = start_locust(
             "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--deadline", "0.1",

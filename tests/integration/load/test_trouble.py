@@ -1,4 +1,4 @@
-"""What goes wrong in a run of Locust: it is said in a line, and the exit code is not 0."""
+"""What goes wrong in a run of Locust: it is logged in a line, and the exit code is not 0."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 RUN = ("--headless", "--only-summary", "-u", "2", "-r", "100")
 NOBODY = ("-H", "127.0.0.1:9")
 ROOM = 20_000
-# Works on for as long as is said, as imports do, and lets nothing else run meanwhile.
+# Works on for as long as is asked, as imports do, and lets nothing else run meanwhile.
 BLOCKS = """
 import time
 import gevent
@@ -133,7 +133,7 @@ def test_full_disk_ends_a_run_with_what_was_written_kept(
     locust = running.wait()
 
     assert locust.code == 1, locust.output
-    assert "the record cannot be gone on with, the test ends: " in locust.output
+    assert "the record cannot be continued, the test ends: " in locust.output
     assert "Traceback" not in locust.output
     (written,) = folder.glob("accepted-*.txt" if option == "--record" else "history-*.jsonl")
     assert written.stat().st_size > ROOM / 2
@@ -185,7 +185,7 @@ if sys.argv[1] == "open":
     _gate.open()
     os.waitpid(child, 0)
 """
-    for action, said in (("open", "went on"), ("die", "")):
+    for action, printed in (("open", "went on"), ("die", "")):
         done = subprocess.run(
             [sys.executable, "-c", program, action],
             env={**os.environ, "PYTHONPATH": str(LOCUSTFILES)},
@@ -194,4 +194,4 @@ if sys.argv[1] == "open":
             check=True,
             timeout=60,
         )
-        assert done.stdout == said
+        assert done.stdout == printed

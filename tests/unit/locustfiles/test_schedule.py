@@ -87,7 +87,7 @@ def test_shares_of_a_number_add_up_to_it() -> None:
     assert [schedule.Share(index, 3).of(10) for index in range(3)] == [4, 3, 3]
 
 
-def test_a_shape_is_looked_at_in_parts_without_gaps() -> None:
+def test_a_shape_is_cut_into_parts_without_gaps() -> None:
     parts = profile.parse("spike:50,500@30s,1m").parts
 
     assert [(each.from_seconds, each.to_seconds, each.value) for each in parts] == [

@@ -19,7 +19,7 @@ FOREVER, SOON = 60.0, 15.0
 
 
 @dataclass
-class Heard:
+class ReceivedCall:
     """A call as the callee got it."""
 
     method: str
@@ -33,15 +33,15 @@ class Callee(grpc.GenericRpcHandler):
     """Answers ``Echo`` with its request, ``Fail`` with ``error``, ``Hang`` never."""
 
     error: grpc.Status | None = None
-    heard: asyncio.Queue[Heard] = field(default_factory=asyncio.Queue)
+    received: asyncio.Queue[ReceivedCall] = field(default_factory=asyncio.Queue)
     canceled: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         async def answer(request: bytes, context: Any) -> bytes:
             pairs = dict(context.invocation_metadata())
-            await self.heard.put(
-                Heard(details.method, request, pairs, context.time_remaining() or 0.0)
+            await self.received.put(
+                ReceivedCall(details.method, request, pairs, context.time_remaining() or 0.0)
             )
             context.set_trailing_metadata((("x-trailing", "kept"),))
             if details.method == FAIL:
@@ -56,8 +56,8 @@ class Callee(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def calls(self) -> int:
-        """How many calls came that nobody has looked at."""
-        return self.heard.qsize()
+        """How many calls came that nobody has taken."""
+        return self.received.qsize()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What a fault of a link may say, and the chance that it is drawn from."""
+"""What a fault of a link may hold, and the fates that are drawn under it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from common.links.fault import NONE, Chance, Delay, Fault
+from common.links.fault import NONE, Delay, FateSampler, Fault
 from common.links.wire import fault_from, fault_to
 
 
@@ -48,16 +48,16 @@ def test_message_says_all_of_a_fault() -> None:
 
 def test_equal_seeds_draw_equal_fates_and_others_do_not() -> None:
     def fates(seed: int) -> list[object]:
-        chance = Chance(Fault(delay_requests=Delay(0.1, 0.2), repeat_part=0.5, seed=seed))
-        return [chance.draw() for _ in range(50)]
+        sampler = FateSampler(Fault(delay_requests=Delay(0.1, 0.2), repeat_part=0.5, seed=seed))
+        return [sampler.draw() for _ in range(50)]
 
     assert fates(1) == fates(1)
     assert fates(1) != fates(2)
 
 
 def test_what_is_drawn_stays_within_what_the_fault_says() -> None:
-    chance = Chance(Fault(False, False, Delay(0.1, 0.2), Delay(0.0, 0.4), 0.25, 2.0, seed=3))
-    fates = [chance.draw() for _ in range(4000)]
+    sampler = FateSampler(Fault(False, False, Delay(0.1, 0.2), Delay(0.0, 0.4), 0.25, 2.0, seed=3))
+    fates = [sampler.draw() for _ in range(4000)]
     assert all(0.1 <= each.request_delay < 0.3 for each in fates)
     assert all(0.0 <= each.answer_delay < 0.4 for each in fates)
     again = [each.repeat_after for each in fates if each.repeat_after is not None]

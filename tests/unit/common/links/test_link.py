@@ -33,11 +33,11 @@ def test_call_arrives_as_it_was_made_and_so_does_its_answer() -> None:
         call = way.call(ECHO, request, timeout=20, caller="gateway", correlation="abc")
         assert await call == request
         assert ("x-trailing", "kept") in tuple(await call.trailing_metadata())
-        heard = way.callee.heard.get_nowait()
-        assert (heard.method, heard.request) == (ECHO, request)
-        assert heard.metadata[metadata.CALLER] == "gateway"
-        assert heard.metadata[metadata.CORRELATION_ID] == "abc"
-        assert 0 < heard.time_left <= 20
+        received = way.callee.received.get_nowait()
+        assert (received.method, received.request) == (ECHO, request)
+        assert received.metadata[metadata.CALLER] == "gateway"
+        assert received.metadata[metadata.CORRELATION_ID] == "abc"
+        assert 0 < received.time_left <= 20
         assert way.link.counts.forwarded == 1
 
     through_a_link(scenario)
@@ -61,7 +61,7 @@ def test_cancel_and_deadline_of_a_caller_reach_the_callee() -> None:
     async def scenario(way: Way) -> None:
         call = way.call(HANG)
         waiting = asyncio.create_task(code_of(call))
-        await asyncio.wait_for(way.callee.heard.get(), SOON)
+        await asyncio.wait_for(way.callee.received.get(), SOON)
         call.cancel()
         await asyncio.wait_for(way.callee.canceled.wait(), SOON)
         await asyncio.gather(waiting, return_exceptions=True)
@@ -89,7 +89,7 @@ def test_lost_answer_is_that_of_a_call_which_was_served() -> None:
     async def scenario(way: Way) -> None:
         way.link.set(Fault(lose_answers=True))
         assert await code_of(way.call(ECHO, b"served", timeout=BRIEF)) == "DEADLINE_EXCEEDED"
-        assert way.callee.heard.get_nowait().request == b"served"
+        assert way.callee.received.get_nowait().request == b"served"
         assert (way.link.counts.lost_answers, way.link.counts.forwarded) == (1, 1)
         way.callee.error = status.to_grpc(JobNotFound("j1"))
         assert await code_of(way.call(FAIL, timeout=BRIEF)) == "DEADLINE_EXCEEDED"
@@ -101,7 +101,7 @@ def test_answer_is_lost_if_the_cut_came_while_the_callee_was_at_work() -> None:
     async def scenario(way: Way) -> None:
         call = asyncio.create_task(code_of(way.call(ECHO, timeout=1.0)))
         # Held up on its way, so that the cut comes before the answer.
-        await asyncio.wait_for(way.callee.heard.get(), SOON)
+        await asyncio.wait_for(way.callee.received.get(), SOON)
         way.link.set(Fault(lose_answers=True))
         assert await call == "DEADLINE_EXCEEDED"
 
@@ -138,9 +138,9 @@ def test_repeated_call_arrives_twice_and_its_caller_has_the_first_answer() -> No
     async def scenario(way: Way) -> None:
         way.link.set(Fault(repeat_part=1.0, repeat_within=0.05))
         assert await way.call(ECHO, b"twice", caller="worker") == b"twice"
-        heard = [await asyncio.wait_for(way.callee.heard.get(), SOON) for _ in range(2)]
-        assert [each.request for each in heard] == [b"twice", b"twice"]
-        assert {each.metadata[metadata.CALLER] for each in heard} == {"worker"}
+        received = [await asyncio.wait_for(way.callee.received.get(), SOON) for _ in range(2)]
+        assert [each.request for each in received] == [b"twice", b"twice"]
+        assert {each.metadata[metadata.CALLER] for each in received} == {"worker"}
         assert (way.link.counts.forwarded, way.link.counts.repeated) == (1, 1)
 
     through_a_link(scenario)
@@ -152,7 +152,7 @@ def test_second_time_that_fails_is_nobodys_business() -> None:
         way.callee.error = status.to_grpc(JobNotFound("j1"))
         assert await code_of(way.call(FAIL)) == "NOT_FOUND"
         for _ in range(2):
-            await asyncio.wait_for(way.callee.heard.get(), SOON)
+            await asyncio.wait_for(way.callee.received.get(), SOON)
         way.link.set(NONE)
         assert await way.call(ECHO) == b"x"
 
@@ -206,7 +206,7 @@ def test_call_that_the_callee_gave_up_is_given_up_for_its_caller_alone() -> None
         callee = Callee()
         async with serving(callee) as server, linked(callee) as way:
             given_up = asyncio.create_task(code_of(way.call(HANG)))
-            await asyncio.wait_for(callee.heard.get(), SOON)
+            await asyncio.wait_for(callee.received.get(), SOON)
             await server.stop(0)
             assert await asyncio.wait_for(given_up, SOON) in {"UNAVAILABLE", "CANCELLED"}
 

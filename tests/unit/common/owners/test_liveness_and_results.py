@@ -27,13 +27,11 @@ def liveness(clock: HandClock) -> LivenessOwner:
     return LivenessOwner(clock, timeout=3.0)
 
 
-def test_silent_worker_is_buried_with_what_it_held(
-    liveness: LivenessOwner, clock: HandClock
-) -> None:
+def test_silent_worker_expires_with_what_it_held(liveness: LivenessOwner, clock: HandClock) -> None:
     liveness.seen("w", 2)
     liveness.assign("w", [ONE, TWO])
     clock.advance(3.1)
-    assert liveness.bury() == {"w": [ONE, TWO]}
+    assert liveness.expire() == {"w": [ONE, TWO]}
     assert (liveness.alive(), liveness.held()) == (0, [])
 
 
@@ -42,17 +40,17 @@ def test_worker_that_is_heard_of_lives_on(liveness: LivenessOwner, clock: HandCl
     for _ in range(5):
         clock.advance(2.9)
         liveness.seen("w", 2)
-        assert liveness.bury() == {}
+        assert liveness.expire() == {}
 
 
-def test_time_until_burial_is_that_of_the_most_silent(
+def test_time_until_next_expiry_is_that_of_the_most_silent(
     liveness: LivenessOwner, clock: HandClock
 ) -> None:
-    assert liveness.until_burial() is None
+    assert liveness.until_next_expiry() is None
     liveness.seen("w", 1)
     clock.advance(1)
     liveness.seen("v", 1)
-    assert liveness.until_burial() == pytest.approx(2)
+    assert liveness.until_next_expiry() == pytest.approx(2)
 
 
 def test_heartbeat_age_is_that_of_the_most_silent_and_shows_in_the_metrics(

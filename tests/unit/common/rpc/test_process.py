@@ -1,4 +1,4 @@
-"""What every process has: metrics, health, errors with reasons, a stop that is told."""
+"""What every process has: metrics, health, errors with reasons, an announced stop."""
 
 from __future__ import annotations
 
@@ -112,12 +112,12 @@ def test_health_turns_off_before_the_server_does() -> None:
         health = health_pb2_grpc.HealthStub(channel)
         seen: list[int] = []
 
-        async def look() -> None:
+        async def observe() -> None:
             answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=5)
             seen.append(answer.status)
 
-        await look()
-        process.before_stop(look)
+        await observe()
+        process.before_stop(observe)
         await process.stop()
         response = health_pb2.HealthCheckResponse
         assert seen == [response.SERVING, response.NOT_SERVING]
@@ -141,19 +141,19 @@ def test_process_that_stops_takes_no_new_job_but_answers_for_old_ones() -> None:
             stub = TaskQueueServiceStub(channel)
             request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
             accepted = await stub.SubmitJob(request, timeout=5)
-            told: list[str] = []
+            reported: list[str] = []
 
             async def call_meanwhile() -> None:
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await stub.SubmitJob(request, timeout=5)
                 info = status.error_info(caught.value)
                 assert info is not None
-                told.extend([caught.value.code().name, info.reason, info.metadata["outcome"]])
+                reported.extend([caught.value.code().name, info.reason, info.metadata["outcome"]])
                 await stub.GetJobStatus(pb.GetJobStatusRequest(job_id=accepted.job_id), timeout=5)
 
             process.before_stop(call_meanwhile)
             await process.stop()
-            assert told == ["UNAVAILABLE", "STOPPING", "definite"]
+            assert reported == ["UNAVAILABLE", "STOPPING", "definite"]
 
     asyncio.run(whole())
 

@@ -30,7 +30,7 @@ class Observed:
 
 
 class FakeCoordinator(Observed):
-    """Hands out what a test puts in, and notes what it is told."""
+    """Hands out what a test puts in, and records what is reported to it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from tests.mutants import Mutant, Patches
 
 
 def _apply(patches: Patches) -> None:
-    patches.set(LivenessOwner, "bury", lambda self: {})
+    patches.set(LivenessOwner, "expire", lambda self: {})
 
 
 MUTANT = Mutant("a dead worker keeps its jobs", ("a",), {"lost"}, _apply)

@@ -11,7 +11,7 @@ from common.worker.executor import JobExecutor
 from common.worker.loop import Worker
 
 
-def employ(process: Process, coordinator: Coordinator, kinds: HandlerRegistry) -> None:
+def start_worker(process: Process, coordinator: Coordinator, kinds: HandlerRegistry) -> None:
     """Run the execution slots of the process's settings, if it has any."""
     settings = process.settings
     if not settings.slots:
