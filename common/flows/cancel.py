@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.domain.job import Job, JobState
 from common.flows.background import Background
 from common.flows.batch import only_success
-from common.ports import CancelReason, Jobs, Queue
+from common.ports import Jobs, Queue
 
 
 async def cancel(job_id: str, jobs: Jobs, queue: Queue, background: Background) -> Job:
@@ -15,7 +15,7 @@ async def cancel(job_id: str, jobs: Jobs, queue: Queue, background: Background) 
     that leases it meanwhile is refused the start. A running job is told through the heartbeat of
     its worker.
     """
-    job = await only_success(jobs.set_cancel_requested([job_id], CancelReason.CLIENT))
+    job = await only_success(jobs.set_cancel_requested([job_id]))
     if job.state is JobState.CANCELED:
         background.start(_remove(job_id, queue), f"remove canceled {job_id} from the queue")
     return job

@@ -15,7 +15,7 @@ from common.domain.errors import (
 from common.domain.job import MAX_PAYLOAD_BYTES, MAX_REQUEST_ID_BYTES, Job, JobSpec, JobState
 from common.flows.background import Background
 from common.flows.batch import only, only_success
-from common.ports import CancelReason, Jobs, Kinds, NewEntry, NewJob, Queue
+from common.ports import Jobs, Kinds, NewEntry, NewJob, Queue
 
 
 def check_submission(spec: JobSpec, request_id: str, kinds: Kinds) -> None:
@@ -81,7 +81,7 @@ async def _enqueue(
         if refusal is not None:
             raise refusal
     except TaskQueueError as error:
-        withdrawal = _withdraw(entry.job_id, submit_id, _why(error), jobs, queue)
+        withdrawal = _take_back(entry.job_id, submit_id, error, jobs, queue)
         if error.definite:
             # The answer says that nothing happened: see to it first.
             await withdrawal
@@ -92,21 +92,22 @@ async def _enqueue(
 
 async def _withdraw_unanswered(submit_id: str, jobs: Jobs) -> None:
     """Withdraw a submit of which nobody knows whether it made a record, and which."""
-    await jobs.set_cancel_requested([], CancelReason.SUBMIT_WITHDRAWN, submit_id)
+    await jobs.withdraw(submit_id)
 
 
-def _why(error: TaskQueueError) -> CancelReason:
-    """Return why the record goes: a job that the queue keeps out is no other submit's either."""
-    kept_out = isinstance(error, SubmitWithdrawn)
-    return CancelReason.NOT_IN_QUEUE if kept_out else CancelReason.SUBMIT_WITHDRAWN
-
-
-async def _withdraw(
-    job_id: str, submit_id: str, why: CancelReason, jobs: Jobs, queue: Queue
+async def _take_back(
+    job_id: str, submit_id: str, why: TaskQueueError, jobs: Jobs, queue: Queue
 ) -> None:
-    """Take back a record whose enqueue failed, then its entry, which may exist after all."""
-    after = await only(jobs.set_cancel_requested([job_id], why, submit_id))
+    """Take back a record whose enqueue failed, then its entry, which may exist after all.
+
+    A job that the queue keeps out is no other submit's either.
+    """
+    after: Job | TaskQueueError | None
+    if isinstance(why, SubmitWithdrawn):
+        after = await only(jobs.forget([job_id]))
+    else:
+        after = await jobs.withdraw(submit_id, job_id)
     if isinstance(after, TaskQueueError) and not isinstance(after, JobNotFound):
         raise after
-    if isinstance(after, JobNotFound) or after.state is JobState.CANCELED:
+    if isinstance(after, JobNotFound) or (after and after.state is JobState.CANCELED):
         await queue.remove([job_id])

@@ -7,20 +7,18 @@ from common.domain.errors import TaskQueueError
 from common.domain.job import Job, JobState
 from common.flows import cancel
 from common.owners.jobs import JobOwner
-from common.ports import CancelReason, Queue
+from common.ports import Queue
 from tests.mutants import Mutant, Patches
 
 
 def _apply(patches: Patches) -> None:
     record = JobOwner._cancel
 
-    def only_said(
-        self: JobOwner, job_id: str, reason: CancelReason, submit_id: str
-    ) -> Job | TaskQueueError:
+    def only_said(self: JobOwner, job_id: str) -> Job | TaskQueueError:
         job = self._jobs.get(job_id)
-        if job is not None and job.state is JobState.QUEUED and reason is CancelReason.CLIENT:
+        if job is not None and job.state is JobState.QUEUED:
             return lifecycle.request_cancel(job, self._clock.now())
-        return record(self, job_id, reason, submit_id)
+        return record(self, job_id)
 
     async def leave(job_id: str, queue: Queue) -> None:
         """Leave the entry."""
