@@ -5,9 +5,8 @@ from __future__ import annotations
 from common.domain import lifecycle
 from common.domain.errors import TaskQueueError
 from common.domain.job import Job, JobState
-from common.flows import cancel
+from common.flows.public import OwnedTaskQueue
 from common.owners.jobs import JobOwner
-from common.ports import Queue
 from tests.mutants import Mutant, Patches
 
 
@@ -20,11 +19,11 @@ def _apply(patches: Patches) -> None:
             return lifecycle.request_cancel(job, self._clock.now())
         return record(self, job_id)
 
-    async def leave(job_id: str, queue: Queue) -> None:
+    async def leave(self: OwnedTaskQueue, job_id: str) -> None:
         """Leave the entry."""
 
     patches.set(JobOwner, "_cancel", only_said)
-    patches.set(cancel, "_remove", leave)
+    patches.set(OwnedTaskQueue, "_remove", leave)
 
 
 MUTANT = Mutant(
