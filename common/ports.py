@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol
 
 from common.domain.errors import TaskQueueError
@@ -58,14 +57,6 @@ class Transition:
     failure: Failure | None = None
 
 
-class CancelReason(IntEnum):
-    """Why a cancel is asked for, numbered as in the contract."""
-
-    CLIENT = 1
-    SUBMIT_WITHDRAWN = 2
-    NOT_IN_QUEUE = 3
-
-
 class Jobs(Protocol):
     """Job metadata and state."""
 
@@ -85,13 +76,23 @@ class Jobs(Protocol):
         """Take steps of the lifecycle table."""
         ...
 
-    async def set_cancel_requested(
-        self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
-    ) -> list[Job | TaskQueueError]:
-        """Cancel queued jobs and mark running ones; terminal ones stay as they are.
+    async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
+        ...
 
-        ``submit_id`` says which submit is withdrawn, if that is the reason; without ``job_ids``
-        it is withdrawn from the job that it made, or makes none any more.
+    async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
+        """Take back a submit that was not accepted; returns its record as it is afterwards.
+
+        A job that waits, and on which no other submit relies, is forgotten, and returned as
+        CANCELED. Without ``job_id`` the submit is withdrawn from the job that it made, or makes
+        none any more, and the answer is ``None``.
+        """
+        ...
+
+    async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Forget jobs that wait and that the queue keeps out, whichever submits rely on them.
+
+        They are returned as CANCELED, others as they are.
         """
         ...
 

@@ -29,7 +29,8 @@ class ProcessSpec:
     ``peers`` are the names of the processes that it calls. ``slot_share`` is its part of the
     stack's execution slots and how many fetches for them it keeps under way, 0 for a process that
     runs no jobs. Of one that is ``scalable`` there may be several, see :meth:`Topology.scaled`.
-    One that is ``stateful`` holds, in its memory, what accepted jobs need: its end loses it.
+    One that is ``stateful`` holds, in its memory, what accepted jobs need: its end loses it. That
+    is of the jobs whose ids name its ``home``, or of every job if it is no home.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ProcessSpec:
     slot_share: int = 0
     scalable: bool = False
     stateful: bool = False
+    home: int | None = None
 
 
 @dataclass(frozen=True)

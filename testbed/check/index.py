@@ -82,7 +82,7 @@ class Index:
         self.submits: list[Operation] = []
         self.by_request: dict[str, list[Operation]] = {}
         self.scans: dict[Scan, list[Operation]] = {}
-        self.losses = StateLoss(history.design, history.faults)
+        self.losses = StateLoss(history.faults)
         for number, operation in enumerate(
             sorted(history.operations, key=lambda operation: operation.invoked)
         ):

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from testbed.record.history.model import History
+from testbed.record.history.model import IDS_BY_HOME, History
 from tests.simulation.clients import Client, Record
 from tests.simulation.executions import Executions
 from tests.simulation.faults import Nemesis
@@ -102,6 +102,7 @@ class _Simulation:
             self._design,
             EPOCH,
             0,
+            ids=IDS_BY_HOME,
         )
         return Simulated(
             history,

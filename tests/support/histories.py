@@ -23,6 +23,7 @@ from testbed.record.history import lines
 from testbed.record.history.files import collector_paused
 from testbed.record.history.lines import Answer, Asked
 from testbed.record.history.model import (
+    IDS_BY_HOME,
     OPEN_END,
     FaultEvent,
     History,
@@ -89,7 +90,8 @@ class _Simulation:
         self._list(AUDIT, lambda _answer: None, whole=True)
         self._drain()
         self._done.sort(key=lambda operation: (operation.invoked, operation.id))
-        return History(tuple(self._done), tuple(self._faults), "b", UNIX_US, CLOCK_US)
+        faults = tuple(self._faults)
+        return History(tuple(self._done), faults, "b", UNIX_US, CLOCK_US, ids=IDS_BY_HOME)
 
     def _drain(self) -> None:
         while self._coming:
@@ -204,9 +206,9 @@ class _Simulation:
         lasts = self._rng.randrange(10_000, 30_000)
         name = f"node-{home}"
         identity = next(self._ids)
-        self._faults.append(
-            FaultEvent(identity, "kill", (name,), self._now, self._now + lasts, (name,))
-        )
+        span = self._now, self._now + lasts
+        event = FaultEvent(identity, "kill", (name,), *span, (name,), lost_jobs=(home,))
+        self._faults.append(event)
         self._later(self._rng.randrange(lasts), lambda: self._queue.kill(home))
 
     def _call(
@@ -303,7 +305,11 @@ class _Simulation:
 
 def write(history: History, path: Path) -> Path:
     """Write a history as a writer would have written it while it happened."""
-    head = {"format": lines.FORMAT, "design": history.design}
+    head: dict[str, Any] = {
+        "format": lines.FORMAT,
+        "design": history.design,
+        "ids": history.ids,
+    }
     head |= {"unix_us": history.unix_us, "clock_us": history.clock_us}
     with path.open("w", encoding="utf-8") as file:
         for line in (head, *(each for _, _, each in sorted(_events(history), key=_by_time))):
@@ -329,7 +335,8 @@ def _events(history: History) -> Iterator[tuple[int, int, dict[str, Any]]]:
             end = {"t": each.completed, name: each.id, "code": each.code, "reason": each.reason}
         yield each.completed, OPEN_END, end
     for fault in history.faults:
-        what = {"kind": fault.kind, "targets": fault.targets, "lost_state": fault.lost_state}
+        what = {"kind": fault.kind, "targets": fault.targets}
+        what |= {"lost_state": fault.lost_state, "lost_jobs": fault.lost_jobs}
         yield fault.begun, fault.id, {"t": fault.begun, "fault": fault.id, **what}
         if fault.ended < OPEN_END:
             yield fault.ended, OPEN_END, {"t": fault.ended, "healed": fault.id}

@@ -9,10 +9,12 @@ from testbed.check import Verdict, check
 from testbed.record.history import lines
 from testbed.record.history.lines import Asked
 from testbed.record.history.model import (
+    IDS_BY_HOME,
     OPEN_END,
     FaultEvent,
     History,
     Listed,
+    LostJobs,
     Operation,
     Outcome,
     Page,
@@ -54,6 +56,7 @@ class Told:
     operations: list[Operation] = field(default_factory=list)
     faults: list[FaultEvent] = field(default_factory=list)
     design: str = "b"
+    ids: str = IDS_BY_HOME
 
     def call(self, call: str, asked: Asked, span: Span, **more: Any) -> Operation:
         """Tell any call."""
@@ -145,15 +148,19 @@ class Told:
         page = Page(scan, number, **filters)
         return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more), client=client)
 
-    def fault(self, span: Span, *lost: str) -> FaultEvent:
-        """Tell a fault, and whose memory went with it."""
-        event = FaultEvent(1000 + len(self.faults), "kill", ("x",), *span, lost_state=lost)
+    def fault(self, span: Span, lost: LostJobs = ()) -> FaultEvent:
+        """Tell a fault, and which jobs went with it."""
+        event = FaultEvent(1000 + len(self.faults), "kill", ("x",), *span, lost_jobs=lost)
         self.faults.append(event)
         return event
 
     def verdict(self) -> Verdict:
         """Judge what was told."""
-        return check(History(tuple(self.operations), tuple(self.faults), self.design))
+        return check(self.history())
+
+    def history(self) -> History:
+        """Return what was told."""
+        return History(tuple(self.operations), tuple(self.faults), self.design, ids=self.ids)
 
     def accused(self) -> list[tuple[str, str, tuple[Any, ...]]]:
         """Return rule, subject and slice of each violation."""

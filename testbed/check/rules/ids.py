@@ -9,15 +9,13 @@ from common.domain.errors import MalformedJobId
 from testbed.check.index import Index, Job
 from testbed.check.looks import Sign
 from testbed.check.verdict import Finding, Rule
-from testbed.record.history.model import OPEN_END, Operation, Seen, Submitted
-
-_OURS = frozenset({"a", "b"})
+from testbed.record.history.model import IDS_BY_HOME, OPEN_END, Operation, Seen, Submitted
 
 
 def _find(index: Index) -> Iterator[Finding]:
     jobs = [index.jobs[job_id] for job_id in sorted(index.jobs)]
     yield from _against_creation(jobs)
-    if index.history.design in _OURS:
+    if index.history.ids == IDS_BY_HOME:
         for some in _by_owner(jobs).values():
             yield from _against_acceptance(index, some)
 

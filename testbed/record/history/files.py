@@ -153,10 +153,10 @@ def _merge(parts: dict[Path, Part]) -> History:
     faults: list[FaultEvent] = []
     base = 0
     for path, part in parts.items():
-        for name in ("design", "boot"):
+        for name in ("design", "ids", "boot"):
             one, other = part.head.get(name), first.get(name)
             # A head without the id of the boot leaves it open whose clock it was.
-            if one != other and (name == "design" or (one and other)):
+            if one != other and (name != "boot" or (one and other)):
                 raise HistoryError(
                     f"{path}:1: has {name} {one!r}, and another file of the folder {other!r}",
                     "the files of a folder are read as one history of one system and one machine",
@@ -167,5 +167,10 @@ def _merge(parts: dict[Path, Part]) -> History:
     operations.sort(key=attrgetter("invoked", "id"))
     faults.sort(key=attrgetter("begun", "id"))
     return History(
-        tuple(operations), tuple(faults), first["design"], first["unix_us"], first["clock_us"]
+        tuple(operations),
+        tuple(faults),
+        first["design"],
+        first["unix_us"],
+        first["clock_us"],
+        ids=first["ids"],
     )

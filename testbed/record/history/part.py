@@ -8,9 +8,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from testbed.record.history import lines
+from testbed.record.history import lines, older
 from testbed.record.history.lines import Asked, Damaged, moment, text, whole
-from testbed.record.history.model import OPEN_END, FaultEvent, Operation, Outcome
+from testbed.record.history.model import (
+    ALL_JOBS,
+    IDS_BY_HOME,
+    OPEN_END,
+    FaultEvent,
+    LostJobs,
+    Operation,
+    Outcome,
+)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -86,11 +94,14 @@ class Part:
             raise Damaged("is no head: it has no 'format'")
         if whole(fields, "format") != lines.FORMAT:
             raise Damaged(f"has format {fields['format']!r}, not {lines.FORMAT}")
-        text(fields, "design")
+        design = text(fields, "design")
         text(fields, "boot", "")
         whole(fields, "unix_us")
         whole(fields, "clock_us")
-        self.head = fields
+        ids = text(fields, "ids", older.ids_of(design))
+        if ids not in {"", IDS_BY_HOME}:
+            raise Damaged(f"has ids {ids!r:.40}, not {IDS_BY_HOME!r}")
+        self.head = {**fields, "ids": ids}
 
     def _new(self, identity: int) -> None:
         if identity in self._ids or identity < 0:
@@ -147,7 +158,18 @@ class Part:
             time,
             lost_state=_texts(line, "lost_state"),
             details={name: str(value) for name, value in details.items()},
+            lost_jobs=self._lost_jobs(line),
         )
+
+    def _lost_jobs(self, line: Mapping[str, Any]) -> LostJobs:
+        if "lost_jobs" not in line:
+            return older.lost_jobs(self.head["design"], _texts(line, "lost_state"))
+        value = line["lost_jobs"]
+        if value == ALL_JOBS:
+            return ALL_JOBS
+        if type(value) is not list or not all(map(_is_home, value)):
+            raise Damaged(f"'lost_jobs' is {value!r:.40}, not {ALL_JOBS!r} or a list of homes")
+        return tuple(value)
 
     def _healed(self, time: int, identity: int, line: Mapping[str, Any]) -> None:  # noqa: ARG002
         fault = self.faults.get(identity)
@@ -182,6 +204,10 @@ def _fields(line: bytes) -> dict[str, Any] | None:
     if b"\\u" in line and _SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
         raise Damaged("holds half of a surrogate pair, which is no text")
     return fields
+
+
+def _is_home(value: object) -> bool:
+    return type(value) is int and 0 <= value < lines.MOST
 
 
 def _texts(line: Mapping[str, Any], name: str) -> tuple[str, ...]:

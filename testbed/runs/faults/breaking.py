@@ -9,6 +9,7 @@ from typing import Any
 
 from common.topology import Topology
 from testbed.errors import TestbedError
+from testbed.record.history.model import ALL_JOBS, LostJobs
 from testbed.record.history.writer import HistoryWriter
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import usual_seconds
@@ -80,7 +81,8 @@ class Breaking:
             seconds = kind.seconds(self.controls.record)
         lost = kind.lost_state(target)
         details = {name: f"{value:g}" for name, value in parameters.items()}
-        entry = self.writer.fault(which.kind, target.affected, lost, details)
+        held = self._jobs_of(lost)
+        entry = self.writer.fault(which.kind, target.affected, lost, details, held)
         done = Done(which, time.monotonic() - start, lost_state=lost)
         self.done.append(done)
         try:
@@ -92,6 +94,12 @@ class Breaking:
             self.writer.healed(entry)
             done.ended = time.monotonic() - start
         return done
+
+    def _jobs_of(self, processes: Sequence[str]) -> LostJobs:
+        """Return which jobs some processes that hold state have in their memory."""
+        homes = [self.topology.process(each).home for each in processes]
+        known = tuple(home for home in homes if home is not None)
+        return known if len(known) == len(homes) else ALL_JOBS
 
     def _recover(self, done: Done) -> None:
         """See that all processes serve again, with nobody's help."""

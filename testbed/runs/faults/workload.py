@@ -14,6 +14,7 @@ from testbed.drive.ports import TrialFailed
 from testbed.drive.stacks import RuntimeStacks
 from testbed.drive.trial import Audited, Drive
 from testbed.record import files
+from testbed.record.history.model import IDS_BY_HOME
 from testbed.record.history.writer import HistoryWriter
 from testbed.record.load import read_load
 from testbed.runs.faults.breaking import Breaking
@@ -124,4 +125,5 @@ class FaultWorkload:
         return tuple(each.record.name for each in found if not each.healthy)
 
     def _writer(self, folder: Path, who: str) -> HistoryWriter:
-        return HistoryWriter(folder / f"history-{who}.jsonl", self.topology.design)
+        path = folder / f"history-{who}.jsonl"
+        return HistoryWriter(path, self.topology.design, IDS_BY_HOME)

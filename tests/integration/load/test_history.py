@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from testbed.record.history import files
-from testbed.record.history.model import History, Operation, Outcome, Page, Submitted
+from testbed.record.history.model import IDS_BY_HOME, History, Operation, Outcome, Page, Submitted
 from tests.integration.load.processes import StartLocust, StartStub, free_master_port
 from tests.support.waiting import eventually
 
@@ -33,7 +33,7 @@ def test_every_call_of_every_process_is_in_the_history(
 
     assert locust.code == 0, locust.output
     history = files.read(folder)
-    assert history.design == "b"
+    assert (history.design, history.ids) == ("b", IDS_BY_HOME)
     assert len(list(folder.iterdir())) == 2, "each process writes a file"
     assert calls_of(history) == stub.calls()
     assert {each.endpoint for each in history.operations} == set(stub.host.split(","))

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,17 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from testbed.record.history import files
 from testbed.record.history.files import HistoryError
 from testbed.record.history.messages import answer_of, asked_of, digest
-from testbed.record.history.model import OPEN_END, Listed, Outcome, Page, Result, Seen, Submitted
+from testbed.record.history.model import (
+    ALL_JOBS,
+    IDS_BY_HOME,
+    OPEN_END,
+    Listed,
+    Outcome,
+    Page,
+    Result,
+    Seen,
+    Submitted,
+)
 from testbed.record.history.writer import HistoryWriter
 
 HEAD = '{"format":1,"design":"a","unix_us":5000000,"clock_us":1000}'
@@ -31,7 +42,7 @@ def write(path: Path, *lines: str, end: str = "\n") -> Path:
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    writer = HistoryWriter(path, "b")
+    writer = HistoryWriter(path, "b", IDS_BY_HOME)
     asked = {
         "SubmitJob": (Submitted("noop", "d1", "r1"), "j1"),
         "GetJobStatus": ("j1", SEEN),
@@ -43,13 +54,13 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         writer.ok(writer.invoke("user-1", "host:1", call, question), answer)
     writer.failed(writer.invoke("u", "h:1", "GetJobStatus", "j2"), "NOT_FOUND", "X", definite=True)
     writer.failed(writer.invoke("u", "h:1", "CancelJob", "j2"), "UNAVAILABLE", "", definite=False)
-    fault = writer.fault("kill", ["node-1"], ["node-1"], {"seed": "7"})
+    fault = writer.fault("kill", ["node-1"], ["node-1"], {"seed": "7"}, (4, 1))
     writer.healed(fault)
     writer.close()
 
     history = files.read(path)
 
-    assert history.design == "b"
+    assert (history.design, history.ids) == ("b", IDS_BY_HOME)
     done = {each.call: each for each in history.operations[:5]}
     assert {call: (each.asked, each.answer) for call, each in done.items()} == asked
     assert {each.outcome for each in done.values()} == {Outcome.OK}
@@ -59,8 +70,66 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert all(each.invoked <= each.completed < OPEN_END for each in history.operations)
     (read,) = history.faults
     assert (read.kind, read.targets, read.lost_state) == ("kill", ("node-1",), ("node-1",))
-    assert read.details == {"seed": "7"}
+    assert (read.details, read.lost_jobs) == ({"seed": "7"}, (4, 1))
     assert history.operations[-1].completed <= read.begun <= read.ended < OPEN_END
+
+
+@pytest.mark.parametrize(
+    ("lost_state", "lost_jobs", "read"),
+    [
+        (["x"], None, ALL_JOBS),
+        ([], None, ()),
+        (["node-1"], (), ()),
+        (["job"], (2,), (2,)),
+        ([], ALL_JOBS, ALL_JOBS),
+    ],
+)
+@pytest.mark.parametrize("design", ["a", "b", ""])
+def test_lost_jobs_are_what_the_writer_says_whatever_names_it_gives_or_any(
+    tmp_path: Path, design: str, lost_state: list[str], lost_jobs: Any, read: Any
+) -> None:
+    writer = HistoryWriter(tmp_path / "history.jsonl", design)
+    writer.fault("kill", ["x"], lost_state, lost_jobs=lost_jobs)
+    writer.close()
+    history = files.read(tmp_path)
+    assert history.faults[0].lost_jobs == read
+    assert history.ids == ""
+
+
+@pytest.mark.parametrize(
+    ("design", "ids", "lost_state", "lost_jobs"),
+    [
+        ("a", IDS_BY_HOME, ["job"], ALL_JOBS),
+        ("a", IDS_BY_HOME, ["gateway", "result"], ALL_JOBS),
+        ("a", IDS_BY_HOME, ["gateway"], ()),
+        ("b", IDS_BY_HOME, ["node-3", "node-0", "links"], (0, 3)),
+        ("b", IDS_BY_HOME, [], ()),
+        ("", "", ["anything"], ALL_JOBS),
+        ("", "", ["node-3"], ALL_JOBS),
+        ("", "", [], ()),
+    ],
+)
+def test_history_from_before_these_fields_is_read_by_the_names_of_its_design(
+    tmp_path: Path, design: str, ids: str, lost_state: list[str], lost_jobs: Any
+) -> None:
+    head = json.dumps({**json.loads(HEAD), "design": design})
+    fault = {"t": 1010, "fault": 1, "kind": "kill", "targets": ["x"], "lost_state": lost_state}
+    history = files.read(write(tmp_path / "history.jsonl", head, json.dumps(fault)))
+    assert history.ids == ids
+    assert history.faults[0].lost_jobs == lost_jobs
+
+
+@pytest.mark.parametrize("lost", ['"some"', "[-1]", "[true]", '["node-1"]', "3", "null", "[1e2]"])
+def test_lost_jobs_that_are_none_are_refused(tmp_path: Path, lost: str) -> None:
+    fault = f'{{"t":1010,"fault":1,"kind":"kill","targets":[],"lost_jobs":{lost}}}'
+    with pytest.raises(HistoryError, match=":2: 'lost_jobs' is "):
+        files.read(write(tmp_path / "history.jsonl", HEAD, fault))
+
+
+def test_ids_of_a_form_that_nobody_knows_are_refused(tmp_path: Path) -> None:
+    head = json.dumps({**json.loads(HEAD), "ids": "by chance"})
+    with pytest.raises(HistoryError, match=":1: has ids 'by chance', not 'by home'"):
+        files.read(write(tmp_path / "history.jsonl", head))
 
 
 def test_a_call_without_an_end_is_indefinite_for_ever(tmp_path: Path) -> None:
@@ -213,6 +282,13 @@ def test_files_of_other_systems_and_machines_are_not_mixed(tmp_path: Path, name:
     write(tmp_path / "history-1.jsonl", json.dumps({**head, name: "one"}))
     write(tmp_path / "history-2.jsonl", json.dumps({**head, name: "other"}))
     with pytest.raises(HistoryError, match=f"history-2.jsonl:1: has {name} 'other'"):
+        files.read(tmp_path)
+
+
+def test_files_that_differ_in_what_ids_say_are_not_mixed(tmp_path: Path) -> None:
+    write(tmp_path / "history-1.jsonl", HEAD)
+    write(tmp_path / "history-2.jsonl", json.dumps({**json.loads(HEAD), "ids": ""}))
+    with pytest.raises(HistoryError, match=r"history-2\.jsonl:1: has ids ''"):
         files.read(tmp_path)
 
 

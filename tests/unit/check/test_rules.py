@@ -5,7 +5,7 @@ import pytest
 from testbed.check import rules
 from testbed.record.history import lines
 from testbed.record.history.messages import digest
-from testbed.record.history.model import OPEN_END, Seen
+from testbed.record.history.model import ALL_JOBS, OPEN_END, LostJobs, Seen
 from tests.support.told import Told, canceled, done, failed, queued, running
 
 # Lost
@@ -114,10 +114,10 @@ def test_only_the_last_looks_tell_that_a_job_is_unfinished() -> None:
 
 
 def test_a_job_that_may_have_gone_with_its_queue_may_be_left() -> None:
-    told = Told(design="a")
+    told = Told()
     told.maybe_submit(0, 10)
     told.status(queued(), (11, 12))
-    told.fault((20, 30), "queue")
+    told.fault((20, 30), ALL_JOBS)
     told.status(queued(), (40, 41), client="audit")
     assert told.accused() == []
 
@@ -841,7 +841,7 @@ def test_what_a_node_held_may_go_with_it_and_is_counted_apart() -> None:
     told = Told()
     told.submit(HOME_0, (0, 10), request_id="r")
     told.status(queued(HOME_0), (11, 12))
-    told.fault((20, 30), "node-0")
+    told.fault((20, 30), (0,))
     told.not_found((40, 41), HOME_0)
     told.page([], (42, 43))
     told.submit("c2h430npimh00000", (44, 45), request_id="r")
@@ -852,14 +852,14 @@ def test_what_a_node_held_may_go_with_it_and_is_counted_apart() -> None:
 def test_what_other_nodes_held_may_not() -> None:
     told = Told()
     submit = told.submit(HOME_1, (0, 10))
-    fault = told.fault((20, 30), "node-0")
+    fault = told.fault((20, 30), (0,))
     read = told.not_found((40, 41), HOME_1)
     assert told.accused() == [("lost", HOME_1, (submit, fault, read))]
 
 
 def test_what_came_after_the_fault_may_not() -> None:
     told = Told()
-    told.fault((20, 30), "node-0")
+    told.fault((20, 30), (0,))
     submit = told.submit(HOME_0, (31, 32))
     read = told.not_found((40, 41), HOME_0)
     assert told.accused() == [("lost", HOME_0, (submit, read))]
@@ -870,28 +870,48 @@ def test_before_the_fault_all_rules_hold() -> None:
     told.submit(HOME_0, (0, 1))
     first = told.status(done(HOME_0), (2, 3))
     second = told.status(failed(HOME_0), (4, 5))
-    told.fault((20, 30), "node-0")
+    told.fault((20, 30), (0,))
     told.status(queued(HOME_0), (40, 41))
     assert told.accused() == [("terminal", HOME_0, (first, second))]
 
 
-@pytest.mark.parametrize(
-    ("process", "exempt"), [("job", True), ("queue", True), ("gateway", False)]
-)
-def test_in_a_every_job_may_go_with_a_part_that_holds_state(process: str, exempt: bool) -> None:
-    told = Told(design="a")
+@pytest.mark.parametrize(("lost", "exempt"), [(ALL_JOBS, True), ((0, 1), True), ((), False)])
+def test_a_job_may_go_with_what_held_every_job_or_its_home(lost: LostJobs, exempt: bool) -> None:
+    told = Told()
     told.submit(HOME_0, (0, 10))
-    told.fault((20, OPEN_END), process)
+    told.fault((20, OPEN_END), lost)
     told.status(running(HOME_0), (40, 41), client="audit")
     assert (told.accused() == []) is exempt
     assert told.verdict().counts["lost_with_state"] == exempt
+
+
+def test_a_loss_of_all_jobs_beside_one_of_a_home_may_have_taken_every_job() -> None:
+    told = Told()
+    told.submit(HOME_0, (0, 10))
+    told.submit(HOME_1, (0, 10))
+    told.submit("j1", (0, 10))
+    told.fault((20, 30), (0,))
+    told.fault((40, 50), ALL_JOBS)
+    for job in (HOME_0, HOME_1, "j1"):
+        told.not_found((60, 61), job)
+    told.page([], (62, 63))
+    assert told.accused() == []
+    assert told.verdict().counts["lost_with_state"] == 3
+
+
+def test_a_job_whose_id_names_no_home_does_not_go_with_one() -> None:
+    told = Told()
+    submit = told.submit("j1", (0, 10))
+    fault = told.fault((20, 30), (0,))
+    read = told.not_found((40, 41))
+    assert told.accused() == [("lost", "j1", (submit, fault, read))]
 
 
 # Ids
 
 
 def test_ids_sort_by_creation() -> None:
-    told = Told(design="")
+    told = Told(ids="")
     told.maybe_submit(0)
     told.maybe_submit(0)
     second = told.status(queued("j2", create_us=99), (1, 2))
@@ -910,6 +930,13 @@ def test_ids_of_one_owner_are_in_the_order_of_acceptance() -> None:
     second = told.submit(SAME_OWNER, (11, 12))
     assert SAME_OWNER < HOME_0
     assert told.accused() == [("ids", SAME_OWNER, (first, second))]
+
+
+def test_ids_of_one_form_with_ours_are_not_judged_as_ours_unless_the_history_says_so() -> None:
+    told = Told(ids="")
+    told.submit(HOME_0, (0, 10))
+    told.submit(SAME_OWNER, (11, 12))
+    assert told.accused() == []
 
 
 def test_ids_may_be_in_another_order_where_it_cannot_be_told_or_kept() -> None:

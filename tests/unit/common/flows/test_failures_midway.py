@@ -128,7 +128,7 @@ def test_submit_that_is_refused_by_the_owner_withdraws_nothing() -> None:
 def test_record_whose_withdrawal_was_lost_too_is_forgotten_later(call: str) -> None:
     stack = Stack()
     promised = stack.run(stack.client.submit(SPEC))
-    stack.jobs.broken = {"set_cancel_requested": "before"}
+    stack.jobs.broken = {"withdraw": "before"}
     getattr(stack, "jobs" if call == "create" else "queue").broken[call] = (
         "after" if call == "create" else "before"
     )
@@ -169,7 +169,7 @@ def test_submit_that_comes_too_late_for_its_record_is_refused_and_can_be_repeate
 
 def test_job_that_the_queue_keeps_out_is_gone_before_its_repeat_is_refused() -> None:
     stack = Stack()
-    stack.jobs.broken = {"set_cancel_requested": "before"}
+    stack.jobs.broken = {"withdraw": "before", "forget": "before"}
     stack.queue.broken = {"enqueue": "before"}
     with pytest.raises(OwnerUnreachable):
         stack.run(stack.client.submit(SPEC, "r"))
@@ -404,7 +404,7 @@ def test_refusal_is_answered_only_once_nothing_is_left_of_the_submit() -> None:
 def test_refusal_that_could_not_be_made_good_is_no_definite_one() -> None:
     stack = Stack(max_jobs=1)
     stack.run(stack.client.submit(SPEC))
-    stack.jobs.broken = {"set_cancel_requested": "before"}
+    stack.jobs.broken = {"withdraw": "before"}
     with pytest.raises(OwnerUnreachable) as caught:
         stack.run(stack.client.submit(SPEC))
     assert not caught.value.definite

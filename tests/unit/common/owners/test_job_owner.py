@@ -12,7 +12,7 @@ from common.domain.ids import IdMint
 from common.domain.job import Execution, Failure, Job, JobState
 from common.domain.paging import JobQuery
 from common.owners.jobs import JobOwner
-from common.ports import CancelReason, NewJob, Transition
+from common.ports import NewJob, Transition
 from tests.support.owners import HandClock, Silence
 
 
@@ -36,18 +36,19 @@ class Jobs:
         (answer,) = asyncio.run(self.owner.transition([step]))
         return answer
 
-    def cancel(self, job: Job, reason: CancelReason = CancelReason.CLIENT) -> Any:
-        (answer,) = asyncio.run(self.owner.set_cancel_requested([job.id], reason))
+    def cancel(self, job: Job) -> Any:
+        (answer,) = asyncio.run(self.owner.set_cancel_requested([job.id]))
         return answer
 
-    def withdraw(self, job: Job, submit_id: str) -> Any:
-        (answer,) = asyncio.run(
-            self.owner.set_cancel_requested([job.id], CancelReason.SUBMIT_WITHDRAWN, submit_id)
-        )
+    def forget(self, job: Job) -> Any:
+        (answer,) = asyncio.run(self.owner.forget([job.id]))
         return answer
+
+    def withdraw(self, job: Job, submit_id: str = "") -> Any:
+        return asyncio.run(self.owner.withdraw(submit_id, job.id))
 
     def withdraw_unanswered(self, submit_id: str) -> None:
-        asyncio.run(self.owner.set_cancel_requested([], CancelReason.SUBMIT_WITHDRAWN, submit_id))
+        assert asyncio.run(self.owner.withdraw(submit_id)) is None
 
     def get(self, job_id: str) -> Any:
         return asyncio.run(self.owner.get([job_id]))[0]
@@ -81,7 +82,7 @@ def test_request_id_of_another_job_is_refused() -> None:
 def test_withdrawn_submit_leaves_nothing_and_frees_its_request_id() -> None:
     jobs = Jobs()
     first = jobs.create(request_id="r", digest=b"d")
-    assert jobs.cancel(first, CancelReason.SUBMIT_WITHDRAWN).state is JobState.CANCELED
+    assert jobs.withdraw(first).state is JobState.CANCELED
     assert isinstance(jobs.get(first.id), JobNotFound)
     assert jobs.page() == []
     assert jobs.create(request_id="r", digest=b"other").id != first.id
@@ -165,7 +166,7 @@ def test_job_that_is_kept_out_of_the_queue_is_forgotten_whoever_relies_on_it() -
     jobs = Jobs()
     first = jobs.create(request_id="r", digest=b"d", submit_id="s1")
     jobs.create(request_id="r", digest=b"d", submit_id="s2")
-    assert jobs.cancel(first, CancelReason.NOT_IN_QUEUE).state is JobState.CANCELED
+    assert jobs.forget(first).state is JobState.CANCELED
     assert isinstance(jobs.get(first.id), JobNotFound)
     assert jobs.create(request_id="r", digest=b"other", submit_id="s3").id != first.id
 
@@ -174,7 +175,7 @@ def test_job_that_runs_is_not_forgotten_as_one_that_is_not_in_the_queue() -> Non
     jobs = Jobs()
     job = jobs.create()
     running = jobs.step(job, JobState.RUNNING)
-    assert jobs.cancel(job, CancelReason.NOT_IN_QUEUE) == running
+    assert jobs.forget(job) == running
     assert jobs.get(job.id) == running
 
 
@@ -182,7 +183,7 @@ def test_withdrawn_submit_does_not_touch_a_running_job() -> None:
     jobs = Jobs()
     job = jobs.create()
     running = jobs.step(job, JobState.RUNNING)
-    assert jobs.cancel(job, CancelReason.SUBMIT_WITHDRAWN) == running
+    assert jobs.withdraw(job) == running
     assert not jobs.get(job.id).cancel_requested
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+import design_b.topology
+from common.topology import Topology
 from design_a.topology import TOPOLOGY
 from testbed.errors import TestbedError
 from testbed.record.history import files
+from testbed.record.history.model import ALL_JOBS, LostJobs
 from testbed.record.history.writer import HistoryWriter
 from testbed.runs.faults.breaking import Breaking, NotHealed
 from testbed.runs.faults.plan import FaultPlan, Planned
@@ -56,8 +59,9 @@ def breaking(
     plan: FaultPlan = QUICK,
     ill: Callable[[], tuple[str, ...]] = lambda: (),
     watch: Callable[[], None] = lambda: None,
+    topology: Topology = TOPOLOGY,
 ) -> Breaking:
-    return Breaking(plan, TOPOLOGY, controls, writer, ill, watch, lambda _text: None)  # type: ignore[arg-type]
+    return Breaking(plan, topology, controls, writer, ill, watch, lambda _text: None)  # type: ignore[arg-type]
 
 
 def test_each_fault_is_injected_and_healed_and_in_the_history(
@@ -75,6 +79,24 @@ def test_each_fault_is_injected_and_healed_and_in_the_history(
     assert first.begun <= first.ended <= second.begun <= second.ended
     assert [each.planned for each in run.done] == [KILL, OWNER]
     assert not any(each.unhealthy for each in run.done)
+
+
+@pytest.mark.parametrize(
+    ("topology", "target", "lost_jobs"),
+    [
+        (TOPOLOGY, "worker", ()),
+        (TOPOLOGY, "job", ALL_JOBS),
+        (TOPOLOGY, "result", ALL_JOBS),
+        (design_b.topology.TOPOLOGY, "node-3", (3,)),
+    ],
+)
+def test_the_history_says_which_jobs_went_with_the_memory_of_a_process(
+    writer: HistoryWriter, tmp_path: Path, topology: Topology, target: str, lost_jobs: LostJobs
+) -> None:
+    breaking(writer, Notebook(), topology=topology).run((Planned(1, "kill", target),))
+    writer.close()
+
+    assert files.read(tmp_path).faults[0].lost_jobs == lost_jobs
 
 
 def test_what_is_stopped_in_the_middle_is_healed_first(
