@@ -85,9 +85,9 @@ def _changes(values: Floats, cut: int) -> bool:
     it in would hide the very change that is looked for.
     """
     furthest = float(np.abs(np.cumsum(values - values.mean())).max())
-    chance = math.sqrt(long_run_variance(values[cut:]) * len(values))
+    noise = math.sqrt(long_run_variance(values[cut:]) * len(values))
     rounding = 1e-9 * len(values) * abs(float(values.mean()))
-    return furthest > max(chance * float(stats.kstwobign.isf(CHANGE_LEVEL)), rounding)
+    return furthest > max(noise * float(stats.kstwobign.isf(CHANGE_LEVEL)), rounding)
 
 
 def _drifts(values: Floats) -> bool:

@@ -31,7 +31,7 @@ from testbed.stats import percentile, samples_needed
 COMPLETION = 99.0
 # A backlog grows if it takes in more than this share of the jobs that are accepted ...
 GROWTH_SHARE = 0.05
-# ... and more jobs over the drive than chance moves it by.
+# ... and more jobs over the drive than random variation moves it by.
 GROWTH_JOBS = 10
 # Without a limit for errors, calls that could not be sent for this reason still count as one.
 DROPPED_SHARE = 0.02

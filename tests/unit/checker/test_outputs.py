@@ -59,7 +59,7 @@ def test_what_a_payload_decides_is_what_an_execution_gives() -> None:
         ("no_such_kind", b""),
     ],
 )
-def test_what_chance_or_nothing_decides_is_not_known(kind: str, payload: bytes) -> None:
+def test_random_or_undecided_output_is_not_known(kind: str, payload: bytes) -> None:
     assert output_of(kind, payload) is None
 
 

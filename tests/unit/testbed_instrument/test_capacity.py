@@ -222,7 +222,7 @@ class FakeDriver:
         self.generator = generator
         self.driven: list[tuple[str, float]] = []
         self.confirmed: list[bool] = []
-        self.chance = random.Random(1)
+        self.rng = random.Random(1)
 
     def open_loop(self, design: str, rate: float, confirm: bool) -> Judgement:
         self.driven.append((design, rate))
@@ -237,7 +237,7 @@ class FakeDriver:
         if users > 16:
             return Judgement(Told.VOID, "the load generator ran out of CPU", {})
         rate = 100 * users / (1 + 0.1 * (users - 1) + 0.002 * users * (users - 1))
-        rate *= 1 + self.chance.uniform(-0.01, 0.01)
+        rate *= 1 + self.rng.uniform(-0.01, 0.01)
         return Judgement(Told.HELD, "", {"calls_per_second": rate})
 
 

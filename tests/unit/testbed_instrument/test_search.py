@@ -28,11 +28,11 @@ def exact(capacity: float) -> System:
 
 def noisy(capacity: float, spread: float, seed: int) -> System:
     """Holds with a probability that falls from 1 to 0 around the capacity, on a log scale."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
 
     def drive(rate: float) -> Told:
         distance = math.log(rate / capacity) / spread
-        return Told.FAILED if chance.random() < 1 / (1 + math.exp(-distance)) else Told.HELD
+        return Told.FAILED if rng.random() < 1 / (1 + math.exp(-distance)) else Told.HELD
 
     return drive
 
@@ -130,9 +130,9 @@ def test_confirmation_drives_both_ends_of_the_bracket_in_turn() -> None:
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_search_ends_within_its_steps_on_pure_chance(seed: int) -> None:
-    chance = random.Random(seed)
-    search, asked = run(lambda _rate: chance.choice(list(Told)), SearchPlan(steps=25))
+def test_search_ends_within_its_steps_on_random_verdicts(seed: int) -> None:
+    rng = random.Random(seed)
+    search, asked = run(lambda _rate: rng.choice(list(Told)), SearchPlan(steps=25))
     assert search.stage is Stage.DONE
     assert len(asked) <= 25
 

@@ -9,7 +9,8 @@ import pytest
 
 from testbed.runs.compare.report import rebuild
 
-# Two blocks of both designs, three users, recorded on 2026-11-26; the figures beside it are of then.
+# Two blocks of both designs, three users, recorded on 2026-11-26; the figures beside it are of
+# then.
 RECORDED = Path(__file__).parents[2] / "data" / "recorded_run"
 FIGURES = ("comparison.csv", "trials.csv", "inside.csv")
 

@@ -33,7 +33,7 @@ MISTAKES = (
     (("cut", "fake", "first:second"), "cut cannot hit 'first:second'", "second:first"),
     (("kill", "fake", "first", "x=1"), "unknown parameter: x", "kill has none"),
     (("delay", "fake", "all", "seed"), "seed: not KEY=VALUE", "request_ms=300"),
-    (("delay", "fake", "all", "seed=-1"), "seed=-1: must be a number from 0", "chance"),
+    (("delay", "fake", "all", "seed=-1"), "seed=-1: must be a number from 0", "random numbers"),
     (("cut", "fake", "second:first"), "design fake runs without links", "testbed up fake --links"),
     (("clock", "fake", "first"), "the clocks of this stack", "testbed up fake --clock"),
     (("kill", "fake", "first", "--for", "-1"), "--for -1: must be from 0", ""),

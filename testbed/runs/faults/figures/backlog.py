@@ -24,7 +24,7 @@ GAUGE = "taskqueue_jobs"
 # Above this share of jobs without usable times these do not tell the backlog. Below it they tell
 # more than gauges do, for a scrape is late where a process is out.
 UNTIMED_LIMIT = 0.2
-LOOK_BACK_US = 5 * SECOND
+BASELINE_US = 5 * SECOND
 TOLERANCE_US = SECOND
 
 _Times = NDArray[np.int64]
@@ -134,7 +134,7 @@ def scatter(level: float) -> float:
 
 def _around(fault: Fault, since: int, jobs: Level) -> Backlog:
     begun, healed = fault.begun_us, fault.ended_us
-    before = jobs.median(max(begun - LOOK_BACK_US, min(since, begun)), begun)
+    before = jobs.median(max(begun - BASELINE_US, min(since, begun)), begun)
     drained = jobs.falls_to(before + scatter(before), healed, fault.until_us)
     return Backlog(
         before=before,
