@@ -41,7 +41,7 @@ class StateLoss:
         return OPEN_END if spans is None else spans.first_begun(born)
 
     def after(self, time: int) -> bool:
-        """Say whether any memory may have gone at that time or later."""
+        """Say whether any memory may have been lost at that time or later."""
         return any(spans.first_begun(time) < OPEN_END for spans in self._spans.values())
 
 

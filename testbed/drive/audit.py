@@ -33,7 +33,7 @@ MISSING = "MISSING"
 class Audit:
     """Looks up jobs at the endpoints of a stack. ``seconds`` bounds the whole of it.
 
-    ``tell`` hears now and then how many jobs are settled, and how many there are.
+    ``on_progress`` is called now and then with how many jobs are done, and how many there are.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Audit:
         endpoints: Sequence[str],
         accepted: Iterable[str],
         seconds: float,
-        tell: Callable[[int, int], None] = lambda _done, _total: None,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         self._endpoints = endpoints
         self._accepted = frozenset(accepted)
         self._seconds = seconds
-        self._tell = tell
+        self._on_progress = on_progress
         self._rows: dict[str, JobRow] = {}
 
     async def run(self) -> tuple[JobRow, ...]:
@@ -167,7 +167,7 @@ class Audit:
 
     def _say(self) -> None:
         total = len(self._accepted | self._rows.keys())
-        self._tell(sum(map(self._settled, self._rows)), total)
+        self._on_progress(sum(map(self._settled, self._rows)), total)
 
     def _stub(self) -> TaskQueueServiceAsyncStub:
         return next(self._stubs)
@@ -177,10 +177,10 @@ def audit(
     endpoints: Sequence[str],
     accepted: Iterable[str],
     seconds: float,
-    tell: Callable[[int, int], None] = lambda _done, _total: None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[JobRow, ...]:
     """Run an :class:`Audit` to its end."""
-    return asyncio.run(Audit(endpoints, accepted, seconds, tell).run())
+    return asyncio.run(Audit(endpoints, accepted, seconds, on_progress).run())
 
 
 def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from testbed.check.looks import AUDIT
+from testbed.check.observations import AUDIT
 from testbed.record.history import lines
 from testbed.record.history.files import collector_paused
 from testbed.record.history.lines import Answer, Asked

@@ -125,9 +125,9 @@ def run(plan: BenchPlan) -> int:
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(1, phases, time.monotonic)
-        with progress.shown(console.err, pace, 1) as told:
-            control = RuntimeStacks(runtimes.get(), told)
-            result, owner = session.run(plan, folder, control, interrupts, told)
+        with progress.shown(console.err, pace, 1) as display:
+            control = RuntimeStacks(runtimes.get(), display)
+            result, owner = session.run(plan, folder, control, interrupts, display)
         path = report.write(folder, plan, origin, result, owner)
         console.out.print(report.table(result))
         console.out.print()

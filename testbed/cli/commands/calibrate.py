@@ -80,8 +80,8 @@ def run(plan: CalibrationPlan) -> int:
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(len(phases), planned, time.monotonic)
-        with progress.shown(console.err, pace, len(phases)) as told:
-            figures = drive.Bench(plan, home, interrupts, told).run(folder)
+        with progress.shown(console.err, pace, len(phases)) as display:
+            figures = drive.Bench(plan, home, interrupts, display).run(folder)
         path = report.write(folder, plan, origin, figures)
         console.out.print(report.table(figures))
         console.out.print()

@@ -173,12 +173,12 @@ def run(plan: CapacityPlan) -> int:
     with interrupts.installed(), contextlib.suppress(Interrupted):
         try:
             pace = Pace(drives, planned, time.monotonic)
-            with progress.shown(console.err, pace, drives) as told:
-                control = RuntimeStacks(runtimes.get(plan.runtime), told)
+            with progress.shown(console.err, pace, drives) as display:
+                control = RuntimeStacks(runtimes.get(plan.runtime), display)
                 driver = TrialDriver(
                     plan,
                     folder,
-                    Tools(control, told, interrupts),
+                    Tools(control, display, interrupts),
                     lambda traffic: TimedLoad(
                         traffic, Locust(locustfile, traffic), plan.audit_seconds
                     ),

@@ -113,10 +113,10 @@ def _break(
     if name is None:
         known = ", ".join(each.name.replace(">", ":") for each in kind.targets(topology))
         raise TestbedError("which target? none is named", f"one of: {known}")
-    target, told = kind.target(topology, name), kind.read(dict(map(_pair, pairs)))
+    target, parameters = kind.target(topology, name), kind.read(dict(map(_pair, pairs)))
     lasts = kind.seconds(record) if seconds is None else seconds
     _require_whole(record, target)
-    _carry_out(kind, _controls(record), target, told, lasts)
+    _carry_out(kind, _controls(record), target, parameters, lasts)
 
 
 def _require_whole(record: StackRecord, target: Target) -> None:
@@ -131,13 +131,13 @@ def _require_whole(record: StackRecord, target: Target) -> None:
 
 
 def _carry_out(
-    kind: Kind, controls: Controls, target: Target, told: Parameters, lasts: float
+    kind: Kind, controls: Controls, target: Target, parameters: Parameters, lasts: float
 ) -> None:
     """Inject, wait and heal. Whatever comes between leaves nothing broken, a signal too."""
     what, interrupts, begun, kept = f"{kind.name} {target.name}", Interrupts(), False, False
     with interrupts.installed():
         try:
-            kind.inject(controls, target, told)
+            kind.inject(controls, target, parameters)
             begun, kept = True, not lasts
             _announce(kind, controls.record, target, lasts)
             with console.repeating(lambda: console.out.print(f"lasts: {what}", markup=False)):

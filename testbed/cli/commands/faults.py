@@ -102,8 +102,8 @@ def carry_out(plan: FaultPlan, home: Path) -> int:
 
 def _report(folder: Path) -> bool:
     """Check what was recorded, write the files and print the figures; say if promises were kept."""
-    with console.working("checking what was recorded") as tell:
-        found = outcome.write(folder, tell)
+    with console.working("checking what was recorded") as on_progress:
+        found = outcome.write(folder, on_progress)
     if found.figures:
         console.out.print(terminal(found.figures))
     if any(each.seconds >= LONG for each in found.figures):

@@ -88,9 +88,9 @@ def conduct(
     phases = dict(zip((UP, DRIVE, AUDIT, DOWN), plan.trial_phases(), strict=True))
     pace = Pace(trials, phases, time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
-        with progress.shown(console.err, pace, trials) as told:
-            started = RuntimeStacks(runtimes.get(plan.runtime), told)
-            tools = Tools(started, told, interrupts)
+        with progress.shown(console.err, pace, trials) as display:
+            started = RuntimeStacks(runtimes.get(plan.runtime), display)
+            tools = Tools(started, display, interrupts)
             ended = session.run(
                 plan,
                 origin,
@@ -174,8 +174,8 @@ def _check_resumed(
 
 def report(folder: Path) -> Rebuilt:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
-    with console.working("working out what was recorded") as tell:
-        rebuilt = rebuild.write(folder, noise.find(folder), tell)
+    with console.working("working out what was recorded") as on_progress:
+        rebuilt = rebuild.write(folder, noise.find(folder), on_progress)
     if rebuilt.comparison.trials:
         terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
     if rebuilt.faults is not None and rebuilt.faults.figures:

@@ -58,11 +58,11 @@ def carry_out(
         )
     )
     pace = Pace(len(plan.designs), phases, time.monotonic)
-    with progress.shown(console.err, pace, len(plan.designs)) as told:
+    with progress.shown(console.err, pace, len(plan.designs)) as display:
         runtime = runtimes.get(plan.runtime)
-        stacks = RuntimeStacks(runtime, told)
+        stacks = RuntimeStacks(runtime, display)
 
         def workload(design: str) -> FaultWorkload:
             return FaultWorkload(plan, designs.load(design), runtime, stacks, home)
 
-        return session.run(plan, provenance, folder, Tools(stacks, told, interrupts), workload)
+        return session.run(plan, provenance, folder, Tools(stacks, display, interrupts), workload)

@@ -127,13 +127,13 @@ def picture(figures: FaultFigures, label: str, side: int, reach: Reach, name: st
 
 def description(figures: FaultFigures) -> str:
     """Say in words what the picture shows."""
-    told = "; ".join(
+    listed = "; ".join(
         f"{number}: {fault.name} from {_offset(figures, fault.begun_us):.0f} to "
         f"{_offset(figures, fault.ended_us):.0f} s"
         for number, fault in enumerate(figures.faults, start=1)
     )
     answered, errors = sum(figures.timeline.answered), sum(figures.timeline.errors)
-    return f"{answered:,} calls answered, {errors:,} failed. Faults: {told or 'none'}."
+    return f"{answered:,} calls answered, {errors:,} failed. Faults: {listed or 'none'}."
 
 
 def _offset(figures: FaultFigures, moment: int) -> float:

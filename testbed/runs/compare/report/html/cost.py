@@ -45,8 +45,8 @@ def _block(cell: CellView) -> Block | None:
     ]
     if not bars:
         return None
-    told = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
-    drawn = charts.bars(WIDTH, f"cost-{cell.slug}", "CPU per finished job", told, bars, UNIT)
+    description = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
+    drawn = charts.bars(WIDTH, f"cost-{cell.slug}", "CPU per finished job", description, bars, UNIT)
     rows = [(bar.label, number(bar.parts[0].value)) for bar in bars]
     totals = ", ".join(
         f"{label} {optional(cell.value('cpu_ms_per_job', side))} ms"

@@ -120,11 +120,11 @@ def chart(
         )
         for each in curves
     ]
-    told = listed(
+    description = listed(
         [f"{labels[each.side]} p50 {each.at(0.5)} ms, p99 {each.at(0.99)}" for each in curves]
     )
     drawn = charts.lines(
-        WIDE if wide else SMALL, name, f"{heading}: percentiles", told, axes, series
+        WIDE if wide else SMALL, name, f"{heading}: percentiles", description, axes, series
     )
     return Chart(drawn, heading)
 

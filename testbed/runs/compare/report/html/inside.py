@@ -130,8 +130,8 @@ def _chart(
         )
         for mean in means
     ]
-    told = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
-    return Chart(charts.bars(WIDTH, name, title, told, bars, UNIT))
+    description = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
+    return Chart(charts.bars(WIDTH, name, title, description, bars, UNIT))
 
 
 def _table(means: Sequence[_Mean], labels: tuple[str, str]) -> Table:

@@ -81,11 +81,13 @@ def _against(cells: list[CellView], factor: str, title: str, rest: str) -> Itera
         x = Linear.around(float(_level(cell, factor)) for cell in cells)
         y = Log.around(values) if is_log else Linear.around(values)
         name = f"load-{cells[0].slug}-{factor}-{metric}"
-        told = "; ".join(
+        description = "; ".join(
             f"{each.name}: " + ", ".join(f"{number(v)} at {at:g}" for at, v in each.points)
             for each in series
         )
-        drawn = charts.lines(SMALL, name, f"{label} {rest}", told, Axes(x, y, title, unit), series)
+        drawn = charts.lines(
+            SMALL, name, f"{label} {rest}", description, Axes(x, y, title, unit), series
+        )
         yield Chart(drawn, label)
 
 
