@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from testbed.check.loss import StateLoss
+from testbed.check.loss import LossTimes
 from testbed.check.observations import AUDIT, Observation, Sign, in_real_time, observations_of
 from testbed.record.history import lines
 from testbed.record.history.model import OPEN_END, History, Operation, Outcome, Page, Submitted
@@ -85,7 +85,7 @@ class Index:
         self.submits: list[Operation] = []
         self.by_request: dict[str, list[Operation]] = {}
         self.scans: dict[Scan, list[Operation]] = {}
-        self.losses = StateLoss(history.design, history.faults)
+        self.losses = LossTimes(history.design, history.faults)
         for number, operation in enumerate(
             sorted(history.operations, key=lambda operation: operation.invoked)
         ):

@@ -15,7 +15,7 @@ _NODE = "node-"
 _EVERYWHERE = ""
 
 
-class StateLoss:
+class LossTimes:
     """The faults that lost state, as the jobs see them that were there.
 
     In Design B a job goes with its home; in A with any process that holds state. Of other systems

@@ -30,7 +30,7 @@ from testbed.stats.sequential import MIN_STOPPING_BLOCKS, enough
 from testbed.stats.stall import PeriodicStall
 from testbed.stats.steady import warmup_end
 from testbed.stats.usl import UslFit, fit_usl
-from testbed.stats.verdicts import Better, Measured, Outcome, Verdict, verdict, verdicts
+from testbed.stats.verdicts import Better, Measured, RatioOutcome, Verdict, verdict, verdicts
 
 __all__ = [
     "MIN_STOPPING_BLOCKS",
@@ -38,8 +38,8 @@ __all__ = [
     "Counts",
     "Interval",
     "Measured",
-    "Outcome",
     "PeriodicStall",
+    "RatioOutcome",
     "UslFit",
     "Verdict",
     "design_effect",

@@ -30,7 +30,7 @@ from testbed.runs.capacity import plan as planning
 from testbed.runs.capacity import report, session, slo
 from testbed.runs.capacity.drive import TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.capacity.search import Outcome, SearchPlan
+from testbed.runs.capacity.search import SearchOutcome, SearchPlan
 from testbed.runs.capacity.session import Result
 from testbed.runs.compare.plan import AUDIT_SECONDS, DOWN_SECONDS, DRIVE_OVERHEAD, UP_SECONDS
 from testbed.stack import designs as known_designs
@@ -190,7 +190,7 @@ def run(plan: CapacityPlan) -> int:
                 _closing(plan, origin, folder, result, complete)
     if interrupts.happened:
         return INTERRUPTED_CODE
-    named = {Outcome.FOUND, Outcome.AT_LEAST}
+    named = {SearchOutcome.FOUND, SearchOutcome.AT_LEAST}
     return 0 if all(each.outcome in named for each in result.searches.values()) else 1
 
 

@@ -87,7 +87,7 @@ def carry_out(plan: FaultPlan, home: Path) -> int:
     folder = outputs.new_folder(home / "results", f"faults-{plan.name}")
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
     _say(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
-    ended, kept = session.Ended("interrupted"), False
+    ended, kept = session.FaultRunEnd("interrupted"), False
     with interrupts.installed(), contextlib.suppress(Interrupted):
         ended = conduct.carry_out(plan, home, folder, origin, interrupts)
         with interrupts.shield():
@@ -111,7 +111,7 @@ def _report(folder: Path) -> bool:
     return found.kept
 
 
-def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
+def _closing(folder: Path, ended: session.FaultRunEnd, kept: bool) -> None:
     lines = [f"Report: {shlex.quote(str(folder))}/{{{REPORT},{FAULTS_CSV},{FAULTS_JSON}}}"]
     if ended.stopped:
         lines.insert(0, f"Stopped: {ended.stopped.partition(chr(10))[0]}")

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 from testbed.errors import TestbedError
 from testbed.record.history.lines import Damaged
 from testbed.record.history.model import FaultEvent, History, Operation
-from testbed.record.history.part import Part
+from testbed.record.history.part import HistoryPart
 
 PATTERN = "history*.jsonl"
 COMPRESSED = ".gz"
@@ -123,8 +123,8 @@ def _size(path: Path) -> int:
     return found.st_size
 
 
-def _read_file(path: Path, on_progress: Callable[[int], None]) -> Part:
-    part = Part()
+def _read_file(path: Path, on_progress: Callable[[int], None]) -> HistoryPart:
+    part = HistoryPart()
     number = 0
     try:
         with path.open("rb") as raw, _unpacked(path, raw) as content:
@@ -147,7 +147,7 @@ def _unpacked(path: Path, raw: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, gzip.open(raw)) if path.suffix == COMPRESSED else raw
 
 
-def _merge(parts: dict[Path, Part]) -> History:
+def _merge(parts: dict[Path, HistoryPart]) -> History:
     """Make one history, whose ids are unique, of what the files hold."""
     first = min(parts.values(), key=lambda part: part.head["clock_us"]).head
     operations: list[Operation] = []

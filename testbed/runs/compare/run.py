@@ -81,7 +81,7 @@ def conduct(
         outputs.require_writable(folder)
     target = folder or outputs.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
-    broken: fault_session.Ended | None = None
+    broken: fault_session.FaultRunEnd | None = None
     titles = {design: designs.load(design).title for design in plan.designs}
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
     trials = 2 * plan.blocks * len(plan.cells())
@@ -133,10 +133,10 @@ def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
 
 def _break(
     plan: FaultPlan, home: Path, folder: Path, origin: Mapping[str, Any], interrupts: Interrupts
-) -> fault_session.Ended:
+) -> fault_session.FaultRunEnd:
     """Carry out the fault plan of a comparison, in place of what an earlier attempt at it left."""
     if fault_session.is_whole(folder):
-        return fault_session.Ended()
+        return fault_session.FaultRunEnd()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return faults.carry_out(plan, home, folder, origin, interrupts)
@@ -209,7 +209,7 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
         _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
 
 
-def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
+def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
     names = f"{REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
     lines = [f"Report: {shlex.quote(str(folder))}/{{{names}}}"]

@@ -30,7 +30,7 @@ ALL_BLOCKS, NARROW = "all blocks were run", "the intervals were narrow enough"
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunEnd:
     """How the driving ended: trials run now, trials that an early stop made needless, and why.
 
     ``system_error`` says that what stopped it was an error of the operating system.
@@ -58,7 +58,7 @@ def run(
     titles: Mapping[str, str] | None = None,
     keep_going: bool = False,
     resumed: Mapping[str, Any] | None = None,
-) -> Ended:
+) -> RunEnd:
     """Run the trials of ``plan`` into ``folder``, those that it holds already left out.
 
     A trial that fails or is void is run once more; if it stays so, the experiment stops there, or
@@ -123,7 +123,7 @@ class _Session:
         self._done = 0
         self._planned = 0
 
-    def run(self) -> Ended:
+    def run(self) -> RunEnd:
         try:
             self._plan_more(0)
             self._ask_all()
@@ -135,10 +135,10 @@ class _Session:
         except OSError as error:
             return self._ended(stopped=of_system(error).in_one_line, system_error=True)
 
-    def _ended(self, **facts: Any) -> Ended:
-        return Ended(self._done, needless=tuple(self._needless), **facts)
+    def _ended(self, **facts: Any) -> RunEnd:
+        return RunEnd(self._done, needless=tuple(self._needless), **facts)
 
-    def _blocks(self) -> Ended:
+    def _blocks(self) -> RunEnd:
         settled: set[str] = set()
         for block in range(1, self._plan.blocks + 1):
             trials = [each for each in self._schedule if each.block == block]

@@ -45,7 +45,7 @@ class SideOutcome:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FaultRunOutcome:
     """What a fault run says."""
 
     run: FaultRun
@@ -68,7 +68,7 @@ class Outcome:
         return len(self.sides) == self.planned and all(side.kept for side in self.sides)
 
 
-def read(folder: Path, on_progress: OnProgress = lambda _text: None) -> Outcome:
+def read(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRunOutcome:
     """Check and analyse what a fault run left. Raises :class:`testbed.errors.TestbedError`."""
     record = recorded.read_head(folder / EXPERIMENT)
     plan, provenance = record["plan"], record["provenance"]
@@ -84,10 +84,10 @@ def read(folder: Path, on_progress: OnProgress = lambda _text: None) -> Outcome:
         plan=plan,
         provenance=provenance,
     )
-    return Outcome(run, sides, len(plan["designs"]))
+    return FaultRunOutcome(run, sides, len(plan["designs"]))
 
 
-def write(folder: Path, on_progress: OnProgress = lambda _text: None) -> Outcome:
+def write(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRunOutcome:
     """Read a fault run and write its files; return what it says."""
     outcome = read(folder, on_progress)
     write_files(folder, outcome.figures, outcome.run)

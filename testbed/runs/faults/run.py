@@ -47,7 +47,7 @@ def carry_out(
     folder: Path,
     provenance: Mapping[str, Any],
     interrupts: Interrupts,
-) -> session.Ended:
+) -> session.FaultRunEnd:
     """Run a checked plan into ``folder`` and say how far it is meanwhile."""
     phases = session.phases(plan)
     seconds = sum(phases.values()) * len(plan.designs)

@@ -44,7 +44,7 @@ def headers(folder: Path) -> list[Any]:
     return [files.read_header(each) for each in sorted((folder / files.TRIALS).iterdir())]
 
 
-def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.Ended, Path]:
+def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.RunEnd, Path]:
     folder = outputs.new_folder(bench.home / "results", "test")
     with bench.interrupts.installed():
         ended = session.run(plan or bench.plan, {}, folder, bench.tools, bench.workload, **options)
@@ -59,7 +59,7 @@ def driven(bench: Any) -> list[str]:
 
 def test_every_block_drives_both_designs_on_fresh_stacks(bench: Any) -> None:
     ended, folder = run(bench)
-    assert ended == session.Ended(4)
+    assert ended == session.RunEnd(4)
     assert sorted(driven(bench)[:2]) == sorted(driven(bench)[2:]) == ["up a", "up b"]
     for index, step in enumerate(bench.stacks.done[:12:2]):
         assert bench.stacks.done[2 * index + 1] == step.replace("up", "down")

@@ -62,7 +62,7 @@ def simulate(phase: Phase, seconds: int, doctor: Doctor = honest) -> tuple[LoadR
 
 
 def record(phase: Phase, calls: list[Call], sent: Counter[int], seconds: int) -> LoadRecording:
-    """Make the recording of these calls; what was sent is told apart from what is recorded."""
+    """Make the recording of these calls; what was sent is kept apart from what is recorded."""
     histograms: dict[str, dict[str, dict[int, list[float]]]] = {
         name: {kind: defaultdict(list) for kind in (SERVICE, DELAY, RESPONSE)} for name in METHODS
     }

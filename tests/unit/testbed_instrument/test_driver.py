@@ -22,7 +22,7 @@ from testbed.record.files import read_json
 from testbed.runs.capacity import session
 from testbed.runs.capacity.drive import DriveFailed, TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.capacity.search import Told
+from testbed.runs.capacity.search import DriveVerdict
 from testbed.runs.capacity.session import Result
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
@@ -118,7 +118,7 @@ def test_stack_that_ends_under_load_has_failed_the_rate(rig: Any) -> None:
     gone.wait()
     made = rig(HANGS, gone.pid)
     judged = made.driver.open_loop("a", 100.0, confirm=False)
-    assert judged.told is Told.FAILED
+    assert judged.verdict is DriveVerdict.FAILED
     assert "ended while" in judged.reason
     assert made.stacks.done == ["up a", "down a"]
     written = read_json(made.folder / "trials" / "001-a" / "judgement.json")

@@ -16,11 +16,11 @@ from scipy import stats
 
 from testbed import stats as statistics
 from testbed.record.calls import blank
-from testbed.stats import Interval, Measured, Outcome, PeriodicStall
+from testbed.stats import Interval, Measured, PeriodicStall, RatioOutcome
 
 RARE = 0.001
 METRICS = 12
-DIFFERENT = {Outcome.A_BETTER, Outcome.B_BETTER}
+DIFFERENT = {RatioOutcome.A_BETTER, RatioOutcome.B_BETTER}
 
 
 def at_most(share: float, runs: int) -> int:

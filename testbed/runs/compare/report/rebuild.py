@@ -14,7 +14,7 @@ from testbed.runs.compare.report.html import view
 from testbed.runs.compare.report.noise import NoiseFloor
 from testbed.runs.compare.thresholds import Checked
 from testbed.runs.faults import outcome
-from testbed.runs.faults.outcome import Outcome
+from testbed.runs.faults.outcome import FaultRunOutcome
 from testbed.runs.faults.session import EXPERIMENT
 
 FAULTS = "faults"
@@ -31,7 +31,7 @@ class Rebuilt:
     comparison: Comparison
     checked: tuple[Checked, ...]
     page: Path | None
-    faults: Outcome | None = None
+    faults: FaultRunOutcome | None = None
     unbroken: bool = False
 
     @property

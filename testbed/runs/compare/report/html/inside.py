@@ -9,7 +9,7 @@ from statistics import median
 from testbed.drive.figures import breakdown as parts
 from testbed.drive.figures.breakdown import Breakdown, Segment, breakdown
 from testbed.report import charts, svg
-from testbed.report.charts import Bar, Part
+from testbed.report.charts import Bar, BarPart
 from testbed.report.numbers import number
 from testbed.report.page import Block, Chart, Key, Section, Table
 from testbed.runs.compare.report.html.view import CellView, View
@@ -123,7 +123,7 @@ def _chart(
             f"{mean.name} {cell.labels[mean.side]}",
             mean.side,
             [
-                Part(each.label, max(0.0, each.milliseconds), looks[each.kind])
+                BarPart(each.label, max(0.0, each.milliseconds), looks[each.kind])
                 for each in mean.segments
             ],
             f"{number(mean.total)} {UNIT}",
