@@ -106,7 +106,7 @@ def bench(
 
 
 def run(plan: BenchPlan) -> int:
-    """Carry out a bench and return the exit code. Raises :class:`TestbedError`."""
+    """Run a bench and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
     check_fresh(plan.designs, StackSpec(plan.slots))
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))

@@ -62,7 +62,7 @@ def calibrate(
 
 
 def run(plan: CalibrationPlan) -> int:
-    """Carry out a calibration and return the exit code. Raises :class:`TestbedError`."""
+    """Run a calibration and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = outputs.new_folder(home / "results", NAME)

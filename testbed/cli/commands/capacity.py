@@ -148,7 +148,7 @@ def quickened(plan: CapacityPlan) -> CapacityPlan:
 
 
 def run(plan: CapacityPlan) -> int:
-    """Carry out a capacity run and return the exit code.
+    """Run a capacity run and return the exit code.
 
     Raises :class:`TestbedError` if it cannot start; then nothing was started or written.
     """

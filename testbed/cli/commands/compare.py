@@ -10,7 +10,7 @@ from testbed.cli import options
 from testbed.drive import plan_reader
 from testbed.drive.plan_reader import Source
 from testbed.runs.compare import overrides, planfile
-from testbed.runs.compare import run as conduct
+from testbed.runs.compare import run as runner
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 
@@ -124,8 +124,8 @@ def compare(
         given["faults"] = plan_reader.resolved(faults)
     changes, options = _changes(given)
     data = overrides.apply(plan_reader.load(path), changes)
-    plan = planfile.parse(data, Source(str(path), options), conduct.known())
-    raise typer.Exit(conduct.conduct(plan, keep_going=keep_going))
+    plan = planfile.parse(data, Source(str(path), options), runner.known())
+    raise typer.Exit(runner.run_plan(plan, keep_going=keep_going))
 
 
 def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -74,7 +74,7 @@ def fault(
         if seconds is not None and not 0 <= seconds <= 86_400:
             raise TestbedError(f"--for {seconds:g}: must be from 0 to 86400 seconds")
         record = _stack(design)
-        _break(chosen, record, target, parameters or [], 0.0 if keep else seconds)
+        _inject(chosen, record, target, parameters or [], 0.0 if keep else seconds)
 
 
 def _list(design: str | None) -> None:
@@ -102,7 +102,7 @@ def _heal(record: StackRecord) -> None:
         console.out.print(f"nothing is broken in design {record.design}")
 
 
-def _break(
+def _inject(
     kind: Kind,
     record: StackRecord,
     name: str | None,
@@ -116,7 +116,7 @@ def _break(
     target, parameters = kind.target(topology, name), kind.read(dict(map(_pair, pairs)))
     lasts = kind.seconds(record) if seconds is None else seconds
     _require_whole(record, target)
-    _carry_out(kind, _controls(record), target, parameters, lasts)
+    _hold(kind, _controls(record), target, parameters, lasts)
 
 
 def _require_whole(record: StackRecord, target: Target) -> None:
@@ -130,7 +130,7 @@ def _require_whole(record: StackRecord, target: Target) -> None:
             )
 
 
-def _carry_out(
+def _hold(
     kind: Kind, controls: Controls, target: Target, parameters: Parameters, lasts: float
 ) -> None:
     """Inject, wait and heal. Whatever comes between leaves nothing broken, a signal too."""

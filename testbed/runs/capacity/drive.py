@@ -24,7 +24,7 @@ SWEEP_THINK = 0.0
 
 
 class DriveFailed(TestbedError):
-    """A drive could not be carried out; the message says why."""
+    """A drive could not be run; the message says why."""
 
 
 class TrialDriver:

@@ -1,4 +1,4 @@
-"""Carries out a checked plan from the command line: checks, drives, reports."""
+"""Runs a checked plan from the command line: checks, drives, reports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def known() -> Known:
     return Known(tuple(designs.names()), tuple(registry.load().names()))
 
 
-def conduct(
+def run_plan(
     plan: Plan,
     *,
     keep_going: bool,
@@ -60,7 +60,7 @@ def conduct(
     earlier: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> int:
-    """Carry out a plan and return the exit code.
+    """Run a plan and return the exit code.
 
     With ``folder`` and what was recorded there ``earlier``, go on with that experiment. Raises
     :class:`TestbedError` if it cannot start; then nothing was started or written.
@@ -102,7 +102,7 @@ def conduct(
                 resumed=earlier,
             )
         if fault_plan is not None and not ended.stopped:
-            broken = _break(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
+            broken = _run_faults(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
         with interrupts.shield():
             rebuilt = report(target)
             met = _show_thresholds(rebuilt.comparison, plan)
@@ -118,7 +118,8 @@ def conduct(
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     """Return the fault plan that a comparison ends with, ``None`` if it has none.
 
-    It breaks the stacks that are compared: the same designs, as large, in the same runtime.
+    It injects faults into the stacks that are compared: the same designs, as large, in the same
+    runtime.
     """
     if not plan.faults:
         return None
@@ -131,15 +132,15 @@ def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     )
 
 
-def _break(
+def _run_faults(
     plan: FaultPlan, home: Path, folder: Path, origin: Mapping[str, Any], interrupts: Interrupts
 ) -> fault_session.FaultRunEnd:
-    """Carry out the fault plan of a comparison, in place of what an earlier attempt at it left."""
+    """Run the fault plan of a comparison, in place of what an earlier attempt at it left."""
     if fault_session.is_whole(folder):
         return fault_session.FaultRunEnd()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return faults.carry_out(plan, home, folder, origin, interrupts)
+    return faults.run_plan(plan, home, folder, origin, interrupts)
 
 
 def _check(plan: Plan, home: Path) -> None:

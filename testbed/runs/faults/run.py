@@ -1,4 +1,4 @@
-"""Carries out a fault plan from the command line, alone or as the end of a comparison."""
+"""Runs a fault plan from the command line, alone or as the end of a comparison."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
 
 
 def check(plan: FaultPlan, home: Path) -> None:
-    """Raise :class:`TestbedError` for what cannot be carried out here and now."""
+    """Raise :class:`TestbedError` for what cannot be run here and now."""
     for design in plan.designs:
         topology = designs.load(design).scaled(plan.workers)
         check_fresh([design], plan.spec(plan.schedule(topology)))
     Locust(home / LOCUSTFILE, plan.traffic).check()
 
 
-def carry_out(
+def run_plan(
     plan: FaultPlan,
     home: Path,
     folder: Path,
@@ -53,8 +53,9 @@ def carry_out(
     seconds = sum(phases.values()) * len(plan.designs)
     console.err.print(
         Text(
-            f"Breaking {' and '.join(each.upper() for each in plan.designs)} by the fault plan "
-            f"{plan.name}, about {progress.minutes(seconds)}."
+            f"Injecting the faults of {plan.name} into "
+            f"{' and '.join(each.upper() for each in plan.designs)}, "
+            f"about {progress.minutes(seconds)}."
         )
     )
     pace = Pace(len(plan.designs), phases, time.monotonic)

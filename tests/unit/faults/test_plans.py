@@ -12,7 +12,7 @@ from testbed.drive import plan_reader
 from testbed.drive.plan_reader import PlanError, Source
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
-from testbed.runs.faults import run as conduct
+from testbed.runs.faults import run as runner
 from testbed.runs.faults.plan import FaultPlan, Planned
 from testbed.runs.faults.planfile import FOLDER, changed, parse
 from testbed.stack import designs
@@ -33,7 +33,7 @@ def schedule_of(plan: FaultPlan, design: str) -> tuple[Planned, ...]:
 
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_plan_can_be_carried_out_on_both_designs(name: str) -> None:
-    plan = conduct.read(project_root(), name, {})
+    plan = runner.read(project_root(), name, {})
     assert plan.name == name
     for design in plan.designs:
         schedule = schedule_of(plan, design)

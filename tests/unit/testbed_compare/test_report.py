@@ -15,7 +15,7 @@ from testbed.drive import outputs
 from testbed.record.calls import SERVICE
 from testbed.record.model import FAILED, ExperimentRecording, TrialRecording
 from testbed.report import console, numbers
-from testbed.runs.compare import run as conduct
+from testbed.runs.compare import run as runner
 from testbed.runs.compare import session
 from testbed.runs.compare.comparison import Comparison, compare
 from testbed.runs.compare.plan import Plan
@@ -182,7 +182,7 @@ def test_report_of_a_driven_experiment_has_every_file(
     session.run(bench.plan, {"machine": machine}, folder, bench.tools, bench.workload)
     text = io.StringIO()
     monkeypatch.setattr(console, "out", Console(file=text, width=160))
-    assert conduct.report(folder).comparison.complete
+    assert runner.report(folder).comparison.complete
     assert "SubmitJob p50" in text.getvalue()
     names = {path.name for path in folder.iterdir()}
     assert names >= {"report.html", "comparison.json", "comparison.csv", "trials.csv"}

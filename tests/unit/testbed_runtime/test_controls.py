@@ -1,4 +1,4 @@
-"""Breaking local processes and mending them, from the record of their stack alone."""
+"""Injecting faults into local processes and healing them, from the record of their stack alone."""
 
 from __future__ import annotations
 
