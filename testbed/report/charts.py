@@ -23,7 +23,7 @@ STRIP = (260.0, 26.0)
 
 @dataclass(frozen=True)
 class Line:
-    """A line: ``side`` gives its look; ``low`` and ``high`` bound a band around it."""
+    """A line: ``side`` gives its style; ``low`` and ``high`` bound a band around it."""
 
     name: str
     side: int
@@ -46,11 +46,11 @@ class Axes:
 
 @dataclass(frozen=True)
 class BarPart:
-    """A piece of a bar; ``look`` is one of :data:`PARTS` fills, ``None`` that of the bar's side."""
+    """A piece of a bar; ``style`` is one of :data:`PARTS` fills, ``None`` that of its side."""
 
     name: str
     value: float
-    look: int | None = None
+    style: int | None = None
 
 
 @dataclass(frozen=True)
@@ -171,10 +171,10 @@ def bars(
         top, x = index * ROW + 4, left
         drawn.append(svg.text(left - 8, top + BAR - 3, row.label, "label", "end"))
         for part in row.parts:
-            look = f"s{row.side}-fill" if part.look is None else f"p{part.look % PARTS}"
+            style = f"s{row.side}-fill" if part.style is None else f"p{part.style % PARTS}"
             length = part.value / most * reach
             hint = svg.element("title", f"{part.name}: {part.value:.3g} {unit}")
-            cell = svg.box(x, top, length, BAR, f"part {look}")
+            cell = svg.box(x, top, length, BAR, f"part {style}")
             drawn.append(svg.element("g", hint, cell))
             x += length
         drawn.append(svg.text(x + 6, top + BAR - 3, row.total, "total"))

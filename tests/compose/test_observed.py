@@ -50,8 +50,8 @@ def ask(up: Up) -> Iterator[Ask]:
         query = urllib.parse.urlencode({"query": expr})
         with urllib.request.urlopen(
             f"http://127.0.0.1:{port}/api/v1/query?{query}", timeout=30
-        ) as said:
-            found: list[dict[str, Any]] = json.load(said)["data"]["result"]
+        ) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
 
     with ExitStack() as exits:

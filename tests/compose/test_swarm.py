@@ -71,8 +71,8 @@ class SwarmStack:
 
     def replicas(self) -> dict[str, str]:
         """Return how many tasks of each service run, and how many are to."""
-        said = docker("stack", "services", "--format", "{{.Name}} {{.Replicas}}", self.name)
-        return dict(line.split(" ", 1) for line in said.splitlines())
+        output = docker("stack", "services", "--format", "{{.Name}} {{.Replicas}}", self.name)
+        return dict(line.split(" ", 1) for line in output.splitlines())
 
     def scale(self, service: str, count: int) -> None:
         """Run so many tasks of a service."""
@@ -165,8 +165,8 @@ def test_tasks_are_limited_named_found_and_not_started_again(stack: SwarmStack) 
 
 
 def _tasks_of(service: str) -> list[str]:
-    said = docker("service", "ps", "--format", "{{.CurrentState}}", service)
-    return [line.split()[0].lower() for line in said.splitlines()]
+    output = docker("service", "ps", "--format", "{{.CurrentState}}", service)
+    return [line.split()[0].lower() for line in output.splitlines()]
 
 
 def _all_run(replicas: dict[str, str]) -> bool:

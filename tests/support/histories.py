@@ -317,8 +317,8 @@ def _by_time(event: tuple[int, int, dict[str, Any]]) -> tuple[int, int]:
 
 def _events(history: History) -> Iterator[tuple[int, int, dict[str, Any]]]:
     for each in history.operations:
-        said = {"client": each.client, "at": each.endpoint, "call": each.call}
-        asked = {"t": each.invoked, "invoke": each.id, **said, **lines.write_asked(each.asked)}
+        fields = {"client": each.client, "at": each.endpoint, "call": each.call}
+        asked = {"t": each.invoked, "invoke": each.id, **fields, **lines.write_asked(each.asked)}
         yield each.invoked, each.id, asked
         if each.completed == OPEN_END:
             continue

@@ -106,8 +106,8 @@ def capacity(
     Open loop, a fresh stack for every step: the rate is doubled until the objective fails, the gap
     is halved until it is small, and both ends are confirmed by longer drives. Then a closed loop
     with 1 to 32 users shows how throughput grows with concurrency, and the Universal Scalability
-    Law is fitted to it. If the load generator is at its end before the design, that is said, and
-    no capacity. Writes results/capacity/<UTC>/capacity.json, steps.csv and sweep.csv.
+    Law is fitted to it. If the load generator is at its end before the design, that is reported,
+    and no capacity. Writes results/capacity/<UTC>/capacity.json, steps.csv and sweep.csv.
 
     Ends with 1 if a design has no confirmed figure, with 130 after Ctrl-C; nothing is left running
     and what was found is written either way.

@@ -37,7 +37,7 @@ def compare(
         int | None,
         typer.Option(
             help="Blocks; each runs both designs once, in random order. The spread between blocks "
-            "is what tells an effect from noise."
+            "is what separates an effect from noise."
         ),
     ] = None,
     users: Annotated[

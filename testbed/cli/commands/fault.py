@@ -24,7 +24,7 @@ LIST, HEAL = "list", "heal"
 _EPILOG = """
 [bold]Examples[/]
 
-testbed fault list                                   the kinds, and what each can be told
+testbed fault list                                   the kinds, and the parameters of each
 
 testbed fault list a                                 and what each can hit in design A
 
@@ -51,7 +51,7 @@ def fault(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Argument(help="What the kind can be told.", metavar="[KEY=VALUE]..."),
+        typer.Argument(help="Parameters of the kind.", metavar="[KEY=VALUE]..."),
     ] = None,
     seconds: Annotated[
         float | None,

@@ -28,7 +28,7 @@ from testbed.stack import designs
 from testbed.stack import records as stacks
 
 INTERRUPTED_CODE = 130
-# Seconds of a drive from which on it is worth a look at what grows.
+# Seconds of a drive from which on it is worth checking what grows.
 LONG = 1200.0
 
 

@@ -61,7 +61,7 @@ class HistoryWriter:
     ) -> int:
         """Announce a fault that is about to begin, and return the id for its end.
 
-        ``lost_state`` names the processes whose memory is gone with it.
+        ``lost_state`` names the processes whose memory is lost with it.
         """
         what = {"kind": kind, "targets": [*targets], "lost_state": [*lost_state]}
         return self._announce("fault", {**what, "details": dict(details or {})})
@@ -123,7 +123,7 @@ def now_us() -> int:
 
 
 def _boot() -> str:
-    """Return what tells this machine's clock from others', or nothing where it is not known."""
+    """Return what identifies this machine's clock, or nothing where it is not known."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

@@ -2,7 +2,7 @@
 
 What the design does by its own clock (lost jobs, a growing backlog, completion times) and errors
 count whatever the generator did. Response times count only if the generator was sound: one that
-is out of CPU measures itself. So they are looked at last.
+is out of CPU measures itself. So they are checked last.
 """
 
 from __future__ import annotations

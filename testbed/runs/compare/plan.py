@@ -105,8 +105,8 @@ class Plan:
     def budget(self) -> Budget | None:
         """What each side may use, ``None`` if the plan does not say."""
         given = {"cpus": self.cpus, "memory_mib": self.memory_mib}
-        said = {name: value for name, value in given.items() if value is not None}
-        return replace(Budget(), **said) if said else None  # type: ignore[arg-type]
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return replace(Budget(), **chosen) if chosen else None  # type: ignore[arg-type]
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the cross product of the pairs and the levels, in the order of the plan."""

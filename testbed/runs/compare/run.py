@@ -153,7 +153,7 @@ def _check(plan: Plan, home: Path) -> None:
                 f"workers {spec.workers}: {', '.join(plan.designs)} has no workers to scale",
                 "leave workers out",
             )
-    # Locust reads the mix; one look for each mix that the plan has.
+    # Locust reads the mix; once for each mix that the plan has.
     for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
         Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check()
 

@@ -64,10 +64,10 @@ def run(
     A trial that fails or is void is run once more; if it stays so, the experiment stops there, or
     goes on with the next if it is to ``keep_going``. ``workload`` makes what is driven for a
     traffic; ``titles`` says for a reader what each design is; ``resumed`` is what was recorded of
-    the run that is gone on with.
+    the run that is resumed.
     """
     record = _record(plan, provenance, titles or {}, resumed)
-    # First, for it reads what is there: what cannot be gone on with is left as it is.
+    # First, for it reads what is there: what cannot be resumed is left as it is.
     session = _Session(plan, folder, tools, workload, keep_going)
     files.write_json(folder / files.EXPERIMENT, record)
     try:
@@ -149,7 +149,7 @@ class _Session:
                     return self._ended(stopped=problem)
             if block == 1 and not any(each.valid for each in self._figures):
                 return self._ended(stopped="no trial of the first block could be used")
-            settled |= self._look(block, settled)
+            settled |= self._note_standings(block, settled)
             self._plan_more(len(settled) * (self._plan.blocks - block))
         return self._ended(reason=NARROW if self._needless else ALL_BLOCKS)
 
@@ -172,7 +172,7 @@ class _Session:
             self._workload(which.traffic),
             path,
             self._tools,
-            lambda statement: self._hear(which, statement),
+            lambda statement: self._compare_sides(which, statement),
         ).run()
         self._done += 1
         figures = self._read(header, path)
@@ -203,8 +203,8 @@ class _Session:
             files.write_header(path, failed)
             return analyse(reader.read_trial(path), self._plan.limits)
 
-    def _hear(self, which: TrialPlan, said: Any) -> None:
-        self._fairness.hear(which.cell.designs, which.cell.spec, which.side, said)
+    def _compare_sides(self, which: TrialPlan, statement: Any) -> None:
+        self._fairness.compare(which.cell.designs, which.cell.spec, which.side, statement)
 
     def _ask_all(self) -> None:
         """Bring up every side once and ask it, so that nothing unfair is driven at all."""
@@ -221,11 +221,11 @@ class _Session:
                     finally:
                         with self._tools.interrupts.shield():
                             stacks.down(design)
-                said = asked[design, cell.spec]
-                self._fairness.hear(cell.designs, cell.spec, side, said)
+                statement = asked[design, cell.spec]
+                self._fairness.compare(cell.designs, cell.spec, side, statement)
 
-    def _look(self, block: int, settled: set[str]) -> set[str]:
-        """Say how the cells stand after a block, and return those that know enough."""
+    def _note_standings(self, block: int, settled: set[str]) -> set[str]:
+        """Report how the cells stand after a block, and return those that know enough."""
         found = standings(self._plan.stop, SHOWN[1:], self._figures, block)
         for each in found:
             if _name(each) not in settled and (each.text or each.settled):
@@ -237,7 +237,7 @@ class _Session:
         return {_name(each) for each in found if each.settled}
 
     def _plan_more(self, needless_pairs: int) -> None:
-        """Tell how many trials there will be, by what is known now."""
+        """Report how many trials there will be, by what is known now."""
         kept = {_key(each) for each in self._figures if each.valid}
         open_ = [each for each in self._schedule if each.key not in kept]
         if not self._planned:

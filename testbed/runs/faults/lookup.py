@@ -139,7 +139,7 @@ class Lookup:
 
     async def _ask(self, call: str, request: Any, scan: str = "", number: int = 0) -> Any:
         """Call a method, again if it may help; return the reply, or what went wrong as a text."""
-        said = ""
+        error_text = ""
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(PAUSE)
@@ -150,15 +150,15 @@ class Lookup:
             try:
                 reply = await _method(stub, call)(request, timeout=CALL_SECONDS)
             except grpc.aio.AioRpcError as error:
-                said = f"{error.code().name}: {error.details()}"
+                error_text = f"{error.code().name}: {error.details()}"
                 reason, definite = _read(error)
                 self._writer.failed(entry, error.code().name, reason, definite)
                 if definite:
-                    return said
+                    return error_text
             else:
                 self._writer.ok(entry, messages.answer_of(reply))
                 return reply
-        return said
+        return error_text
 
 
 def lookup(

@@ -65,10 +65,10 @@ def read_head(path: Path) -> FaultRun:
     """Read ``fault-run.json``. Raises :class:`RecordingError` naming it and the key."""
     raw = files.read_json(path)
     with reading(path):
-        said: FaultRun = typed(raw, FaultRun)
-        if not said["plan"]["designs"]:
+        head: FaultRun = typed(raw, FaultRun)
+        if not head["plan"]["designs"]:
             raise ValueError("plan.designs names none")
-        return said
+        return head
 
 
 def read_side(folder: Path, header: TrialHeader) -> Left:

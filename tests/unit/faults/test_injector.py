@@ -36,10 +36,10 @@ class Notebook:
 
     def __getattr__(self, name: str) -> Callable[..., bool]:
         def act(*arguments: object) -> bool:
-            said = " ".join(map(str, (name, *arguments)))
-            self.done.append(said)
-            if said == self.refuses:
-                raise TestbedError(f"cannot {said}")
+            action = " ".join(map(str, (name, *arguments)))
+            self.done.append(action)
+            if action == self.refuses:
+                raise TestbedError(f"cannot {action}")
             return True
 
         return act

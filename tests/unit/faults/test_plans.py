@@ -48,7 +48,7 @@ def test_ready_plans_are_these() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[draw]\ncount = 3", "x.toml: name: is missing"),
         (HEAD, "give either [draw]"),
@@ -74,10 +74,10 @@ def test_ready_plans_are_these() -> None:
         (HEAD + "faults = 3", "must be tables [[faults]]"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(text: str, said: str) -> None:
+def test_what_is_wrong_is_named_with_its_place(text: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
         plan_of(text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -210,9 +210,9 @@ def test_hints_can_be_pasted_into_a_shell(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     line = hints.command("testbed", "run", "--resume", folder)
 
-    said = in_a_shell(f'for each in {line}; do echo "$each"; done')
+    printed = in_a_shell(f'for each in {line}; do echo "$each"; done')
 
-    program, *rest = said.stdout.splitlines()
+    program, *rest = printed.stdout.splitlines()
     assert rest == ["run", "--resume", str(folder)]
     assert program == "testbed" or (tmp_path / program).resolve().exists()
     assert hints.path(folder) == "'mein Öl'"

@@ -137,7 +137,7 @@ class FakeStacks:
         self.done.append(f"down {design}")
 
 
-class Told:
+class ProgressLog:
     """Progress that remembers what it was told."""
 
     def __init__(self) -> None:
@@ -177,14 +177,14 @@ class Bench:
 
     home: Path
     stacks: FakeStacks = field(default_factory=FakeStacks)
-    told: Told = field(default_factory=Told)
+    progress: ProgressLog = field(default_factory=ProgressLog)
     interrupts: Interrupts = field(default_factory=Interrupts)
     script: str = GOOD_LOAD
     lost: str = ""
     plan: Plan = field(
         default_factory=lambda: Plan("test", blocks=2, traffic=Traffic(duration=1, warmup=0))
     )
-    said: dict[str, Statement] = field(default_factory=dict)
+    statements: dict[str, Statement] = field(default_factory=dict)
     recorded: LoadMaker = field(default_factory=lambda: LoadMaker(accepted=["0000000000000001"]))
 
     def load(self, _traffic: Traffic) -> LoadCommand:
@@ -198,7 +198,7 @@ class Bench:
         )
 
     def ask(self, stack: StackRecord) -> Statement:
-        return self.said.get(stack.design, Statement(stack.design, {"slots": 12.0}, {}))
+        return self.statements.get(stack.design, Statement(stack.design, {"slots": 12.0}, {}))
 
     def audit(
         self,
@@ -218,7 +218,7 @@ class Bench:
     def tools(self) -> Tools:
         return Tools(
             self.stacks,
-            self.told,
+            self.progress,
             self.interrupts,
             ask=self.ask,
         )

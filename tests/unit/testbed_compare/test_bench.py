@@ -92,7 +92,7 @@ def test_stacks_and_echo_server_are_stopped_when_a_measurement_fails(
     plan = BenchPlan(("a", "b"), rounds=1)
     before = set(psutil.Process().children())
     with pytest.raises(measure.BenchFailed, match="no figure"):
-        session.run(plan, bench.home, bench.stacks, bench.interrupts, bench.told)
+        session.run(plan, bench.home, bench.stacks, bench.interrupts, bench.progress)
     assert bench.stacks.done == ["up a", "up b", "down a", "down b"]
     started = set(psutil.Process().children()) - before
     assert not [each for each in started if each.is_running()]

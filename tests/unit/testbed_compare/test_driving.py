@@ -120,7 +120,7 @@ def test_second_attempt_that_succeeds_makes_the_experiment_complete(bench: Any) 
     comparison = compare(read_experiment(folder))
     assert comparison.complete
     assert [comparison.replaced(each) for each in comparison.trials] == [True] + [False] * 4
-    assert "it is run once more" in bench.told.ends[0]
+    assert "it is run once more" in bench.progress.ends[0]
 
 
 def test_generator_that_leaves_nothing_fails_the_trial(bench: Any) -> None:
@@ -168,7 +168,7 @@ def test_stack_that_does_not_come_up_stops_before_anything_is_driven(bench: Any)
 
 
 def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> None:
-    bench.said = {"b": Statement("b", {"slots": 2.0}, {})}
+    bench.statements = {"b": Statement("b", {"slots": 2.0}, {})}
     ended, folder = run(bench)
     assert "slots in total: 12 and 2" in ended.stopped
     assert ended.trials == 0
@@ -182,7 +182,9 @@ def test_what_each_side_said_is_in_its_trial(bench: Any) -> None:
 
 def test_budget_of_each_process_is_in_its_trial(bench: Any) -> None:
     for design in "ab":
-        bench.said[design] = Statement(design, budgets={"server": ProcessBudget(0.5, 1 << 28)})
+        bench.statements[design] = Statement(
+            design, budgets={"server": ProcessBudget(0.5, 1 << 28)}
+        )
     _, folder = run(bench)
     assert [each.budget for each in headers(folder)] == [
         {"server": {"cpus": 0.5, "memory_bytes": 1 << 28}}

@@ -78,8 +78,8 @@ def test_ended_process_is_told_and_has_no_row(tmp_path: Path) -> None:
     with Sampler(tmp_path) as sampler:
         sampler.watch(STACK, FakeMeter({"gone": None, "here": Usage(1.0, 1)}))
         sampler.sample()
-        assert sampler.gone(STACK) == ("gone",)
-        assert sampler.gone(GENERATOR) == ()
+        assert sampler.exited(STACK) == ("gone",)
+        assert sampler.exited(GENERATOR) == ()
     assert {row.process for row in files.read_resources(tmp_path)} == {"here"}
 
 

@@ -141,9 +141,9 @@ def test_lost_state_of_one_of_several_nodes_and_its_share() -> None:
     story.fault(20, 25, "kill", ["node-1"], ["node-1"])
     story.accepted("later", 26, "h:3")
     for number in range(6):
-        gone = number % 3 != 2
-        problem = "NOT_FOUND: no such job" if gone else ""
-        story.job(f"j{number}", None if gone else number, problem=problem)
+        lost = number % 3 != 2
+        problem = "NOT_FOUND: no such job" if lost else ""
+        story.job(f"j{number}", None if lost else number, problem=problem)
     figures = story.figures()
     losses = [each.loss for each in figures.faults]
     assert [(each.processes, each.accepted_before, each.jobs) for each in losses if each] == [

@@ -206,7 +206,7 @@ def test_several_trials_of_a_design_are_numbered() -> None:
     other.answered([0, 1])
     found = [story.figures(), other.figures(), story.figures()]
     assert labels(found) == ["A 1", "B", "A 2"]
-    assert [html.look(found, index) for index in range(3)] == [0, 1, 0]
+    assert [html.style(found, index) for index in range(3)] == [0, 1, 0]
 
 
 def test_files_hold_the_figures_in_plain_numbers(

@@ -218,7 +218,7 @@ def test_process_that_is_throttled_much_is_told_before_any_figure(make: Make) ->
     page = make(blocks=2, budget=BUDGET, throttled={"worker": 0.2, "queue": 0.01})
     assert "Throttled. The CPU limit held back A worker for more than 5% of the time." in page.text
     assert "throttled by the CPU limit for this part of the time: worker 20%;" in page.text
-    assert page.source.index("Throttled.") < page.source.index('class="lede"')
+    assert page.source.index("Throttled.") < page.source.index('class="summary"')
 
 
 def test_local_processes_are_said_to_have_no_budget(make: Make) -> None:

@@ -51,11 +51,11 @@ def runtime() -> LocalRuntime:
 def behave(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Tell the fake processes how to behave: ``behave(second="crash")``."""
 
-    def tell(**behaviours: str) -> None:
-        said = ",".join(f"{name}={what}" for name, what in behaviours.items())
-        monkeypatch.setenv("FAKE_BEHAVIOUR", said)
+    def behave(**behaviours: str) -> None:
+        behaviour = ",".join(f"{name}={what}" for name, what in behaviours.items())
+        monkeypatch.setenv("FAKE_BEHAVIOUR", behaviour)
 
-    return tell
+    return behave
 
 
 @pytest.fixture

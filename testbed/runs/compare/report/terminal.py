@@ -141,7 +141,7 @@ def verdict(row: Judged, labels: tuple[str, str]) -> Text:
 
 
 def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
-    """Say what the tables can and cannot tell."""
+    """Say what the tables can and cannot show."""
     cell = comparison.cells[0]
     first, second = cell.labels
     yield ""

@@ -150,7 +150,7 @@ def _running(runs: Sequence[Execution], fault: Fault) -> Execution | None:
 def _cut_off(runs: Sequence[Execution], fault: Fault) -> Execution | None:
     """Return the first execution that began within a fault and was followed by another.
 
-    A process takes some time to die after the history has said so, and starts jobs meanwhile.
+    A process takes some time to die after the history has recorded it, and starts jobs meanwhile.
     """
     for each, _ in pairwise(runs):
         if fault.begun_us < each.start_us < fault.ended_us:

@@ -23,7 +23,7 @@ class Accepted:
 
 
 def accepted(operations: Iterable[Operation]) -> dict[str, Accepted]:
-    """Return when each job was first told to a client."""
+    """Return when each job was first acknowledged to a client."""
     found: dict[str, Accepted] = {}
     for call in operations:
         if call.call == "SubmitJob" and isinstance(call.answer, str):
@@ -124,7 +124,7 @@ def _spans(
 def _without_result(
     operations: Iterable[Operation], accepted_jobs: Mapping[str, Accepted]
 ) -> set[str]:
-    """Return the jobs of which the service said that their result is gone."""
+    """Return the jobs of which the service reported that their result is lost."""
     return {
         call.asked
         for call in operations

@@ -79,12 +79,12 @@ def remarks(label: str, figures: FaultFigures) -> Iterator[str]:
         )
     if figures.sampled:
         yield (
-            f"{label}: the times of {plural(figures.untimed, 'job')} are gone, so the backlog is "
-            "what the processes said of it at each scrape."
+            f"{label}: the times of {plural(figures.untimed, 'job')} are lost, so the backlog is "
+            "what the processes reported at each scrape."
         )
     elif figures.untimed:
         yield (
-            f"{label}: times of {plural(figures.untimed, 'job')} are gone or cannot be, so they "
+            f"{label}: times of {plural(figures.untimed, 'job')} are lost or impossible, so they "
             "are missing from the backlog."
         )
     if figures.unexplained:

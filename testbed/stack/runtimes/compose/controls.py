@@ -103,7 +103,7 @@ class ComposeControls(RecordedControls):
         found = containers.find(self._design).get(name)
         if found is None or found.id != process.container:
             raise TestbedError(
-                f"the container of {name} of design {self._design} is gone",
+                f"the container of {name} of design {self._design} no longer exists",
                 f"`testbed down {self._design}` removes the rest",
             )
         return found

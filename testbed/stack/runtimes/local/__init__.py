@@ -138,7 +138,7 @@ class LocalRuntime:
 
     def _clean(self, design: str, progress: Progress) -> Stopped:
         """End all processes of a design and remove its state file. Holds the lock already."""
-        # First, so that a Prometheus does not find the processes gone that it is to read.
+        # First, so that a Prometheus does not miss the processes that it is to read.
         targets.remove_stack(design)
         notice = ""
         try:

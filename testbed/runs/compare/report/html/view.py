@@ -120,7 +120,7 @@ class View:
 
     @property
     def titles(self) -> tuple[str, str]:
-        """What each side is, as the plan tells it; nothing if that differs between cells."""
+        """What each side is, as the plan describes it; nothing if that differs between cells."""
         if len({cell.compared.designs for cell in self.cells}) > 1:
             return "", ""
         titles = self.plan.get("titles", {})

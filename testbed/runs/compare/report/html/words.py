@@ -23,7 +23,7 @@ HEADLINES = (
     "cpu_ms_per_job",
     "peak_rss_mib",
 )
-LOOKS = {
+STYLES = {
     RatioOutcome.A_BETTER: "s0",
     RatioOutcome.B_BETTER: "s1",
     RatioOutcome.NO_DIFFERENCE: "none",
@@ -31,9 +31,9 @@ LOOKS = {
 }
 
 
-def look(row: Judged) -> str:
-    """Return how a verdict looks; nothing for a metric that is not judged."""
-    return LOOKS[row.outcome] if row.outcome else ""
+def style(row: Judged) -> str:
+    """Return the style of a verdict; nothing for a metric that is not judged."""
+    return STYLES[row.outcome] if row.outcome else ""
 
 
 def short(row: Judged, labels: tuple[str, str]) -> str:
@@ -51,7 +51,7 @@ def short(row: Judged, labels: tuple[str, str]) -> str:
             return ""
 
 
-def lede(view: View) -> str:
+def summary(view: View) -> str:
     """Say in a sentence how the verdicts are spread."""
     rows = [row for cell in view.cells for row in cell.compared.rows if row.verdict]
     counts = Counter(row.outcome for row in rows)
@@ -85,7 +85,7 @@ def findings(cell: CellView) -> Findings:
 
 
 def _finding(row: Judged, labels: tuple[str, str]) -> Finding:
-    return Finding(look(row), short(row, labels), _sentence(row, labels), _basis(row, labels))
+    return Finding(style(row), short(row, labels), _sentence(row, labels), _basis(row, labels))
 
 
 def _sentence(row: Judged, labels: tuple[str, str]) -> str:
