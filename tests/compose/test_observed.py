@@ -61,7 +61,7 @@ def ask(up: Up) -> Iterator[Ask]:
 
 
 def test_prometheus_finds_every_container_and_scaled_worker_by_itself(up: Up, ask: Ask) -> None:
-    # On its own ports, for those are what Prometheus is told.
+    # On its own ports, for those are what Prometheus gets.
     up("a", place=None, workers=3)
     eventually(
         lambda: Counter(each["metric"]["role"] for each in ask('up{design="a"} == 1')),

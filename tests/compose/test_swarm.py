@@ -79,7 +79,7 @@ class SwarmStack:
         docker("service", "scale", "--detach", f"{self.name}_{service}={count}")
 
     def remove(self) -> None:
-        """Remove the stack and wait until its containers and volumes have gone."""
+        """Remove the stack and wait until its containers and volumes are removed."""
         docker("stack", "rm", self.name)
         label = f"com.docker.stack.namespace={self.name}"
         client = engine.connect()

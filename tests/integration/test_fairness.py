@@ -26,7 +26,7 @@ def test_both_designs_run_with_the_same_unless_a_setting_or_the_slots_differ(
     assert list(differences(first, second)) == []
 
 
-def test_stack_with_another_lease_and_other_slots_is_told_apart_by_both(
+def test_stack_with_another_lease_and_other_slots_is_distinguished_by_both(
     start_stack: StackMaker,
 ) -> None:
     first = _statement(start_stack("a", slots=12))

@@ -199,7 +199,7 @@ class _Simulation:
         self._about(AUDIT, lines.STATUS, job_id, result)
 
     def _kill(self) -> None:
-        """Kill a node some time into a fault; what it holds is gone."""
+        """Kill a node some time into a fault; what it holds is lost."""
         home = self._rng.randrange(NODES)
         lasts = self._rng.randrange(10_000, 30_000)
         name = f"node-{home}"

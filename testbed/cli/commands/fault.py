@@ -1,4 +1,4 @@
-"""``testbed fault``: breaks a stack that is up, and mends it."""
+"""``testbed fault``: injects a fault into a stack that is up, and heals it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def fault(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help=f"Leave it; `{HEAL}` mends it.")] = False,
 ) -> None:
-    """Break something in a stack that is up, wait, and mend it. Ctrl-C mends it at once."""
+    """Inject a fault into a stack that is up, wait, and heal it. Ctrl-C heals it at once."""
     if kind == LIST:
         _list(design)
     elif kind == HEAL:

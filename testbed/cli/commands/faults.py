@@ -58,7 +58,7 @@ def faults(
         bool, typer.Option("--dry-run", help="Print the faults in their order and start nothing.")
     ] = False,
 ) -> None:
-    """Break both designs on purpose under the same traffic, and say what came of it.
+    """Inject faults into both designs under the same traffic, and report what came of it.
 
     Without PLAN the plans are listed. Every design gets a fresh stack, which Locust drives while
     faults come and go by the plan's schedule; every call and every fault is written to a history.

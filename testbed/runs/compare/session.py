@@ -139,21 +139,21 @@ class _Session:
         return RunEnd(self._done, needless=tuple(self._needless), **facts)
 
     def _blocks(self) -> RunEnd:
-        settled: set[str] = set()
+        precise: set[str] = set()
         for block in range(1, self._plan.blocks + 1):
             trials = [each for each in self._schedule if each.block == block]
             for which in trials:
-                if repr(sorted(which.cell.factors.items())) in settled:
+                if repr(sorted(which.cell.factors.items())) in precise:
                     self._needless.append(which.number)
-                elif problem := self._settle(which):
+                elif problem := self._run_until_valid(which):
                     return self._ended(stopped=problem)
             if block == 1 and not any(each.valid for each in self._figures):
                 return self._ended(stopped="no trial of the first block could be used")
-            settled |= self._note_standings(block, settled)
-            self._plan_more(len(settled) * (self._plan.blocks - block))
+            precise |= self._note_standings(block, precise)
+            self._plan_more(len(precise) * (self._plan.blocks - block))
         return self._ended(reason=NARROW if self._needless else ALL_BLOCKS)
 
-    def _settle(self, which: TrialPlan) -> str:
+    def _run_until_valid(self, which: TrialPlan) -> str:
         """Run a trial until it is valid or has had its attempts; say why to stop, or nothing."""
         if any(_key(each) == which.key and each.valid for each in self._figures):
             return ""
@@ -224,17 +224,17 @@ class _Session:
                 statement = asked[design, cell.spec]
                 self._fairness.compare(cell.designs, cell.spec, side, statement)
 
-    def _note_standings(self, block: int, settled: set[str]) -> set[str]:
+    def _note_standings(self, block: int, precise: set[str]) -> set[str]:
         """Report how the cells stand after a block, and return those that know enough."""
         found = standings(self._plan.stop, SHOWN[1:], self._figures, block)
         for each in found:
-            if _name(each) not in settled and (each.text or each.settled):
+            if _name(each) not in precise and (each.text or each.precise):
                 where = f", {each.cell.name}" if each.cell.name else ""
-                more = "; narrow enough, no more blocks of it" if each.settled else ""
+                more = "; narrow enough, no more blocks of it" if each.precise else ""
                 self._tools.progress.note(
                     f"after block {block} of {self._plan.blocks}{where}: {each.text}{more}"
                 )
-        return {_name(each) for each in found if each.settled}
+        return {_name(each) for each in found if each.precise}
 
     def _plan_more(self, needless_pairs: int) -> None:
         """Report how many trials there will be, by what is known now."""

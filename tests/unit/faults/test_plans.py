@@ -80,7 +80,7 @@ def test_what_is_wrong_is_named_with_its_place(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     with pytest.raises(PlanError) as caught:
         plan_of("seconds = 0\nhealth = 0\n[draw]\ncount = 0")
     assert len(str(caught.value).splitlines()) == 4

@@ -1,4 +1,4 @@
-"""What is printed is never cut, and whoever waits is told that something goes on."""
+"""What is printed is never cut, and whoever waits sees that something goes on."""
 
 from __future__ import annotations
 

@@ -158,17 +158,17 @@ def test_relative_paths_are_resolved_where_the_command_line_is_read(
     data = plan_reader.load(ROOT / "experiments" / "quick.toml")
     plan = planfile.parse(data, plan_reader.Source("x"), runner.known())
     monkeypatch.setattr(resume, "read", lambda _folder: {"plan": plan.as_data(), "schedule": []})
-    told: list[Path] = []
+    resumed: list[Path] = []
 
     def recorded_run(*_: object, folder: Path, **__: object) -> int:
-        told.append(folder)
+        resumed.append(folder)
         return 0
 
     monkeypatch.setattr(run_command.runner, "run_plan", recorded_run)
     monkeypatch.chdir(tmp_path / "elsewhere")
 
     assert run("run", "--resume", "results/one").exit_code == 0
-    assert told == [recorded]
+    assert resumed == [recorded]
 
 
 def test_every_path_that_a_command_takes_is_resolved() -> None:

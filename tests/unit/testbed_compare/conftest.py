@@ -43,7 +43,7 @@ START = 1_000.0
 
 @dataclass
 class TrialMaker:
-    """Makes recordings of trials; the window is from 1000 s to 1010 s unless told otherwise."""
+    """Makes recordings of trials; the window is from 1000 s to 1010 s by default."""
 
     window: Window = field(default_factory=lambda: Window(START, START + 10))
 
@@ -138,7 +138,7 @@ class FakeStacks:
 
 
 class ProgressLog:
-    """Progress that remembers what it was told."""
+    """Progress that remembers what it was notified of."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []
@@ -205,7 +205,7 @@ class Bench:
         _endpoints: Sequence[str],
         accepted: Iterable[str],
         _seconds: float,
-        _tell: Callable[[int, int], None],
+        _on_progress: Callable[[int, int], None],
     ) -> tuple[JobRow, ...]:
         return tuple(
             JobRow(job_id, True, "DONE", 1, 1, 2, 3, problem=self.lost) for job_id in accepted

@@ -65,7 +65,7 @@ def test_designs_take_turns() -> None:
     assert [plan.order(turn) for turn in (1, 2, 3)] == [["a", "b"], ["b", "a"], ["a", "b"]]
 
 
-def test_echo_server_is_measured_and_gone_afterwards(tmp_path: Path) -> None:
+def test_echo_server_is_measured_and_stopped_afterwards(tmp_path: Path) -> None:
     with measure.echo_server() as echo:
         task = Task(list(echo.endpoints), callers=2, warmup=0, seconds=0.3, drain=False)
         found = measure.measure(1, echo, task, tmp_path / "raw")

@@ -175,7 +175,7 @@ def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> 
     assert not (folder / files.TRIALS).exists()
 
 
-def test_what_each_side_said_is_in_its_trial(bench: Any) -> None:
+def test_what_each_side_reported_is_in_its_trial(bench: Any) -> None:
     _, folder = run(bench)
     assert {each.fairness["totals"]["slots"] for each in headers(folder)} == {12}
 
@@ -202,22 +202,22 @@ HANGS = "import time; time.sleep(60)"
 
 
 def test_stack_that_ends_while_driven_fails_the_trial_at_once(bench: Any) -> None:
-    gone = psutil.Popen(["true"])
-    gone.wait()
-    bench.stacks.pid = gone.pid
+    exited = psutil.Popen(["true"])
+    exited.wait()
+    bench.stacks.pid = exited.pid
     bench.script = HANGS
     ended, _ = run(bench)
     assert "all 1 processes ended while they were driven" in ended.stopped
 
 
 def test_process_that_ends_while_driven_is_named_with_its_log(bench: Any) -> None:
-    gone = psutil.Popen(["true"])
-    gone.wait()
+    exited = psutil.Popen(["true"])
+    exited.wait()
     original = bench.stacks.up
 
     def up(design: str, spec: StackSpec) -> Any:
         record = original(design, spec)
-        dead = replace(record.processes[0], name="worker", pid=gone.pid, log="worker.log")
+        dead = replace(record.processes[0], name="worker", pid=exited.pid, log="worker.log")
         return replace(record, processes=(*record.processes, dead))
 
     bench.stacks.up = up
@@ -278,7 +278,7 @@ def test_resumed_run_keeps_valid_trials_and_completes_the_same_schedule(bench: A
     assert files.read_json(folder / files.EXPERIMENT)["schedule"] == earlier["schedule"]
 
 
-def test_run_with_a_damaged_trial_is_not_gone_on_with_and_left_as_it_is(bench: Any) -> None:
+def test_run_with_a_damaged_trial_is_not_resumed_and_left_as_it_is(bench: Any) -> None:
     interrupt_at(bench, 3)
     _, folder = run(bench)
     path = sorted(folder.glob(f"{files.TRIALS}/*/{files.RESOURCES}"))[0]
@@ -295,7 +295,7 @@ def test_run_with_a_damaged_trial_is_not_gone_on_with_and_left_as_it_is(bench: A
 
 
 @pytest.mark.parametrize("recorded", ["", "[]", '{"plan": []}', '{"plan": {}, "schedule": [1]}'])
-def test_damaged_record_of_an_experiment_is_not_gone_on_with(tmp_path: Path, recorded: str) -> None:
+def test_damaged_record_of_an_experiment_is_not_resumed(tmp_path: Path, recorded: str) -> None:
     (tmp_path / files.EXPERIMENT).write_text(recorded)
     with pytest.raises(RecordingError, match=str(tmp_path / files.EXPERIMENT)):
         resume.read(tmp_path)

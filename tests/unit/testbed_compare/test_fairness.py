@@ -171,8 +171,8 @@ def stack_of(budget: ProcessBudget | None) -> StackRecord:
 def test_limit_that_did_not_arrive_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     account = Accounting(cpu_limit_cores=2.0, memory_limit_bytes=64 * MIB)
     monkeypatch.setattr(fairness, "read_page", lambda _address: page_of(account))
-    told = r"p0 has 2 cores CPU, and was given 0\.5 cores"
-    with pytest.raises(Unfair, match=told):
+    problem = r"p0 has 2 cores CPU, and was given 0\.5 cores"
+    with pytest.raises(Unfair, match=problem):
         fairness.ask(stack_of(ProcessBudget(0.5, 64 * MIB)))
     assert fairness.ask(stack_of(ProcessBudget(2.0, 64 * MIB))).budgets == {
         "p0": ProcessBudget(2.0, 64 * MIB)

@@ -126,12 +126,12 @@ def test_terminal_says_what_ran_and_shows_the_interval(make: Any) -> None:
 
 def test_lost_jobs_are_named_and_the_trial_is_called_void(make: Any) -> None:
     recorded = experiment(make)
-    job = make.job(1, 1, 0, 0.1, state="MISSING", problem="NOT_FOUND: gone")
+    job = make.job(1, 1, 0, 0.1, state="MISSING", problem="NOT_FOUND: lost")
     lost = replace(recorded.trials[3], jobs=(job,))
     comparison = compare(replace(recorded, trials=(*recorded.trials[:3], lost)))
     text = shown(comparison)
     assert "VOID  trial 4 (block 2, design A): 1 of" in text
-    assert f"lost {job.job_id}: NOT_FOUND: gone" in text
+    assert f"lost {job.job_id}: NOT_FOUND: lost" in text
     assert not comparison.complete
 
 

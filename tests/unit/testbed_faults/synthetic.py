@@ -265,8 +265,8 @@ def trials(**changes: object) -> list[FaultTrial]:
 
 
 def run(**changes: object) -> FaultRun:
-    """Return what is told of a fault run besides its figures."""
-    told: dict[str, object] = {
+    """Return what is reported of a fault run besides its figures."""
+    fields: dict[str, object] = {
         "name": "quick",
         "when": "2026-11-24T18:05:00+00:00",
         "seed": 1,
@@ -279,4 +279,4 @@ def run(**changes: object) -> FaultRun:
         "plan": {"name": "quick", "seconds": 5.0, "health": 5.0, "traffic": {"rate": 80.0}},
         "provenance": provenance(command="testbed faults quick"),
     }
-    return FaultRun(**(told | changes))  # type: ignore[arg-type]
+    return FaultRun(**(fields | changes))  # type: ignore[arg-type]

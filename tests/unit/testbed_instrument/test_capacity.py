@@ -165,7 +165,7 @@ def test_throughput_of_a_closed_loop_is_what_was_answered() -> None:
     assert judge.throughput(trial(load(generator_cpu=0.99)), LIMITS).verdict is DriveVerdict.VOID
 
 
-def test_objective_is_read_and_said_again() -> None:
+def test_objective_is_read_and_written_again() -> None:
     assert SLO.latencies[1] == slo.Latency(95, 50, "SubmitJob")
     assert SLO.errors == pytest.approx(0.01)
     assert SLO.words() == (

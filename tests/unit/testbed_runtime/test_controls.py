@@ -65,7 +65,7 @@ def test_started_again_it_serves_on_its_ports_and_is_in_the_record(
     record = up()
     controls = runtime.controls(record)
     log = Path(record.processes[0].log)
-    log.write_text("what it said before\n")
+    log.write_text("output from before\n")
     controls.kill("first")
 
     assert controls.start("first")
@@ -77,7 +77,7 @@ def test_started_again_it_serves_on_its_ports_and_is_in_the_record(
     assert now.processes[1] == record.processes[1]
     assert health(runtime, now) == {"first": "SERVING", "second": "SERVING"}
     assert root(now).environ()["TASKQUEUE_NAME"] == "first"
-    assert log.read_text().startswith("what it said before\n")
+    assert log.read_text().startswith("output from before\n")
     assert not controls.start("first"), "one that runs is left alone"
     assert stacks.load("fake") == now
 

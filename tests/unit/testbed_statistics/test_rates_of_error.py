@@ -43,7 +43,7 @@ def report(rng: np.random.Generator, ratio: float, blocks: int = 5) -> list[Inte
 
 
 def named(ratios: Sequence[Interval | None], noises: Sequence[Interval | None]) -> int:
-    """How many metrics are said to differ."""
+    """How many metrics are reported to differ."""
     family = [
         Measured("it", ratio, noise, "lower") for ratio, noise in zip(ratios, noises, strict=True)
     ]
@@ -65,7 +65,7 @@ def test_what_equal_sides_show_too_is_no_difference() -> None:
 
 
 def test_true_difference_is_named_beyond_a_noise_floor() -> None:
-    """Half the value, against noise of 5 %: a report that said nothing would err as much."""
+    """Half the value, against noise of 5 %: a report without any claim would err as much."""
     rng, runs = np.random.default_rng(13), 50
     seen = sum(named(report(rng, 0.5), report(rng, 1.0)) for _ in range(runs))
     assert seen >= at_least(0.99, runs * METRICS)
@@ -139,7 +139,7 @@ def test_percentiles_of_a_histogram_are_the_exact_ones_to_three_digits() -> None
         assert statistics.percentile(histogram, percent) == pytest.approx(exact, rel=0.001)
 
 
-def test_steady_series_are_seldom_cut_and_seldom_said_to_warm_up() -> None:
+def test_steady_series_are_seldom_cut_and_seldom_reported_to_warm_up() -> None:
     """Each of the tests in it is at one in 200; MSER alone would cut a third of them."""
     rng, runs = np.random.default_rng(17), 400
     ends = [statistics.warmup_end(autoregressive(rng, 60, 0.3).tolist()) for _ in range(runs)]
@@ -211,7 +211,7 @@ def test_closed_form_of_a_stall_agrees_with_its_simulation(
 
 
 @pytest.mark.parametrize("freezes", [False, True])
-def test_closed_loop_sees_a_stall_as_seldom_as_is_said(freezes: bool) -> None:
+def test_closed_loop_sees_a_stall_as_seldom_as_is_claimed(freezes: bool) -> None:
     """One user who sends again as soon as it is answered, over a hundred periods."""
     stall = PeriodicStall(0.01, 0.2, 2.0, freezes=freezes)
     now, times = 0.0, []

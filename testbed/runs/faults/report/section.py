@@ -330,7 +330,7 @@ def checker_section(figures: Figures) -> Section:
     blocks = []
     for label, each in _labelled(figures):
         for violation in each.verdict.violations:
-            rows = words.told(violation, each.begun_us)
+            rows = words.evidence(violation, each.begun_us)
             blocks.append(
                 Block(
                     f"{label}: {violation.rule}, {violation.subject}",

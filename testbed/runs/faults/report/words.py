@@ -91,7 +91,7 @@ def remarks(label: str, figures: FaultFigures) -> Iterator[str]:
         yield f"{label}: no loss of state explains {plural(figures.unexplained, 'lost job')}."
 
 
-def told(violation: Violation, begun_us: int) -> list[tuple[str, ...]]:
+def evidence(violation: Violation, begun_us: int) -> list[tuple[str, ...]]:
     """Return the slice of a violation as rows: when, who, what was asked, what came of it."""
     shown = [_line(each, begun_us) for each in violation.slice[:SLICE_SHOWN]]
     more = len(violation.slice) - SLICE_SHOWN

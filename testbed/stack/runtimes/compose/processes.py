@@ -1,4 +1,4 @@
-"""The containers of a stack as its processes: recorded, looked at, stopped in order."""
+"""The containers of a stack as its processes: recorded, inspected, stopped in order."""
 
 from __future__ import annotations
 
