@@ -13,7 +13,7 @@ from testbed.stats import enough
 
 @dataclass(frozen=True)
 class Standing:
-    """How a cell stands after some blocks: whether it is precise enough, and its ratios in words."""
+    """How a cell stands after some blocks: whether it is precise enough, and its ratios."""
 
     cell: CellComparison
     precise: bool
@@ -23,7 +23,7 @@ class Standing:
 def standings(
     stop: Stop | None, shown: tuple[str, ...], trials: Iterable[TrialFigures], block: int
 ) -> tuple[Standing, ...]:
-    """Say how each cell stands by the trials up to ``block``; without a rule none is precise enough.
+    """Return how each cell stands by the trials up to ``block``; without a rule none is precise.
 
     The words are of the metrics of the rule, else of those ``shown``.
     """
