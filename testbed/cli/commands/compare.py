@@ -109,7 +109,7 @@ def compare(
 
     Options change that plan; left out, its own value holds. Every trial starts a fresh stack,
     drives it with Locust, discards the warm-up, then looks up every accepted job until it is
-    terminal and stops the stack. In the end both designs are broken on purpose, by a fault plan.
+    terminal and stops the stack. In the end faults are injected into both designs, by a fault plan.
     Prints the figures of each design and their ratio with its confidence interval, and what became
     of jobs and service under faults; writes them with the raw data and where they come from to
     results/<name>/<UTC>, to which results/latest points.

@@ -34,7 +34,7 @@ testbed fault cut b node-0:node-1 --for 10           needs `testbed up b --links
 
 testbed fault delay a gateway:job request_ms=300
 
-testbed fault pause_long a coordinator --keep        stays; `testbed fault heal a` mends it
+testbed fault pause_long a coordinator --keep        stays; `testbed fault heal a` heals it
 """
 
 
@@ -62,7 +62,7 @@ def fault(
             show_default=False,
         ),
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help=f"Leave it; `{HEAL}` mends it.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help=f"Leave it; `{HEAL}` heals it.")] = False,
 ) -> None:
     """Inject a fault into a stack that is up, wait, and heal it. Ctrl-C heals it at once."""
     if kind == LIST:

@@ -81,7 +81,7 @@ def run_plan(
         outputs.require_writable(folder)
     target = folder or outputs.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
-    broken: fault_session.FaultRunEnd | None = None
+    faulted: fault_session.FaultRunEnd | None = None
     titles = {design: designs.load(design).title for design in plan.designs}
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
     trials = 2 * plan.blocks * len(plan.cells())
@@ -102,16 +102,16 @@ def run_plan(
                 resumed=earlier,
             )
         if fault_plan is not None and not ended.stopped:
-            broken = _run_faults(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
+            faulted = _run_faults(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
         with interrupts.shield():
             rebuilt = report(target)
             met = _show_thresholds(rebuilt.comparison, plan)
             _closing(target, ended, rebuilt.comparison)
     if interrupts.happened:
         return INTERRUPTED_CODE
-    if ended.system_error or (broken is not None and broken.system_error):
+    if ended.system_error or (faulted is not None and faulted.system_error):
         return ERROR_EXIT
-    good = not ended.stopped and (broken is None or not broken.stopped)
+    good = not ended.stopped and (faulted is None or not faulted.stopped)
     return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
 
 

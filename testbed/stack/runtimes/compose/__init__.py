@@ -102,7 +102,7 @@ class ComposeRuntime:
         return ContainerMeter({each.name: found[each.name] for each in record.measured})
 
     def controls(self, record: StackRecord) -> ComposeControls:
-        """Return what breaks a stack, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
+        """Return what injects faults, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
         limits = (self.start_timeout, self.margin, self.lock_wait)
         return ComposeControls(record, project(), *limits)
 
@@ -165,7 +165,7 @@ class ComposeRuntime:
                     raise TestbedError(
                         f"{each.name} ended during start ({ended}). The end of {each.log}:\n"
                         f"{log_tail(each.log)}",
-                        "the rest was stopped; mend the cause, then try again",
+                        "the rest was stopped; fix the cause, then try again",
                     )
 
         def ready(name: str) -> None:

@@ -127,6 +127,6 @@ def compose(
     if running.returncode:
         raise EngineError(
             f"docker compose {arguments[0]} failed with {running.returncode}:\n" + "\n".join(lines),
-            "what was started has been stopped; mend the cause and try again, or run local "
+            "what was started has been stopped; fix the cause and try again, or run local "
             "processes: --runtime local (RUNTIME=local for make)",
         )
