@@ -41,7 +41,7 @@ class _Scheduled(TypedDict):
     number: int
 
 
-class _Ended(TypedDict, total=False):
+class _EndRecord(TypedDict, total=False):
     reason: str
     needless: tuple[int, ...]
 
@@ -55,7 +55,7 @@ class _Whole(TypedDict):
 class Experiment(_Whole, total=False):
     """What ``experiment.json`` holds; ``resumed`` has the provenance of each time it went on."""
 
-    ended: _Ended
+    ended: _EndRecord
     resumed: list[Mapping[str, Any]]
 
 

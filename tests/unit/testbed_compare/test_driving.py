@@ -363,7 +363,7 @@ def test_too_little_disk_is_refused_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outputs, "NEEDED_BYTES", 1 << 80)
-    with pytest.raises(outputs.NoRoom, match="MiB of free disk"):
+    with pytest.raises(outputs.DiskFull, match="MiB of free disk"):
         outputs.new_folder(tmp_path / "results", "test")
 
 

@@ -105,7 +105,7 @@ def test_pictures_have_finite_places(shown: Page) -> None:
             assert "nan" not in (part.get("d") or "")
 
 
-def test_many_faults_are_numbered_where_there_is_room() -> None:
+def test_many_faults_are_numbered_where_there_is_space() -> None:
     story = Story()
     story.answered(every(0.5, 0, 2010))
     for at in every(10, 5, 2005):

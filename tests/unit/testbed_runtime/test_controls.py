@@ -157,7 +157,7 @@ def test_down_ends_a_stack_of_which_one_is_paused_and_one_dead(
         controls.start("first")
 
 
-def test_healing_a_stack_mends_all_of_it_and_says_what(
+def test_healing_a_stack_heals_all_of_it_and_says_what(
     runtime: LocalRuntime, up: Callable[[], StackRecord]
 ) -> None:
     controls = runtime.controls(up())
