@@ -10,7 +10,7 @@ from common.domain.errors import MalformedJobId
 from testbed.record.history.model import ALL_JOBS, OPEN_END, FaultEvent
 
 
-class StateLoss:
+class LossTimes:
     """The faults that lost state, as the jobs see them that were there.
 
     A fault takes every job, or those of the homes that it names. A job whose id names no home is
@@ -39,7 +39,7 @@ class StateLoss:
         return spans.first_begun(born)
 
     def after(self, time: int) -> bool:
-        """Say whether any memory may have gone at that time or later."""
+        """Say whether any memory may have been lost at that time or later."""
         spans = (self._of_all, *self._of_home.values())
         return any(each.first_begun(time) < OPEN_END for each in spans)
 

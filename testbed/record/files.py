@@ -7,8 +7,8 @@
 ``accepted-*.txt``     written by the load generator: accepted job ids
 ``resources.csv``      CPU seconds, memory and throttling of each process over time
 ``jobs.csv``           every job as the audit found it
-``metrics.jsonl.gz``   what each process said of itself, second by second
-``locust.log``         what the load generator said
+``metrics.jsonl.gz``   what each process reported, second by second
+``locust.log``         output of the load generator
 =====================  ===========================================================
 """
 
@@ -165,7 +165,7 @@ def read_jobs(folder: Path) -> tuple[JobRow, ...]:
 
 
 def read_accepted(folder: Path) -> list[str]:
-    """Return the ids that the load generator was told were accepted, one for each answer."""
+    """Return the ids of the accepted submits that were answered, one for each answer."""
     return [job_id for path in sorted(folder.glob(ACCEPTED)) for job_id in _words(path)]
 
 

@@ -195,7 +195,7 @@ class TrialHeader:
     ``plan_cell`` has the level of each factor. ``side`` is 0 for the first design of a comparison
     and 1 for the second, ``position`` the place of its side within block and cell. ``status`` is
     ``complete``, ``failed`` or ``interrupted``. ``settings`` is what the stack ran with besides
-    its defaults, ``fairness`` what it said it ran with, ``phases`` the seconds that each took.
+    its defaults, ``fairness`` what it reported to run with, ``phases`` the seconds that each took.
     ``budget`` has for each process with a limit ``cpus`` (cores) and ``memory_bytes``, either of
     which may be ``None``; it is empty if no process has one. ``processes`` are all of the stack,
     whose CPU and memory are to be sampled, ``scraped`` those whose metrics are to be read; both are

@@ -30,7 +30,7 @@ WITHIN = 90.0
 
 
 def inject(runtime: Runtime, record: StackRecord, kind: str, target: str) -> Callable[[], None]:
-    """Break something in a stack, and return what mends it."""
+    """Inject a fault into a stack, and return what heals it."""
     controls, chosen = runtime.controls(record), registry.get(kind)
     hit = chosen.target(TOPOLOGIES[record.design], target)
     chosen.inject(controls, hit, chosen.read({}))

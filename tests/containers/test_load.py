@@ -57,7 +57,7 @@ class Project:
         for each in self.topology.processes:
             eventually(
                 lambda address=f"127.0.0.1:{each.port}": health_of(address),  # type: ignore[misc]
-                until=lambda said: said == "SERVING",
+                until=lambda reported: reported == "SERVING",
                 within=90,
                 what=f"health of {each.name}",
             )

@@ -50,8 +50,8 @@ def ask(up: Up) -> Iterator[Ask]:
         query = urllib.parse.urlencode({"query": expr})
         with urllib.request.urlopen(
             f"http://127.0.0.1:{port}/api/v1/query?{query}", timeout=30
-        ) as said:
-            found: list[dict[str, Any]] = json.load(said)["data"]["result"]
+        ) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
 
     with ExitStack() as exits:
@@ -61,7 +61,7 @@ def ask(up: Up) -> Iterator[Ask]:
 
 
 def test_prometheus_finds_every_container_and_scaled_worker_by_itself(up: Up, ask: Ask) -> None:
-    # On its own ports, for those are what Prometheus is told.
+    # On its own ports, for those are what Prometheus gets.
     up("a", place=None, workers=3)
     eventually(
         lambda: Counter(each["metric"]["role"] for each in ask('up{design="a"} == 1')),

@@ -66,9 +66,9 @@ def test_every_process_serves_metrics_and_says_what_it_has_used(up: Up, runtime:
     assert len(record.metrics) == 6
     for name, address in record.metrics.items():
         assert "grpc_server_handling_seconds" in read_page(address), name
-    looks = runtime.status(record)
-    assert [each.health for each in looks] == ["SERVING"] * 6
-    assert all(each.cpu_seconds > 0 and each.memory_bytes > 1 << 20 for each in looks)
+    statuses = runtime.status(record)
+    assert [each.health for each in statuses] == ["SERVING"] * 6
+    assert all(each.cpu_seconds > 0 and each.memory_bytes > 1 << 20 for each in statuses)
     assert stacks.find() == [record]
 
 
@@ -101,12 +101,12 @@ def test_each_container_has_an_equal_part_of_the_budget(up: Up) -> None:
 def test_container_that_dies_stays_dead_and_is_seen(up: Up, runtime: Runtime) -> None:
     record = up("b")
     containers.find("b")["node-3"].kill()
-    looks = eventually(
+    statuses = eventually(
         lambda: {each.record.name: each.health for each in runtime.status(record)},
-        until=lambda said: said["node-3"] == "dead",
+        until=lambda reported: reported["node-3"] == "dead",
         what="the end of node-3",
     )
-    assert sorted(looks.values()) == ["SERVING"] * 5 + ["dead"]
+    assert sorted(statuses.values()) == ["SERVING"] * 5 + ["dead"]
     stopped = runtime.down("b", runtimes.silent)
     assert "node-3" in stopped.notice
     assert len(stopped.ended) == 5

@@ -71,15 +71,15 @@ class SwarmStack:
 
     def replicas(self) -> dict[str, str]:
         """Return how many tasks of each service run, and how many are to."""
-        said = docker("stack", "services", "--format", "{{.Name}} {{.Replicas}}", self.name)
-        return dict(line.split(" ", 1) for line in said.splitlines())
+        output = docker("stack", "services", "--format", "{{.Name}} {{.Replicas}}", self.name)
+        return dict(line.split(" ", 1) for line in output.splitlines())
 
     def scale(self, service: str, count: int) -> None:
         """Run so many tasks of a service."""
         docker("service", "scale", "--detach", f"{self.name}_{service}={count}")
 
     def remove(self) -> None:
-        """Remove the stack and wait until its containers and volumes have gone."""
+        """Remove the stack and wait until its containers and volumes are removed."""
         docker("stack", "rm", self.name)
         label = f"com.docker.stack.namespace={self.name}"
         client = engine.connect()
@@ -165,8 +165,8 @@ def test_tasks_are_limited_named_found_and_not_started_again(stack: SwarmStack) 
 
 
 def _tasks_of(service: str) -> list[str]:
-    said = docker("service", "ps", "--format", "{{.CurrentState}}", service)
-    return [line.split()[0].lower() for line in said.splitlines()]
+    output = docker("service", "ps", "--format", "{{.CurrentState}}", service)
+    return [line.split()[0].lower() for line in output.splitlines()]
 
 
 def _all_run(replicas: dict[str, str]) -> bool:

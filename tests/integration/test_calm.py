@@ -10,7 +10,7 @@ import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from testbed.check import Verdict, check
-from testbed.check.looks import AUDIT
+from testbed.check.observations import AUDIT
 from testbed.record.history.files import read
 from testbed.record.history.messages import answer_of, asked_of
 from testbed.record.history.model import IDS_BY_HOME

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from common.domain.job import Assignment, Outcome
-from testbed.check.looks import TERMINAL
+from testbed.check.observations import TERMINAL
 from testbed.record.history.messages import DIGITS, digest
 from testbed.record.history.model import History, Operation, Result, Seen, Submitted
 

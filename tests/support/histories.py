@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from testbed.check.looks import AUDIT
+from testbed.check.observations import AUDIT
 from testbed.record.history import lines
 from testbed.record.history.files import collector_paused
 from testbed.record.history.lines import Answer, Asked
@@ -201,7 +201,7 @@ class _Simulation:
         self._about(AUDIT, lines.STATUS, job_id, result)
 
     def _kill(self) -> None:
-        """Kill a node some time into a fault; what it holds is gone."""
+        """Kill a node some time into a fault; what it holds is lost."""
         home = self._rng.randrange(NODES)
         lasts = self._rng.randrange(10_000, 30_000)
         name = f"node-{home}"
@@ -323,8 +323,8 @@ def _by_time(event: tuple[int, int, dict[str, Any]]) -> tuple[int, int]:
 
 def _events(history: History) -> Iterator[tuple[int, int, dict[str, Any]]]:
     for each in history.operations:
-        common = {"client": each.client, "at": each.endpoint, "call": each.call}
-        asked = {"t": each.invoked, "invoke": each.id, **common, **lines.write_asked(each.asked)}
+        fields = {"client": each.client, "at": each.endpoint, "call": each.call}
+        asked = {"t": each.invoked, "invoke": each.id, **fields, **lines.write_asked(each.asked)}
         yield each.invoked, each.id, asked
         if each.completed == OPEN_END:
             continue

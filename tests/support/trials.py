@@ -43,7 +43,7 @@ START = 1_000.0
 
 @dataclass
 class TrialMaker:
-    """Makes recordings of trials; the window is from 1000 s to 1010 s unless told otherwise."""
+    """Makes recordings of trials; the window is from 1000 s to 1010 s by default."""
 
     window: Window = field(default_factory=lambda: Window(START, START + 10))
 
@@ -137,8 +137,8 @@ class FakeStacks:
         self.done.append(f"down {design}")
 
 
-class Told:
-    """Progress that remembers what it was told."""
+class ProgressLog:
+    """Progress that remembers what it was notified of."""
 
     def __init__(self) -> None:
         self.phases: list[str] = []
@@ -177,14 +177,14 @@ class Bench:
 
     home: Path
     stacks: FakeStacks = field(default_factory=FakeStacks)
-    told: Told = field(default_factory=Told)
+    progress: ProgressLog = field(default_factory=ProgressLog)
     interrupts: Interrupts = field(default_factory=Interrupts)
     script: str = GOOD_LOAD
     lost: str = ""
     plan: Plan = field(
         default_factory=lambda: Plan("test", blocks=2, traffic=Traffic(duration=1, warmup=0))
     )
-    said: dict[str, Statement] = field(default_factory=dict)
+    statements: dict[str, Statement] = field(default_factory=dict)
     recorded: LoadMaker = field(default_factory=lambda: LoadMaker(accepted=["0000000000000001"]))
 
     def load(self, _traffic: Traffic) -> LoadCommand:
@@ -198,14 +198,14 @@ class Bench:
         )
 
     def ask(self, stack: StackRecord) -> Statement:
-        return self.said.get(stack.design, Statement(stack.design, {"slots": 12.0}, {}))
+        return self.statements.get(stack.design, Statement(stack.design, {"slots": 12.0}, {}))
 
     def audit(
         self,
         _endpoints: Sequence[str],
         accepted: Iterable[str],
         _seconds: float,
-        _tell: Callable[[int, int], None],
+        _on_progress: Callable[[int, int], None],
     ) -> tuple[JobRow, ...]:
         return tuple(
             JobRow(job_id, True, "DONE", 1, 1, 2, 3, problem=self.lost) for job_id in accepted
@@ -218,7 +218,7 @@ class Bench:
     def tools(self) -> Tools:
         return Tools(
             self.stacks,
-            self.told,
+            self.progress,
             self.interrupts,
             ask=self.ask,
         )

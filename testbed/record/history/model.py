@@ -53,7 +53,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What ``SubmitJob`` was asked. ``digest`` tells equal jobs from others.
+    """What ``SubmitJob`` was asked. ``digest`` distinguishes jobs.
 
     ``output`` is the digest of what every execution gives that succeeds, empty if that is not
     decided by the job alone.
@@ -125,7 +125,7 @@ class FaultEvent:
     """Something that was done to the system on purpose, and when it began and was over.
 
     ``targets`` are processes, or links written ``caller>callee``. ``lost_state`` names the
-    processes whose memory is gone with it, for people; ``lost_jobs`` says which jobs they held:
+    processes whose memory is lost with it, for people; ``lost_jobs`` says which jobs they held:
     these may be lost, and nothing else.
     """
 

@@ -38,7 +38,7 @@ _Invoked = tuple[int, str, str, str, Asked, int]
 """The first fields of an operation."""
 
 
-class Part:
+class HistoryPart:
     """What one file holds, taken in line by line. Ids are those of the file.
 
     ``closed`` says that its writer came to the end and wrote so.

@@ -66,7 +66,7 @@ class HistoryWriter:
     ) -> int:
         """Announce a fault that is about to begin, and return the id for its end.
 
-        ``lost_state`` names the processes whose memory is gone with it, ``lost_jobs`` says which
+        ``lost_state`` names the processes whose memory is lost with it, ``lost_jobs`` says which
         jobs they held; if that is not known, any job may have been in any of them.
         """
         lost = [*lost_state]
@@ -132,7 +132,7 @@ def now_us() -> int:
 
 
 def _boot() -> str:
-    """Return what tells this machine's clock from others', or nothing where it is not known."""
+    """Return what identifies this machine's clock, or nothing where it is not known."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

@@ -137,8 +137,8 @@ def test_locust_drives_the_entries_and_finds_its_master(
     objects: dict[str, Objects], design: str
 ) -> None:
     found = objects[design]
-    said = found["ConfigMap", "load"]["data"]
-    assert said["LOCUST_HOST"] == ",".join(designs.load(design).endpoints(str))
+    data = found["ConfigMap", "load"]["data"]
+    assert data["LOCUST_HOST"] == ",".join(designs.load(design).endpoints(str))
     worker = container_of(found["Deployment", "load-worker"])
     assert worker["args"][-2:] == ["--master-host", "load"]
     ports = {port["name"]: port["port"] for port in found["Service", "load"]["spec"]["ports"]}

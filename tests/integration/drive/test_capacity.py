@@ -22,7 +22,7 @@ from testbed.record.files import read_json
 from testbed.runs.capacity import session
 from testbed.runs.capacity.drive import DriveFailed, TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.capacity.search import Told
+from testbed.runs.capacity.search import DriveVerdict
 from testbed.runs.capacity.session import Result
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
@@ -51,7 +51,7 @@ class FakeStacks:
         self.done.append(f"down {design}")
 
 
-class Heard:
+class ProgressLog:
     """A progress that remembers."""
 
     def __init__(self) -> None:
@@ -78,12 +78,12 @@ class Rig:
         self.folder = folder
         self.script = script
         self.stacks = FakeStacks(pid)
-        self.heard = Heard()
+        self.progress = ProgressLog()
         self.traffics: list[Traffic] = []
         self.interrupts = Interrupts()
         tools = Tools(
             self.stacks,
-            self.heard,
+            self.progress,
             self.interrupts,
             ask=lambda stack: Statement(stack.design),
         )
@@ -114,16 +114,16 @@ def test_generator_that_fails_ends_the_run_and_not_as_a_capacity(rig: Any) -> No
 
 
 def test_stack_that_ends_under_load_has_failed_the_rate(rig: Any) -> None:
-    gone = psutil.Popen(["true"])
-    gone.wait()
-    made = rig(HANGS, gone.pid)
+    exited = psutil.Popen(["true"])
+    exited.wait()
+    made = rig(HANGS, exited.pid)
     judged = made.driver.open_loop("a", 100.0, confirm=False)
-    assert judged.told is Told.FAILED
+    assert judged.verdict is DriveVerdict.FAILED
     assert "ended while" in judged.reason
     assert made.stacks.done == ["up a", "down a"]
     written = read_json(made.folder / "trials" / "001-a" / "judgement.json")
     assert written["told"] == "failed"
-    assert made.heard.ends[0].startswith("failed: ")
+    assert made.progress.ends[0].startswith("failed: ")
 
 
 def test_every_drive_has_its_rate_its_length_and_arrivals_of_its_own(rig: Any) -> None:
@@ -137,7 +137,7 @@ def test_every_drive_has_its_rate_its_length_and_arrivals_of_its_own(rig: Any) -
     assert (search.rate, search.duration, confirming.duration) == (200, 15, 16)
     assert search.seed != confirming.seed
     assert (sweep.rate, sweep.users, sweep.think_time) == (None, 8, 0)
-    assert made.heard.titles == [
+    assert made.progress.titles == [
         "design A, 200 calls/s",
         "design A, 200 calls/s, to confirm",
         "design B, 8 users",

@@ -44,7 +44,7 @@ def headers(folder: Path) -> list[Any]:
     return [files.read_header(each) for each in sorted((folder / files.TRIALS).iterdir())]
 
 
-def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.Ended, Path]:
+def run(bench: Any, plan: Plan | None = None, **options: Any) -> tuple[session.RunEnd, Path]:
     folder = outputs.new_folder(bench.home / "results", "test")
     with bench.interrupts.installed():
         ended = session.run(plan or bench.plan, {}, folder, bench.tools, bench.workload, **options)
@@ -59,7 +59,7 @@ def driven(bench: Any) -> list[str]:
 
 def test_every_block_drives_both_designs_on_fresh_stacks(bench: Any) -> None:
     ended, folder = run(bench)
-    assert ended == session.Ended(4)
+    assert ended == session.RunEnd(4)
     assert sorted(driven(bench)[:2]) == sorted(driven(bench)[2:]) == ["up a", "up b"]
     for index, step in enumerate(bench.stacks.done[:12:2]):
         assert bench.stacks.done[2 * index + 1] == step.replace("up", "down")
@@ -120,7 +120,7 @@ def test_second_attempt_that_succeeds_makes_the_experiment_complete(bench: Any) 
     comparison = compare(read_experiment(folder))
     assert comparison.complete
     assert [comparison.replaced(each) for each in comparison.trials] == [True] + [False] * 4
-    assert "it is run once more" in bench.told.ends[0]
+    assert "it is run once more" in bench.progress.ends[0]
 
 
 def test_generator_that_leaves_nothing_fails_the_trial(bench: Any) -> None:
@@ -168,21 +168,23 @@ def test_stack_that_does_not_come_up_stops_before_anything_is_driven(bench: Any)
 
 
 def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> None:
-    bench.said = {"b": Statement("b", {"slots": 2.0}, {})}
+    bench.statements = {"b": Statement("b", {"slots": 2.0}, {})}
     ended, folder = run(bench)
     assert "slots in total: 12 and 2" in ended.stopped
     assert ended.trials == 0
     assert not (folder / files.TRIALS).exists()
 
 
-def test_what_each_side_said_is_in_its_trial(bench: Any) -> None:
+def test_what_each_side_reported_is_in_its_trial(bench: Any) -> None:
     _, folder = run(bench)
     assert {each.fairness["totals"]["slots"] for each in headers(folder)} == {12}
 
 
 def test_budget_of_each_process_is_in_its_trial(bench: Any) -> None:
     for design in "ab":
-        bench.said[design] = Statement(design, budgets={"server": ProcessBudget(0.5, 1 << 28)})
+        bench.statements[design] = Statement(
+            design, budgets={"server": ProcessBudget(0.5, 1 << 28)}
+        )
     _, folder = run(bench)
     assert [each.budget for each in headers(folder)] == [
         {"server": {"cpus": 0.5, "memory_bytes": 1 << 28}}
@@ -200,22 +202,22 @@ HANGS = "import time; time.sleep(60)"
 
 
 def test_stack_that_ends_while_driven_fails_the_trial_at_once(bench: Any) -> None:
-    gone = psutil.Popen(["true"])
-    gone.wait()
-    bench.stacks.pid = gone.pid
+    exited = psutil.Popen(["true"])
+    exited.wait()
+    bench.stacks.pid = exited.pid
     bench.script = HANGS
     ended, _ = run(bench)
     assert "all 1 processes ended while they were driven" in ended.stopped
 
 
 def test_process_that_ends_while_driven_is_named_with_its_log(bench: Any) -> None:
-    gone = psutil.Popen(["true"])
-    gone.wait()
+    exited = psutil.Popen(["true"])
+    exited.wait()
     original = bench.stacks.up
 
     def up(design: str, spec: StackSpec) -> Any:
         record = original(design, spec)
-        dead = replace(record.processes[0], name="worker", pid=gone.pid, log="worker.log")
+        dead = replace(record.processes[0], name="worker", pid=exited.pid, log="worker.log")
         return replace(record, processes=(*record.processes, dead))
 
     bench.stacks.up = up
@@ -276,7 +278,7 @@ def test_resumed_run_keeps_valid_trials_and_completes_the_same_schedule(bench: A
     assert files.read_json(folder / files.EXPERIMENT)["schedule"] == earlier["schedule"]
 
 
-def test_run_with_a_damaged_trial_is_not_gone_on_with_and_left_as_it_is(bench: Any) -> None:
+def test_run_with_a_damaged_trial_is_not_resumed_and_left_as_it_is(bench: Any) -> None:
     interrupt_at(bench, 3)
     _, folder = run(bench)
     path = sorted(folder.glob(f"{files.TRIALS}/*/{files.RESOURCES}"))[0]
@@ -293,7 +295,7 @@ def test_run_with_a_damaged_trial_is_not_gone_on_with_and_left_as_it_is(bench: A
 
 
 @pytest.mark.parametrize("recorded", ["", "[]", '{"plan": []}', '{"plan": {}, "schedule": [1]}'])
-def test_damaged_record_of_an_experiment_is_not_gone_on_with(tmp_path: Path, recorded: str) -> None:
+def test_damaged_record_of_an_experiment_is_not_resumed(tmp_path: Path, recorded: str) -> None:
     (tmp_path / files.EXPERIMENT).write_text(recorded)
     with pytest.raises(RecordingError, match=str(tmp_path / files.EXPERIMENT)):
         resume.read(tmp_path)
@@ -361,7 +363,7 @@ def test_too_little_disk_is_refused_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outputs, "NEEDED_BYTES", 1 << 80)
-    with pytest.raises(outputs.NoRoom, match="MiB of free disk"):
+    with pytest.raises(outputs.DiskFull, match="MiB of free disk"):
         outputs.new_folder(tmp_path / "results", "test")
 
 

@@ -20,7 +20,7 @@ BOUND = 30.0
 
 
 class FakeMeter:
-    """Gives out the same reading over and over, and tells when it has given it three times."""
+    """Gives out the same reading over and over, and signals when it has given it three times."""
 
     def __init__(self, use: Mapping[str, Usage | None], interval: float = 0.01) -> None:
         self.interval = interval
@@ -74,12 +74,12 @@ def test_rows_have_everything_that_a_meter_reads(tmp_path: Path) -> None:
     assert len({row.unix for row in rows}) == len(rows) / 2
 
 
-def test_ended_process_is_told_and_has_no_row(tmp_path: Path) -> None:
+def test_exited_process_is_reported_and_has_no_row(tmp_path: Path) -> None:
     with Sampler(tmp_path) as sampler:
-        sampler.watch(STACK, FakeMeter({"gone": None, "here": Usage(1.0, 1)}))
+        sampler.watch(STACK, FakeMeter({"exited": None, "here": Usage(1.0, 1)}))
         sampler.sample()
-        assert sampler.gone(STACK) == ("gone",)
-        assert sampler.gone(GENERATOR) == ()
+        assert sampler.exited(STACK) == ("exited",)
+        assert sampler.exited(GENERATOR) == ()
     assert {row.process for row in files.read_resources(tmp_path)} == {"here"}
 
 
@@ -94,7 +94,7 @@ def test_slow_meter_does_not_hold_up_another(tmp_path: Path) -> None:
             slow.go_on.set()
 
 
-def test_meter_that_fails_is_told_at_the_end(tmp_path: Path) -> None:
+def test_meter_that_fails_is_reported_at_the_end(tmp_path: Path) -> None:
     meter = BrokenMeter()
     sampler = Sampler(tmp_path)
     sampler.__enter__()

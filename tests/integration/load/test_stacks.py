@@ -103,7 +103,7 @@ def _rows(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _assert_all_endpoints_were_used(record: stacks.StackRecord) -> None:
-    """In Design B every node accepted jobs, which their ids tell."""
+    """In Design B every node accepted jobs, as their ids show."""
     client = Client(record.endpoints)
     homes = {ids.parse(job.job_id).home for job in client.all_jobs()}
     client.close()

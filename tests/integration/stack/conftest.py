@@ -20,7 +20,7 @@ from tests.support.stacks import is_free
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    # What the fake processes are told passes by its name, as nothing else does.
+    # How the fake processes are to behave passes by its name, as nothing else does.
     monkeypatch.setenv(environment.NAMED_VARIABLE, "FAKE_BEHAVIOUR")
     yield tmp_path
     monkeypatch.setenv(stacks.HOME_VARIABLE, str(tmp_path))
@@ -49,13 +49,13 @@ def runtime() -> LocalRuntime:
 
 @pytest.fixture
 def behave(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Tell the fake processes how to behave: ``behave(second="crash")``."""
+    """Set how the fake processes behave: ``behave(second="crash")``."""
 
-    def tell(**behaviours: str) -> None:
-        said = ",".join(f"{name}={what}" for name, what in behaviours.items())
-        monkeypatch.setenv("FAKE_BEHAVIOUR", said)
+    def set_behaviour(**behaviours: str) -> None:
+        behaviour = ",".join(f"{name}={what}" for name, what in behaviours.items())
+        monkeypatch.setenv("FAKE_BEHAVIOUR", behaviour)
 
-    return tell
+    return set_behaviour
 
 
 @pytest.fixture

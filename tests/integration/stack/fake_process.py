@@ -1,4 +1,4 @@
-"""A process of a fake design: serves health alone, and misbehaves as it is told.
+"""A process of a fake design: serves health alone, and misbehaves as it is asked to.
 
 ``FAKE_BEHAVIOUR`` is ``NAME=WHAT,...`` with one of the behaviours below for a process.
 """

@@ -77,7 +77,7 @@ def test_status_without_a_stack_says_so_and_is_not_a_success() -> None:
     assert json.loads(run("status", "--json").stdout) == {"stacks": [], "prometheus": None}
 
 
-def test_status_as_json_tells_where_each_process_is(
+def test_status_as_json_shows_where_each_process_is(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
     record = runtime.up(topology, StackSpec(2), silent)

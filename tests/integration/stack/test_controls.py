@@ -1,4 +1,4 @@
-"""Breaking local processes and mending them, from the record of their stack alone."""
+"""Injecting faults into local processes and healing them, from the record of their stack alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def root(record: StackRecord, name: str = "first") -> psutil.Process:
     return psutil.Process({each.name: each.pid for each in record.processes}[name])
 
 
-def is_gone(process: psutil.Process) -> bool:
+def has_exited(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
@@ -54,8 +54,8 @@ def test_killed_process_takes_what_it_started_with_it(
 
     runtime.controls(record).kill("first")
 
-    assert is_gone(first)
-    assert is_gone(child)
+    assert has_exited(first)
+    assert has_exited(child)
     assert [each.name for each in record.alive()] == ["second"]
 
 
@@ -65,7 +65,7 @@ def test_started_again_it_serves_on_its_ports_and_is_in_the_record(
     record = up()
     controls = runtime.controls(record)
     log = Path(record.processes[0].log)
-    log.write_text("what it said before\n")
+    log.write_text("output from before\n")
     controls.kill("first")
 
     assert controls.start("first")
@@ -77,7 +77,7 @@ def test_started_again_it_serves_on_its_ports_and_is_in_the_record(
     assert now.processes[1] == record.processes[1]
     assert health(runtime, now) == {"first": "SERVING", "second": "SERVING"}
     assert root(now).environ()["TASKQUEUE_NAME"] == "first"
-    assert log.read_text().startswith("what it said before\n")
+    assert log.read_text().startswith("output from before\n")
     assert not controls.start("first"), "one that runs is left alone"
     assert stacks.load("fake") == now
 
@@ -106,7 +106,7 @@ def test_paused_process_and_its_children_stand_still_until_they_are_resumed(
     controls.pause("first")
 
     stopped = [psutil.STATUS_STOPPED] * 2
-    eventually(lambda: [each.status() for each in family], lambda said: said == stopped)
+    eventually(lambda: [each.status() for each in family], lambda status: status == stopped)
     assert controls.resume("first")
     eventually(lambda: psutil.STATUS_STOPPED not in [each.status() for each in family])
     assert not controls.resume("first"), "nothing was paused"
@@ -121,7 +121,7 @@ def test_stopped_process_ended_gracefully(
 
     runtime.controls(record).stop("first")
 
-    assert is_gone(first)
+    assert has_exited(first)
     assert "stopped when asked" in Path(record.processes[0].log).read_text()
 
 
@@ -134,7 +134,7 @@ def test_process_that_will_not_stop_is_killed(
 
     dataclasses.replace(runtime, margin=0.1).controls(record).stop("first")
 
-    assert is_gone(first)
+    assert has_exited(first)
 
 
 def test_down_ends_a_stack_of_which_one_is_paused_and_one_dead(
@@ -152,12 +152,12 @@ def test_down_ends_a_stack_of_which_one_is_paused_and_one_dead(
     assert (stopped.ended, stopped.killed) == (("second",), ())
     assert "already dead: first" in stopped.notice
     assert not processes.strays("fake")
-    eventually(lambda: is_gone(child), what="the end of the child")
+    eventually(lambda: has_exited(child), what="the end of the child")
     with pytest.raises(TestbedError, match="is down"):
         controls.start("first")
 
 
-def test_healing_a_stack_mends_all_of_it_and_says_what(
+def test_healing_a_stack_heals_all_of_it_and_says_what(
     runtime: LocalRuntime, up: Callable[[], StackRecord]
 ) -> None:
     controls = runtime.controls(up())

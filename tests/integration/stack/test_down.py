@@ -46,11 +46,11 @@ def test_callers_stop_before_those_whom_they_call(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
     runtime.up(topology, StackSpec(2), silent)
-    said: list[str] = []
+    lines: list[str] = []
 
-    runtime.down("fake", said.append)
+    runtime.down("fake", lines.append)
 
-    assert said == ["stopping second", "stopping first"]
+    assert lines == ["stopping second", "stopping first"]
 
 
 def test_processes_that_call_each_other_stop_together() -> None:

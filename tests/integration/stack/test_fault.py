@@ -33,7 +33,7 @@ MISTAKES = (
     (("cut", "fake", "first:second"), "cut cannot hit 'first:second'", "second:first"),
     (("kill", "fake", "first", "x=1"), "unknown parameter: x", "kill has none"),
     (("delay", "fake", "all", "seed"), "seed: not KEY=VALUE", "request_ms=300"),
-    (("delay", "fake", "all", "seed=-1"), "seed=-1: must be a number from 0", "chance"),
+    (("delay", "fake", "all", "seed=-1"), "seed=-1: must be a number from 0", "random numbers"),
     (("cut", "fake", "second:first"), "design fake runs without links", "testbed up fake --links"),
     (("clock", "fake", "first"), "the clocks of this stack", "testbed up fake --clock"),
     (("kill", "fake", "first", "--for", "-1"), "--for -1: must be from 0", ""),
@@ -58,12 +58,12 @@ def pids() -> dict[str, int]:
 
 
 def test_list_explains_every_kind_and_names_the_targets_of_a_design() -> None:
-    said = run("list").stdout
+    output = run("list").stdout
     for kind in ("kill", "restart", "pause_short", "cut_answers", "repeat", "isolate", "clock"):
-        assert kind in said
-    assert "--links" in said
-    assert "request_ms=100" in said
-    assert "targets" not in said
+        assert kind in output
+    assert "--links" in output
+    assert "request_ms=100" in output
+    assert "targets" not in output
     assert "second:first" in run("list", "fake").stdout
 
 
@@ -110,10 +110,10 @@ def test_ctrl_c_mends_at_once_and_leaves_nothing_broken(up: Up, topology: Topolo
     assert "first" not in [each.name for each in record.alive()]
 
     os.kill(running.pid, signal.SIGINT)
-    said, complaints = running.communicate(timeout=60)
+    output, complaints = running.communicate(timeout=60)
 
     assert running.returncode == 130, complaints
-    assert "healed: kill first" in said
+    assert "healed: kill first" in output
     assert "interrupted" in complaints
     now = stacks.load("fake")
     assert now is not None

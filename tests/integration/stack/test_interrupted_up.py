@@ -42,10 +42,10 @@ def test_interrupted_up_leaves_nothing(
     hanging_up: subprocess.Popen[str], number: signal.Signals
 ) -> None:
     hanging_up.send_signal(number)
-    _, said = hanging_up.communicate(timeout=30)
+    _, output = hanging_up.communicate(timeout=30)
 
     assert hanging_up.returncode == 130
-    assert "interrupted" in said
+    assert "interrupted" in output
     assert processes.strays("fake") == []
     assert stacks.load("fake") is None
 
@@ -72,11 +72,11 @@ def test_up_cleans_what_a_killed_up_has_left(
     hanging_up.kill()
     hanging_up.communicate(timeout=30)
     behave()
-    said: list[str] = []
+    output: list[str] = []
 
-    record = runtime.up(topology, StackSpec(2), said.append)
+    record = runtime.up(topology, StackSpec(2), output.append)
 
-    assert "cleaned up after an earlier run: its start had not been completed" in said
+    assert "cleaned up after an earlier run: its start had not been completed" in output
     assert len(record.alive()) == len(processes.strays("fake")) == 2
 
 
@@ -84,9 +84,9 @@ def test_second_up_during_the_first_is_refused(
     hanging_up: subprocess.Popen[str], topology: Topology
 ) -> None:
     second = command("up", "fake", "--runtime", "local", topology=topology)
-    _, said = second.communicate(timeout=30)
+    _, output = second.communicate(timeout=30)
     hanging_up.send_signal(signal.SIGINT)
     hanging_up.communicate(timeout=30)
 
     assert second.returncode == 2
-    assert f"`testbed up fake`, process {hanging_up.pid}" in said
+    assert f"`testbed up fake`, process {hanging_up.pid}" in output

@@ -1,4 +1,4 @@
-"""How many workers and slots a stack has, and what containers are said to use."""
+"""How many workers and slots a stack has, and what containers are reported to use."""
 
 from __future__ import annotations
 

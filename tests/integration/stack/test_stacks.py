@@ -73,9 +73,9 @@ def test_stack_that_is_not_ready_is_not_found() -> None:
 
 
 def test_stack_whose_processes_have_ended_is_not_found() -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    dead = ProcessRecord("only", gone.pid, psutil.Process().create_time() - 50, 1234, "/log")
+    with subprocess.Popen([sys.executable, "-c", ""]) as exited:
+        exited.wait()
+    dead = ProcessRecord("only", exited.pid, psutil.Process().create_time() - 50, 1234, "/log")
     stacks.save(make_record(processes=(dead,)))
 
     assert stacks.find() == []

@@ -1,4 +1,4 @@
-"""What a local Prometheus is told to read, and the command line without a Prometheus."""
+"""What a local Prometheus is set to read, and the command line without a Prometheus."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_observing_containers_says_what_to_do_instead() -> None:
     assert stacks.recorded() == []
 
 
-def test_a_prometheus_that_cannot_start_leaves_nothing_and_says_what_it_said(
+def test_a_prometheus_that_cannot_start_leaves_nothing_and_shows_its_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "bin" / "prometheus"

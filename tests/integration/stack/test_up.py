@@ -31,16 +31,16 @@ def nothing_is_left() -> bool:
 def test_stack_that_came_up_is_found_with_its_endpoints(
     runtime: LocalRuntime, topology: Topology
 ) -> None:
-    said: list[str] = []
+    lines: list[str] = []
 
-    record = runtime.up(topology, StackSpec(4, settings={"lease": "9"}), said.append)
+    record = runtime.up(topology, StackSpec(4, settings={"lease": "9"}), lines.append)
 
     assert stacks.find() == stacks.find("fake") == [record]
     assert record.endpoints == (f"127.0.0.1:{topology.processes[1].port}",)
     assert record.metrics["first"] == f"127.0.0.1:{topology.processes[0].metrics_port}"
     assert (record.slots, dict(record.settings)) == (4, {"lease": "9"})
     assert [each.name for each in record.alive()] == ["first", "second"]
-    assert {"first serves (1 of 2)", "second serves (1 of 2)"} & set(said)
+    assert {"first serves (1 of 2)", "second serves (1 of 2)"} & set(lines)
 
 
 def test_every_process_of_a_stack_that_came_up_serves(
@@ -48,10 +48,10 @@ def test_every_process_of_a_stack_that_came_up_serves(
 ) -> None:
     record = runtime.up(topology, StackSpec(2), silent)
 
-    looks = runtime.status(record)
+    statuses = runtime.status(record)
 
-    assert [each.health for each in looks] == ["SERVING", "SERVING"]
-    assert all(each.cpu_seconds > 0 and each.memory_bytes > 0 for each in looks)
+    assert [each.health for each in statuses] == ["SERVING", "SERVING"]
+    assert all(each.cpu_seconds > 0 and each.memory_bytes > 0 for each in statuses)
 
 
 def test_process_gets_the_settings_of_its_stack_and_no_others(
@@ -77,14 +77,14 @@ def test_each_stack_has_a_secret_of_its_own_that_only_its_processes_can_read(
         file = Path(process.environ()["TASKQUEUE_SECRET_FILE"])
         secrets.append(file.read_text().strip())
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-        said = [
+        lines = [
             stacks.state_file("fake").read_text(),
             str(runtime.status(record)),
             *(Path(each.log).read_text() for each in record.processes),
             str(process.cmdline()),
             str(process.environ()),
         ]
-        assert not [each for each in said if secrets[-1] in each]
+        assert not [each for each in lines if secrets[-1] in each]
         runtime.down("fake", silent)
         assert not file.exists()
     assert len(secrets[0]) >= 32
@@ -207,11 +207,11 @@ def test_stale_state_is_cleaned_by_the_next_up_which_says_so(
     for each in runtime.up(topology, StackSpec(2), silent).processes:
         kill(each)
     assert stacks.find() == []
-    said: list[str] = []
+    lines: list[str] = []
 
-    runtime.up(topology, StackSpec(2), said.append)
+    runtime.up(topology, StackSpec(2), lines.append)
 
-    assert "cleaned up after an earlier run: already dead: first, second" in said
+    assert "cleaned up after an earlier run: already dead: first, second" in lines
     assert len(stacks.find("fake")) == 1
 
 
@@ -220,11 +220,11 @@ def test_damaged_state_is_cleaned_by_the_next_up_with_the_processes_it_hid(
 ) -> None:
     before = runtime.up(topology, StackSpec(2), silent)
     stacks.state_file("fake").write_text('{"format": 1, "design"')
-    said: list[str] = []
+    lines: list[str] = []
 
-    after = runtime.up(topology, StackSpec(2), said.append)
+    after = runtime.up(topology, StackSpec(2), lines.append)
 
-    assert any("is damaged" in line for line in said)
+    assert any("is damaged" in line for line in lines)
     assert before.alive() == ()
     assert len(after.alive()) == 2
 

@@ -11,51 +11,55 @@ from testbed.check import check
 from testbed.cli.main import make_app
 from testbed.record.history.model import History
 from tests.support.histories import Odds, perfect, write
-from tests.support.told import Told, done, queued, running
+from tests.support.history_builder import HistoryBuilder, done, queued, running
 
 SECOND = 1_000_000
 
 
-def accused(told: Told) -> list[tuple[str, str, tuple[object, ...]]]:
-    told.operations.sort(key=lambda operation: operation.invoked)
-    verdict = check(History(tuple(told.operations), design="b"), calm=True)
+def accused(history: HistoryBuilder) -> list[tuple[str, str, tuple[object, ...]]]:
+    history.operations.sort(key=lambda operation: operation.invoked)
+    verdict = check(History(tuple(history.operations), design="b"), calm=True)
     return [(each.rule, each.subject, each.slice) for each in verdict.violations]
 
 
 def test_a_second_attempt_is_wrong_where_nothing_was_disturbed() -> None:
-    told = Told()
-    submit = told.submit("j1", (0, 10))
-    told.status(running(), (11, 20))
-    again = told.status(running(attempt=2), (21, 30))
-    told.status(done(attempt=2), (31, 40))
-    assert accused(told) == [("calm-once", "j1", (submit, again))]
-    assert told.accused() == [], "without the promise of calm it is right to run a job again"
+    history = HistoryBuilder()
+    submit = history.submit("j1", (0, 10))
+    history.status(running(), (11, 20))
+    again = history.status(running(attempt=2), (21, 30))
+    history.status(done(attempt=2), (31, 40))
+    assert accused(history) == [("calm-once", "j1", (submit, again))]
+    assert history.accused() == [], "without the promise of calm it is right to run a job again"
 
 
-def canceled_while_running() -> Told:
-    told = Told()
-    told.submit("j1", (0, 10))
-    told.cancel(running(cancel_requested=True), (11, 20))
-    return told
+def canceled_while_running() -> HistoryBuilder:
+    history = HistoryBuilder()
+    history.submit("j1", (0, 10))
+    history.cancel(running(cancel_requested=True), (11, 20))
+    return history
 
 
 def test_a_job_that_runs_on_after_its_cancel_is_noticed() -> None:
-    told = canceled_while_running()
-    look = told.status(running(cancel_requested=True), (20 + 10 * SECOND + 1, 20 + 11 * SECOND))
-    assert accused(told) == [("calm-cancel", "j1", (told.operations[1], look))]
+    history = canceled_while_running()
+    observation = history.status(
+        running(cancel_requested=True), (20 + 10 * SECOND + 1, 20 + 11 * SECOND)
+    )
+    assert accused(history) == [("calm-cancel", "j1", (history.operations[1], observation))]
 
 
 def test_a_job_whose_result_is_refused_long_after_its_cancel_runs_on() -> None:
-    told = canceled_while_running()
-    look = told.not_finished((20 + 12 * SECOND, 20 + 12 * SECOND + 5))
-    assert accused(told) == [("calm-cancel", "j1", (told.operations[1], look))]
+    history = canceled_while_running()
+    observation = history.not_finished((20 + 12 * SECOND, 20 + 12 * SECOND + 5))
+    assert accused(history) == [("calm-cancel", "j1", (history.operations[1], observation))]
 
 
 def test_a_job_that_ended_long_after_its_cancel_is_noticed_by_its_own_times() -> None:
-    told = canceled_while_running()
+    history = canceled_while_running()
     end = 100 + 11 * SECOND
-    look = told.status(done(finish_us=end, cancel_requested=True), (12 * SECOND, 12 * SECOND + 5))
-    assert accused(told) == [("calm-cancel", "j1", (told.operations[1], look))]
+    observation = history.status(
+        done(finish_us=end, cancel_requested=True), (12 * SECOND, 12 * SECOND + 5)
+    )
+    assert accused(history) == [("calm-cancel", "j1", (history.operations[1], observation))]
 
 
 @pytest.mark.parametrize(
@@ -66,35 +70,35 @@ def test_a_job_that_ended_long_after_its_cancel_is_noticed_by_its_own_times() ->
     ],
 )
 def test_a_job_that_ended_soon_after_its_cancel_is_right(seen) -> None:
-    told = canceled_while_running()
-    told.status(running(cancel_requested=True), (5 * SECOND, 5 * SECOND + 5))
-    told.status(seen, (20 * SECOND, 20 * SECOND + 5))
-    assert accused(told) == []
+    history = canceled_while_running()
+    history.status(running(cancel_requested=True), (5 * SECOND, 5 * SECOND + 5))
+    history.status(seen, (20 * SECOND, 20 * SECOND + 5))
+    assert accused(history) == []
 
 
 def test_a_job_is_not_older_than_the_first_submit_with_its_request_id() -> None:
-    told = Told()
-    told.maybe_submit(0, 5, request_id="r")
-    told.submit("j1", (30 * SECOND, 30 * SECOND + 5), request_id="r")
-    told.cancel(running(cancel_requested=True), (30 * SECOND + 6, 30 * SECOND + 9))
+    history = HistoryBuilder()
+    history.maybe_submit(0, 5, request_id="r")
+    history.submit("j1", (30 * SECOND, 30 * SECOND + 5), request_id="r")
+    history.cancel(running(cancel_requested=True), (30 * SECOND + 6, 30 * SECOND + 9))
     end = 100 + 35 * SECOND
-    told.status(done(finish_us=end, cancel_requested=True), (50 * SECOND, 51 * SECOND))
-    assert accused(told) == []
+    history.status(done(finish_us=end, cancel_requested=True), (50 * SECOND, 51 * SECOND))
+    assert accused(history) == []
 
 
 def test_a_cancel_of_a_job_that_waits_has_no_bound() -> None:
-    told = Told()
-    told.submit("j1", (0, 10))
-    told.status(queued(), (11, 20 * SECOND))
-    told.status(running(), (21 * SECOND, 22 * SECOND))
-    assert accused(told) == []
+    history = HistoryBuilder()
+    history.submit("j1", (0, 10))
+    history.status(queued(), (11, 20 * SECOND))
+    history.status(running(), (21 * SECOND, 22 * SECOND))
+    assert accused(history) == []
 
 
 def test_a_history_with_faults_is_not_calm() -> None:
-    told = Told()
-    told.fault((0, 10))
+    history = HistoryBuilder()
+    history.fault((0, 10))
     with pytest.raises(ValueError, match="1 faults"):
-        check(History((), tuple(told.faults), "b"), calm=True)
+        check(History((), tuple(history.faults), "b"), calm=True)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -103,10 +107,10 @@ def test_a_perfect_queue_in_which_nothing_is_disturbed_is_not_accused(seed: int)
 
 
 def test_the_command_judges_calm_only_where_it_is_asked_to(tmp_path: Path) -> None:
-    told = Told()
-    told.submit("j1", (0, 10))
-    told.status(done(attempt=2), (11, 20))
-    write(History(tuple(told.operations), design="b"), tmp_path / "history.jsonl")
+    history = HistoryBuilder()
+    history.submit("j1", (0, 10))
+    history.status(done(attempt=2), (11, 20))
+    write(History(tuple(history.operations), design="b"), tmp_path / "history.jsonl")
     runner = CliRunner()
     assert runner.invoke(make_app(), ["check", str(tmp_path)]).exit_code == 0
     result = runner.invoke(make_app(), ["check", str(tmp_path), "--calm"])

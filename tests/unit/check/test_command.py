@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 from testbed.cli.main import make_app
 from testbed.record.history.model import History
 from tests.support.histories import perfect, write
-from tests.support.told import Told, done, running
+from tests.support.history_builder import HistoryBuilder, done, running
 
 
 def run(*arguments: object) -> Result:
@@ -16,14 +16,14 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def guilty(tmp_path: Path) -> Path:
-    told = Told()
-    told.submit("j1", (1_000_000, 1_000_010))
-    told.fault((1_500_000, 1_600_000))
-    told.status(done(), (1_400_000, 1_400_010))
-    told.status(running(), (2_000_000, 2_000_010), client="other")
-    told.operations.sort(key=lambda operation: operation.invoked)
-    history = History(tuple(told.operations), tuple(told.faults), "b")
-    return write(history, tmp_path / "history.jsonl")
+    history = HistoryBuilder()
+    history.submit("j1", (1_000_000, 1_000_010))
+    history.fault((1_500_000, 1_600_000))
+    history.status(done(), (1_400_000, 1_400_010))
+    history.status(running(), (2_000_000, 2_000_010), client="other")
+    history.operations.sort(key=lambda operation: operation.invoked)
+    made = History(tuple(history.operations), tuple(history.faults), "b")
+    return write(made, tmp_path / "history.jsonl")
 
 
 def test_a_clean_history_ends_with_zero(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from testbed.record.history.messages import asked_of, digest
 from testbed.record.history.model import History, Submitted
 from testbed.record.history.outputs import output_of
 from tests.support.histories import perfect, write
-from tests.support.told import Told
+from tests.support.history_builder import HistoryBuilder
 
 DECIDED = [
     ("noop", b"whatever"),
@@ -59,7 +59,7 @@ def test_what_a_payload_decides_is_what_an_execution_gives() -> None:
         ("no_such_kind", b""),
     ],
 )
-def test_what_chance_or_nothing_decides_is_not_known(kind: str, payload: bytes) -> None:
+def test_random_or_undecided_output_is_not_known(kind: str, payload: bytes) -> None:
     assert output_of(kind, payload) is None
 
 
@@ -68,51 +68,53 @@ def test_a_submit_says_in_its_history_what_the_output_has_to_be(tmp_path: Path) 
     asked = asked_of(pb.SubmitJobRequest(job=job))
     assert isinstance(asked, Submitted)
     assert asked.output == digest(b'{"milliseconds":7.0}')
-    told = Told()
-    told.answered(lines.SUBMIT, asked, (0, 10), "j1")
-    history = History(tuple(told.operations), design="b")
+    history = HistoryBuilder()
+    history.answered(lines.SUBMIT, asked, (0, 10), "j1")
+    history = History(tuple(history.operations), design="b")
     assert files.read(write(history, tmp_path / "history.jsonl")) == history
 
 
-def _submit(told: Told, job: str, output: str, request_id: str = "", digest: str = "d") -> object:
+def _submit(
+    history: HistoryBuilder, job: str, output: str, request_id: str = "", digest: str = "d"
+) -> object:
     asked = Submitted("noop", digest, request_id, output)
-    return told.answered(lines.SUBMIT, asked, (0, 10), job)
+    return history.answered(lines.SUBMIT, asked, (0, 10), job)
 
 
 def test_an_output_of_another_payload_is_noticed() -> None:
-    told = Told()
-    one, other = _submit(told, "j1", "one"), _submit(told, "j2", "other")
-    first = told.result((11, 20), "j1", digest="other")
-    second = told.result((11, 20), "j2", digest="one")
-    assert told.accused() == [
+    history = HistoryBuilder()
+    one, other = _submit(history, "j1", "one"), _submit(history, "j2", "other")
+    first = history.result((11, 20), "j1", digest="other")
+    second = history.result((11, 20), "j2", digest="one")
+    assert history.accused() == [
         ("right-output", "j1", (one, first)),
         ("right-output", "j2", (other, second)),
     ]
 
 
 def test_outputs_that_are_right_or_that_nothing_decides_are_innocent() -> None:
-    told = Told()
-    _submit(told, "j1", "one")
-    _submit(told, "j2", "")
-    told.result((11, 20), "j1", digest="one")
-    told.result((11, 20), "j2", digest="anything")
-    told.result((11, 20), "j3", digest="of a job that nobody is known to have submitted")
-    assert "right-output" not in {rule for rule, *_ in told.accused()}
+    history = HistoryBuilder()
+    _submit(history, "j1", "one")
+    _submit(history, "j2", "")
+    history.result((11, 20), "j1", digest="one")
+    history.result((11, 20), "j2", digest="anything")
+    history.result((11, 20), "j3", digest="of a job that nobody is known to have submitted")
+    assert "right-output" not in {rule for rule, *_ in history.accused()}
 
 
 def test_a_job_that_did_not_succeed_has_no_output_to_compare() -> None:
-    told = Told()
-    _submit(told, "j1", "one")
-    told.result((11, 20), "j1", state="FAILED", digest="", failure="boom")
-    assert told.accused() == []
+    history = HistoryBuilder()
+    _submit(history, "j1", "one")
+    history.result((11, 20), "j1", state="FAILED", digest="", failure="boom")
+    assert history.accused() == []
 
 
 def test_submits_of_different_jobs_that_share_one_say_nothing_of_its_output() -> None:
-    told = Told()
-    _submit(told, "j1", "one", "r", "d1")
-    _submit(told, "j1", "other", "r", "d2")
-    told.result((11, 20), "j1", digest="one")
-    assert {rule for rule, *_ in told.accused()} == {"duplicated"}
+    history = HistoryBuilder()
+    _submit(history, "j1", "one", "r", "d1")
+    _submit(history, "j1", "other", "r", "d2")
+    history.result((11, 20), "j1", digest="one")
+    assert {rule for rule, *_ in history.accused()} == {"duplicated"}
 
 
 @pytest.mark.parametrize("seed", range(5))

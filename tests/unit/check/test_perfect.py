@@ -319,7 +319,7 @@ def test_another_result_is_noticed(seed: int, data: st.DataObject) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=SEEDS, data=st.data())
-def test_an_accepted_job_that_is_gone_is_noticed(seed: int, data: st.DataObject) -> None:
+def test_an_accepted_job_that_is_lost_is_noticed(seed: int, data: st.DataObject) -> None:
     history = perfect(seed, 150)
     places = _numbers(history, lambda each: each.client == "audit" and each.call != lines.LIST)
     number = data.draw(st.sampled_from(places))

@@ -1,4 +1,4 @@
-"""What is printed is never cut, and whoever waits is told that something goes on."""
+"""What is printed is never cut, and whoever waits sees that something goes on."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("soon")
 def test_long_phase_says_again_and_again_what_goes_on_where_no_bar_shows_it() -> None:
     file = io.StringIO()
-    pace = Pace(1, {"breaking": 2000.0}, lambda: 0.0)
+    pace = Pace(1, {"injecting": 2000.0}, lambda: 0.0)
     with progress.shown(Output(file=file), pace, 1) as on_progress:
         on_progress.trial(1, "design A")
-        on_progress.phase("breaking")
+        on_progress.phase("injecting")
         on_progress.detail("fault 3 of 100: kill worker")
-        line = "[1/1] design A: breaking, fault 3 of 100: kill worker (about 33 min 20 s left)"
+        line = "[1/1] design A: injecting, fault 3 of 100: kill worker (about 33 min 20 s left)"
         eventually(lambda: lines_of(file.getvalue()).count(line) > 1, what="the line, twice")
         on_progress.trial_done("complete")
     ended = file.getvalue()

@@ -21,7 +21,7 @@ from testbed.cli.commands import run as run_command
 from testbed.drive import outputs, plan_reader
 from testbed.report import console
 from testbed.runs.compare import planfile, resume
-from testbed.runs.compare import run as conduct
+from testbed.runs.compare import run as runner
 from testbed.stack import records as stacks
 from tests.support.stacks import ROOT
 
@@ -156,19 +156,19 @@ def test_relative_paths_are_resolved_where_the_command_line_is_read(
     recorded = tmp_path / "elsewhere" / "results" / "one"
     recorded.mkdir(parents=True)
     data = plan_reader.load(ROOT / "experiments" / "quick.toml")
-    plan = planfile.parse(data, plan_reader.Source("x"), conduct.known())
+    plan = planfile.parse(data, plan_reader.Source("x"), runner.known())
     monkeypatch.setattr(resume, "read", lambda _folder: {"plan": plan.as_data(), "schedule": []})
-    told: list[Path] = []
+    resumed: list[Path] = []
 
-    def conducted(*_: object, folder: Path, **__: object) -> int:
-        told.append(folder)
+    def recorded_run(*_: object, folder: Path, **__: object) -> int:
+        resumed.append(folder)
         return 0
 
-    monkeypatch.setattr(run_command.conduct, "conduct", conducted)
+    monkeypatch.setattr(run_command.runner, "run_plan", recorded_run)
     monkeypatch.chdir(tmp_path / "elsewhere")
 
     assert run("run", "--resume", "results/one").exit_code == 0
-    assert told == [recorded]
+    assert resumed == [recorded]
 
 
 def test_every_path_that_a_command_takes_is_resolved() -> None:
@@ -188,7 +188,7 @@ def test_plan_by_a_relative_path_and_its_fault_plan_work_from_elsewhere(
     (tmp_path / "mine.toml").write_text(PLAN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     seen: list[object] = []
-    monkeypatch.setattr(run_command.conduct, "conduct", lambda plan, **_: seen.append(plan) or 0)
+    monkeypatch.setattr(run_command.runner, "run_plan", lambda plan, **_: seen.append(plan) or 0)
 
     assert run("run", "mine.toml", "--set", "faults=my-faults.toml").exit_code == 0
     assert seen[0].faults == str(tmp_path / "my-faults.toml")  # type: ignore[attr-defined]
@@ -210,9 +210,9 @@ def test_hints_can_be_pasted_into_a_shell(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     line = hints.command("testbed", "run", "--resume", folder)
 
-    said = in_a_shell(f'for each in {line}; do echo "$each"; done')
+    printed = in_a_shell(f'for each in {line}; do echo "$each"; done')
 
-    program, *rest = said.stdout.splitlines()
+    program, *rest = printed.stdout.splitlines()
     assert rest == ["run", "--resume", str(folder)]
     assert program == "testbed" or (tmp_path / program).resolve().exists()
     assert hints.path(folder) == "'mein Öl'"

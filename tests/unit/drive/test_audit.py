@@ -60,7 +60,7 @@ class Server(pb_grpc.TaskQueueServiceServicer):
 
 
 def audited(server: Server, accepted: list[str], seconds: float = 20.0) -> dict[str, JobRow]:
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
 
     async def run() -> tuple[JobRow, ...]:
         serving = grpc.aio.server()
@@ -69,14 +69,14 @@ def audited(server: Server, accepted: list[str], seconds: float = 20.0) -> dict[
         await serving.start()
         try:
             return await Audit(
-                [f"127.0.0.1:{port}"], accepted, seconds, lambda *both: told.append(both)
+                [f"127.0.0.1:{port}"], accepted, seconds, lambda *both: progress.append(both)
             ).run()
         finally:
             await serving.stop(None)
 
     rows = asyncio.run(run())
-    assert told
-    assert told[-1][1] == len(rows)
+    assert progress
+    assert progress[-1][1] == len(rows)
     return {row.job_id: row for row in rows}
 
 
@@ -116,9 +116,9 @@ def test_job_that_does_not_end_in_time_is_lost() -> None:
 def test_jobs_are_looked_up_one_by_one_where_listing_fails_until_it_does_not() -> None:
     server = Server({f"j{number}": pb.JOB_STATE_FAILED for number in range(50)}, listing=False)
     server.lists_after = 50
-    rows = audited(server, [*[*server.states][1:], "gone"])
+    rows = audited(server, [*[*server.states][1:], "forgotten"])
     assert len(server.asked) == 50
-    assert [row.job_id for row in rows.values() if row.lost] == ["gone"]
+    assert [row.job_id for row in rows.values() if row.lost] == ["forgotten"]
     assert not rows["j0"].accepted, "nobody was promised it: only the list shows it"
 
 
@@ -135,7 +135,7 @@ def test_job_that_nobody_was_promised_and_that_does_not_end_is_left() -> None:
     assert not rows["j1"].lost
 
 
-def test_listed_job_that_nobody_was_told_of_is_kept_apart() -> None:
+def test_listed_job_that_nobody_was_promised_is_kept_apart() -> None:
     rows = audited(Server({"j0": pb.JOB_STATE_DONE, "j1": pb.JOB_STATE_DONE}), ["j0"])
     assert (rows["j0"].accepted, rows["j1"].accepted) == (True, False)
     assert not rows["j1"].lost

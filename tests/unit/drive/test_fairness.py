@@ -32,11 +32,11 @@ def stack(design: str, workers: int, slots: int, **settings: object) -> dict[str
 
 
 def test_process_says_its_settings_code_and_handlers() -> None:
-    said = identity_of(slots=3, lease=7.5)
-    assert (said.settings["slots"], said.settings["lease"]) == (3, 7.5)
-    assert "sleep" in said.build["kinds"].split(",")
-    assert all(said.build[name] for name in ("code", "handlers", "python", "grpcio"))
-    assert not said.has_queue
+    reported = identity_of(slots=3, lease=7.5)
+    assert (reported.settings["slots"], reported.settings["lease"]) == (3, 7.5)
+    assert "sleep" in reported.build["kinds"].split(",")
+    assert all(reported.build[name] for name in ("code", "handlers", "python", "grpcio"))
+    assert not reported.has_queue
 
 
 def test_totals_are_equal_however_they_are_shared_out() -> None:
@@ -47,8 +47,8 @@ def test_totals_are_equal_however_they_are_shared_out() -> None:
 
 
 def test_limits_of_a_queue_count_only_where_one_is_held() -> None:
-    said = state("a", {"gateway": identity_of(), "queue": identity_of(True)})
-    assert said.totals["max_queued_jobs"] == Settings.max_queued_jobs
+    reported = state("a", {"gateway": identity_of(), "queue": identity_of(True)})
+    assert reported.totals["max_queued_jobs"] == Settings.max_queued_jobs
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,16 @@ def test_process_that_disagrees_with_its_own_stack_is_named() -> None:
 
 def test_side_that_changes_what_it_says_is_objected_to() -> None:
     fairness = Fairness()
-    fairness.hear(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6)))
-    fairness.hear(("a", "b"), StackSpec(12), 1, state("b", stack("b", 2, 6)))
+    fairness.compare(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6)))
+    fairness.compare(("a", "b"), StackSpec(12), 1, state("b", stack("b", 2, 6)))
     with pytest.raises(Unfair, match="lease: 6 and 9"):
-        fairness.hear(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6, lease=9.0)))
+        fairness.compare(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6, lease=9.0)))
 
 
 def test_cells_with_other_slots_are_not_held_against_each_other() -> None:
     fairness = Fairness()
-    fairness.hear(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6)))
-    fairness.hear(("a", "b"), StackSpec(24), 1, state("b", stack("b", 4, 6)))
+    fairness.compare(("a", "b"), StackSpec(12), 0, state("a", stack("a", 2, 6)))
+    fairness.compare(("a", "b"), StackSpec(24), 1, state("b", stack("b", 4, 6)))
 
 
 MIB = 1 << 20
@@ -151,7 +151,7 @@ def test_side_without_any_limit_is_not_equal_to_one_with_limits() -> None:
 def test_processes_of_one_side_with_unequal_budgets_are_objected_to() -> None:
     mixed = {**within(2, 0.5, MIB), "big": within(1, 2.0, MIB)["p0"]}
     with pytest.raises(Unfair, match=r"design A do not have the same budget: CPU of a process: "):
-        Fairness().hear(("a", "b"), StackSpec(12), 0, state("a", mixed))
+        Fairness().compare(("a", "b"), StackSpec(12), 0, state("a", mixed))
     assert list(budgets.uneven(state("a", mixed).budgets)) == [
         "CPU of a process: 0.5 cores in p0, 0.5 cores in p1, 2 cores in big"
     ]
@@ -159,9 +159,9 @@ def test_processes_of_one_side_with_unequal_budgets_are_objected_to() -> None:
 
 def test_unequal_totals_stop_a_comparison() -> None:
     fairness = Fairness()
-    fairness.hear(("a", "b"), StackSpec(12), 0, state("a", within(6, 0.5, MIB)))
+    fairness.compare(("a", "b"), StackSpec(12), 0, state("a", within(6, 0.5, MIB)))
     with pytest.raises(Unfair, match="CPU in total: 3 cores and 6 cores"):
-        fairness.hear(("a", "b"), StackSpec(12), 1, state("b", within(6, 1.0, MIB)))
+        fairness.compare(("a", "b"), StackSpec(12), 1, state("b", within(6, 1.0, MIB)))
 
 
 def stack_of(budget: ProcessBudget | None) -> StackRecord:
@@ -171,8 +171,8 @@ def stack_of(budget: ProcessBudget | None) -> StackRecord:
 def test_limit_that_did_not_arrive_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     account = Accounting(cpu_limit_cores=2.0, memory_limit_bytes=64 * MIB)
     monkeypatch.setattr(fairness, "read_page", lambda _address: page_of(account))
-    told = r"p0 has 2 cores CPU, and was given 0\.5 cores"
-    with pytest.raises(Unfair, match=told):
+    problem = r"p0 has 2 cores CPU, and was given 0\.5 cores"
+    with pytest.raises(Unfair, match=problem):
         fairness.ask(stack_of(ProcessBudget(0.5, 64 * MIB)))
     assert fairness.ask(stack_of(ProcessBudget(2.0, 64 * MIB))).budgets == {
         "p0": ProcessBudget(2.0, 64 * MIB)

@@ -118,5 +118,5 @@ def test_a_job_that_never_ends_voids_a_trial_though_nobody_was_promised_it(make:
 
 @pytest.mark.parametrize("lost", [1, 3])
 def test_lost_jobs_void_a_trial_in_either_loop(make: Any, lost: int) -> None:
-    jobs = [make.job(number, 1, 0, 0.1, problem="gone") for number in range(lost)]
+    jobs = [make.job(number, 1, 0, 0.1, problem="lost") for number in range(lost)]
     assert f"{lost} of {lost} accepted jobs lost" in analyse(make.trial(jobs=jobs)).problems

@@ -100,7 +100,7 @@ def test_second_without_an_answer_is_no_reason_to_fail(make: Any) -> None:
 
 
 def test_every_figure_of_a_trial_is_of_the_same_seconds(make: Any) -> None:
-    """Jobs, calls and CPU differ before the cut, so each tells where it was cut."""
+    """Jobs, calls and CPU differ before the cut, so each shows where it was cut."""
     load = make.load(
         seconds=60,
         warmup=4.0,

@@ -146,7 +146,7 @@ def test_runs_are_compared_and_what_differs_is_named(make: Make, tmp_path: Path)
     assert not (first / "report.html").exists()
 
 
-def test_runs_under_the_same_conditions_are_said_to_be_so(make: Make, tmp_path: Path) -> None:
+def test_runs_under_the_same_conditions_are_reported_as_such(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "both.html"
     assert invoke(make("1"), make("2", seed=8), "--output", path).exit_code == 0
     page = read(path)

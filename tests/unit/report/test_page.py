@@ -40,7 +40,7 @@ def finding(page: Page, label: str) -> str:
     return found[1]
 
 
-def test_clear_difference_is_said_in_words_with_ratio_interval_and_blocks(make: Make) -> None:
+def test_clear_difference_is_described_in_words_with_ratio_interval_and_blocks(make: Make) -> None:
     page = make()
     assert finding(page, "SubmitJob p50") == "B better"
     assert finding(page, "Stack CPU per finished job") == "B better"
@@ -51,7 +51,7 @@ def test_clear_difference_is_said_in_words_with_ratio_interval_and_blocks(make: 
     assert "5 blocks" in page.text
 
 
-def test_slower_second_side_is_told_to_be_the_worse_one(make: Make) -> None:
+def test_slower_second_side_is_named_as_the_worse_one(make: Make) -> None:
     assert finding(make(slower=20.0), "SubmitJob p50") == "A better"
 
 
@@ -117,7 +117,7 @@ def test_pictures_are_svg_with_titles_and_finite_places(make: Make) -> None:
             assert float(part.get("width") or 0) >= 0
 
 
-def test_sides_are_told_apart_without_colour(make: Make) -> None:
+def test_sides_are_distinct_without_colour(make: Make) -> None:
     source = make().source
     assert re.search(r"\.line\.s1 \{[^}]*stroke-dasharray", source)
     assert 'class="mark s0"' in source
@@ -143,7 +143,7 @@ def test_metrics_of_processes_show_where_the_time_goes(make: Make) -> None:
     assert "the process that clients call" in page.text
 
 
-def test_open_loop_tells_offered_achieved_and_send_delay(make: Make) -> None:
+def test_open_loop_shows_offered_achieved_and_send_delay(make: Make) -> None:
     page = make(loop="open")
     assert "Open loop: calls are sent on a schedule" in page.text
     assert "delay p99, ms" in page.text
@@ -214,14 +214,14 @@ def test_budget_and_its_use_are_shown_for_each_process(make: Make) -> None:
     assert row_of(page, "B node-1")[1][3] == "0.0%"
 
 
-def test_process_that_is_throttled_much_is_told_before_any_figure(make: Make) -> None:
+def test_process_that_is_throttled_much_is_reported_before_any_figure(make: Make) -> None:
     page = make(blocks=2, budget=BUDGET, throttled={"worker": 0.2, "queue": 0.01})
     assert "Throttled. The CPU limit held back A worker for more than 5% of the time." in page.text
     assert "throttled by the CPU limit for this part of the time: worker 20%;" in page.text
-    assert page.source.index("Throttled.") < page.source.index('class="lede"')
+    assert page.source.index("Throttled.") < page.source.index('class="summary"')
 
 
-def test_local_processes_are_said_to_have_no_budget(make: Make) -> None:
+def test_local_processes_are_reported_without_budget(make: Make) -> None:
     page = make(blocks=2)
     assert "These processes had no budget, as local ones never have" in page.text
     assert "Throttled." not in page.text

@@ -171,7 +171,7 @@ def test_peers_asked_at_once_count_the_time_they_took_together(record: Any) -> N
     assert "at the same time" in found.notes[0]
 
 
-def test_calls_that_only_the_processes_saw_are_told(design_a: MetricSeries) -> None:
+def test_calls_that_only_the_processes_saw_are_reported(design_a: MetricSeries) -> None:
     call = times("GetJobStatus", {SERVICE: [8_000] * 90})
     (found,) = inside.breakdown(trial(design_a, call), WINDOW).methods
     assert "clients had 90 answers, the processes handled 100 calls" in found.notes[0]
@@ -187,7 +187,7 @@ def test_trial_without_metrics_says_so(design_a: MetricSeries) -> None:
     assert list(inside.rows(incomplete, WINDOW)) == []
 
 
-def test_cpu_of_a_job_is_told_by_process(design_a: MetricSeries) -> None:
+def test_cpu_of_a_job_is_reported_by_process(design_a: MetricSeries) -> None:
     found = {each.process: each for each in inside.costs(trial(design_a), WINDOW)}
     assert found["gateway"].cpu_seconds == pytest.approx(5)
     assert found["gateway"].ms_per_job == pytest.approx(50)

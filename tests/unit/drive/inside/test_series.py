@@ -61,16 +61,16 @@ def test_gauges_of_processes_are_added_up_moment_by_moment(record: Any) -> None:
     assert (stretch.max, stretch.mean, stretch.last) == (10, 9.5, 10)
 
 
-def test_process_that_does_not_answer_is_told_and_the_rest_is_read(record: Any) -> None:
+def test_process_that_does_not_answer_is_reported_and_the_rest_is_read(record: Any) -> None:
     metrics = record(
         {
             "one": [(10, page(0)), (20, None), (30, page(100))],
-            "gone": [(10, None), (20, None), (30, None)],
+            "exited": [(10, None), (20, None), (30, None)],
         }
     )
-    assert metrics.unanswered(Window(15, 40)) == {"one": 1, "gone": 2}
+    assert metrics.unanswered(Window(15, 40)) == {"one": 1, "exited": 2}
     assert metrics.increase(None, "calls_total", {"code": "OK"}, Window(10, 20)) == 50
-    assert metrics.window("gone", "calls_total", {}, Window(10, 20)) is None
+    assert metrics.window("exited", "calls_total", {}, Window(10, 20)) is None
     assert metrics.window("unheard", "calls_total", {}, Window(10, 20)) is None
     assert metrics
 

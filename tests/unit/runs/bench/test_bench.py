@@ -65,7 +65,7 @@ def test_designs_take_turns() -> None:
     assert [plan.order(turn) for turn in (1, 2, 3)] == [["a", "b"], ["b", "a"], ["a", "b"]]
 
 
-def test_echo_server_is_measured_and_gone_afterwards(tmp_path: Path) -> None:
+def test_echo_server_is_measured_and_stopped_afterwards(tmp_path: Path) -> None:
     with measure.echo_server() as echo:
         task = Task(list(echo.endpoints), callers=2, warmup=0, seconds=0.3, drain=False)
         found = measure.measure(1, echo, task, tmp_path / "raw")
@@ -92,7 +92,7 @@ def test_stacks_and_echo_server_are_stopped_when_a_measurement_fails(
     plan = BenchPlan(("a", "b"), rounds=1)
     before = set(psutil.Process().children())
     with pytest.raises(measure.BenchFailed, match="no figure"):
-        session.run(plan, bench.home, bench.stacks, bench.interrupts, bench.told)
+        session.run(plan, bench.home, bench.stacks, bench.interrupts, bench.progress)
     assert bench.stacks.done == ["up a", "up b", "down a", "down b"]
     started = set(psutil.Process().children()) - before
     assert not [each for each in started if each.is_running()]

@@ -45,12 +45,12 @@ def honest(calls: list[Call]) -> list[Call]:
 
 def simulate(phase: Phase, seconds: int, doctor: Doctor = honest) -> tuple[LoadRecording, Journal]:
     """Run an open loop for so many seconds, of which the first is warm-up."""
-    chance, rows, calls = random.Random(3), [], []
+    rng, rows, calls = random.Random(3), [], []
     for number in range(round(seconds * phase.rate)):
         intended = START + number / phase.rate
-        method = METHODS[chance.random() < 0.5]
+        method = METHODS[rng.random() < 0.5]
         begin = intended + (DELAY_MS + ADDED_MS / 2) / 1000
-        end = begin + phase.behaviour.service[method].draw(chance.random()) / 1000
+        end = begin + phase.behaviour.service[method].draw(rng.random()) / 1000
         if phase.behaviour.stall is not None:
             end += phase.behaviour.stall.held_ns(round(end * 1e9)) / 1e9
         rows.append((method, begin, end))
@@ -62,7 +62,7 @@ def simulate(phase: Phase, seconds: int, doctor: Doctor = honest) -> tuple[LoadR
 
 
 def record(phase: Phase, calls: list[Call], sent: Counter[int], seconds: int) -> LoadRecording:
-    """Make the recording of these calls; what was sent is told apart from what is recorded."""
+    """Make the recording of these calls; what was sent is kept apart from what is recorded."""
     histograms: dict[str, dict[str, dict[int, list[float]]]] = {
         name: {kind: defaultdict(list) for kind in (SERVICE, DELAY, RESPONSE)} for name in METHODS
     }

@@ -20,11 +20,11 @@ PERCENTS = (10, 50, 79, 81, 90, 95, 99, 99.9)
 
 def simulated_open_loop(service: Mixture, stall: Stall, calls: int) -> np.ndarray:
     """Response times in milliseconds of evenly spread calls that do not wait for one another."""
-    chance = random.Random(5)
+    rng = random.Random(5)
     times = []
     for number in range(calls):
         sent = number * stall.period * 0.618034
-        due = sent + service.draw(chance.random()) / 1000
+        due = sent + service.draw(rng.random()) / 1000
         times.append((due - sent) * 1000 + stall.held_ns(round(due * 1e9)) / 1e6)
     return np.sort(times)
 
@@ -33,15 +33,15 @@ def simulated_closed_loop(
     service: Mixture, stall: Stall, think: float, seconds: float
 ) -> np.ndarray:
     """Response times of users of which each waits for its answer, then thinks."""
-    chance = random.Random(7)
+    rng = random.Random(7)
     times = []
     for _ in range(40):
-        now = chance.random() * stall.period
+        now = rng.random() * stall.period
         while now < seconds:
-            due = now + service.draw(chance.random()) / 1000
+            due = now + service.draw(rng.random()) / 1000
             answered = due + stall.held_ns(round(due * 1e9)) / 1e9
             times.append((answered - now) * 1000)
-            now = answered + think * (0.5 + chance.random())
+            now = answered + think * (0.5 + rng.random())
     return np.sort(times)
 
 

@@ -27,7 +27,7 @@ from testbed.record.model import (
 from testbed.runs.capacity import judge, report, session, slo
 from testbed.runs.capacity.judge import Judgement
 from testbed.runs.capacity.plan import CapacityPlan, check, parse_users
-from testbed.runs.capacity.search import Outcome, SearchPlan, Stage, Told
+from testbed.runs.capacity.search import DriveVerdict, SearchOutcome, SearchPlan, Stage
 from testbed.runs.capacity.session import Result
 from testbed.stack.spec import StackSpec
 from tests.unit.runs.calibrate.recordings import interval
@@ -87,7 +87,7 @@ def trial(recorded: LoadRecording | None = None, rows: Sequence[JobRow] = ()) ->
 
 def test_drive_that_keeps_everything_holds_and_says_by_how_much() -> None:
     judged = judge.judge(trial(), SLO, LIMITS)
-    assert judged.told is Told.HELD
+    assert judged.verdict is DriveVerdict.HELD
     assert "p99 10.5 ms" in judged.reason
     assert "completion p99 100 ms" in judged.reason
     assert judged.figures["sent_per_second"] == RATE
@@ -110,20 +110,20 @@ def test_drive_that_breaks_the_objective_fails_with_the_reason(
     recording: TrialRecording, reason: str
 ) -> None:
     judged = judge.judge(recording, SLO, LIMITS)
-    assert judged.told is Told.FAILED
+    assert judged.verdict is DriveVerdict.FAILED
     assert reason.replace("20 of them", "of them unsent") in judged.reason
 
 
 def test_lost_job_fails_a_drive() -> None:
     lost = replace(jobs()[0], state="MISSING", problem="NOT_FOUND")
     judged = judge.judge(trial(rows=(lost, *jobs()[1:])), SLO, LIMITS)
-    assert judged == replace(judged, told=Told.FAILED, reason="1 accepted jobs lost")
+    assert judged == replace(judged, verdict=DriveVerdict.FAILED, reason="1 accepted jobs lost")
 
 
 def test_trial_that_did_not_complete_fails_with_its_error() -> None:
     header = replace(trial().header, status="failed", error="worker ended while driven\nlog ...")
     judged = judge.judge(TrialRecording(header), SLO, LIMITS)
-    assert (judged.told, judged.reason) == (Told.FAILED, "worker ended while driven")
+    assert (judged.verdict, judged.reason) == (DriveVerdict.FAILED, "worker ended while driven")
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,18 @@ def test_slow_answers_count_for_nothing_if_the_generator_was_at_its_end(
     recording: LoadRecording, reason: str
 ) -> None:
     judged = judge.judge(trial(recording), SLO, LIMITS)
-    assert judged.told is Told.VOID
+    assert judged.verdict is DriveVerdict.VOID
     assert reason in judged.reason
 
 
 def test_growing_backlog_is_the_designs_own_whatever_the_generator_did() -> None:
     judged = judge.judge(trial(load(generator_cpu=0.99), jobs(grows=0.5)), SLO, LIMITS)
-    assert judged.told is Told.FAILED
+    assert judged.verdict is DriveVerdict.FAILED
 
 
 def test_percentile_of_too_few_calls_is_no_proof() -> None:
     judged = judge.judge(trial(), slo.parse("p99.9=100ms"), LIMITS)
-    assert judged.told is Told.FAILED
+    assert judged.verdict is DriveVerdict.FAILED
     assert "too few calls for p99.9" in judged.reason
 
 
@@ -161,11 +161,11 @@ def test_growth_of_a_backlog_is_jobs_per_second() -> None:
 
 def test_throughput_of_a_closed_loop_is_what_was_answered() -> None:
     judged = judge.throughput(trial(), LIMITS)
-    assert judged == Judgement(Told.HELD, "", {"calls_per_second": RATE})
-    assert judge.throughput(trial(load(generator_cpu=0.99)), LIMITS).told is Told.VOID
+    assert judged == Judgement(DriveVerdict.HELD, "", {"calls_per_second": RATE})
+    assert judge.throughput(trial(load(generator_cpu=0.99)), LIMITS).verdict is DriveVerdict.VOID
 
 
-def test_objective_is_read_and_said_again() -> None:
+def test_objective_is_read_and_written_again() -> None:
     assert SLO.latencies[1] == slo.Latency(95, 50, "SubmitJob")
     assert SLO.errors == pytest.approx(0.01)
     assert SLO.words() == (
@@ -222,23 +222,27 @@ class FakeDriver:
         self.generator = generator
         self.driven: list[tuple[str, float]] = []
         self.confirmed: list[bool] = []
-        self.chance = random.Random(1)
+        self.rng = random.Random(1)
 
     def open_loop(self, design: str, rate: float, confirm: bool) -> Judgement:
         self.driven.append((design, rate))
         self.confirmed.append(confirm)
         if rate > self.generator:
-            return Judgement(Told.VOID, "the load generator ran out of CPU")
+            return Judgement(DriveVerdict.VOID, "the load generator ran out of CPU")
         held = rate <= self.capacities[design]
-        return Judgement(Told.HELD if held else Told.FAILED, "p99 10 ms", {"sent_per_second": rate})
+        return Judgement(
+            DriveVerdict.HELD if held else DriveVerdict.FAILED,
+            "p99 10 ms",
+            {"sent_per_second": rate},
+        )
 
     def closed_loop(self, design: str, users: int) -> Judgement:
         self.driven.append((design, users))
         if users > 16:
-            return Judgement(Told.VOID, "the load generator ran out of CPU", {})
+            return Judgement(DriveVerdict.VOID, "the load generator ran out of CPU", {})
         rate = 100 * users / (1 + 0.1 * (users - 1) + 0.002 * users * (users - 1))
-        rate *= 1 + self.chance.uniform(-0.01, 0.01)
-        return Judgement(Told.HELD, "", {"calls_per_second": rate})
+        rate *= 1 + self.rng.uniform(-0.01, 0.01)
+        return Judgement(DriveVerdict.HELD, "", {"calls_per_second": rate})
 
 
 def found(driver: FakeDriver, designs: Sequence[str] = ("a", "b")) -> Result:
@@ -267,7 +271,7 @@ def test_words_of_a_result_give_both_ends_and_the_votes() -> None:
 
 def test_generator_at_its_end_is_named_and_no_capacity_given() -> None:
     result = found(FakeDriver({"a": 9999}, generator=500), ["a"])
-    assert result.searches["a"].outcome is Outcome.GENERATOR
+    assert result.searches["a"].outcome is SearchOutcome.GENERATOR
     (words,) = report.verdicts(CapacityPlan(), result)
     assert "the load generator is the limit, not the design" in words
     assert "This is no capacity" in words

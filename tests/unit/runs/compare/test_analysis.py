@@ -136,14 +136,14 @@ def test_cost_per_job_is_not_given_without_finished_jobs(make: Any) -> None:
 
 
 def test_lost_job_voids_the_trial_and_is_named(make: Any) -> None:
-    lost = make.job(1, 1, 0, 0.01, state="MISSING", problem="NOT_FOUND: gone")
+    lost = make.job(1, 1, 0, 0.01, state="MISSING", problem="NOT_FOUND: lost")
     trial = analyse(make.trial(jobs=[lost, make.job(2, 1, 0, 0.01)]))
     assert not trial.valid
     assert [job.job_id for job in trial.lost] == [lost.job_id]
     assert trial.problems == ("1 of 2 accepted jobs lost",)
 
 
-def test_job_that_nobody_was_told_of_is_noted_and_not_lost(make: Any) -> None:
+def test_job_that_nobody_was_promised_is_noted_and_not_lost(make: Any) -> None:
     stray = make.job(1, 1, 0, 0.01, accepted=False)
     trial = analyse(make.trial(jobs=[stray, make.job(2, 1, 0, 0.01)]))
     assert trial.valid

@@ -15,7 +15,7 @@ from testbed.drive import outputs
 from testbed.record.calls import SERVICE
 from testbed.record.model import FAILED, ExperimentRecording, TrialRecording
 from testbed.report import console, numbers
-from testbed.runs.compare import run as conduct
+from testbed.runs.compare import run as runner
 from testbed.runs.compare import session
 from testbed.runs.compare.comparison import Comparison, compare
 from testbed.runs.compare.plan import Plan
@@ -126,12 +126,12 @@ def test_terminal_says_what_ran_and_shows_the_interval(make: Any) -> None:
 
 def test_lost_jobs_are_named_and_the_trial_is_called_void(make: Any) -> None:
     recorded = experiment(make)
-    job = make.job(1, 1, 0, 0.1, state="MISSING", problem="NOT_FOUND: gone")
+    job = make.job(1, 1, 0, 0.1, state="MISSING", problem="NOT_FOUND: lost")
     lost = replace(recorded.trials[3], jobs=(job,))
     comparison = compare(replace(recorded, trials=(*recorded.trials[:3], lost)))
     text = shown(comparison)
     assert "VOID  trial 4 (block 2, design A): 1 of" in text
-    assert f"lost {job.job_id}: NOT_FOUND: gone" in text
+    assert f"lost {job.job_id}: NOT_FOUND: lost" in text
     assert not comparison.complete
 
 
@@ -182,7 +182,7 @@ def test_report_of_a_driven_experiment_has_every_file(
     session.run(bench.plan, {"machine": machine}, folder, bench.tools, bench.workload)
     text = io.StringIO()
     monkeypatch.setattr(console, "out", Console(file=text, width=160))
-    assert conduct.report(folder).comparison.complete
+    assert runner.report(folder).comparison.complete
     assert "SubmitJob p50" in text.getvalue()
     names = {path.name for path in folder.iterdir()}
     assert names >= {"report.html", "comparison.json", "comparison.csv", "trials.csv"}

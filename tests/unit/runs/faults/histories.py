@@ -156,7 +156,7 @@ class Story:
 
     @property
     def verdict(self) -> Verdict:
-        """What the checker is to have said."""
+        """What the checker is to have found."""
         found = Counter(each.rule for each in self.violations)
         return Verdict(tuple(self.violations), found, self.counts)
 

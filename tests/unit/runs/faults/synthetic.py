@@ -84,7 +84,7 @@ class Play:
         self._story = Story(self.design, TITLES[self.design], PARTS[self.design])
         self._homes: list[tuple[str, str]] = []
         self._lives: list[tuple[str, float, float]] = []
-        self._gone: dict[str, float] = {}
+        self._lost: dict[str, float] = {}
         for each in self.schedule:
             self._story.fault(
                 each.at,
@@ -178,7 +178,7 @@ class Play:
             self._job(job_id, entry, at + took)
         elif method == "ListJobs":
             self._story.call(at, took, method, asked, Listed((), False), endpoint=endpoint)
-        elif self._gone.get(str(asked), at) < at:
+        elif self._lost.get(str(asked), at) < at:
             self._refuse(at, took, method, asked, endpoint, "NOT_FOUND", "JOB_NOT_FOUND")
         elif method != "GetJobResult":
             state = seen(str(asked), "DONE")
@@ -208,10 +208,10 @@ class Play:
         worker, owner = ("worker", "job") if self.design == "a" else (home, home)
         start = at + float(self._random.exponential(0.003))
         finish = start + 0.2 + float(self._random.exponential(0.05))
-        attempt, gone = 1, None
+        attempt, lost = 1, None
         for fault in self.schedule:
             if fault.loses and fault.target == owner and at < fault.at:
-                gone = fault.at
+                lost = fault.at
                 break
             if fault.target != worker:
                 continue
@@ -227,11 +227,11 @@ class Play:
         if attempt == 2:
             rerun = seen(job_id, "RUNNING", 2, worker, start)
             self._story.call(start + 0.1, 0.001, asked=job_id, answer=rerun)
-        self._lives.append((owner, at, finish if gone is None else min(finish, gone)))
-        if gone is None:
+        self._lives.append((owner, at, finish if lost is None else min(finish, lost)))
+        if lost is None:
             self._story.job(job_id, at, start, finish, attempt, worker)
         else:
-            self._gone[job_id] = gone
+            self._lost[job_id] = lost
             self._story.job(job_id, None, state="MISSING", problem="NOT_FOUND: no such job")
 
     def _gauges(self) -> MetricSeries:
@@ -246,8 +246,10 @@ class Play:
             ]
             lives = [life[1:] for life in self._lives if life[0] == owner]
             begun, over = (np.sort(np.array(each)) for each in zip(*lives, strict=True))
-            said = np.searchsorted(begun, times, "right") - np.searchsorted(over, times, "right")
-            series = Series({"state": "RUNNING"}, range(len(times)), said.tolist())
+            reported = np.searchsorted(begun, times, "right") - np.searchsorted(
+                over, times, "right"
+            )
+            series = Series({"state": "RUNNING"}, range(len(times)), reported.tolist())
             found[owner] = ProcessSeries(
                 [UNIX_US / 1e6 + at for at in times],
                 [0.002] * len(times),
@@ -263,8 +265,8 @@ def trials(**changes: object) -> list[FaultTrial]:
 
 
 def run(**changes: object) -> FaultRun:
-    """Return what is told of a fault run besides its figures."""
-    told: dict[str, object] = {
+    """Return what is reported of a fault run besides its figures."""
+    fields: dict[str, object] = {
         "name": "quick",
         "when": "2026-11-24T18:05:00+00:00",
         "seed": 1,
@@ -277,4 +279,4 @@ def run(**changes: object) -> FaultRun:
         "plan": {"name": "quick", "seconds": 5.0, "health": 5.0, "traffic": {"rate": 80.0}},
         "provenance": provenance(command="testbed faults quick"),
     }
-    return FaultRun(**(told | changes))  # type: ignore[arg-type]
+    return FaultRun(**(fields | changes))  # type: ignore[arg-type]

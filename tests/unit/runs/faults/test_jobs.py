@@ -25,7 +25,7 @@ def times(*values: float) -> tuple[object, ...]:
     return tuple(pytest.approx(value, abs=2e-3) for value in values)
 
 
-def test_jobs_on_a_killed_worker_are_told_by_what_became_of_them(story: Story) -> None:
+def test_jobs_on_a_killed_worker_are_counted_by_what_became_of_them(story: Story) -> None:
     story.fault(10, 15, "kill", ["worker"])
     for job_id, start in (("rerun", 9.8), ("never", 9.9), ("on-another", 9.9)):
         worker = "worker-2" if job_id == "on-another" else "worker"
@@ -98,7 +98,7 @@ def test_backlog_and_the_time_until_it_is_as_before(story: Story) -> None:
     assert found.watched_s == pytest.approx(25, abs=2e-3)
 
 
-def test_backlog_that_has_not_drained_by_the_next_fault_is_told_as_that(story: Story) -> None:
+def test_backlog_that_has_not_drained_by_the_next_fault_is_reported_as_that(story: Story) -> None:
     for number in range(10):
         story.job(f"held-{number}", 11, 31, 32)
     story.fault(10, 15)
@@ -141,10 +141,10 @@ def test_lost_state_of_one_of_several_nodes_and_its_share() -> None:
     story.fault(20, 25, "kill", ["node-1"], ["node-1"])
     story.accepted("later", 26, "h:3")
     for number in range(6):
-        gone = number % 3 != 2
-        problem = "NOT_FOUND: no such job" if gone else ""
-        state = "MISSING" if gone else "DONE"
-        story.job(f"j{number}", None if gone else number, problem=problem, state=state)
+        lost = number % 3 != 2
+        problem = "NOT_FOUND: no such job" if lost else ""
+        state = "MISSING" if lost else "DONE"
+        story.job(f"j{number}", None if lost else number, problem=problem, state=state)
     figures = story.figures()
     losses = [each.loss for each in figures.faults]
     assert [(each.processes, each.accepted_before, each.jobs) for each in losses if each] == [

@@ -37,10 +37,10 @@ class Recorder:
         return lambda *arguments: self.asked.append((verb, *arguments))
 
 
-def hit(name: str, topology: Topology, target: str, **told: float) -> Recorder:
+def hit(name: str, topology: Topology, target: str, **parameters: float) -> Recorder:
     """Inject a fault and return what it asked for."""
     kind, controls = registry.get(name), Recorder()
-    kind.inject(controls, kind.target(topology, target), kind.read(told))  # type: ignore[arg-type]
+    kind.inject(controls, kind.target(topology, target), kind.read(parameters))  # type: ignore[arg-type]
     return controls
 
 

@@ -59,18 +59,18 @@ def test_status_and_result_of_every_job_are_asked_for_and_recorded(
     assert {each.job_id for each in whole.answer.jobs} == set(accepted)
 
 
-def test_a_job_that_is_gone_has_a_problem_and_a_definite_answer(
+def test_a_job_that_is_unknown_has_a_problem_and_a_definite_answer(
     endpoint: str, client: Client, tmp_path: Path
 ) -> None:
-    gone = client.submit(jobs.noop())[:-1] + "0"
+    unknown = client.submit(jobs.noop())[:-1] + "0"
     writer = HistoryWriter(tmp_path / "history-audit.jsonl", "a")
 
-    rows = {row.job_id: row for row in lookup([endpoint], [gone], 30, writer).jobs}
+    rows = {row.job_id: row for row in lookup([endpoint], [unknown], 30, writer).jobs}
     writer.close()
 
-    assert rows[gone].state in {"", "MISSING"}
-    assert rows[gone].problem
-    answers = [each for each in files.read(tmp_path).operations if each.asked == gone]
+    assert rows[unknown].state in {"", "MISSING"}
+    assert rows[unknown].problem
+    answers = [each for each in files.read(tmp_path).operations if each.asked == unknown]
     assert [each.outcome for each in answers] == [Outcome.FAIL] * 2
 
 

@@ -12,7 +12,7 @@ from testbed.drive import plan_reader
 from testbed.drive.plan_reader import PlanError, Source
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
-from testbed.runs.faults import run as conduct
+from testbed.runs.faults import run as runner
 from testbed.runs.faults.plan import FaultPlan, Planned
 from testbed.runs.faults.planfile import FOLDER, changed, parse
 from testbed.stack import designs
@@ -33,7 +33,7 @@ def schedule_of(plan: FaultPlan, design: str) -> tuple[Planned, ...]:
 
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_plan_can_be_carried_out_on_both_designs(name: str) -> None:
-    plan = conduct.read(project_root(), name, {})
+    plan = runner.read(project_root(), name, {})
     assert plan.name == name
     for design in plan.designs:
         schedule = schedule_of(plan, design)
@@ -48,7 +48,7 @@ def test_ready_plans_are_these() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[draw]\ncount = 3", "x.toml: name: is missing"),
         (HEAD, "give either [draw]"),
@@ -74,13 +74,13 @@ def test_ready_plans_are_these() -> None:
         (HEAD + "faults = 3", "must be tables [[faults]]"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(text: str, said: str) -> None:
+def test_what_is_wrong_is_named_with_its_place(text: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
         plan_of(text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     with pytest.raises(PlanError) as caught:
         plan_of("seconds = 0\nhealth = 0\n[draw]\ncount = 0")
     assert len(str(caught.value).splitlines()) == 4

@@ -105,7 +105,7 @@ def test_pictures_have_finite_places(shown: Page) -> None:
             assert "nan" not in (part.get("d") or "")
 
 
-def test_many_faults_are_numbered_where_there_is_room() -> None:
+def test_many_faults_are_numbered_where_there_is_space() -> None:
     story = Story()
     story.answered(every(0.5, 0, 2010))
     for at in every(10, 5, 2005):
@@ -122,7 +122,7 @@ def test_many_faults_are_numbered_where_there_is_room() -> None:
     assert all(after - before > 6 * len(text) for (before, text), (after, _) in pairwise(places))
 
 
-def test_loss_of_state_is_told_for_one_of_six_nodes_and_for_the_job_service(
+def test_loss_of_state_is_reported_for_one_of_six_nodes_and_for_the_job_service(
     figures: list[FaultFigures],
 ) -> None:
     found = html.state_section(figures).blocks[0].table
@@ -153,7 +153,7 @@ def test_headings_that_a_section_is_put_under_keep_its_words() -> None:
     assert any("No fault of this run" in text for block in one.blocks for text in block.text)
 
 
-def test_violations_are_told_in_words_with_their_slice() -> None:
+def test_violations_are_described_in_words_with_their_slice() -> None:
     shown = Page(page([broken().figures()], run()))
     assert "A: 1 violation." in shown.text
     assert "the checker found 1 violation: lost (1). 1 of 1 accepted job lost." in shown.text
@@ -206,7 +206,7 @@ def test_several_trials_of_a_design_are_numbered() -> None:
     other.answered([0, 1])
     found = [story.figures(), other.figures(), story.figures()]
     assert labels(found) == ["A 1", "B", "A 2"]
-    assert [html.look(found, index) for index in range(3)] == [0, 1, 0]
+    assert [html.style(found, index) for index in range(3)] == [0, 1, 0]
 
 
 def test_files_hold_the_figures_in_plain_numbers(
@@ -244,7 +244,7 @@ def test_violations_are_in_the_json_with_their_slices(tmp_path: Path) -> None:
     ]
 
 
-def test_backlog_is_that_of_the_gauges_where_the_times_of_jobs_are_gone() -> None:
+def test_backlog_is_that_of_the_gauges_where_the_times_of_jobs_are_lost() -> None:
     trial = Play("a", SCHEDULE["a"]).trial()
     figures = analyse(trial)
     assert figures.sampled
@@ -258,7 +258,7 @@ def test_backlog_is_that_of_the_gauges_where_the_times_of_jobs_are_gone() -> Non
     assert killed.drain_s <= 5
 
 
-def test_jobs_seen_done_keep_their_times_though_their_record_is_gone() -> None:
+def test_jobs_seen_done_keep_their_times_though_their_record_is_lost() -> None:
     story = Story()
     story.answered([0, 20])
     story.call(3, asked="x", answer=seen("x", "RUNNING", 1, "worker", 1))

@@ -171,7 +171,7 @@ def test_audit_is_in_no_figure_of_service_and_ends_no_drive() -> None:
     assert figures.seconds == pytest.approx(20.001)
 
 
-def test_call_without_an_end_is_told_apart_and_in_no_share() -> None:
+def test_call_without_an_end_is_kept_apart_and_in_no_share() -> None:
     story = Story()
     story.answered([0, 20])
     story.call(19, None)

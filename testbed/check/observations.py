@@ -1,4 +1,4 @@
-"""Looks: what single answers say of single jobs."""
+"""Observations: what single answers show of single jobs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Sign(Enum):
 
     NOT_FOUND = "there is no such job"
     NOT_FINISHED = "it is not terminal"
-    OUTPUT_LOST = "it is DONE, and its output is gone"
+    OUTPUT_LOST = "it is DONE, and its output is lost"
 
 
-class Look(NamedTuple):
-    """One answer about one job; a page of a list is a look at each of its jobs."""
+class Observation(NamedTuple):
+    """One answer about one job; a page of a list is an observation of each of its jobs."""
 
     op: Operation
     what: Seen | Result | Sign
@@ -58,22 +58,22 @@ class Look(NamedTuple):
             return what.state in {"DONE", "FAILED"}
         return what is Sign.OUTPUT_LOST
 
-    def before(self, other: Look) -> bool:
+    def before(self, other: Observation) -> bool:
         """Whether this answer was there before the other was asked for."""
         return self.op.completed < other.op.invoked
 
 
-def looks_of(operation: Operation) -> Iterator[tuple[str, Look]]:
+def observations_of(operation: Operation) -> Iterator[tuple[str, Observation]]:
     """Iterate over the jobs that a call says something about, and what."""
     answer = operation.answer
     if isinstance(answer, Listed):
         for seen in answer.jobs:
-            yield seen.job_id, Look(operation, seen)
+            yield seen.job_id, Observation(operation, seen)
     elif isinstance(operation.asked, str):
         if isinstance(answer, Seen | Result):
-            yield operation.asked, Look(operation, answer)
+            yield operation.asked, Observation(operation, answer)
         elif operation.outcome is Outcome.FAIL and (sign := _sign(operation)) is not None:
-            yield operation.asked, Look(operation, sign)
+            yield operation.asked, Observation(operation, sign)
 
 
 def _sign(operation: Operation) -> Sign | None:
@@ -87,21 +87,23 @@ def _sign(operation: Operation) -> Sign | None:
     return None
 
 
-def in_real_time(looks: list[Look]) -> list[int]:
-    """Return the order of asking and answering of ``looks``, which are in the order of asking.
+def in_real_time(observations: list[Observation]) -> list[int]:
+    """Return the order of asking and answering of observations that are in the order of asking.
 
-    The number of a look is where it was asked for, its complement (``~number``) where it was
-    answered. An answer comes before a question only if it was there earlier by the clock; answers
-    after the last question are left out, for nothing depends on them.
+    The number of an observation is where it was asked for, its complement (``~number``) where it
+    was answered. An answer comes before a question only if it was there earlier by the clock;
+    answers after the last question are left out, for nothing depends on them.
     """
-    if len(looks) == 1:
+    if len(observations) == 1:
         return [0]
-    answered = sorted(range(len(looks)), key=lambda number: looks[number].op.completed)
+    answered = sorted(
+        range(len(observations)), key=lambda number: observations[number].op.completed
+    )
     order: list[int] = []
     next_one = 0
-    for number, look in enumerate(looks):
-        asked = look.op.invoked
-        while looks[answered[next_one]].op.completed < asked:
+    for number, observation in enumerate(observations):
+        asked = observation.op.invoked
+        while observations[answered[next_one]].op.completed < asked:
             order.append(~answered[next_one])
             next_one += 1
         order.append(number)

@@ -1,4 +1,4 @@
-"""A schedule carried out on a stack that only writes down what is done to it."""
+"""A schedule injected into a stack that only writes down what is done to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed.errors import TestbedError
 from testbed.record.history import files
 from testbed.record.history.model import ALL_JOBS, LostJobs
 from testbed.record.history.writer import HistoryWriter
-from testbed.runs.faults.breaking import Breaking, NotHealed
+from testbed.runs.faults.injector import FaultInjector, NotHealed
 from testbed.runs.faults.plan import FaultPlan, Planned
 from testbed.stack import prepare
 from testbed.stack.spec import StackSpec
@@ -39,10 +39,10 @@ class Notebook:
 
     def __getattr__(self, name: str) -> Callable[..., bool]:
         def act(*arguments: object) -> bool:
-            said = " ".join(map(str, (name, *arguments)))
-            self.done.append(said)
-            if said == self.refuses:
-                raise TestbedError(f"cannot {said}")
+            action = " ".join(map(str, (name, *arguments)))
+            self.done.append(action)
+            if action == self.refuses:
+                raise TestbedError(f"cannot {action}")
             return True
 
         return act
@@ -53,22 +53,22 @@ def writer(tmp_path: Path) -> HistoryWriter:
     return HistoryWriter(tmp_path / "history-faults.jsonl", "a")
 
 
-def breaking(
+def injector(
     writer: HistoryWriter,
     controls: Notebook,
     plan: FaultPlan = QUICK,
-    ill: Callable[[], tuple[str, ...]] = lambda: (),
+    unhealthy: Callable[[], tuple[str, ...]] = lambda: (),
     watch: Callable[[], None] = lambda: None,
     topology: Topology = TOPOLOGY,
-) -> Breaking:
-    return Breaking(plan, topology, controls, writer, ill, watch, lambda _text: None)  # type: ignore[arg-type]
+) -> FaultInjector:
+    return FaultInjector(plan, topology, controls, writer, unhealthy, watch, lambda _text: None)  # type: ignore[arg-type]
 
 
 def test_each_fault_is_injected_and_healed_and_in_the_history(
     writer: HistoryWriter, tmp_path: Path
 ) -> None:
     controls = Notebook()
-    run = breaking(writer, controls)
+    run = injector(writer, controls)
     run.run((KILL, OWNER))
     writer.close()
 
@@ -93,7 +93,7 @@ def test_each_fault_is_injected_and_healed_and_in_the_history(
 def test_the_history_says_which_jobs_went_with_the_memory_of_a_process(
     writer: HistoryWriter, tmp_path: Path, topology: Topology, target: str, lost_jobs: LostJobs
 ) -> None:
-    breaking(writer, Notebook(), topology=topology).run((Planned(1, "kill", target),))
+    injector(writer, Notebook(), topology=topology).run((Planned(1, "kill", target),))
     writer.close()
 
     assert files.read(tmp_path).faults[0].lost_jobs == lost_jobs
@@ -109,7 +109,7 @@ def test_what_is_stopped_in_the_middle_is_healed_first(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        breaking(writer, controls, replace(QUICK, seconds=60), watch=watch).run((KILL, OWNER))
+        injector(writer, controls, replace(QUICK, seconds=60), watch=watch).run((KILL, OWNER))
     writer.close()
 
     assert controls.done == ["kill worker", "start worker"]
@@ -120,13 +120,13 @@ def test_what_is_stopped_in_the_middle_is_healed_first(
 def test_a_fault_that_cannot_be_done_ends_the_run(writer: HistoryWriter) -> None:
     controls = Notebook(refuses="kill worker")
     with pytest.raises(TestbedError, match="cannot kill worker"):
-        breaking(writer, controls).run((KILL, OWNER))
+        injector(writer, controls).run((KILL, OWNER))
     assert "kill job" not in controls.done
 
 
 def test_a_process_that_takes_its_time_is_waited_for_and_named(writer: HistoryWriter) -> None:
     answers = iter([("gateway",), ("gateway",), ()])
-    run = breaking(writer, Notebook(), replace(QUICK, recovery=60), lambda: next(answers))
+    run = injector(writer, Notebook(), replace(QUICK, recovery=60), lambda: next(answers))
     run.run((KILL,))
     (done,) = run.done
     assert done.unhealthy == ("gateway",)
@@ -136,14 +136,14 @@ def test_a_process_that_takes_its_time_is_waited_for_and_named(writer: HistoryWr
 def test_a_stack_that_does_not_become_healthy_ends_the_run_and_is_named(
     writer: HistoryWriter,
 ) -> None:
-    run = breaking(writer, Notebook(), ill=lambda: ("queue",))
+    run = injector(writer, Notebook(), unhealthy=lambda: ("queue",))
     with pytest.raises(NotHealed, match=r"queue did not serve .* after fault 1, kill worker"):
         run.run((KILL, OWNER))
     assert len(run.done) == 1
 
 
 def test_a_pause_lasts_as_long_as_its_kind_says(writer: HistoryWriter, tmp_path: Path) -> None:
-    breaking(writer, Notebook()).run((Planned(1, "pause_short", "worker"),))
+    injector(writer, Notebook()).run((Planned(1, "pause_short", "worker"),))
     writer.close()
     (fault,) = files.read(tmp_path).faults
     assert fault.ended - fault.begun > 50_000, "longer than the plan says of others"

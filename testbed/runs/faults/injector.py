@@ -1,4 +1,4 @@
-"""Carries out a schedule of faults on one running stack, and writes what it did to the history."""
+"""Injects a schedule of faults into one running stack, and writes each to the history."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed.runs.faults.kind import usual_seconds
 from testbed.runs.faults.plan import FaultPlan, Planned
 from testbed.stack.runtimes.controls import Controls
 
-# How often is looked whether something has ended that should not have.
+# Seconds between two checks whether something has exited that should not have.
 _TICK = 0.25
 
 
@@ -25,8 +25,8 @@ class NotHealed(TestbedError):
 
 
 @dataclass
-class Done:
-    """A fault as it went: offsets in seconds from the begin of the drive.
+class InjectedFault:
+    """An injected fault as it went: offsets in seconds from the begin of the drive.
 
     ``unhealthy`` names the processes that did not serve when the time for recovery was planned to
     be over, ``waited`` the seconds that it took them beyond that.
@@ -45,34 +45,37 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Breaking:
-    """What a schedule is carried out with.
+class FaultInjector:
+    """Injects a schedule of faults.
 
-    ``ill`` names the processes of the stack that do not serve; ``watch`` is called several times a
-    second and may raise to end it; ``say`` hears what is going on.
+    ``unhealthy`` names the processes of the stack that do not serve; ``watch`` is called several
+    times a second and may raise to end it; ``on_progress`` is called with what is going on.
     """
 
     plan: FaultPlan
     topology: Topology
     controls: Controls
     writer: HistoryWriter
-    ill: Callable[[], tuple[str, ...]]
+    unhealthy: Callable[[], tuple[str, ...]]
     watch: Callable[[], None]
-    say: Callable[[str], None]
-    done: list[Done] = field(default_factory=list)
+    on_progress: Callable[[str], None]
+    done: list[InjectedFault] = field(default_factory=list)
 
     def run(self, schedule: Sequence[Planned]) -> None:
-        """Do it all. Raises :class:`NotHealed`, and whatever a fault raises that cannot be done."""
+        """Inject all of ``schedule``.
+
+        Raises :class:`NotHealed`, and whatever a fault raises that cannot be injected.
+        """
         start = time.monotonic()
         self._wait_until(start + self.plan.lead)
         for which in schedule:
-            self.say(f"fault {which.number} of {len(schedule)}: {which.title}")
-            done = self._break(which, start)
-            self.say(f"after fault {which.number} of {len(schedule)}, {which.title}")
+            self.on_progress(f"fault {which.number} of {len(schedule)}: {which.title}")
+            done = self._inject(which, start)
+            self.on_progress(f"after fault {which.number} of {len(schedule)}, {which.title}")
             self._wait_until(start + done.ended + self.plan.health)
             self._recover(done)
 
-    def _break(self, which: Planned, start: float) -> Done:
+    def _inject(self, which: Planned, start: float) -> InjectedFault:
         kind = registry.get(which.kind)
         target = kind.target(self.topology, which.target)
         parameters = kind.read(which.parameters)
@@ -83,7 +86,7 @@ class Breaking:
         details = {name: f"{value:g}" for name, value in parameters.items()}
         held = self._jobs_of(lost)
         entry = self.writer.fault(which.kind, target.affected, lost, details, held)
-        done = Done(which, time.monotonic() - start, lost_state=lost)
+        done = InjectedFault(which, time.monotonic() - start, lost_state=lost)
         self.done.append(done)
         try:
             kind.inject(self.controls, target, parameters)
@@ -101,15 +104,15 @@ class Breaking:
         known = tuple(home for home in homes if home is not None)
         return known if len(known) == len(homes) else ALL_JOBS
 
-    def _recover(self, done: Done) -> None:
+    def _recover(self, done: InjectedFault) -> None:
         """See that all processes serve again, with nobody's help."""
-        done.unhealthy = self.ill()
+        done.unhealthy = self.unhealthy()
         begun = time.monotonic()
-        while ill := (self.ill() if done.unhealthy else ()):
+        while left := (self.unhealthy() if done.unhealthy else ()):
             done.waited = time.monotonic() - begun
             if done.waited > self.plan.recovery:
                 raise NotHealed(
-                    f"{', '.join(ill)} did not serve {self.plan.health + self.plan.recovery:g} s "
+                    f"{', '.join(left)} did not serve {self.plan.health + self.plan.recovery:g} s "
                     f"after fault {done.planned.number}, {done.planned.title}, was healed"
                 )
             self._wait_until(time.monotonic() + _TICK)

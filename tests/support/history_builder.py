@@ -1,4 +1,4 @@
-"""A history told call by call, for checkers. Times are microseconds; a call is told by its span."""
+"""A history built call by call, for checkers. Times and spans are microseconds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def canceled(job: str = "j1", **more: Any) -> Seen:
 
 
 @dataclass
-class Told:
+class HistoryBuilder:
     """Collects calls; each method returns the operation."""
 
     operations: list[Operation] = field(default_factory=list)
@@ -59,8 +59,8 @@ class Told:
     ids: str = IDS_BY_HOME
 
     def call(self, call: str, asked: Asked, span: Span, **more: Any) -> Operation:
-        """Tell any call."""
-        told: dict[str, Any] = {"client": "u", **more}
+        """Add any call."""
+        fields: dict[str, Any] = {"client": "u", **more}
         operation = Operation(
             id=len(self.operations) + 1,
             endpoint="h:1",
@@ -68,46 +68,46 @@ class Told:
             asked=asked,
             invoked=span[0],
             completed=span[1],
-            **told,
+            **fields,
         )
         self.operations.append(operation)
         return operation
 
     def answered(self, call: str, asked: Asked, span: Span, answer: Any, **more: Any) -> Operation:
-        """Tell a call that was answered."""
+        """Add a call that was answered."""
         return self.call(call, asked, span, outcome=Outcome.OK, answer=answer, **more)
 
     def refused(
         self, call: str, asked: Asked, span: Span, code: str, reason: str = "", **more: Any
     ):
-        """Tell a call that certainly had no effect."""
+        """Add a call that certainly had no effect."""
         return self.call(call, asked, span, outcome=Outcome.FAIL, code=code, reason=reason, **more)
 
     def submit(
         self, job: str, span: Span, request_id: str = "", digest: str = "d", kind: str = "noop"
     ) -> Operation:
-        """Tell an accepted submit."""
+        """Add an accepted submit."""
         return self.answered(lines.SUBMIT, Submitted(kind, digest, request_id), span, job)
 
     def maybe_submit(
         self, begun: int, ended: int = OPEN_END, request_id: str = "", kind: str = "noop"
     ) -> Operation:
-        """Tell an indefinite submit."""
+        """Add an indefinite submit."""
         return self.call(lines.SUBMIT, Submitted(kind, "d", request_id), (begun, ended))
 
     def refused_submit(
         self, span: Span, reason: str = "QUEUE_FULL", request_id: str = "", digest: str = "d"
     ) -> Operation:
-        """Tell a submit that was refused."""
+        """Add a submit that was refused."""
         asked = Submitted("noop", digest, request_id)
         return self.refused(lines.SUBMIT, asked, span, "RESOURCE_EXHAUSTED", reason)
 
     def status(self, seen: Seen, span: Span, **more: Any) -> Operation:
-        """Tell that a status was answered."""
+        """Add an answered status."""
         return self.answered(lines.STATUS, seen.job_id, span, seen, **more)
 
     def not_found(self, span: Span, job: str = "j1", call: str = lines.STATUS) -> Operation:
-        """Tell that a job is unknown."""
+        """Record that a job is unknown."""
         return self.refused(call, job, span, "NOT_FOUND", "JOB_NOT_FOUND")
 
     def result(
@@ -119,19 +119,19 @@ class Told:
         failure: str = "",
         **more: Any,
     ) -> Operation:
-        """Tell that a result was answered."""
+        """Add an answered result."""
         return self.answered(lines.RESULT, job, span, Result(state, digest, failure), **more)
 
     def not_finished(self, span: Span, job: str = "j1") -> Operation:
-        """Tell that a job has no result yet."""
+        """Record that a job has no result yet."""
         return self.refused(lines.RESULT, job, span, "FAILED_PRECONDITION", "JOB_NOT_FINISHED")
 
     def cancel(self, seen: Seen, span: Span) -> Operation:
-        """Tell that a cancel was answered."""
+        """Add an answered cancel."""
         return self.answered(lines.CANCEL, seen.job_id, span, seen)
 
     def maybe_cancel(self, begun: int, job: str = "j1") -> Operation:
-        """Tell an indefinite cancel."""
+        """Add an indefinite cancel."""
         return self.call(lines.CANCEL, job, (begun, OPEN_END))
 
     def page(
@@ -144,22 +144,22 @@ class Told:
         client: str = "u",
         **filters: Any,
     ) -> Operation:
-        """Tell a page of a listing."""
+        """Add a page of a listing."""
         page = Page(scan, number, **filters)
         return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more), client=client)
 
     def fault(self, span: Span, lost: LostJobs = ()) -> FaultEvent:
-        """Tell a fault, and which jobs went with it."""
+        """Add a fault, and which jobs were lost with it."""
         event = FaultEvent(1000 + len(self.faults), "kill", ("x",), *span, lost_jobs=lost)
         self.faults.append(event)
         return event
 
     def verdict(self) -> Verdict:
-        """Judge what was told."""
+        """Judge the history."""
         return check(self.history())
 
     def history(self) -> History:
-        """Return what was told."""
+        """Return the history."""
         return History(tuple(self.operations), tuple(self.faults), self.design, ids=self.ids)
 
     def accused(self) -> list[tuple[str, str, tuple[Any, ...]]]:
