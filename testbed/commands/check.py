@@ -53,6 +53,7 @@ def check(
         Path,
         typer.Argument(
             metavar="FILE_OR_FOLDER",
+            resolve_path=True,
             help="A history file, or a folder whose history*.jsonl and history*.jsonl.gz are read "
             "as one.",
         ),

@@ -69,7 +69,6 @@ def _dataclass(value: Any, kind: Any, key: str) -> Any:
 def _table(value: Any, kind: Any, key: str) -> dict[str, Any]:
     _require_object(value, key)
     hints = _hints(kind)
-    # In the order of their declaration, for the same key to be named each time.
     for name in hints:
         if name in kind.__required_keys__ and name not in value:
             raise ValueError(f"{_below(key, name)} is missing")

@@ -119,7 +119,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(
     put(path)
     result = check(tmp_path if inside else path)
     assert result.exit_code == 2
-    assert str(path) in result.stderr
+    assert str(path if inside else path.resolve()) in result.stderr
 
 
 def test_lines_that_went_missing_from_the_end_of_a_finished_history_show(tmp_path: Path) -> None:

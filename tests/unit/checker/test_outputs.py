@@ -103,7 +103,7 @@ def test_outputs_that_are_right_or_that_nothing_decides_are_innocent() -> None:
 def test_a_job_that_did_not_succeed_has_no_output_to_compare() -> None:
     told = Told()
     _submit(told, "j1", "one")
-    told.result((11, 20), "j1", state="FAILED", digest="none")
+    told.result((11, 20), "j1", state="FAILED", digest="", failure="boom")
     assert told.accused() == []
 
 

@@ -128,7 +128,9 @@ def test_a_history_that_cannot_be_written_keeps_the_test_from_beginning(
     ).wait()
 
     assert locust.code == 1
-    assert "the test cannot start" in locust.output
+    assert "locust: error:" in locust.output
+    assert str(blocked) in locust.output
+    assert "Traceback" not in locust.output
     assert not stub.calls()
 
 

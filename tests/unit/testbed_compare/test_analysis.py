@@ -144,7 +144,7 @@ def test_lost_job_voids_the_trial_and_is_named(make: Any) -> None:
 
 
 def test_job_that_nobody_was_told_of_is_noted_and_not_lost(make: Any) -> None:
-    stray = make.job(1, 1, 0, 0.01, accepted=False, state="RUNNING", problem="still RUNNING")
+    stray = make.job(1, 1, 0, 0.01, accepted=False)
     trial = analyse(make.trial(jobs=[stray, make.job(2, 1, 0, 0.01)]))
     assert trial.valid
     assert any("1 jobs exist" in warning for warning in trial.warnings)

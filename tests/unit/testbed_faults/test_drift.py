@@ -24,6 +24,7 @@ def recorded(folder: Path, value_of: Callable[[int], float], restart: int = 0) -
                 f"process_open_fds 20\n"
             )
             log.answered(36.0 * number, "gateway", 0.01, page)
+        log.cost(36.0 * 100, 0.1)
     return list(drifts(read_metrics(folder)))
 
 

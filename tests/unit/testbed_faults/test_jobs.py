@@ -143,7 +143,8 @@ def test_lost_state_of_one_of_several_nodes_and_its_share() -> None:
     for number in range(6):
         gone = number % 3 != 2
         problem = "NOT_FOUND: no such job" if gone else ""
-        story.job(f"j{number}", None if gone else number, problem=problem)
+        state = "MISSING" if gone else "DONE"
+        story.job(f"j{number}", None if gone else number, problem=problem, state=state)
     figures = story.figures()
     losses = [each.loss for each in figures.faults]
     assert [(each.processes, each.accepted_before, each.jobs) for each in losses if each] == [
