@@ -223,7 +223,7 @@ class Conductor:
             self._worker.broken(self._number, error)
             return
         environment.process_exit_code = 1
-        logger.error("the record cannot be gone on with, the test ends: %s", error)
+        logger.error("the record cannot be continued, the test ends: %s", error)
         if run is not None and environment.runner is not None:
             end = environment.runner.quit if self._given["headless"] else environment.runner.stop
             gevent.spawn(end)

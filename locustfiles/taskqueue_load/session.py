@@ -23,7 +23,7 @@ class Run:
 
     ``start_unix`` is when the drive begins, the same in all processes; ``share`` is this process's
     part in what all send, ``None`` if it sends nothing. ``folder`` is where to record, ``None``
-    for nowhere; ``on_broken`` gets the error if that cannot be gone on with.
+    for nowhere; ``on_broken`` gets the error if that cannot be continued.
     """
 
     def __init__(

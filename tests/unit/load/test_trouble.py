@@ -133,7 +133,7 @@ def test_full_disk_ends_a_run_with_what_was_written_kept(
     locust = running.wait()
 
     assert locust.code == 1, locust.output
-    assert "the record cannot be gone on with, the test ends: " in locust.output
+    assert "the record cannot be continued, the test ends: " in locust.output
     assert "Traceback" not in locust.output
     (written,) = folder.glob("accepted-*.txt" if option == "--record" else "history-*.jsonl")
     assert written.stat().st_size > ROOM / 2
