@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from testbed.record import calls
@@ -229,6 +230,11 @@ class TrialHeader:
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ValueError(f"{name} is {getattr(self, name)}, less than {value}")
+        if self.started:
+            try:
+                datetime.fromisoformat(self.started)
+            except ValueError as error:
+                raise ValueError(f"started is no time: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,12 @@ def test_header_from_before_there_were_budgets_is_read(tmp_path: Path, make: Any
     assert files.read_header(tmp_path).budget == {}
 
 
+def test_begin_that_is_no_time_is_damage(tmp_path: Path, make: Any) -> None:
+    files.write_header(tmp_path, make.header(started="2026-11-26T18:-1:43+00:00"))
+    with pytest.raises(RecordingError, match=r"trial\.json is damaged: started is no time"):
+        files.read_header(tmp_path)
+
+
 def test_load_is_read_with_times_errors_and_ids(tmp_path: Path) -> None:
     made = LoadMaker(
         calls={"SubmitJob": {SERVICE: range(1, 1001)}},

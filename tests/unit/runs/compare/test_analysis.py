@@ -238,6 +238,12 @@ def test_trials_that_an_early_stop_made_needless_are_not_missing(make: Any) -> N
     assert compare(recorded).complete
 
 
+def test_side_without_a_trial_keeps_its_name(make: Any) -> None:
+    for side in (0, 1):
+        comparison = compared([scaled(make, 1, side, 1)], blocks=1)
+        assert [cell.labels for cell in comparison.cells] == [("A", "B")]
+
+
 def test_each_cell_is_compared_by_itself(make: Any) -> None:
     trials = []
     for number, (users, side, factor) in enumerate(
