@@ -108,8 +108,8 @@ def test_a_killed_writer_loses_nothing_that_it_announced(tmp_path: Path) -> None
     path = tmp_path / "history.jsonl"
     program = f"""
         import sys
-        from testbed.history.model import Submitted
-        from testbed.history.writer import HistoryWriter
+        from testbed.record.history.model import Submitted
+        from testbed.record.history.writer import HistoryWriter
         writer = HistoryWriter({str(path)!r})
         while True:
             operation = writer.invoke("u", "h:1", "SubmitJob", Submitted("noop", "d"))
