@@ -38,7 +38,7 @@ const integer = (fallback, low, high) => ({
 });
 const text = (fallback, longest) => ({
   fallback,
-  fits: (value) => typeof value === "string" && value.length <= longest,
+  fits: (value) => typeof value === "string" && [...value].length <= longest,
   wants: `a string of up to ${longest} characters`,
 });
 

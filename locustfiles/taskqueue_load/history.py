@@ -32,8 +32,10 @@ class CallHistory:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"history-{socket.gethostname()}-{os.getpid()}.jsonl"
         self._messages: Any = messages
-        # Whatever design of this project is called, the domain code that all share makes its ids.
-        ids = model.IDS_BY_HOME if design else ""
+        # Designs of this project share the domain code, which makes their ids, and the kinds of
+        # job. Of another server neither is known.
+        self._ours = bool(design)
+        ids = model.IDS_BY_HOME if self._ours else ""
         self._writer: Any = writer.HistoryWriter(path, design, ids)
         self._on_broken = on_broken
         self._broken = False
@@ -45,7 +47,7 @@ class CallHistory:
 
         A page of a listing has the name of its ``scan`` and its number in it.
         """
-        asked = self._messages.asked_of(request, scan, page)
+        asked = self._messages.asked_of(request, scan, page, outputs=self._ours)
         with self._giving_up():
             return int(self._writer.invoke(client, endpoint, call, asked))
         return 0

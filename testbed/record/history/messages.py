@@ -18,13 +18,14 @@ DIGITS = 16
 _PREFIX = "JOB_STATE_"
 
 
-def asked_of(request: Message, scan: str = "", number: int = 0) -> Asked:
+def asked_of(request: Message, scan: str = "", number: int = 0, outputs: bool = True) -> Asked:
     """Return what a call asks. ``scan`` and ``number`` place a page of a listing.
 
+    Without ``outputs`` nothing is said of what a job gives: kinds of these names may be others.
     Raises ``TypeError`` for a message that is no request of the contract.
     """
     if isinstance(request, pb.SubmitJobRequest):
-        output = output_of(request.job.kind, request.job.payload)
+        output = output_of(request.job.kind, request.job.payload) if outputs else None
         return Submitted(
             request.job.kind,
             _digest_of_spec(request.job),
