@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
-import json
 import random
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from testbed.check.looks import AUDIT
 from testbed.record.history import lines
@@ -305,9 +306,9 @@ def write(history: History, path: Path) -> Path:
     """Write a history as a writer would have written it while it happened."""
     head = {"format": lines.FORMAT, "design": history.design}
     head |= {"unix_us": history.unix_us, "clock_us": history.clock_us}
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("wb") as file:
         for line in (head, *(each for _, _, each in sorted(_events(history), key=_by_time))):
-            file.write(json.dumps(line, separators=(",", ":")) + "\n")
+            file.write(msgspec.json.encode(line) + b"\n")
     return path
 
 
