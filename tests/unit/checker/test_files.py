@@ -170,6 +170,17 @@ def test_damage_is_refused_with_file_line_and_reason(
     assert str(caught.value).startswith(f"{path}:3: ")
 
 
+def test_text_that_no_reader_takes_is_not_written_and_the_rest_is_whole(tmp_path: Path) -> None:
+    writer = HistoryWriter(tmp_path / "history.jsonl")
+    call = writer.invoke("u", "h:1", "GetJobStatus", "é")
+    with pytest.raises(UnicodeEncodeError):
+        writer.failed(call, "UNAVAILABLE", "\udcff", definite=False)
+    writer.failed(call, "UNAVAILABLE", "ü", definite=False)
+    writer.close()
+    (read,) = files.read(tmp_path / "history.jsonl").operations
+    assert (read.asked, read.reason) == ("é", "ü")
+
+
 @pytest.mark.parametrize(
     "line",
     [
