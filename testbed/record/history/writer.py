@@ -28,8 +28,8 @@ class HistoryWriter:
 
     ``design`` is empty for a system that is none of ours. Raises ``FileExistsError`` rather than
     overwrite. Every method raises ``OSError`` if its line did not get into the file, and after a
-    line that got there in part, for what follows could not be read. Text that holds half of a surrogate
-    pair is no Unicode, and raises ``UnicodeEncodeError``.
+    line that got there in part, for what follows could not be read.
+    Text with half of a surrogate pair is no Unicode, and raises ``UnicodeEncodeError``.
     """
 
     def __init__(self, path: Path | str, design: str = "") -> None:
