@@ -3,5 +3,5 @@
 import os
 
 # What the core of gRPC prints is no JSON, and any client can have it print a line. It reads this
-# when it is imported, so it has to be said before anything else is.
+# when it is imported, so it has to be set before anything else is.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -24,7 +24,7 @@ _NANO, _MICRO = 1e-9, 1e-6
 
 @dataclass(frozen=True)
 class Accounting:
-    """Limits of a control group, and its use of them so far; ``None`` where nothing is said.
+    """Limits of a control group, and its use of them so far; ``None`` where there is none.
 
     Times are in seconds. ``cpu_limit_cores`` is what each second of the clock may be used for; once
     a period (of 0.1 s usually) has used its part, the group is throttled until the next begins.
@@ -77,7 +77,7 @@ def own(mount: Path = MOUNT, proc: Path = PROC) -> Accounting | None:
 
 
 def leads(pid: int, parent: int, proc: Path = PROC) -> bool:
-    """Say whether a process is what its container was made for: its first, or that of its init."""
+    """Whether a process is what its container was made for: its first, or that of its init."""
     if pid == 1:
         return True
     return parent == 1 and (_text(proc / "1" / "comm") or "") in INITS

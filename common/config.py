@@ -133,7 +133,7 @@ class Settings:
 
 
 def environment_of(settings: Mapping[str, object]) -> dict[str, str]:
-    """Return the environment variables that say ``settings``, fields of :class:`Settings`."""
+    """Return the environment variables that hold ``settings``, fields of :class:`Settings`."""
     known = {each.name for each in dataclasses.fields(Settings)}
     if unknown := sorted(settings.keys() - known):
         raise ConfigError(f"unknown settings: {', '.join(unknown)}")

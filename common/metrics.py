@@ -1,7 +1,7 @@
 """The domain's metrics, under the same names in every design.
 
 Each class is constructed on a registry by the process that holds the owner it watches. Gauges read
-the owner when they are scraped; histograms and counters hear of each step as it is taken.
+the owner when they are scraped; histograms and counters observe each step as it is taken.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobMetrics:
-    """Jobs by state, how long they waited, ran and took, and rejected steps."""
+    """The ``JobObserver`` port: jobs by state, how long they waited and ran, rejected steps."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -50,7 +50,6 @@ class JobMetrics:
             gauge.labels(state=state.name).set_function(partial(_count, owner, state))
 
     def transitioned(self, before: Job | None, after: Job) -> None:
-        """A job was created or took a step."""
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
                 "job is %s",
@@ -67,13 +66,12 @@ class JobMetrics:
                 self._execution.observe((after.finish_time - after.start_time) / MICROSECONDS)
 
     def rejected(self, error: TaskQueueError) -> None:
-        """A step was rejected."""
         self._rejected.labels(reason=error.reason).inc()
         logger.warning("step rejected: %s", error, extra=dict(error.metadata))
 
 
 class QueueMetrics:
-    """Depth and age of the queue, and redeliveries."""
+    """The ``QueueObserver`` port: depth and age of the queue, and redeliveries."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -91,7 +89,6 @@ class QueueMetrics:
             _gauge(f"taskqueue_{name}", help_text, self._registry).set_function(read)
 
     def redelivered(self, execution: Execution) -> None:
-        """A lease ended without acknowledgement."""
         self._redeliveries.inc()
         logger.info("lease ended", extra={"job_id": execution.job_id, "attempt": execution.attempt})
 
@@ -99,8 +96,8 @@ class QueueMetrics:
 def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
     """Read workers and their slots from the owner."""
     for name, help_text, read in (
-        ("workers_alive", "Workers heard of within the heartbeat timeout", owner.alive),
-        ("heartbeat_age_seconds", "Since the most silent worker was heard of", owner.silence),
+        ("workers_alive", "Workers seen within the heartbeat timeout", owner.alive),
+        ("heartbeat_age_seconds", "Since the most silent worker was seen", owner.silence),
         ("slots", "Execution slots of the workers alive", owner.slots),
         ("slots_busy", "Execution slots that hold a job", owner.slots_busy),
     ):

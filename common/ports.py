@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Protocol
 
 from common.domain.errors import TaskQueueError
@@ -38,7 +37,7 @@ class Clock(Protocol):
 class NewJob:
     """A record to create; ``digest`` is empty without a request id.
 
-    ``submit_id`` tells submits apart, so that one whose message arrives twice makes one record;
+    ``submit_id`` distinguishes submits, so that one whose message arrives twice makes one record;
     without it each makes one.
     """
 
@@ -56,14 +55,6 @@ class Transition:
     target: JobState
     worker: str = ""
     failure: Failure | None = None
-
-
-class CancelReason(IntEnum):
-    """Why a cancel is asked for, numbered as in the contract."""
-
-    CLIENT = 1
-    SUBMIT_WITHDRAWN = 2
-    NOT_IN_QUEUE = 3
 
 
 class Jobs(Protocol):
@@ -85,13 +76,23 @@ class Jobs(Protocol):
         """Take steps of the lifecycle table."""
         ...
 
-    async def set_cancel_requested(
-        self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
-    ) -> list[Job | TaskQueueError]:
-        """Cancel queued jobs and mark running ones; terminal ones stay as they are.
+    async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
+        ...
 
-        ``submit_id`` says which submit is withdrawn, if that is the reason; without ``job_ids``
-        it is withdrawn from the job that it made, or makes none any more.
+    async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
+        """Take back a submit that was not accepted; returns its record as it is afterwards.
+
+        A job that waits, and on which no other submit relies, is forgotten, and returned as
+        CANCELED. Without ``job_id`` the submit is withdrawn from the job that it made, or makes
+        none any more, and the answer is ``None``.
+        """
+        ...
+
+    async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Forget jobs that wait and that the queue keeps out, whichever submits rely on them.
+
+        They are returned as CANCELED, others as they are.
         """
         ...
 
@@ -131,11 +132,11 @@ class Queue(Protocol):
         ...
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
-        """Remove jobs, leased or not; says which were present."""
+        """Remove jobs, leased or not; returns which were present."""
         ...
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
-        """Refuse from now on the jobs that are not present; says which those are."""
+        """Refuse from now on the jobs that are not present; returns which those are."""
         ...
 
 
@@ -143,7 +144,7 @@ class Results(Protocol):
     """Result payloads."""
 
     async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
-        """Store outputs; the first write of an execution wins. Says which were stored."""
+        """Store outputs; the first write of an execution wins. Returns which were stored."""
         ...
 
     async def get(self, executions: Sequence[Execution]) -> list[bytes | TaskQueueError]:
@@ -163,7 +164,7 @@ class Coordinator(Protocol):
     """What a worker talks to."""
 
     async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
-        """Say that the worker lives and what it holds."""
+        """Report that the worker is alive and what it holds."""
         ...
 
     async def fetch(
@@ -217,7 +218,7 @@ class Kinds(Protocol):
 
 
 class JobObserver(Protocol):
-    """Hears what the job owner does; metrics and logs listen here."""
+    """Observes the job owner, for metrics and logs."""
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         """A job was created (no ``before``) or took a step."""
@@ -229,7 +230,7 @@ class JobObserver(Protocol):
 
 
 class QueueObserver(Protocol):
-    """Hears what the queue owner does."""
+    """Observes the queue owner."""
 
     def redelivered(self, execution: Execution) -> None:
         """A lease ended without acknowledgement; the job will run again."""
@@ -247,19 +248,19 @@ class Liveness(Protocol):
         """Note what was handed to a worker that was seen before."""
         ...
 
-    def reconcile(self, worker: str, says: Iterable[Execution]) -> list[Execution]:
-        """Take over what a seen worker says it holds; returns what it never received."""
+    def reconcile(self, worker: str, reported: Iterable[Execution]) -> list[Execution]:
+        """Take over what a seen worker reports to hold; returns what it never received."""
         ...
 
     def settle(self, worker: str, executions: Iterable[Execution]) -> None:
         """Note that executions have ended or were given back."""
         ...
 
-    def bury(self) -> dict[str, list[Execution]]:
+    def expire(self) -> dict[str, list[Execution]]:
         """Forget the workers whose heartbeat timed out; returns what each of them held."""
         ...
 
-    def until_burial(self) -> float | None:
+    def until_next_expiry(self) -> float | None:
         """Seconds until a silent worker times out; ``None`` while there is no worker."""
         ...
 

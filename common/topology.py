@@ -1,8 +1,8 @@
 """A design as data: which processes it has and who talks to whom.
 
 One description serves every runtime: local processes put all of them on loopback, containers give
-each a host of its own name. What a process is told it finds in its environment, as
-:mod:`common.config` reads it.
+each a host of its own name. The settings of a process are in its environment, as
+:mod:`common.config` reads them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class ProcessSpec:
     ``peers`` are the names of the processes that it calls. ``slot_share`` is its part of the
     stack's execution slots and how many fetches for them it keeps under way, 0 for a process that
     runs no jobs. Of one that is ``scalable`` there may be several, see :meth:`Topology.scaled`.
-    One that is ``stateful`` holds, in its memory, what accepted jobs need: its end loses it.
+    One that is ``stateful`` holds, in its memory, what accepted jobs need: its end loses it. That
+    is of the jobs whose ids name its ``home``, or of every job if it is no home.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ProcessSpec:
     slot_share: int = 0
     scalable: bool = False
     stateful: bool = False
+    home: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Topology:
 
     @property
     def is_scalable(self) -> bool:
-        """Say whether there is a process of which there may be several."""
+        """Return whether there is a process of which there may be several."""
         return any(process.scalable for process in self.processes)
 
     def scaled(self, count: int, one_host: bool = True) -> Topology:

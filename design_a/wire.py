@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from common.domain import errors, ids
 from common.domain.errors import InvalidArgument, TaskQueueError
@@ -24,7 +23,7 @@ from common.gen.taskqueue.internal.v1 import entries_pb2 as pb
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as job_pb
 from common.gen.taskqueue.internal.v1 import queue_service_pb2 as queue_pb
 from common.gen.taskqueue.internal.v1 import result_service_pb2 as result_pb
-from common.ports import CancelReason, NewEntry, NewJob, Transition
+from common.ports import NewEntry, NewJob, Transition
 from common.rpc import convert
 
 # Names of kinds and workers and correlation ids.
@@ -108,7 +107,7 @@ def query_from(message: job_pb.ListJobRecordsRequest) -> JobQuery:
     """Read a query. Raises ``InvalidArgument`` unless it is for one page at most."""
     if message.before_job_id:
         ids.check(message.before_job_id)
-    # One more than a page, which says whether there is a next one.
+    # One more than a page, which shows whether there is a next one.
     if message.limit > MAX_PAGE_SIZE + 1:
         raise InvalidArgument("limit", f"{message.limit} is more than {MAX_PAGE_SIZE + 1}")
     state = convert.state_filter_from(message.state)
@@ -156,17 +155,11 @@ def transition_from(message: job_pb.Transition) -> Transition:
     return Transition(execution_from(message.execution), state, worker, _failure_from(message))
 
 
-def cancel_reason_to(reason: CancelReason) -> job_pb.CancelReason.ValueType:
-    """Write why a cancel is asked for."""
-    return cast("job_pb.CancelReason.ValueType", int(reason))
-
-
-def cancel_reason_from(value: int) -> CancelReason:
+def cancel_reason_from(value: job_pb.CancelReason.ValueType) -> job_pb.CancelReason.ValueType:
     """Read why a cancel is asked for. Raises ``InvalidArgument`` for a number that is no reason."""
-    try:
-        return CancelReason(value) if value else CancelReason.CLIENT
-    except ValueError:
-        raise InvalidArgument("reason", f"{value} is no reason to cancel") from None
+    if value not in job_pb.CancelReason.values():
+        raise InvalidArgument("reason", f"{value} is no reason to cancel")
+    return value
 
 
 def report_to(execution: Execution, outcome: Outcome) -> coordinator_pb.WorkReport:

@@ -14,7 +14,7 @@ from common.owners.liveness import LivenessOwner
 from common.owners.queue import QueueOwner
 from common.owners.results import ResultOwner
 from common.rpc.callers import NODE, PUBLIC
-from common.rpc.employ import employ
+from common.rpc.embedded_worker import start_worker
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
 from common.rpc.remote import RemoteTaskQueue
@@ -49,7 +49,7 @@ def assemble(process: Process) -> None:
         liveness, jobs, queue, results, settings.lease, process.background
     )
     process.run_beside(coordinator.watch)
-    employ(process, coordinator, kinds)
+    start_worker(process, coordinator, kinds)
 
     own = OwnedTaskQueue(jobs, queue, results, process.background)
     process.run_beside(Leftovers(jobs, queue).watch)

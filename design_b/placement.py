@@ -37,22 +37,18 @@ class PlacedTaskQueue:
         self._nodes = {number: own, **peers}
 
     async def submit(self, spec: JobSpec, request_id: str = "") -> str:
-        """Accept a job and return its id."""
         home = self._number
         if request_id:
             home = home_of_request(request_id, len(self._nodes))
         return await self._at(home, request_id=request_id).submit(spec, request_id)
 
     async def status(self, job_id: str) -> Job:
-        """Return the job's record."""
         return await self._at_home(job_id).status(job_id)
 
     async def result(self, job_id: str) -> JobResult:
-        """Return what the terminal job produced."""
         return await self._at_home(job_id).result(job_id)
 
     async def cancel(self, job_id: str) -> Job:
-        """Cancel the job as far as its state allows and return its record."""
         return await self._at_home(job_id).cancel(job_id)
 
     async def list_jobs(

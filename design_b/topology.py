@@ -18,6 +18,7 @@ TOPOLOGY = Topology(
             tuple(peer for peer in NODES if peer != name),
             slot_share=1,
             stateful=True,
+            home=number,
         )
         for number, name in enumerate(NODES)
     ),

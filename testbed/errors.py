@@ -38,7 +38,7 @@ class TestbedError(Exception):
 
 
 def of_system(error: OSError) -> TestbedError:
-    """Put an error of the operating system into words: what it said, of which file, what helps."""
+    """Put an error of the operating system into words: what it is, of which file, what helps."""
     where = "".join(f": {each}" for each in (error.filename, error.filename2) if each is not None)
     return TestbedError(f"{error.strerror or error}{where}", _HINTS.get(error.errno or 0, ""))
 

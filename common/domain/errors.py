@@ -284,7 +284,7 @@ class MessageNotReceived(TaskQueueError):
 
 
 class ResultLost(TaskQueueError):
-    """The job is DONE but its output is gone, because its owner lost its state."""
+    """The job is DONE but its output is lost, because its owner lost its state."""
 
     code = Code.DATA_LOSS
     reason = "RESULT_LOST"

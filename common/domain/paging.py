@@ -48,7 +48,7 @@ def open_query(state: JobState | None, kind: str, page_size: int, page_token: st
 
 
 def close_page(query: JobQuery, newest: list[Job]) -> JobPage:
-    """Cut a page from up to ``limit + 1`` jobs; the surplus one says that there is a next page."""
+    """Cut a page from up to ``limit + 1`` jobs; the surplus one shows that there is a next page."""
     jobs = tuple(newest[: query.limit])
     more = len(newest) > query.limit
     return JobPage(jobs, _write_token(jobs[-1].id, query.state, query.kind) if more else "")

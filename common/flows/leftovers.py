@@ -15,7 +15,7 @@ from common.domain import ids
 from common.domain.errors import TaskQueueError
 from common.domain.job import JobState
 from common.domain.paging import JobQuery
-from common.ports import CancelReason, Jobs, Queue
+from common.ports import Jobs, Queue
 
 logger = logging.getLogger(__name__)
 
@@ -81,4 +81,4 @@ class Leftovers:
         left = [each for each, out in zip(job_ids, kept_out, strict=True) if out]
         if left:
             logger.warning("%d records of submits that never ended: %s", len(left), left[:5])
-            await self._jobs.set_cancel_requested(left, CancelReason.NOT_IN_QUEUE)
+            await self._jobs.forget(left)

@@ -1,4 +1,4 @@
-"""Reads JSON payloads into frozen dataclasses whose fields say what they accept.
+"""Reads JSON payloads into frozen dataclasses whose fields define what they accept.
 
 A parameter is a field with a default made by :func:`integer`, :func:`optional_integer`,
 :func:`real` or :func:`text`; the empty payload gives all defaults.

@@ -10,7 +10,7 @@ from common.handlers.registry import Handler, JobFailed, is_reason
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """What the job's failure says."""
+    """The message of the job's failure."""
 
     reason: str = text("FAILURE_REQUESTED", 64)
     message: str = text("the job was asked to fail", 1000)

@@ -10,7 +10,7 @@ MOST_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class Delay:
-    """How late messages come: ``fixed`` seconds, and up to ``random`` more, by chance and evenly.
+    """How late messages come: ``fixed`` seconds, and up to ``random`` more, drawn evenly.
 
     Raises ``ValueError`` for less than nothing and for more than :data:`MOST_SECONDS`.
     """
@@ -33,7 +33,7 @@ class Fault:
 
     A lost request is never sent on, a lost answer never sent back: either way the caller waits
     until its deadline. ``repeat_part`` of the calls, from 0 to 1, reach the callee a second time,
-    up to ``repeat_within`` seconds later. Equal seeds give equal chances, call by call. Raises
+    up to ``repeat_within`` seconds later. Equal seeds give equal draws, call by call. Raises
     ``ValueError`` for what is out of range.
     """
 
@@ -58,14 +58,14 @@ class Fault:
 
 @dataclass(frozen=True)
 class Fate:
-    """What chance has in store for one call, in seconds; no second time if that is ``None``."""
+    """What was drawn for one call, in seconds; no second time if that is ``None``."""
 
     request_delay: float = 0.0
     answer_delay: float = 0.0
     repeat_after: float | None = None
 
 
-class Chance:
+class FateSampler:
     """Draws the fate of one call after the other under a fault."""
 
     def __init__(self, fault: Fault) -> None:

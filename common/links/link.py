@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import grpc
 
 from common.config import ConfigError
-from common.links.fault import NONE, Chance, Fault
+from common.links.fault import NONE, FateSampler, Fault
 from common.rpc import connect
 from common.rpc.channel import SERVER_OPTIONS
 
@@ -38,7 +38,7 @@ class Counts:
 
 
 class Link(grpc.GenericRpcHandler):
-    """Relays unary calls of any service, without looking into their messages.
+    """Relays unary calls of any service, without reading their messages.
 
     What goes with a call goes with it through the link: metadata, the time that is left, the
     status with all its details, and a cancel. Belongs to one event loop.
@@ -51,7 +51,7 @@ class Link(grpc.GenericRpcHandler):
         self.counts = Counts()
         self._address = address
         self._fault = NONE
-        self._chance = Chance(NONE)
+        self._sampler = FateSampler(NONE)
         self._again: set[asyncio.Task[None]] = set()
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
 
@@ -63,7 +63,7 @@ class Link(grpc.GenericRpcHandler):
     def set(self, fault: Fault) -> None:
         """Have this happen from now on, also to answers of calls that are under way."""
         self._fault = fault
-        self._chance = Chance(fault)
+        self._sampler = FateSampler(fault)
 
     def bind(self, listen: str) -> int:
         """Take the port of ``listen`` and return its number; ``ConfigError`` if it is taken."""
@@ -99,7 +99,7 @@ class Link(grpc.GenericRpcHandler):
         return handler
 
     async def _relay(self, method: str, request: bytes, context: Any) -> bytes:
-        fate = self._chance.draw()
+        fate = self._sampler.draw()
         if self._fault.lose_requests:
             self.counts.lost_requests += 1
             await _never()

@@ -19,7 +19,7 @@ from common.domain.ids import IdMint
 from common.domain.job import Job, JobState
 from common.domain.paging import JobQuery
 from common.owners.recent import Recent
-from common.ports import CancelReason, Clock, JobObserver, NewJob, Transition
+from common.ports import Clock, JobObserver, NewJob, Transition
 
 # Seconds for which a submit is remembered: hardly a message of one is under way for longer, for a
 # submit has five seconds. What one leaves behind that is, is found as what a dead gateway leaves.
@@ -37,7 +37,7 @@ class _Request:
 
 
 class JobOwner:
-    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` hears steps."""
+    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` gets steps."""
 
     def __init__(self, mint: IdMint, clock: Clock, observer: JobObserver) -> None:
         self._mint = mint
@@ -71,19 +71,23 @@ class JobOwner:
         """Take steps of the lifecycle table; rejected ones are reported to the observer."""
         return [self._transition(step) for step in steps]
 
-    async def set_cancel_requested(
-        self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
-    ) -> list[Job | TaskQueueError]:
-        """Cancel queued jobs and mark running ones.
+    async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Cancel queued jobs and mark running ones."""
+        return [self._cancel(job_id) for job_id in job_ids]
 
-        A withdrawn submit was never accepted: its job is forgotten, and returned as CANCELED,
-        unless a submit other than ``submit_id`` relies on it or it runs already. Without
-        ``job_ids`` that is the job that it made; if there is none it will make none. A job that
-        is kept out of the queue is forgotten whoever relies on it.
-        """
-        if reason is CancelReason.SUBMIT_WITHDRAWN and submit_id and not job_ids:
+    async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
+        """Forget the job of a submit unless another submit relies on it or it runs already."""
+        if not job_id:
             self._withdraw_unanswered(submit_id)
-        return [self._cancel(job_id, reason, submit_id) for job_id in job_ids]
+            return None
+        job = self._jobs.get(job_id)
+        if job is None:
+            return JobNotFound(job_id)
+        return self._canceled(job) if self._withdraw(job, submit_id) else job
+
+    async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Forget jobs that wait, whichever submits rely on them."""
+        return [self._forget_waiting(job_id) for job_id in job_ids]
 
     def counts(self) -> dict[JobState, int]:
         """Number of jobs in each state."""
@@ -130,17 +134,16 @@ class JobOwner:
         self._write(job, after)
         return after
 
-    def _cancel(self, job_id: str, reason: CancelReason, submit_id: str) -> Job | TaskQueueError:
+    def _cancel(self, job_id: str) -> Job | TaskQueueError:
         job = self._jobs.get(job_id)
         if job is None:
             return JobNotFound(job_id)
-        after = lifecycle.request_cancel(job, self._clock.now())
-        if reason is CancelReason.SUBMIT_WITHDRAWN:
-            return after if self._withdraw(job, submit_id) else job
-        if reason is CancelReason.NOT_IN_QUEUE:
-            return after if self._forget(job) else job
+        after = self._canceled(job)
         self._write(job, after)
         return after
+
+    def _canceled(self, job: Job) -> Job:
+        return lifecycle.request_cancel(job, self._clock.now())
 
     def _withdraw_unanswered(self, submit_id: str) -> None:
         job = self._jobs.get(self._submits.get(submit_id) or "")
@@ -150,7 +153,7 @@ class JobOwner:
             self._withdraw(job, submit_id)
 
     def _withdraw(self, job: Job, submit_id: str) -> bool:
-        """Forget a job that waits and on which no other submit relies; says whether it did."""
+        """Forget a job that waits and on which no other submit relies; returns whether it did."""
         request_id = self._request_of.get(job.id)
         if request_id is not None:
             request = self._requests[request_id]
@@ -159,8 +162,14 @@ class JobOwner:
                 return False
         return self._forget(job)
 
+    def _forget_waiting(self, job_id: str) -> Job | TaskQueueError:
+        job = self._jobs.get(job_id)
+        if job is None:
+            return JobNotFound(job_id)
+        return self._canceled(job) if self._forget(job) else job
+
     def _forget(self, job: Job) -> bool:
-        """Forget a job that waits, and its request id; says whether it did."""
+        """Forget a job that waits, and its request id; returns whether it did."""
         if job.state is not JobState.QUEUED:
             return False
         request_id = self._request_of.pop(job.id, None)

@@ -33,7 +33,7 @@ class _Entry:
 
 
 class QueueOwner:
-    """Holds the entries. ``lease`` is in seconds; the limits bound what is held at once."""
+    """The ``Queue`` port: holds the entries. ``lease`` is in seconds; the limits bound them."""
 
     def __init__(
         self, clock: Clock, observer: QueueObserver, lease: float, max_jobs: int, max_bytes: int
@@ -65,7 +65,6 @@ class QueueOwner:
         renew: Sequence[Execution] = (),
         release: Sequence[Execution] = (),
     ) -> Dequeued:
-        """Renew and release leases at once; then lease, waiting up to ``max_wait`` seconds."""
         lost = [execution for execution in renew if not self._renew(execution)]
         for execution in reversed(release):
             self._release(execution)
@@ -74,11 +73,9 @@ class QueueOwner:
         return Dequeued(self._take(max_jobs), lost)
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
-        """Remove jobs, leased or not; says which were present."""
         return [self._remove(job_id) for job_id in job_ids]
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
-        """Refuse from now on the jobs that are not present; says which those are."""
         absent = [job_id not in self._entries for job_id in job_ids]
         for job_id, is_absent in zip(job_ids, absent, strict=True):
             if is_absent:

@@ -15,7 +15,7 @@ class ResultOwner:
         self._outputs: dict[Execution, bytes] = {}
 
     async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
-        """Store outputs; says which were stored, that is, were not there before."""
+        """Store outputs; returns which were stored, that is, were not there before."""
         return [self._store(execution, output) for execution, output in results]
 
     async def get(self, executions: Sequence[Execution]) -> list[bytes | TaskQueueError]:

@@ -1,7 +1,7 @@
 """The budget of this process and what it has used of it, as metrics.
 
-Only a process with a container of its own and a limit on that has one; :func:`common.cgroup.own`
-tells. Any other process has no such metric, rather than one that says zero.
+Only a process with a container of its own and a limit on that has one, as
+:func:`common.cgroup.own` finds out. Any other process has no such metric, rather than a zero.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from common.cgroup import Accounting
 
 PREFIX = "taskqueue_cgroup_"
 
-# Field of an account -> its metric, with what that says.
+# Field of an account -> its metric, with its help text.
 _COUNTERS = {
     "cpu_seconds": ("cpu_seconds", "CPU time used by the container"),
     "throttled_seconds": (

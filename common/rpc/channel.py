@@ -24,7 +24,7 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # Pings of peers are welcome as often as they send them.
     ("grpc.http2.min_ping_interval_without_data_ms", 1000),
-    # A client that is gone without a word does not keep its connection for hours.
+    # A client that has vanished without closing does not keep its connection for hours.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -27,7 +27,7 @@ def probe(address: str, timeout: float = TIMEOUT) -> str:
         except grpc.RpcError as error:
             return f"{address} does not answer: {error.code().name}"
     status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-    return "" if status == "SERVING" else f"{address} says {status}"
+    return "" if status == "SERVING" else f"{address} reports {status}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -62,7 +62,7 @@ class Process:
         self.settings = settings
         self.clock = SystemClock()
         self.background = Background()
-        # The times at which series began say nothing here and make the page a third longer.
+        # The times at which series began mean nothing here and make the page a third longer.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.port = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.domain import ids
-from common.flows.submit import check_submission
+from common.flows.public import check_submission
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceServicer
 from common.ports import Kinds, TaskQueue

@@ -18,26 +18,22 @@ class RemoteTaskQueue:
         self._stub = TaskQueueServiceStub(peer.channel)
 
     async def submit(self, spec: JobSpec, request_id: str = "") -> str:
-        """Accept a job and return its id."""
         request = pb.SubmitJobRequest(job=convert.spec_to(spec), request_id=request_id)
         response = await self._peer.call(self._stub.SubmitJob, request)
         return response.job_id
 
     async def status(self, job_id: str) -> Job:
-        """Return the job's record."""
         request = pb.GetJobStatusRequest(job_id=job_id)
         response = await self._peer.call(self._stub.GetJobStatus, request)
         return convert.status_from(response.status)
 
     async def result(self, job_id: str) -> JobResult:
-        """Return what the terminal job produced."""
         request = pb.GetJobResultRequest(job_id=job_id)
         response = await self._peer.call(self._stub.GetJobResult, request)
         failure = convert.failure_from(response)
         return JobResult(JobState(response.state), response.output, failure)
 
     async def cancel(self, job_id: str) -> Job:
-        """Cancel the job as far as its state allows and return its record."""
         request = pb.CancelJobRequest(job_id=job_id)
         response = await self._peer.call(self._stub.CancelJob, request)
         return convert.status_from(response.status)
@@ -45,7 +41,6 @@ class RemoteTaskQueue:
     async def list_jobs(
         self, state: JobState | None, kind: str, page_size: int, page_token: str
     ) -> JobPage:
-        """Return one page of jobs, newest first."""
         request = pb.ListJobsRequest(
             state=convert.state_to(state), kind=kind, page_size=page_size, page_token=page_token
         )

@@ -20,7 +20,7 @@ from common.rpc.channel import SERVER_OPTIONS
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at whether the server still takes calls, and two attempts to bind.
+# Seconds between two checks of whether the server still takes calls, and two attempts to bind.
 WATCH = 0.2
 # Calls that a method may have waiting in the core, as a multiple of those that we take.
 PENDING = 4
@@ -37,7 +37,7 @@ def options_of(settings: Settings) -> tuple[tuple[str, int], ...]:
         *SERVER_OPTIONS,
         # Above our own limit, so that a call is refused with a reason and never waits for room.
         ("grpc.max_concurrent_streams", 2 * settings.max_concurrent_calls),
-        # What waits for Python to look at it; the core cancels calls beyond that, saying nothing.
+        # What waits for Python to handle it; the core cancels calls beyond that without a reason.
         ("grpc.server.max_pending_requests", pending),
         ("grpc.server.max_pending_requests_hard_limit", pending),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
@@ -46,7 +46,7 @@ def options_of(settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 class Server:
-    """Serves what ``adds`` add, behind ``interceptors``, where the settings say."""
+    """Serves what ``adds`` add, behind ``interceptors``, at the address in the settings."""
 
     def __init__(
         self,

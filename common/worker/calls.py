@@ -42,7 +42,7 @@ class Calls:
         self._heartbeat_timeout = min(CALL_TIMEOUT, max(1.0, 4 * heartbeat_interval))
 
     async def heartbeat(self, held: Sequence[Execution]) -> HeartbeatReply | None:
-        """Say what is held."""
+        """Report what is held."""
         return await self._call(
             "send a heartbeat",
             self._heartbeat_timeout,

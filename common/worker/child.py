@@ -19,7 +19,7 @@ _kept: list[object] = []
 
 
 def initialize(lifeline: Connection) -> None:
-    """Hold the lifeline, whose end tells the parent of this process's, and watch the parent."""
+    """Hold the lifeline, whose end shows the parent that of this process, and watch the parent."""
     _kept.append(lifeline)
     threading.Thread(target=_die_with_parent, name="parent-watch", daemon=True).start()
 

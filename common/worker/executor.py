@@ -50,7 +50,7 @@ class JobExecutor:
             return timed_out(limit or 0.0)
 
     async def close(self) -> None:
-        """Stop all processes and wait until they are gone. Executions in them end as failed."""
+        """Stop all processes and wait until they have exited. Executions in them end as failed."""
         await self._processes.close()
 
 

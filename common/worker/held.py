@@ -108,13 +108,13 @@ class Holdings:
         """
         reports: list[tuple[Held, Outcome]] = []
         returned: list[Held] = []
-        room = MAX_BATCH_BYTES
+        left = MAX_BATCH_BYTES
         for held in self._ended.values():
             if held.outcome is None:
                 returned.append(held)
                 continue
-            room -= len(held.outcome.output)
-            if room >= 0 or not reports:
+            left -= len(held.outcome.output)
+            if left >= 0 or not reports:
                 reports.append((held, held.outcome))
         return reports, returned
 

@@ -1,4 +1,4 @@
-"""The worker: fetches jobs, has them run, says that it lives, reports how they ended."""
+"""The worker: fetches jobs, has them run, sends heartbeats, reports how they ended."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Worker:
         self._long_poll = long_poll
         self._stop_grace = stop_grace
         self._holdings = Holdings(slots)
-        self._has_room = asyncio.Event()
+        self._has_free_slot = asyncio.Event()
         self._has_ended = asyncio.Event()
         self._flushed = asyncio.Event()
         self._fetchers = fetchers
@@ -69,7 +69,7 @@ class Worker:
         return self._holdings.busy
 
     @property
-    def _room(self) -> int:
+    def _free_slots(self) -> int:
         """Slots that are free and that no fetch under way may fill."""
         return max(0, self._holdings.free - self._asked)
 
@@ -148,29 +148,29 @@ class Worker:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
         while True:
-            await self._has_room.wait()
-            room = min(self._share, self._room)
-            if not room:  # gone again between the wake-up and now
+            await self._has_free_slot.wait()
+            free = min(self._share, self._free_slots)
+            if not free:  # taken again between the wake-up and now
                 continue
             begun = clock()
-            answer = await self._fetch_into(room)
+            answer = await self._fetch_into(free)
             # No answer, or an empty one long before its time: either would make this loop spin.
             if answer or (answer is not None and clock() - begun >= self._long_poll / 2):
                 backoff.reset()
             else:
                 await backoff.pause()
 
-    async def _fetch_into(self, room: int) -> list[Assignment] | None:
-        """Fetch up to ``room`` jobs, which no other fetch may count on meanwhile."""
-        self._asked += room
+    async def _fetch_into(self, free: int) -> list[Assignment] | None:
+        """Fetch up to ``free`` jobs, which no other fetch may count on meanwhile."""
+        self._asked += free
         self._update()
         try:
-            answer = await self._calls.fetch(room)
+            answer = await self._calls.fetch(free)
             for assignment in answer or ():
                 self._accept(assignment)
             return answer
         finally:
-            self._asked -= room
+            self._asked -= free
             self._update()
 
     async def _beat(self) -> None:
@@ -244,7 +244,7 @@ class Worker:
     def _update(self) -> None:
         """Wake the loops that have something to do."""
         ended = self._holdings.to_report
-        _set(self._has_room, self._room > 0)
+        _set(self._has_free_slot, self._free_slots > 0)
         _set(self._has_ended, ended)
         _set(self._flushed, not ended)
 

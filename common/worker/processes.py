@@ -1,6 +1,6 @@
 """Processes that burn CPU for jobs, one per execution at a time.
 
-Each is a pebble pool of one. One pool of many would stop a process by its number after a look at
+Each is a pebble pool of one. One pool of many would stop a process by its number after a check of
 what it ran, and in between that process may have taken the next job, which would then never end.
 Here a cancel or a timeout stops the whole pool of one, and nothing else is in it.
 
@@ -54,7 +54,7 @@ class CpuProcess:
             return
         await asyncio.shield(self._started)
         # The process holds the only other end of the pipe, which becomes readable when it ends.
-        # Pebble itself looks ten times a second and takes exit code 0 for a regular end.
+        # Pebble itself checks ten times a second and takes exit code 0 for a regular end.
         self._loop.add_reader(self._lifeline.fileno(), self._end)
         self._watched = True
 
@@ -83,7 +83,7 @@ class CpuProcess:
         return process_died() if isinstance(error, _DEATHS) else failed_by(error)
 
     async def stop(self) -> None:
-        """Kill the process and wait until it is gone. May be called again, also at once."""
+        """Kill the process and wait until it has exited. May be called again, also at once."""
         if self._stopped is None:
             self._stopped = asyncio.create_task(self._stop())
         await asyncio.shield(self._stopped)
@@ -123,7 +123,7 @@ class CpuProcesses:
     async def run(self, handler: Handler[Any], payload: bytes, limit: float | None) -> Outcome:
         """Run a handler for at most ``limit`` seconds, the start of a process not counted.
 
-        Raises ``TimeoutError`` after that. Then, and if canceled, the process is gone on return.
+        Raises ``TimeoutError`` after that. Then, and if canceled, the process has exited on return.
         """
         process = self._take()
         try:
@@ -145,7 +145,7 @@ class CpuProcesses:
         return outcome
 
     async def close(self) -> None:
-        """Stop all processes, also those that run something, and wait until they are gone."""
+        """Stop all processes, also those that run something, and wait until they have exited."""
         for process in list(self._all):
             self._start_discard(process)
         if self._discards:
@@ -189,6 +189,6 @@ class CpuProcesses:
 
 
 def _retrieve(answer: asyncio.Future[Any]) -> None:
-    """Look at the error of an answer that nobody waits for any more, so that it is not logged."""
+    """Retrieve the error of an answer that nobody waits for any more, so that it is not logged."""
     if not answer.cancelled():
         answer.exception()

@@ -22,7 +22,6 @@ class CoordinatorClient:
         self._stub = CoordinatorServiceStub(peer.channel)
 
     async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
-        """Say that the worker lives and what it holds."""
         request = pb.WorkerHeartbeatRequest(
             worker=worker, slots=slots, held=map(wire.execution_to, held)
         )
@@ -34,7 +33,6 @@ class CoordinatorClient:
     async def fetch(
         self, worker: str, slots: int, max_jobs: int, max_wait: float
     ) -> list[Assignment]:
-        """Take up to ``max_jobs`` jobs, waiting up to ``max_wait`` seconds for the first."""
         request = pb.FetchWorkRequest(
             worker=worker,
             slots=slots,
@@ -50,7 +48,6 @@ class CoordinatorClient:
         reports: Sequence[tuple[Execution, Outcome]],
         returned: Sequence[Execution] = (),
     ) -> list[TaskQueueError | None]:
-        """Report outcomes, and give executions back unfinished. A verdict for each report."""
         request = pb.ReportWorkOutcomeRequest(
             worker=worker,
             reports=[wire.report_to(execution, outcome) for execution, outcome in reports],

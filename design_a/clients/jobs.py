@@ -9,7 +9,7 @@ from common.domain.job import Job
 from common.domain.paging import JobQuery
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.job_service_pb2_grpc import JobServiceStub
-from common.ports import CancelReason, NewJob, Transition
+from common.ports import NewJob, Transition
 from common.rpc import convert
 from common.rpc.channel import Peer
 from design_a import wire
@@ -23,7 +23,6 @@ class JobsClient:
         self._stub = JobServiceStub(peer.channel)
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
-        """Create records in state QUEUED, or find the earlier one of each request id."""
         request = pb.CreateJobRequest(
             jobs=[
                 pb.NewJob(
@@ -39,13 +38,11 @@ class JobsClient:
         return [wire.record_from(entry) for entry in response.entries]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
-        """Read records."""
         request = pb.GetJobRecordRequest(job_ids=job_ids)
         response = await self._peer.call(self._stub.GetJobRecord, request)
         return [wire.record_from(entry) for entry in response.entries]
 
     async def page(self, query: JobQuery) -> list[Job]:
-        """Read up to ``query.limit`` records, newest first."""
         request = pb.ListJobRecordsRequest(
             state=convert.state_to(query.state),
             kind=query.kind,
@@ -56,17 +53,27 @@ class JobsClient:
         return [convert.status_from(record) for record in response.records]
 
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
-        """Take steps of the lifecycle table."""
         request = pb.TransitionJobStatusRequest(transitions=map(wire.transition_to, steps))
         response = await self._peer.call(self._stub.TransitionJobStatus, request)
         return [wire.record_from(entry) for entry in response.entries]
 
-    async def set_cancel_requested(
-        self, job_ids: Sequence[str], reason: CancelReason, submit_id: str = ""
-    ) -> list[Job | TaskQueueError]:
+    async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones."""
-        request = pb.SetCancelRequestedRequest(
-            job_ids=job_ids, reason=wire.cancel_reason_to(reason), submit_id=submit_id
-        )
+        return await self._cancel(job_ids, pb.CANCEL_REASON_CLIENT)
+
+    async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
+        """Take back a submit that was not accepted; returns its record as it is afterwards."""
+        job_ids = [job_id] if job_id else []
+        answers = await self._cancel(job_ids, pb.CANCEL_REASON_SUBMIT_WITHDRAWN, submit_id)
+        return answers[0] if answers else None
+
+    async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Forget jobs that wait and that the queue keeps out."""
+        return await self._cancel(job_ids, pb.CANCEL_REASON_NOT_IN_QUEUE)
+
+    async def _cancel(
+        self, job_ids: Sequence[str], reason: pb.CancelReason.ValueType, submit_id: str = ""
+    ) -> list[Job | TaskQueueError]:
+        request = pb.SetCancelRequestedRequest(job_ids=job_ids, reason=reason, submit_id=submit_id)
         response = await self._peer.call(self._stub.SetCancelRequested, request)
         return [wire.record_from(entry) for entry in response.entries]

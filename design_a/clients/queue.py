@@ -22,7 +22,6 @@ class QueueClient:
         self._stub = QueueServiceStub(peer.channel)
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
-        """Add jobs at the end; one that is present stays where it is."""
         request = pb.EnqueueJobRequest(
             entries=[
                 pb.NewQueueEntry(
@@ -46,7 +45,6 @@ class QueueClient:
         renew: Sequence[Execution] = (),
         release: Sequence[Execution] = (),
     ) -> Dequeued:
-        """Renew and release leases at once; then lease, waiting up to ``max_wait`` seconds."""
         request = pb.DequeueJobRequest(
             max_jobs=max_jobs,
             max_wait=convert.seconds_to(max_wait),
@@ -60,13 +58,11 @@ class QueueClient:
         )
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
-        """Remove jobs, leased or not; says which were present."""
         request = pb.RemoveJobIfPresentRequest(job_ids=job_ids)
         response = await self._peer.call(self._stub.RemoveJobIfPresent, request)
         return list(response.removed)
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
-        """Refuse from now on the jobs that are not present; says which those are."""
         request = pb.RemoveJobIfPresentRequest(keep_out_job_ids=job_ids)
         response = await self._peer.call(self._stub.RemoveJobIfPresent, request)
         return list(response.kept_out)

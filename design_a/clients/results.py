@@ -20,7 +20,6 @@ class ResultsClient:
         self._stub = ResultServiceStub(peer.channel)
 
     async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
-        """Store outputs; the first write of an execution wins. Says which were stored."""
         request = pb.StoreResultRequest(
             results=[
                 pb.NewResult(execution=wire.execution_to(execution), output=output)
@@ -31,7 +30,6 @@ class ResultsClient:
         return list(response.stored)
 
     async def get(self, executions: Sequence[Execution]) -> list[bytes | TaskQueueError]:
-        """Read outputs."""
         request = pb.GetResultRequest(executions=map(wire.execution_to, executions))
         response = await self._peer.call(self._stub.GetResult, request)
         return [

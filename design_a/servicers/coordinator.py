@@ -25,7 +25,7 @@ class CoordinatorServicer(CoordinatorServiceServicer):
     async def WorkerHeartbeat(
         self, request: pb.WorkerHeartbeatRequest, context: Any
     ) -> pb.WorkerHeartbeatResponse:
-        """Note that the worker lives; tell it what to stop."""
+        """Note that the worker lives; return what it has to stop."""
         worker = wire.worker_from(request.worker)
         held = wire.executions_from(request.held)
         reply = await self._coordinator.heartbeat(worker, request.slots, held)

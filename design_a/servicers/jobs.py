@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from common.domain.errors import TaskQueueError
+from common.domain.job import Job
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.job_service_pb2_grpc import JobServiceServicer
 from common.ports import Jobs
@@ -47,10 +50,18 @@ class JobServicer(JobServiceServicer):
     async def SetCancelRequested(
         self, request: pb.SetCancelRequestedRequest, context: Any
     ) -> pb.SetCancelRequestedResponse:
-        """Cancel queued jobs and mark running ones."""
-        answers = await self._jobs.set_cancel_requested(
-            wire.ids_from(request.job_ids),
-            wire.cancel_reason_from(request.reason),
-            request.submit_id,
-        )
+        """Cancel jobs, withdraw a submit, or forget jobs, by the reason."""
+        job_ids = wire.ids_from(request.job_ids)
+        reason = wire.cancel_reason_from(request.reason)
+        if reason == pb.CANCEL_REASON_SUBMIT_WITHDRAWN:
+            answers = await self._withdraw(request.submit_id, job_ids)
+        elif reason == pb.CANCEL_REASON_NOT_IN_QUEUE:
+            answers = await self._jobs.forget(job_ids)
+        else:
+            answers = await self._jobs.set_cancel_requested(job_ids)
         return pb.SetCancelRequestedResponse(entries=map(wire.record_to, answers))
+
+    async def _withdraw(self, submit_id: str, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Withdraw a submit from each of the jobs; if none is named, from the one that it made."""
+        answers = [await self._jobs.withdraw(submit_id, job_id) for job_id in job_ids or [""]]
+        return [each for each in answers if each is not None]

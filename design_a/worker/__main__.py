@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.handlers import registry
-from common.rpc.employ import employ
+from common.rpc.embedded_worker import start_worker
 from common.rpc.process import Process, run
 from design_a.clients.coordinator import CoordinatorClient
 
@@ -11,7 +11,7 @@ from design_a.clients.coordinator import CoordinatorClient
 def assemble(process: Process) -> None:
     """Run jobs for the coordinator."""
     coordinator = CoordinatorClient(process.connect("coordinator", "worker"))
-    employ(process, coordinator, registry.load())
+    start_worker(process, coordinator, registry.load())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Look up every job of a drive, so that a check of its history can say whether one was lost.
+"""Look up every job of a drive, so that a check of its history shows whether one was lost.
 
 python examples/node_server/audit.py HOST:PORT RECORD_FOLDER HISTORY_FOLDER
 """

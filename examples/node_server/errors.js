@@ -13,7 +13,7 @@ const RICH = protobuf.parse(
 const Status = RICH.lookupType("google.rpc.Status");
 const ErrorInfo = RICH.lookupType("google.rpc.ErrorInfo");
 
-/** A call is refused. `definite` says that it had no effect. */
+/** A call is refused. `definite` is whether it had no effect. */
 class Refused extends Error {
   constructor(code, reason, message, metadata = {}, definite = true) {
     super(message.slice(0, 1024).toWellFormed()); // grpc-js cannot send half a surrogate pair

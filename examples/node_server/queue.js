@@ -21,7 +21,7 @@ const JOB_ID = /^[0-9a-v]{16}$/;
 // So long may running jobs go on once the process is asked to stop, in milliseconds.
 const STOP_GRACE_MS = 5000;
 
-// Tells the ids of two starts of the server apart.
+// Distinguishes the ids of two starts of the server.
 const BOOT = BigInt(crypto.randomInt(1 << 28));
 
 class TaskQueue {

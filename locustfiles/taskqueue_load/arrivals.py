@@ -33,7 +33,7 @@ class Source(Protocol):
         """Make the next call."""
 
     def failed(self, error: Exception) -> None:
-        """Tell Locust of a defect of the user's own code."""
+        """Report a defect of the user's own code to Locust."""
 
 
 class Arrivals:

@@ -35,8 +35,8 @@ OWN = 0.5
 class CheckedUser(MixedUser):
     """A mixed user that repeats request ids and reads what others submitted."""
 
-    # Shared by the users of a process, of one test after the other too: ids of jobs that are gone
-    # are refused, which is no harm.
+    # Shared by the users of a process, of one test after the other too: ids of jobs that no longer
+    # exist are refused, which is no harm.
     everybodys: ClassVar[deque[str]] = deque(maxlen=SHARED)
 
     def on_start(self) -> None:
@@ -44,11 +44,13 @@ class CheckedUser(MixedUser):
         super().on_start()
         self._requests: deque[pb.SubmitJobRequest] = deque(maxlen=self._remembered.maxlen)
         self._made = 0
-        self._telling = False
+        self._distinguishable = False
         run = self.session.run
         if run is not None:
-            self._telling = run.options.kind == "sleep" and not run.options.payload
-            self._jobs = JobFactory(_telling(run.options) if self._telling else run.options)
+            self._distinguishable = run.options.kind == "sleep" and not run.options.payload
+            self._jobs = JobFactory(
+                _with_distinct_ends(run.options) if self._distinguishable else run.options
+            )
         # No other test on the same stack may have used them.
         self._prefix = f"{run.start_unix:.3f}/{self.name}" if run is not None else self.name
 
@@ -64,7 +66,7 @@ class CheckedUser(MixedUser):
     def _choose_request(self) -> pb.SubmitJobRequest:
         plain = self._jobs.build(self.details.random())
         with_id, again, place, reuse, seeded, seed = (self.details.random() for _ in range(6))
-        if self._telling and seeded < SEEDED:
+        if self._distinguishable and seeded < SEEDED:
             plain = _with_seed(plain, int(seed * 2**53))
         if with_id >= WITH_REQUEST_ID:
             return plain
@@ -95,8 +97,8 @@ class CheckedUser(MixedUser):
         return super()._recall()
 
 
-def _telling(options: LoadOptions) -> LoadOptions:
-    """Let jobs that sleep end so that a checker can tell two executions of one job apart.
+def _with_distinct_ends(options: LoadOptions) -> LoadOptions:
+    """Let jobs that sleep end so that a checker can distinguish two executions of one job.
 
     Their payload is filled up with blanks to the size that other kinds have.
     """

@@ -81,7 +81,7 @@ class Checks:
             environment.shape_class = shape
 
     def weigh(self, parsed: LoadOptions) -> None:
-        """Weigh the tasks of all users as ``--mix`` says. Raises ``ValueError`` if none is left."""
+        """Weigh the tasks of all users by ``--mix``. Raises ``ValueError`` if none is left."""
         weights = parsed.mix
         if self._given["equal_weights"]:
             weights = dict.fromkeys(weights, 1)

@@ -39,7 +39,7 @@ class RequestEvent(Protocol):
     """The part of Locust's ``request`` event that is used here."""
 
     def fire(self, **arguments: Any) -> None:
-        """Tell all listeners."""
+        """Notify all listeners."""
 
 
 class TaskQueueClient:
@@ -48,8 +48,8 @@ class TaskQueueClient:
     A method returns the reply, or the :class:`CallError` in its place; it raises only for a defect
     of the client, which is counted too. ``first`` is where in the pool the user starts.
 
-    The first call after :data:`~taskqueue_load.arrivals.DUE` was set was due then: what Locust is
-    told as its response time begins there. With a ``history`` every call is written there, under
+    The first call after :data:`~taskqueue_load.arrivals.DUE` was set was due then: the response
+    time that Locust gets begins there. With a ``history`` every call is written there, under
     the ``name`` of the user.
     """
 
@@ -88,7 +88,7 @@ class TaskQueueClient:
         )
 
     def cancel(self, job_id: str, again: bool = False) -> pb.CancelJobResponse | CallError:
-        """Cancel a job. ``again`` says that this client canceled it before.
+        """Cancel a job. ``again`` is whether this client canceled it before.
 
         That the job was terminal before is counted under a name of its own.
         """
@@ -154,13 +154,13 @@ class TaskQueueClient:
         self._recorder.answered(name, sent.unix + sent.service, sent.service, sent.delay)
         if isinstance(reply, pb.SubmitJobResponse):
             self._recorder.accepted(reply.job_id)
-        self._tell(name, sent, reply, None)
+        self._fire(name, sent, reply, None)
 
     def _failed(self, name: str, sent: _Sent, error: CallError) -> None:
         self._recorder.failed(name, sent.unix + sent.service, error)
-        self._tell(name, sent, None, error)
+        self._fire(name, sent, None, error)
 
-    def _tell(
+    def _fire(
         self,
         name: str,
         sent: _Sent,
@@ -201,5 +201,5 @@ def _cancel_name(reply: pb.CancelJobResponse) -> str:
 
 
 def _repeated_cancel_name(reply: pb.CancelJobResponse) -> str:
-    # After one's own cancel, CANCELED says that the job ended before this call.
+    # After one's own cancel, CANCELED means that the job ended before this call.
     return CANCEL_ALREADY_FINISHED if reply.status.state >= pb.JOB_STATE_DONE else CANCEL

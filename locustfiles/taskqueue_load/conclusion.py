@@ -1,4 +1,4 @@
-"""What is done when a test is over: its record is written, and what went wrong is said."""
+"""What is done when a test is over: its record is written, and what went wrong is logged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class Ended:
     """A test that has ended. It was to last ``asked_seconds``, if it was to end by itself.
 
-    ``wanted`` says that somebody may have ended it, ``users`` is how many Locust was told to have.
+    ``wanted`` is whether somebody may have ended it, ``users`` is how many Locust was to start.
     """
 
     run: Run
@@ -31,9 +31,9 @@ class Ended:
 
 
 def conclude(ended: Ended, book: Ledger) -> int:
-    """Write the record and say what the figures are not; return the exit code that it asks for."""
-    _say_unsent(ended.run, book)
-    _say_unanswered(ended, book)
+    """Write the record and log what is wrong with the figures; return the exit code for it."""
+    _log_unsent(ended.run, book)
+    _log_unanswered(ended, book)
     return _write(ended, book) or _check_length(ended)
 
 
@@ -59,7 +59,7 @@ def _check_length(ended: Ended) -> int:
     return 0 if ended.wanted else duration.SHORT_CODE
 
 
-def _say_unsent(run: Run, book: Ledger) -> None:
+def _log_unsent(run: Run, book: Ledger) -> None:
     total = book.total
     if run.options.is_open:
         logger.info("%d calls were due, %d sent", total.due, total.sent)
@@ -71,7 +71,7 @@ def _say_unsent(run: Run, book: Ledger) -> None:
         )
 
 
-def _say_unanswered(ended: Ended, book: Ledger) -> None:
+def _log_unanswered(ended: Ended, book: Ledger) -> None:
     total, kinds = book.total, book.error_kinds
     if kinds and not total.answered + total.expected:
         kind, _ = kinds.most_common(1)[0]

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class MasterSide:
-    """Collects the parts of the workers that take part in a test. Tests are told by number."""
+    """Collects the parts of the workers that take part in a test. Tests are known by number."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class MasterSide:
 
 
 class WorkerSide:
-    """Tells the master when a test begins and ends in this worker, and what it counts."""
+    """Reports to the master when a test begins and ends in this worker, and what it counts."""
 
     def __init__(self, runner: WorkerRunner, is_running: Callable[[], bool]) -> None:
         self._runner = runner
@@ -122,7 +122,7 @@ class WorkerSide:
         return Share(index, max(index + 1, len(workers)))
 
     def started(self, number: int) -> None:
-        """Say that this worker takes part."""
+        """Report that this worker takes part."""
         self._runner.send_message(STARTED, {"number": number})
 
     def counted(self, number: int, part: Part) -> None:
@@ -130,11 +130,11 @@ class WorkerSide:
         self._runner.send_message(COUNTED, {"number": number, "part": part.to_data()})
 
     def broken(self, number: int, error: OSError) -> None:
-        """Say that this worker cannot write what it has to."""
+        """Report that this worker cannot write what it has to."""
         self._runner.send_message(BROKEN, {"number": number, "error": str(error)})
 
     def ended(self, number: int, part: Part) -> None:
-        """Say that the users have ended, with the rest of what was counted."""
+        """Report that the users have ended, with the rest of what was counted."""
         self._runner.send_message(REPORT, {"number": number, "part": part.to_data()})
 
     def stop(self) -> None:

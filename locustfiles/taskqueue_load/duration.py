@@ -1,7 +1,7 @@
 """How long a drive was to last, and whether it did.
 
-Locust sets the timer of ``--run-time`` before a test starts, and counts from what the event loop
-took for the time when it last looked. After imports that is seconds ago, on a busy machine many.
+Locust sets the timer of ``--run-time`` before a test starts, and counts from the time
+that the event loop noted last. After imports that is seconds ago, on a busy machine many.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def asked_seconds(shape: LoadTestShape | None, given: Mapping[str, Any]) -> floa
 
 
 def shortfall(lasted: float, asked: float | None) -> str:
-    """Say that a drive of ``lasted`` seconds was too short; nothing if it was not."""
+    """Return in words that a drive of ``lasted`` seconds was too short; nothing if it was not."""
     if asked is None or lasted >= LEAST * asked:
         return ""
     return (

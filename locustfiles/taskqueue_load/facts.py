@@ -1,4 +1,4 @@
-"""What ``load.json`` says of a test besides its counts: what was asked for, and when."""
+"""What ``load.json`` holds of a test besides its counts: what was asked for, and when."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def window(run: Run, stopped_unix: float) -> tuple[float, float]:
 def facts(
     run: Run, stopped_unix: float, asked_seconds: float | None, host: str, users: int
 ) -> dict[str, Any]:
-    """Return what the record says of ``run``, whose drive was stopped at ``stopped_unix``.
+    """Return what the record holds of ``run``, whose drive was stopped at ``stopped_unix``.
 
-    ``users`` is how many Locust was told to have; with a shape of users it is their highest number.
+    ``users`` is how many Locust was to start; with a shape of users it is their highest number.
     """
     asked = run.options
     from_unix, to_unix = window(run, stopped_unix)

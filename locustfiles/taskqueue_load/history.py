@@ -26,13 +26,15 @@ class CallHistory:
 
     def __init__(self, folder: Path, design: str, on_broken: OnBroken = ignored) -> None:
         try:
-            from testbed.record.history import messages, writer  # noqa: PLC0415  # only who records needs it
+            from testbed.record.history import messages, model, writer  # noqa: PLC0415  # only who records needs it
         except ImportError as error:
             raise ValueError(f"--history: the testbed is not installed here: {error}") from error
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"history-{socket.gethostname()}-{os.getpid()}.jsonl"
         self._messages: Any = messages
-        self._writer: Any = writer.HistoryWriter(path, design)
+        # Whatever design of this project is called, the domain code that all share makes its ids.
+        ids = model.IDS_BY_HOME if design else ""
+        self._writer: Any = writer.HistoryWriter(path, design, ids)
         self._on_broken = on_broken
         self._broken = False
 

@@ -32,7 +32,7 @@ from taskqueue_load.webform import WebForm
 
 # Added to Locust's options at the start of a test, because those are what reaches the workers.
 _RUN = "taskqueue_load_run"
-# Between the start of an open loop and its first calls, for all workers to have heard of it.
+# Between the start of an open loop and its first calls, for all workers to have got it.
 _LEAD = 0.5
 
 logger = logging.getLogger(__name__)
@@ -47,9 +47,9 @@ def listen() -> None:
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None, **_: Any) -> None:
-    conductor = Conductor(environment, TaskQueueUser.session)
-    _let_interrupts_reach_locust(conductor.interrupted)
-    conductor.begin(web_ui)
+    lifecycle = RunLifecycle(environment, TaskQueueUser.session)
+    _let_interrupts_reach_locust(lifecycle.interrupted)
+    lifecycle.begin(web_ui)
     processes.let_workers_join(environment.runner)
     # Locust sets the timer of --run-time next.
     duration.count_from_now()
@@ -69,7 +69,7 @@ def _let_interrupts_reach_locust(on_interrupt: Callable[[], None]) -> None:
     gevent.signal_handler(signal.SIGINT, interrupt)
 
 
-class Conductor:
+class RunLifecycle:
     """Starts and ends the runs of one process, be it alone, a master or a worker."""
 
     def __init__(self, environment: Environment, session: Session) -> None:
@@ -185,7 +185,7 @@ class Conductor:
         return user
 
     def _refuse(self, error: Exception) -> None:
-        """Start no test: say why, once, and end the greenlet that was about to spawn its users.
+        """Start no test: log why, once, and end the greenlet that was about to spawn its users.
 
         That of a worker is the one that listens to the master and has to go on; there users leave
         as they find no run.
@@ -214,7 +214,7 @@ class Conductor:
             self._publisher.add(part)
 
     def _cannot_record(self, error: OSError) -> None:
-        """End a test that was to be recorded and is not any more; say so once."""
+        """End a test that was to be recorded and is not any more; log it once."""
         environment, run = self._environment, self._session.run
         if self._broken:
             return
@@ -223,7 +223,7 @@ class Conductor:
             self._worker.broken(self._number, error)
             return
         environment.process_exit_code = 1
-        logger.error("the record cannot be gone on with, the test ends: %s", error)
+        logger.error("the record cannot be continued, the test ends: %s", error)
         if run is not None and environment.runner is not None:
             end = environment.runner.quit if self._given["headless"] else environment.runner.stop
             gevent.spawn(end)
@@ -267,7 +267,7 @@ class Conductor:
             run=run,
             stopped_unix=self._stopped_unix or time.time(),
             asked_seconds=self._asked_seconds,
-            # The Stop button of the web UI is not told from the timer by Locust's events.
+            # The Stop button of the web UI and the timer are one and the same in Locust's events.
             wanted=self._interrupted or not self._given["headless"],
             host=environment.host or "",
             users=runner.target_user_count if runner is not None else 0,

@@ -34,7 +34,7 @@ class CallError(Exception):
 
     @property
     def not_finished(self) -> bool:
-        """Whether this says no more than that a job has no result yet."""
+        """Whether this means no more than that a job has no result yet."""
         return self.reason == JOB_NOT_FINISHED
 
 

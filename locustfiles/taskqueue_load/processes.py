@@ -79,7 +79,7 @@ def guard(parser: Any, **_: Any) -> None:
 
 
 def let_workers_join(runner: object) -> None:
-    """Say that this process is ready; only as a master it has workers that wait for that."""
+    """Note that this process is ready; only as a master it has workers that wait for that."""
     if isinstance(runner, MasterRunner):
         _gate.open()
 

@@ -15,7 +15,7 @@ EXAMPLES = (
     "steps:50,100,200@10s (each for 10 s), ramp:10,200@1m (from 10 to 200), "
     "spike:50,500@30s,10s (50, then 500 for 10 s, then 50) or sine:50,150@1m (one wave in 1 min)"
 )
-# A ramp, and each wave of a sine, is looked at in so many parts.
+# A ramp, and each wave of a sine, is cut into so many parts.
 PARTS = 10
 # How many straight pieces stand for one wave; its load is off by less than 0.2 % of the swing.
 WAVE_PIECES = 50
@@ -62,7 +62,7 @@ class Part:
 class Profile:
     """A load over time, from its start at second 0; ``parts`` cover it without gaps.
 
-    ``whole`` says that it was written in whole numbers, ``text`` how.
+    ``whole`` is whether it was written in whole numbers, ``text`` how.
     """
 
     pieces: tuple[Piece, ...]
@@ -190,7 +190,7 @@ def _plateaus(loads: Sequence[tuple[float, float]]) -> Profile:
 
 
 def _parted(pieces: tuple[Piece, ...], parts: int) -> Profile:
-    """Look at the pieces in equal parts; ``value`` is the load in the middle of a part."""
+    """Cut the pieces into equal parts; ``value`` is the load in the middle of a part."""
     whole = Profile(pieces, ())
     length = whole.seconds / parts
     return _checked(

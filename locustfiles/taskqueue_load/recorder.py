@@ -35,7 +35,7 @@ class Recorder:
     """Counts between :meth:`start` and :meth:`close` what the clients of this process do.
 
     With a ``folder``, the ids of accepted jobs are written, one a line. Times are counted too with
-    a ``folder`` or ``timing``. ``is_open`` says that calls have intended times, and so delays.
+    a ``folder`` or ``timing``. ``is_open`` is whether calls have intended times, and so delays.
     ``on_broken`` gets the error if the ids cannot be written, as on a full disk; then no more are.
     """
 

@@ -28,7 +28,7 @@ class Share:
 def due_times(profile: Profile, arrivals: str, seed: int, share: Share) -> Iterator[float]:
     """Give the times at which this process's calls are due, in seconds since the start, rising.
 
-    All processes together send as ``profile`` says, to the moment. Even calls are dealt to the
+    All processes together send by ``profile``, to the moment. Even calls are dealt to the
     processes in turn. Poisson calls are drawn in each process on its own, at its share of the
     rate, which together makes a Poisson stream of the whole rate.
     """

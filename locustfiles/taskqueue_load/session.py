@@ -23,7 +23,7 @@ class Run:
 
     ``start_unix`` is when the drive begins, the same in all processes; ``share`` is this process's
     part in what all send, ``None`` if it sends nothing. ``folder`` is where to record, ``None``
-    for nowhere; ``on_broken`` gets the error if that cannot be gone on with.
+    for nowhere; ``on_broken`` gets the error if that cannot be continued.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Run:
         self.profile = profile_of(options)
         timing = options.metrics_port is not None
         self.recorder = Recorder(folder, options.is_open, timing, on_broken)
-        # A process that sends nothing has nothing to tell.
+        # A process that sends nothing has nothing to record.
         self.history = None if share is None else _history(options, on_broken)
         self.arrivals: Arrivals | None = None
         self._share = share
@@ -102,7 +102,7 @@ def _history(options: LoadOptions, on_broken: OnBroken) -> CallHistory | None:
 
 
 def profile_of(options: LoadOptions) -> Profile | None:
-    """Return the load over time; ``None`` if it is the users that Locust is told."""
+    """Return the load over time; ``None`` if the load is a number of users."""
     if options.shape is not None:
         return options.shape
     return None if options.rate is None else profile.constant(options.rate)

@@ -22,9 +22,9 @@ _SPAWN_RATE = 100.0
 class ProfileShape(LoadTestShape):
     """Follows a profile: its users in a closed loop, or just its end in an open one.
 
-    There the users are as many all the time as Locust was told, and the rate follows the profile in
-    each process. ``current_run`` is asked for the test once it has begun. ``given`` are Locust's
-    options as they are; their run time ends the test earlier.
+    There the users are as many all the time as Locust was to start, and the rate follows the
+    profile in each process. ``current_run`` is asked for the test once it has begun. ``given`` are
+    Locust's options as they are; their run time ends the test earlier.
     """
 
     abstract = True

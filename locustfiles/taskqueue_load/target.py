@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class TargetError(ValueError):
-    """There is nothing to drive, or no telling which; the message says what to do."""
+    """There is nothing to drive, or too much to choose from; the message says what to do."""
 
 
 class Stack(Protocol):
@@ -96,14 +96,14 @@ def _endpoint(text: str) -> str:
 def announce(host: str, port: int) -> Path | None:
     """Have a Prometheus of this machine read what is served there; return the file that says so.
 
-    ``None`` where no such file can be written: then somebody else has to tell Prometheus.
+    ``None`` where no such file can be written: then somebody else has to configure Prometheus.
     """
     try:
         from testbed.stack.observability import targets  # noqa: PLC0415  # as below
 
         return targets.write_load(f"{'127.0.0.1' if host in _ALL_HOSTS else host}:{port}")
     except (ImportError, OSError) as error:
-        logger.info("no local Prometheus is told of this load: %s", error)
+        logger.info("no local Prometheus scrapes this load: %s", error)
         return None
 
 

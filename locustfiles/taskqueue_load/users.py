@@ -97,13 +97,13 @@ class TaskQueueUser(User):
         operation(self)
 
     def failed(self, error: Exception) -> None:
-        """Tell Locust of a defect in a task that it did not start itself."""
+        """Report to Locust a defect in a task that it did not start itself."""
         events: Any = self.environment.events  # without types
         events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
 
     @property
     def client(self) -> TaskQueueClient:
-        """The calls that this user can make; raises ``StopUser`` once it was told to stop."""
+        """The calls that this user can make; raises ``StopUser`` once it was asked to stop."""
         if self._stopped:
             raise StopUser
         return self._client
@@ -112,7 +112,7 @@ class TaskQueueUser(User):
         """Stop as Locust does, and begin no other call.
 
         Locust kills a user that pauses; one whose pause is over by the time the kill arrives would
-        lose the call that it has begun, and with it perhaps an accepted job. One that is told
+        lose the call that it has begun, and with it perhaps an accepted job. One that is asked
         again, as when a Ctrl-C reaches a worker and its master, is stopping already.
         """
         if self._stopped and not force:

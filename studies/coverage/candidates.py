@@ -18,23 +18,23 @@ Method = Callable[[Floats, float, np.random.Generator], Ends]
 RESAMPLES = 999
 
 
-def student(logs: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+def student(logs: Floats, confidence: float, _rng: np.random.Generator) -> Ends:
     """Student's t on the log ratios of the blocks, shape (blocks,)."""
     reach = stats.t.ppf((1 + confidence) / 2, len(logs) - 1) * logs.std(ddof=1)
     reach /= math.sqrt(len(logs))
     return float(logs.mean() - reach), float(logs.mean() + reach)
 
 
-def percentile(logs: Floats, confidence: float, chance: np.random.Generator) -> Ends:
+def percentile(logs: Floats, confidence: float, rng: np.random.Generator) -> Ends:
     """Percentile bootstrap over blocks (Efron 1979)."""
-    means = _draw(logs, chance).mean(axis=1)
+    means = _draw(logs, rng).mean(axis=1)
     low, high = np.quantile(means, _tails(confidence))
     return float(low), float(high)
 
 
-def bca(logs: Floats, confidence: float, chance: np.random.Generator) -> Ends:
+def bca(logs: Floats, confidence: float, rng: np.random.Generator) -> Ends:
     """Bias-corrected and accelerated bootstrap over blocks (Efron 1987)."""
-    means = _draw(logs, chance).mean(axis=1)
+    means = _draw(logs, rng).mean(axis=1)
     below = (np.count_nonzero(means < logs.mean()) + 0.5) / (len(means) + 1)
     bias = stats.norm.ppf(below)
     left = (logs.sum() - logs) / (len(logs) - 1)
@@ -46,9 +46,9 @@ def bca(logs: Floats, confidence: float, chance: np.random.Generator) -> Ends:
     return float(low), float(high)
 
 
-def studentised(logs: Floats, confidence: float, chance: np.random.Generator) -> Ends:
+def studentised(logs: Floats, confidence: float, rng: np.random.Generator) -> Ends:
     """Bootstrap-t over blocks (Hall 1988); resamples without spread are left out."""
-    drawn = _draw(logs, chance)
+    drawn = _draw(logs, rng)
     spreads = drawn.std(axis=1, ddof=1)
     some = spreads > 1e-12 * max(1e-12, float(logs.std()))
     values = (drawn[some].mean(axis=1) - logs.mean()) / spreads[some]
@@ -56,12 +56,12 @@ def studentised(logs: Floats, confidence: float, chance: np.random.Generator) ->
     return float(logs.mean() - high * logs.std(ddof=1)), float(logs.mean() - low * logs.std(ddof=1))
 
 
-def signed_rank(logs: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+def signed_rank(logs: Floats, confidence: float, _rng: np.random.Generator) -> Ends:
     """Hodges-Lehmann interval of Wilcoxon's signed rank test; infinite for too few blocks."""
     rows, columns = np.triu_indices(len(logs))
     averages = np.sort((logs[rows] + logs[columns]) / 2)
-    chances = _signed_rank_sums(len(logs)).cumsum()
-    cut = int(np.searchsorted(chances, (1 - confidence) / 2, side="right"))
+    probabilities = _signed_rank_sums(len(logs)).cumsum()
+    cut = int(np.searchsorted(probabilities, (1 - confidence) / 2, side="right"))
     if cut == 0:
         return -math.inf, math.inf
     return float(averages[cut - 1]), float(averages[len(averages) - cut])
@@ -76,12 +76,12 @@ RATIOS: dict[str, Method] = {
 }
 
 
-def independent(series: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+def independent(series: Floats, confidence: float, _rng: np.random.Generator) -> Ends:
     """Student's t as if the seconds were independent."""
-    return student(series, confidence, _chance)
+    return student(series, confidence, _rng)
 
 
-def autoregressive(series: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+def autoregressive(series: Floats, confidence: float, _rng: np.random.Generator) -> Ends:
     """Student's t with the effective number of seconds of an AR(1) process."""
     residuals = series - series.mean()
     related = correlation(residuals, fitted=1)
@@ -92,17 +92,17 @@ def autoregressive(series: Floats, confidence: float, _chance: np.random.Generat
     return float(series.mean() - reach), float(series.mean() + reach)
 
 
-def ten_batches(series: Floats, confidence: float, chance: np.random.Generator) -> Ends:
+def ten_batches(series: Floats, confidence: float, rng: np.random.Generator) -> Ends:
     """Student's t on the means of ten batches."""
-    return student(batched(series, len(series) // 10), confidence, chance)
+    return student(batched(series, len(series) // 10), confidence, rng)
 
 
-def stationary(series: Floats, confidence: float, chance: np.random.Generator) -> Ends:
+def stationary(series: Floats, confidence: float, rng: np.random.Generator) -> Ends:
     """Stationary bootstrap (Politis and Romano 1994), mean block of the cube root of the length."""
     count, resamples = len(series), 299
-    fresh = chance.random((resamples, count)) < 1 / (1.5 * count ** (1 / 3))
+    fresh = rng.random((resamples, count)) < 1 / (1.5 * count ** (1 / 3))
     fresh[:, 0] = True
-    starts = chance.integers(count, size=(resamples, count))
+    starts = rng.integers(count, size=(resamples, count))
     places = np.arange(count)
     begun = np.maximum.accumulate(np.where(fresh, places, 0), axis=1)
     picked = (np.take_along_axis(starts, begun, axis=1) + places - begun) % count
@@ -110,7 +110,7 @@ def stationary(series: Floats, confidence: float, chance: np.random.Generator) -
     return float(low), float(high)
 
 
-def chosen(series: Floats, confidence: float, _chance: np.random.Generator) -> Ends:
+def chosen(series: Floats, confidence: float, _rng: np.random.Generator) -> Ends:
     """The method of :func:`testbed.stats.mean_interval`."""
     interval = mean_interval(series.tolist(), confidence)
     assert interval is not None, "the series are long enough"
@@ -126,8 +126,8 @@ MEANS: dict[str, Method] = {
 }
 
 
-def _draw(values: Floats, chance: np.random.Generator) -> Floats:
-    return chance.choice(values, size=(RESAMPLES, len(values)))
+def _draw(values: Floats, rng: np.random.Generator) -> Floats:
+    return rng.choice(values, size=(RESAMPLES, len(values)))
 
 
 def _tails(confidence: float) -> Floats:

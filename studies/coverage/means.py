@@ -19,12 +19,12 @@ def study(repeats: int, seed: int) -> str:
     for related, white in CASES:
         for count in LENGTHS:
             progress(f"mean: correlation {related}, white {white}, {count} seconds")
-            chance = np.random.default_rng([seed, count])
+            rng = np.random.default_rng([seed, count])
             hits = dict.fromkeys(MEANS, 0)
             for _ in range(repeats):
-                series = synthetic.seconds(chance, count, related, white)
+                series = synthetic.seconds(rng, count, related, white)
                 for method, ends in MEANS.items():
-                    low, high = ends(series, CONFIDENCE, chance)
+                    low, high = ends(series, CONFIDENCE, rng)
                     hits[method] += low <= 100 <= high
             label = f"{related:g}{' and white noise' if white else ''}"
             rows.append([label, str(count), *(percent(hits[each] / repeats) for each in MEANS)])

@@ -26,10 +26,10 @@ def independent(repeats: int, seed: int) -> str:
 
 
 def _independent(percent_: float, count: int, repeats: int, seed: int) -> str:
-    chance = np.random.default_rng([seed, count])
+    rng = np.random.default_rng([seed, count])
     truth = math.exp(float(stats.norm.ppf(percent_ / 100)))
     intervals = [
-        percentile_interval(np.exp(chance.standard_normal(count)), percent_) for _ in range(repeats)
+        percentile_interval(np.exp(rng.standard_normal(count)), percent_) for _ in range(repeats)
     ]
     given = [each for each in intervals if each is not None]
     if not given:
@@ -43,8 +43,8 @@ def clumped(repeats: int, seed: int) -> str:
     for related in (0.0, 0.5, 0.8):
         for each in PERCENTS:
             progress(f"percentiles: seconds with correlation {related}, p{each:g}")
-            chance = np.random.default_rng([seed, round(10 * related)])
-            results = [_clumped(chance, related, each) for _ in range(repeats)]
+            rng = np.random.default_rng([seed, round(10 * related)])
+            results = [_clumped(rng, related, each) for _ in range(repeats)]
             plain, effects = (np.array(column) for column in zip(*results, strict=True))
             shown = effects[effects >= 0]
             rows.append(
@@ -60,10 +60,10 @@ def clumped(repeats: int, seed: int) -> str:
     return table(head, rows)
 
 
-def _clumped(chance: np.random.Generator, related: float, percent_: float) -> tuple[bool, int]:
+def _clumped(rng: np.random.Generator, related: float, percent_: float) -> tuple[bool, int]:
     """Return whether each interval holds the truth; -1 for not enough with the design effect."""
-    swings = 0.5 * synthetic.correlated(chance, SECONDS, related)
-    logs = swings[:, None] + chance.standard_normal((SECONDS, 100))
+    swings = 0.5 * synthetic.correlated(rng, SECONDS, related)
+    logs = swings[:, None] + rng.standard_normal((SECONDS, 100))
     truth = math.sqrt(1.25) * float(stats.norm.ppf(percent_ / 100))
     plain = percentile_interval(logs.ravel(), percent_)
     middle = percentile(logs.ravel(), percent_)

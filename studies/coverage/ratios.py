@@ -30,16 +30,16 @@ def study(repeats: int, seed: int) -> str:
 
 
 def _held(name: str, second_spread: float, count: int, repeats: int, seed: int) -> list[str]:
-    chance = np.random.default_rng([seed, count, int(second_spread)])
+    rng = np.random.default_rng([seed, count, int(second_spread)])
     hits, widths = dict.fromkeys(RATIOS, 0), dict.fromkeys(RATIOS, 0.0)
     for _ in range(repeats):
         sides = synthetic.blocks(
-            chance, synthetic.NOISES[name], count, ratio=0.8, second_spread=second_spread
+            rng, synthetic.NOISES[name], count, ratio=0.8, second_spread=second_spread
         )
         logs = log_ratios(*sides)
         assert logs is not None, "synthetic values are above 0"
         for method, ends in RATIOS.items():
-            low, high = ends(logs, CONFIDENCE, chance)
+            low, high = ends(logs, CONFIDENCE, rng)
             hits[method] += low <= math.log(0.8) <= high
             widths[method] += high - low
     return [f"{percent(hits[each] / repeats)} ({_width(widths[each], repeats)})" for each in RATIOS]
@@ -65,17 +65,17 @@ def stopping(repeats: int, seed: int) -> str:
     for name, noise in synthetic.NOISES.items():
         for rule in RULES:
             progress(f"early stop: {name} noise, {rule}")
-            chance = np.random.default_rng([seed, 7])
-            ends = [_stopped(rule, chance, noise) for _ in range(repeats)]
+            rng = np.random.default_rng([seed, 7])
+            ends = [_stopped(rule, rng, noise) for _ in range(repeats)]
             held = sum(held for held, _ in ends) / repeats
             used = sum(blocks for _, blocks in ends) / repeats
             rows.append([name, rule, percent(held), f"{used:.1f}"])
     return table(["noise of a trial", "stop at ±5 % by", "coverage, %", "blocks used"], rows)
 
 
-def _stopped(rule: str, chance: np.random.Generator, noise: synthetic.Noise) -> tuple[bool, int]:
+def _stopped(rule: str, rng: np.random.Generator, noise: synthetic.Noise) -> tuple[bool, int]:
     target, least, strict = RULES[rule]
-    first, second = synthetic.blocks(chance, noise, 15, ratio=0.8, spread=0.03)
+    first, second = synthetic.blocks(rng, noise, 15, ratio=0.8, spread=0.03)
     for count in range(2, 16):
         ratio = ratio_interval(first[:count], second[:count], confidence=CONFIDENCE)
         assert ratio is not None, "synthetic values are above 0"
@@ -86,4 +86,4 @@ def _stopped(rule: str, chance: np.random.Generator, noise: synthetic.Noise) -> 
         )
         if narrow or count == 15:
             return ratio.holds(0.8), count
-    raise AssertionError("the last look always stops")
+    raise AssertionError("the last analysis always stops")

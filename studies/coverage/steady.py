@@ -25,9 +25,9 @@ def study(repeats: int, seed: int) -> str:
 
 
 def _cell(shape: str, count: int, related: float, spread: float, repeats: int, seed: int) -> str:
-    chance = np.random.default_rng([seed, count, round(10 * related)])
+    rng = np.random.default_rng([seed, count, round(10 * related)])
     ends = [
-        warmup_end(synthetic.warming(chance, shape, count, related, spread).tolist())
+        warmup_end(synthetic.warming(rng, shape, count, related, spread).tolist())
         for _ in range(repeats)
     ]
     found = [end / count for end in ends if end is not None]

@@ -13,24 +13,24 @@ Floats = NDArray[np.float64]
 Noise = Callable[[np.random.Generator, tuple[int, ...]], Floats]
 
 
-def normal(chance: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Normal noise with a standard deviation of 1."""
-    return chance.standard_normal(shape)
+    return rng.standard_normal(shape)
 
 
-def heavy(chance: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+def heavy(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Student's t with three degrees of freedom: outliers now and then. Standard deviation 1."""
-    return chance.standard_t(3, shape) / math.sqrt(3)
+    return rng.standard_t(3, shape) / math.sqrt(3)
 
 
-def hiccups(chance: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+def hiccups(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Normal noise, and one in ten values slower by five standard deviations. Mean 0."""
-    return chance.standard_normal(shape) + 5 * ((chance.random(shape) < 0.1) - 0.1)
+    return rng.standard_normal(shape) + 5 * ((rng.random(shape) < 0.1) - 0.1)
 
 
-def skewed(chance: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+def skewed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """An exponential distribution less its mean: standard deviation 1, a tail upwards."""
-    return chance.exponential(1.0, shape) - 1
+    return rng.exponential(1.0, shape) - 1
 
 
 NOISES: dict[str, Noise] = {
@@ -42,7 +42,7 @@ NOISES: dict[str, Noise] = {
 
 
 def blocks(
-    chance: np.random.Generator,
+    rng: np.random.Generator,
     noise: Noise,
     count: int,
     *,
@@ -57,24 +57,24 @@ def blocks(
     share, ``second_spread`` how many times the first side's spread the second side has. The true
     ratio is that of geometric means.
     """
-    shared = block_spread * chance.standard_normal(count)
-    own = spread * noise(chance, (2, count)) * np.array([[1.0], [second_spread]])
+    shared = block_spread * rng.standard_normal(count)
+    own = spread * noise(rng, (2, count)) * np.array([[1.0], [second_spread]])
     first, second = np.exp(shared + own[0]), ratio * np.exp(shared + own[1])
     return [[value] for value in first.tolist()], [[value] for value in second.tolist()]
 
 
-def correlated(chance: np.random.Generator, count: int, related: float) -> Floats:
+def correlated(rng: np.random.Generator, count: int, related: float) -> Floats:
     """Return an AR(1) series of mean 0 and standard deviation 1, correlation ``related``."""
-    steps = chance.standard_normal(count) * math.sqrt(1 - related**2)
-    steps[0] = chance.standard_normal()
+    steps = rng.standard_normal(count) * math.sqrt(1 - related**2)
+    steps[0] = rng.standard_normal()
     series: Floats = signal.lfilter([1.0], [1.0, -related], steps)
     return series
 
 
-def seconds(chance: np.random.Generator, count: int, related: float, white: float) -> Floats:
+def seconds(rng: np.random.Generator, count: int, related: float, white: float) -> Floats:
     """Return a per-second series of mean 100: slow swings, and ``white`` noise besides them."""
-    swings = correlated(chance, count, related)
-    return 100 + 10 * (swings + white * chance.standard_normal(count))
+    swings = correlated(rng, count, related)
+    return 100 + 10 * (swings + white * rng.standard_normal(count))
 
 
 def throughput(load: Floats, rate: float, sigma: float, kappa: float) -> Floats:
@@ -93,9 +93,9 @@ WARMUPS: dict[str, Callable[[Floats], Floats]] = {
 
 
 def warming(
-    chance: np.random.Generator, shape: str, count: int, related: float, spread: float
+    rng: np.random.Generator, shape: str, count: int, related: float, spread: float
 ) -> Floats:
     """Return a per-second series with a warm-up of the named shape over its share of the time."""
     level = WARMUPS[shape](np.arange(count) / count)
-    noisy: Floats = 100 * (level + spread * correlated(chance, count, related))
+    noisy: Floats = 100 * (level + spread * correlated(rng, count, related))
     return noisy

@@ -27,18 +27,18 @@ def study(repeats: int, seed: int) -> str:
     for system, truth in SYSTEMS.items():
         for points, loads in LOADS.items():
             progress(f"scalability law: {system}, {points}")
-            chance = np.random.default_rng([seed, len(loads)])
-            fits = [_fit(chance, loads, truth, seed) for _ in range(repeats)]
+            rng = np.random.default_rng([seed, len(loads)])
+            fits = [_fit(rng, loads, truth, seed) for _ in range(repeats)]
             rows.append([system, points, *_cells(fits, truth)])
     head = ["system", "points", "lambda", "sigma", "kappa", "peak load", "fits without a peak"]
     return table(head, rows)
 
 
 def _fit(
-    chance: np.random.Generator, loads: list[float], truth: tuple[float, float, float], seed: int
+    rng: np.random.Generator, loads: list[float], truth: tuple[float, float, float], seed: int
 ) -> UslFit:
     rates = synthetic.throughput(np.array(loads), *truth)
-    noisy = rates * np.exp(0.03 * chance.standard_normal(len(loads)))
+    noisy = rates * np.exp(0.03 * rng.standard_normal(len(loads)))
     fit = fit_usl(loads, noisy.tolist(), seed=seed)
     assert fit is not None, "there are enough loads"
     return fit

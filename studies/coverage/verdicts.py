@@ -18,11 +18,11 @@ SHOWN = {Outcome.A_BETTER, Outcome.B_BETTER}
 
 
 def report(
-    chance: np.random.Generator, blocks: int, ratio: float, spread: float, order_bias: float = 0.0
+    rng: np.random.Generator, blocks: int, ratio: float, spread: float, order_bias: float = 0.0
 ) -> list[Interval]:
     """Return the ratios of 30 metrics of which half of the noise is shared, as in one trial."""
-    shared = chance.standard_normal((2, blocks, 1))
-    own = chance.standard_normal((2, blocks, METRICS))
+    shared = rng.standard_normal((2, blocks, 1))
+    own = rng.standard_normal((2, blocks, METRICS))
     logs = spread * (shared + own) / np.sqrt(2)
     logs[1] += np.log(ratio) + order_bias
     first, second = np.exp(logs)
@@ -40,8 +40,8 @@ def study(repeats: int, seed: int) -> str:
         for ratio, bias in ((1.0, 0.0), (1.0, 0.03), (0.9, 0.0), (0.8, 0.0)):
             for control in (False, True):
                 progress(f"verdicts: {blocks} blocks, ratio {ratio}, bias {bias}, {control}")
-                chance = np.random.default_rng([seed, blocks])
-                cells = _rates(chance, blocks, ratio, bias, control, repeats)
+                rng = np.random.default_rng([seed, blocks])
+                cells = _rates(rng, blocks, ratio, bias, control, repeats)
                 truth = f"{ratio:g}{f', order bias {100 * bias:.0f} %' if bias else ''}"
                 rows.append([truth, str(blocks), "yes" if control else "no", *cells])
     head = ["true ratio", "blocks", "control", "each alone", "Holm", "**Benjamini-Hochberg**"]
@@ -49,7 +49,7 @@ def study(repeats: int, seed: int) -> str:
 
 
 def _rates(
-    chance: np.random.Generator,
+    rng: np.random.Generator,
     blocks: int,
     ratio: float,
     bias: float,
@@ -61,8 +61,8 @@ def _rates(
     for row in range(repeats):
         noises: Sequence[Interval | None] = [None] * METRICS
         if control:
-            noises = report(chance, blocks, 1.0, 0.05, bias)
-        ratios = report(chance, blocks, ratio, 0.05, bias)
+            noises = report(rng, blocks, 1.0, 0.05, bias)
+        ratios = report(rng, blocks, ratio, 0.05, bias)
         raw = np.array(
             [
                 p_value(each, noise_floor(noise) or 0.0)

@@ -1,4 +1,4 @@
-"""Fates: what became of a job, as far as the history tells."""
+"""Fates: what became of a job, as far as the history shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from testbed.check.index import Job
-from testbed.check.looks import AUDIT, Look, Sign
+from testbed.check.observations import AUDIT, Observation, Sign
 from testbed.record.history.model import OPEN_END
 
 
@@ -23,10 +23,10 @@ class Fate(Enum):
 
 
 class Ending(NamedTuple):
-    """A fate, and for a lost job the look that shows it and what it shows."""
+    """A fate, and for a lost job the observation that shows it and what it shows."""
 
     fate: Fate
-    look: Look | None = None
+    observation: Observation | None = None
     text: str = ""
 
 
@@ -37,7 +37,7 @@ _UNKNOWN = Ending(Fate.NOT_LOOKED_UP)
 def ending_of(job: Job) -> Ending:
     """Return what became of a job."""
     accepted = job.accepted
-    found = _lost(job.looks, OPEN_END if accepted is None else accepted.completed)
+    found = _lost(job.observations, OPEN_END if accepted is None else accepted.completed)
     if found is not None:
         return Ending(Fate.LOST, *found)
     if accepted is None:
@@ -47,24 +47,26 @@ def ending_of(job: Job) -> Ending:
     return _at_last(job)
 
 
-def _lost(looks: Sequence[Look], accepted: int) -> tuple[Look, str] | None:
-    """Return the first look that finds the job, or its output, gone."""
-    for look in looks:
-        if look.what is Sign.NOT_FOUND and look.op.invoked > accepted:
-            return look, "was accepted, and later there was no such job"
-        if look.what is Sign.OUTPUT_LOST:
-            return look, "is DONE, and its output is gone"
+def _lost(observations: Sequence[Observation], accepted: int) -> tuple[Observation, str] | None:
+    """Return the first observation that finds the job, or its output, lost."""
+    for observation in observations:
+        if observation.what is Sign.NOT_FOUND and observation.op.invoked > accepted:
+            return observation, "was accepted, and later there was no such job"
+        if observation.what is Sign.OUTPUT_LOST:
+            return observation, "is DONE, and its output is lost"
     return None
 
 
 def _at_last(job: Job) -> Ending:
-    """Judge a job by the last look of the audit."""
-    last: Look | None = None
+    """Judge a job by the last observation of the audit."""
+    last: Observation | None = None
     terminal = False
-    for look in (*job.looks, *job.late) if job.late else job.looks:
-        terminal = terminal or look.terminal
-        if look.op.client == AUDIT and (last is None or look.op.completed >= last.op.completed):
-            last = look
+    for observation in (*job.observations, *job.late) if job.late else job.observations:
+        terminal = terminal or observation.terminal
+        if observation.op.client == AUDIT and (
+            last is None or observation.op.completed >= last.op.completed
+        ):
+            last = observation
     if last is None:
         return _UNKNOWN
     if terminal or not last.unfinished:
@@ -73,7 +75,7 @@ def _at_last(job: Job) -> Ending:
         return _UNKNOWN
     if job.cut < OPEN_END:
         return Ending(Fate.LOST_WITH_STATE)
-    at_last = f"was still {last.state or 'not terminal'} at the last look"
+    at_last = f"was still {last.state or 'not terminal'} at the last observation"
     if job.accepted is None:
         return Ending(Fate.UNFINISHED, last, f"was promised to nobody, and {at_last}")
     return Ending(Fate.LOST, last, f"was accepted, and {at_last}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from testbed.check.looks import AUDIT, Look, Sign, in_real_time, looks_of
-from testbed.check.loss import StateLoss
+from testbed.check.loss import LossTimes
+from testbed.check.observations import AUDIT, Observation, Sign, in_real_time, observations_of
 from testbed.record.history import lines
 from testbed.record.history.model import OPEN_END, History, Operation, Outcome, Page, Submitted
 
@@ -17,13 +17,13 @@ class Job:
     """What the history says of one job.
 
     ``submits`` are those that were answered with it, ``cancels`` those that asked for it and may
-    have had an effect. ``looks`` are the answers about it, in the order of asking, from before a
-    fault took the memory that held it (``cut``, or ``OPEN_END``); ``late`` are those from after.
-    ``unanswered`` is when the audit last asked for it and got no word about it, or -1.
+    have had an effect. ``observations`` are the answers about it, in the order of asking, from
+    before a fault took the memory that held it (``cut``, or ``OPEN_END``); ``late`` are those from
+    after. ``unanswered`` is when the audit last asked for it and got no word about it, or -1.
     """
 
     __slots__ = (
-        "_first_terminal", "_order", "cancels", "cut", "id", "late", "looks", "submits",
+        "_first_terminal", "_order", "cancels", "cut", "id", "late", "observations", "submits",
         "unanswered",
     )  # fmt: skip
 
@@ -31,18 +31,18 @@ class Job:
         self.id = job_id
         self.submits: list[Operation] = []
         self.cancels: list[Operation] = []
-        self.looks: list[Look] = []
-        self.late: list[Look] = []
+        self.observations: list[Observation] = []
+        self.late: list[Observation] = []
         self.cut = OPEN_END
         self.unanswered = -1
         self._order: list[int] | None = None
-        self._first_terminal: list[Look] | None = None
+        self._first_terminal: list[Observation] | None = None
 
     @property
     def order(self) -> list[int]:
-        """The order of asking and answering of ``looks``, see :func:`looks.in_real_time`."""
+        """The order of asking and answering, see :func:`observations.in_real_time`."""
         if self._order is None:
-            self._order = in_real_time(self.looks)
+            self._order = in_real_time(self.observations)
         return self._order
 
     @property
@@ -53,10 +53,10 @@ class Job:
         return min(self.submits, key=lambda submit: submit.completed, default=None)
 
     @property
-    def first_terminal(self) -> Look | None:
-        """The terminal look that was answered first."""
+    def first_terminal(self) -> Observation | None:
+        """The terminal observation that was answered first."""
         if self._first_terminal is None:
-            terminal = [look for look in self.looks if look.terminal]
+            terminal = [each for each in self.observations if each.terminal]
             self._first_terminal = sorted(terminal, key=_answered)[:1]
         return self._first_terminal[0] if self._first_terminal else None
 
@@ -65,30 +65,33 @@ class Job:
         """When an answer first showed that it exists; ``OPEN_END`` if none did."""
         return min(
             (
-                look.op.completed
-                for look in (*self.looks, *self.late)
-                if look.what is not Sign.NOT_FOUND
+                each.op.completed
+                for each in (*self.observations, *self.late)
+                if each.what is not Sign.NOT_FOUND
             ),
             default=OPEN_END,
         )
 
 
 class Index:
-    """A history by jobs, request ids and scans. ``tell`` hears how many operations are in it."""
+    """A history by jobs, request ids and scans.
 
-    def __init__(self, history: History, tell: Callable[[int], None]) -> None:
+    ``on_progress`` is called with how many operations are in it.
+    """
+
+    def __init__(self, history: History, on_progress: Callable[[int], None]) -> None:
         self.history = history
         self.jobs: dict[str, Job] = {}
         self.submits: list[Operation] = []
         self.by_request: dict[str, list[Operation]] = {}
         self.scans: dict[Scan, list[Operation]] = {}
-        self.losses = StateLoss(history.design, history.faults)
+        self.losses = LossTimes(history.faults)
         for number, operation in enumerate(
             sorted(history.operations, key=lambda operation: operation.invoked)
         ):
             self._take(operation)
             if number % 50_000 == 0:
-                tell(number)
+                on_progress(number)
         self._cut()
 
     def job(self, job_id: str) -> Job:
@@ -103,17 +106,17 @@ class Index:
         if isinstance(asked, Submitted):
             self._take_submit(operation, asked)
             return
-        told = False
-        for job_id, look in looks_of(operation):
-            self.job(job_id).looks.append(look)
-            told = True
+        answered = False
+        for job_id, observation in observations_of(operation):
+            self.job(job_id).observations.append(observation)
+            answered = True
         if isinstance(asked, Page):
             if operation.outcome is Outcome.OK:
                 self.scans.setdefault((operation.client, asked.scan), []).append(operation)
             return
         if operation.call == lines.CANCEL and operation.outcome is not Outcome.FAIL:
             self.job(asked).cancels.append(operation)
-        if not told and operation.client == AUDIT:
+        if not answered and operation.client == AUDIT:
             self.job(asked).unanswered = operation.invoked
 
     def _take_submit(self, operation: Operation, asked: Submitted) -> None:
@@ -124,16 +127,18 @@ class Index:
             self.job(operation.answer).submits.append(operation)
 
     def _cut(self) -> None:
-        """Put aside what was answered once the memory that held a job may have been gone."""
+        """Put aside what was answered once the memory that held a job may have been lost."""
         if not self.losses:
             return
         for job in self.jobs.values():
             born = min((submit.invoked for submit in job.submits), default=job.first_sight)
             job.cut = self.losses.of(job.id, born)
             if job.cut < OPEN_END:
-                job.late = [look for look in job.looks if look.op.completed >= job.cut]
-                job.looks = [look for look in job.looks if look.op.completed < job.cut]
+                job.late = [each for each in job.observations if each.op.completed >= job.cut]
+                job.observations = [
+                    each for each in job.observations if each.op.completed < job.cut
+                ]
 
 
-def _answered(look: Look) -> int:
-    return look.op.completed
+def _answered(observation: Observation) -> int:
+    return observation.op.completed

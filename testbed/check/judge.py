@@ -15,34 +15,35 @@ from testbed.record.history.files import collector_paused
 from testbed.record.history.model import History, Outcome
 
 DETAILED = 20
-"""How many violations of each rule are told in detail."""
+"""How many violations of each rule are described in detail."""
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 def check(
     history: History,
-    tell: Tell = lambda _text: None,
+    on_progress: OnProgress = lambda _text: None,
     detailed: int = DETAILED,
     calm: bool = False,
 ) -> Verdict:
     """Judge a history; takes time linear in its length.
 
-    ``tell`` hears what is being done. At most ``detailed`` violations of each rule are in the
-    verdict, and all are counted. ``calm`` says that nothing disturbed the system, so that it has
-    to keep the promises too that faults excuse; raises ``ValueError`` if the history has faults.
+    ``on_progress`` is called with what is being done. At most ``detailed`` violations of each rule
+    are in the verdict, and all are counted. ``calm`` says that nothing disturbed the system, so
+    that it has to keep the promises too that faults excuse; raises ``ValueError`` if the history
+    has faults.
     """
     if calm and history.faults:
         raise ValueError(f"the history has {len(history.faults)} faults, so it is not calm")
     with collector_paused():
         total = len(history.operations)
-        index = Index(history, lambda done: tell(f"{done:,} of {total:,} operations"))
+        index = Index(history, lambda done: on_progress(f"{done:,} of {total:,} operations"))
         found: dict[str, int] = {}
         violations: list[Violation] = []
         for rule in rules.load():
             if rule.calm and not calm:
                 continue
-            tell(rule.name)
+            on_progress(rule.name)
             number = 0
             for number, finding in enumerate(rule.find(index), 1):
                 if number <= detailed:

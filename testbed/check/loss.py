@@ -7,42 +7,41 @@ from collections.abc import Iterable, Sequence
 
 from common.domain import ids
 from common.domain.errors import MalformedJobId
-from testbed.record.history.model import OPEN_END, FaultEvent
-
-# The processes of Design A that hold a part of every job.
-_HOLDERS_OF_A = frozenset({"job", "queue", "result"})
-_NODE = "node-"
-_EVERYWHERE = ""
+from testbed.record.history.model import ALL_JOBS, OPEN_END, FaultEvent
 
 
-class StateLoss:
+class LossTimes:
     """The faults that lost state, as the jobs see them that were there.
 
-    In Design B a job goes with its home; in A with any process that holds state. Of other systems
-    nothing is known, so every process may have held every job.
+    A fault takes every job, or those of the homes that it names. A job whose id names no home is
+    of none of them.
     """
 
-    def __init__(self, design: str, faults: Sequence[FaultEvent]) -> None:
-        self._by_home = design == "b"
-        self._spans: dict[str, _Spans] = {}
-        lossy = [fault for fault in faults if fault.lost_state]
-        if self._by_home:
-            for home in {name for fault in lossy for name in fault.lost_state}:
-                self._spans[home] = _Spans(each for each in lossy if home in each.lost_state)
-        elif any_loss := [each for each in lossy if design != "a" or _takes_from_a(each)]:
-            self._spans[_EVERYWHERE] = _Spans(any_loss)
+    def __init__(self, faults: Sequence[FaultEvent]) -> None:
+        of_all: list[FaultEvent] = []
+        of_home: dict[int, list[FaultEvent]] = {}
+        for fault in faults:
+            if fault.lost_jobs == ALL_JOBS:
+                of_all.append(fault)
+            else:
+                for home in fault.lost_jobs:
+                    of_home.setdefault(home, []).append(fault)
+        self._of_all = _Spans(of_all)
+        self._of_home = {home: _Spans([*of_all, *some]) for home, some in of_home.items()}
 
     def __bool__(self) -> bool:
-        return bool(self._spans)
+        return bool(self._of_home) or bool(self._of_all)
 
     def of(self, job_id: str, born: int) -> int:
         """Return when the memory that held a job of that age began to go, or ``OPEN_END``."""
-        spans = self._spans.get(_home(job_id) if self._by_home else _EVERYWHERE)
-        return OPEN_END if spans is None else spans.first_begun(born)
+        home = _home(job_id) if self._of_home else None
+        spans = self._of_all if home is None else self._of_home.get(home, self._of_all)
+        return spans.first_begun(born)
 
     def after(self, time: int) -> bool:
-        """Say whether any memory may have gone at that time or later."""
-        return any(spans.first_begun(time) < OPEN_END for spans in self._spans.values())
+        """Say whether any memory may have been lost at that time or later."""
+        spans = (self._of_all, *self._of_home.values())
+        return any(each.first_begun(time) < OPEN_END for each in spans)
 
 
 class _Spans:
@@ -56,18 +55,17 @@ class _Spans:
         for number in reversed(range(len(ordered) - 1)):
             self._begins[number] = min(self._begins[number], self._begins[number + 1])
 
+    def __bool__(self) -> bool:
+        return bool(self._ends)
+
     def first_begun(self, born: int) -> int:
         """Return the earliest begin of the faults that were not over at ``born``."""
         number = bisect_left(self._ends, born)
         return self._begins[number] if number < len(self._begins) else OPEN_END
 
 
-def _takes_from_a(fault: FaultEvent) -> bool:
-    return not _HOLDERS_OF_A.isdisjoint(fault.lost_state)
-
-
-def _home(job_id: str) -> str:
+def _home(job_id: str) -> int | None:
     try:
-        return f"{_NODE}{ids.parse(job_id).home}"
+        return ids.parse(job_id).home
     except MalformedJobId:
-        return ""
+        return None

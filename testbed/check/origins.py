@@ -2,7 +2,7 @@
 
 An indefinite submit makes one job at most. Whether there is a way to give each such job a submit of
 its own, of its kind and invoked before the job was first seen, a greedy pass in the order of time
-tells: a submit that is there for one job is there for every later one, so any choice is as good.
+shows: a submit that is there for one job is there for every later one, so any choice is as good.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from testbed.check.index import Index, Job
-from testbed.check.looks import Sign
+from testbed.check.observations import Sign
 from testbed.record.history.model import OPEN_END, Operation, Outcome, Seen, Submitted
 
 
 class Origins(NamedTuple):
     """Jobs that no submit was answered with: those of an indefinite one, and those of none.
 
-    ``passing`` are those of a submit that was undone: they were queued for a moment and are gone.
+    ``passing`` are those of a submit that was undone: they were queued for a moment and then
+    removed.
     """
 
     recovered: list[Job]
@@ -47,7 +48,7 @@ def trace(index: Index) -> Origins:
             orphans.setdefault(orphan.kind, []).append(orphan)
     recovered: list[Job] = []
     unexplained: list[Job] = []
-    # Jobs whose kind no answer told take what the others leave.
+    # Jobs whose kind no answer showed take what the others leave.
     unknown = orphans.pop("", [])
     for kind, some in orphans.items():
         _assign(some, sources.get(kind, []), recovered, unexplained)
@@ -63,7 +64,7 @@ def _orphans(index: Index) -> list[_Orphan]:
             continue
         first_seen = job.first_sight
         if first_seen < OPEN_END:
-            shown = (look.what for look in (*job.looks, *job.late))
+            shown = (each.what for each in (*job.observations, *job.late))
             kind = next((what.kind for what in shown if isinstance(what, Seen)), "")
             found.append(_Orphan(first_seen, job, kind))
     return sorted(found, key=lambda orphan: orphan.first_seen)
@@ -170,14 +171,14 @@ class _Undone:
 
     def explains(self, orphan: _Orphan) -> bool:
         """Say whether the job was queued, and seen, while such a submit was under way."""
-        looks = [
-            look
-            for look in (*orphan.job.looks, *orphan.job.late)
-            if look.what is not Sign.NOT_FOUND
+        observations = [
+            each
+            for each in (*orphan.job.observations, *orphan.job.late)
+            if each.what is not Sign.NOT_FOUND
         ]
-        if any(look.started or look.terminal for look in looks):
+        if any(each.started or each.terminal for each in observations):
             return False
-        last = max(look.op.invoked for look in looks)
+        last = max(each.op.invoked for each in observations)
         kinds = [orphan.kind] if orphan.kind else self._begins
         return any(self._covers(kind, orphan.first_seen, last) for kind in kinds)
 

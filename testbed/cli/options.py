@@ -11,7 +11,7 @@ from testbed.stack import runtimes
 from testbed.stack.spec import Budget, StackSpec
 
 _SIZE = "Size of a stack"
-_FAULTS = "To break it"
+_FAULTS = "Fault injection"
 
 Runtime = Annotated[
     str,

@@ -33,7 +33,7 @@ MISSING = "MISSING"
 class Audit:
     """Looks up jobs at the endpoints of a stack. ``seconds`` bounds the whole of it.
 
-    ``tell`` hears now and then how many jobs are settled, and how many there are.
+    ``on_progress`` is called now and then with how many jobs are done, and how many there are.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Audit:
         endpoints: Sequence[str],
         accepted: Iterable[str],
         seconds: float,
-        tell: Callable[[int, int], None] = lambda _done, _total: None,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> None:
         self._endpoints = endpoints
         self._accepted = frozenset(accepted)
         self._seconds = seconds
-        self._tell = tell
+        self._on_progress = on_progress
         self._rows: dict[str, JobRow] = {}
 
     async def run(self) -> tuple[JobRow, ...]:
@@ -75,9 +75,9 @@ class Audit:
     def _open(self) -> list[str]:
         """Return the jobs that have not been seen terminal."""
         known = self._accepted | self._rows.keys()
-        return sorted(job_id for job_id in known if not self._settled(job_id))
+        return sorted(job_id for job_id in known if not self._is_final(job_id))
 
-    def _settled(self, job_id: str) -> bool:
+    def _is_final(self, job_id: str) -> bool:
         row = self._rows.get(job_id)
         return row is not None and (row.state in TERMINAL_STATES or row.state == MISSING)
 
@@ -90,7 +90,7 @@ class Audit:
         except grpc.aio.AioRpcError as error:
             return f"{error.code().name}: {error.details()}"
         finally:
-            self._say()
+            self._report_progress()
         return ""
 
     async def _drain(self) -> None:
@@ -123,14 +123,14 @@ class Audit:
 
         async def ask_in_turn() -> None:
             for job_id in todo:
-                self._rows[job_id] = await self._until_settled(job_id)
-                self._say()
+                self._rows[job_id] = await self._until_final(job_id)
+                self._report_progress()
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(CONCURRENCY, len(job_ids))):
                 group.create_task(ask_in_turn())
 
-    async def _until_settled(self, job_id: str) -> JobRow:
+    async def _until_final(self, job_id: str) -> JobRow:
         pause = FIRST_PAUSE
         while True:
             row = await self._ask(job_id)
@@ -165,9 +165,9 @@ class Audit:
             return row
         return replace(row, problem=f"still {row.state} {self._seconds:g} s after the drive")
 
-    def _say(self) -> None:
+    def _report_progress(self) -> None:
         total = len(self._accepted | self._rows.keys())
-        self._tell(sum(map(self._settled, self._rows)), total)
+        self._on_progress(sum(map(self._is_final, self._rows)), total)
 
     def _stub(self) -> TaskQueueServiceAsyncStub:
         return next(self._stubs)
@@ -177,10 +177,10 @@ def audit(
     endpoints: Sequence[str],
     accepted: Iterable[str],
     seconds: float,
-    tell: Callable[[int, int], None] = lambda _done, _total: None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[JobRow, ...]:
     """Run an :class:`Audit` to its end."""
-    return asyncio.run(Audit(endpoints, accepted, seconds, tell).run())
+    return asyncio.run(Audit(endpoints, accepted, seconds, on_progress).run())
 
 
 def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:

@@ -45,8 +45,8 @@ def uneven(budgets: Budgets) -> Iterator[str]:
         by_process = {process: of(budget) for process, budget in budgets.items()}
         first = next(iter(by_process.values()), None)
         if not all(same(first, each) for each in by_process.values()):
-            told = ", ".join(f"{write(each)} in {name}" for name, each in by_process.items())
-            yield f"{what} of a process: {told}"
+            values = ", ".join(f"{write(each)} in {name}" for name, each in by_process.items())
+            yield f"{what} of a process: {values}"
 
 
 def differences(first: Budgets, second: Budgets) -> Iterator[str]:

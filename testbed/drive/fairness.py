@@ -40,7 +40,7 @@ class Unfair(TestbedError):
 
 @dataclass(frozen=True)
 class Identity:
-    """What one process says of itself."""
+    """What one process reports of itself."""
 
     build: Mapping[str, str]
     settings: Mapping[str, float]
@@ -50,7 +50,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Statement:
-    """What a stack says of itself.
+    """What a stack states of itself.
 
     ``totals`` are sums over its processes, ``values`` what all of them have to agree on; where they
     do not, the value lists which process says what. ``budgets`` are the limits of each process.
@@ -74,13 +74,13 @@ def ask(stack: StackRecord) -> Statement:
     """
     # The proxy of links is no part of the design, and has a budget of its own: none.
     asked = {name: at for name, at in stack.metrics.items() if name != LINKS}
-    said = state(stack.design, {name: _identity(name, at) for name, at in asked.items()})
-    if stack.budget and (found := list(budgets.not_as_given(said.budgets, stack.budget))):
+    statement = state(stack.design, {name: _identity(name, at) for name, at in asked.items()})
+    if stack.budget and (found := list(budgets.not_as_given(statement.budgets, stack.budget))):
         raise Unfair(
             f"limits of design {stack.design.upper()} did not arrive: {'; '.join(found)}",
             "each process needs a container of its own, whose control group it can read",
         )
-    return said
+    return statement
 
 
 def _identity(process: str, address: str) -> Identity:
@@ -129,17 +129,17 @@ def state(design: str, processes: Mapping[str, Identity]) -> Statement:
         **{name: _total(workers, name) for name in SLOT_TOTALS},
         **{name: _total(queues, name) for name in QUEUE_TOTALS},
     }
-    said: dict[str, dict[str, str]] = defaultdict(dict)
+    by_name: dict[str, dict[str, str]] = defaultdict(dict)
     for process, identity in processes.items():
         for name, text in identity.build.items():
-            said[name][process] = text
+            by_name[name][process] = text
         for name, value in identity.settings.items():
             if name not in totals:
-                said[name][process] = f"{value:g}"
+                by_name[name][process] = f"{value:g}"
     return Statement(
         design,
         totals,
-        {name: _agreed(said[name]) for name in sorted(said)},
+        {name: _agreed(by_name[name]) for name in sorted(by_name)},
         {process: identity.budget for process, identity in processes.items()},
     )
 
@@ -162,9 +162,9 @@ def differences(first: Statement, second: Statement) -> Iterator[str]:
         if one != two:
             yield f"{name} in total: {_number(one)} and {_number(two)}"
     for name in sorted({*first.values, *second.values}):
-        said = first.values.get(name, "nothing"), second.values.get(name, "nothing")
-        if said[0] != said[1]:
-            yield f"{name}: {said[0]} and {said[1]}"
+        pair = first.values.get(name, "nothing"), second.values.get(name, "nothing")
+        if pair[0] != pair[1]:
+            yield f"{name}: {pair[0]} and {pair[1]}"
     yield from budgets.differences(first.budgets, second.budgets)
 
 
@@ -173,32 +173,34 @@ def _number(value: float | None) -> str:
 
 
 class Fairness:
-    """Remembers what each side of each cell said, and objects as soon as they differ.
+    """Remembers the statement of each side of each cell, and objects as soon as they differ.
 
     The factors of a plan set both sides of a cell alike, so whatever differs was not declared.
     """
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, StackSpec], dict[int, Statement]] = defaultdict(dict)
+        self._statements: dict[tuple[str, StackSpec], dict[int, Statement]] = defaultdict(dict)
 
-    def hear(self, designs: tuple[str, str], spec: StackSpec, side: int, said: Statement) -> None:
-        """Take in what one side says. Raises :class:`Unfair` if the other said something else.
+    def compare(
+        self, designs: tuple[str, str], spec: StackSpec, side: int, statement: Statement
+    ) -> None:
+        """Take the statement of one side. Raises :class:`Unfair` if that of the other differs.
 
-        The side itself must say what it said before: nothing may change within a comparison. And
-        its processes must all have the same budget.
+        The side itself must state what it stated before: nothing may change within a comparison.
+        And its processes must all have the same budget.
         """
-        if found := list(budgets.uneven(said.budgets)):
+        if found := list(budgets.uneven(statement.budgets)):
             raise Unfair(
-                f"the processes of design {said.design.upper()} do not have the same budget: "
+                f"the processes of design {statement.design.upper()} do not have the same budget: "
                 f"{'; '.join(found)}",
                 "give each process of a stack the same limits",
             )
-        known = self._said[",".join(designs), spec]
+        known = self._statements[",".join(designs), spec]
         for earlier in known.values():
-            if found := list(differences(earlier, said)):
+            if found := list(differences(earlier, statement)):
                 raise Unfair(
-                    f"design {earlier.design.upper()} and design {said.design.upper()} do not run "
-                    f"with the same: {'; '.join(found)}",
+                    f"design {earlier.design.upper()} and design {statement.design.upper()} do not "
+                    f"run with the same: {'; '.join(found)}",
                     "the plan declares no such factor: set both alike, or compare something else",
                 )
-        known[side] = said
+        known[side] = statement

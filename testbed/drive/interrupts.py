@@ -18,7 +18,7 @@ class Interrupts:
     """Raises :class:`Interrupted` in the main thread at the first signal, and only once.
 
     Within :meth:`shield` a signal is kept and raised when the outermost shield ends. Once one has
-    been raised, further signals are told to ``on_repeat``: the clean-up that it started goes on.
+    been raised, further signals are passed to ``on_repeat``: the clean-up that it started goes on.
     """
 
     def __init__(self, on_repeat: Callable[[], None] = lambda: None) -> None:

@@ -12,7 +12,7 @@ TOTAL = "Aggregated"
 def figures(folder: Path) -> str:
     """Say in a few words how the drive in ``folder`` goes; empty while nothing is known.
 
-    Locust writes every few seconds, and rounds: this is to look at, never to report.
+    Locust writes every few seconds, and rounds: this is for display, never for a report.
     """
     try:
         with (folder / HISTORY).open(newline="", encoding="utf-8") as file:

@@ -45,7 +45,7 @@ class Locust:
         return self._headless(stack, folder, {"--run-time": f"{run_seconds(self._traffic)}s"})
 
     def endless(self, stack: StackRecord, folder: Path) -> Sequence[str]:
-        """Return the command that drives until it is told to end, and keeps a history of calls."""
+        """Return the command that drives until it is asked to end, and keeps a history of calls."""
         return self._headless(
             stack, folder, {"--history": folder.resolve(), "--design": stack.design}
         )
@@ -72,8 +72,10 @@ class Locust:
             )
         if done.returncode:
             last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-            said = re.sub(r"^.*?error: ", "", last[0]) if last else f"exit code {done.returncode}"
-            raise TestbedError(f"Locust refuses this traffic: {said}")
+            complaint = (
+                re.sub(r"^.*?error: ", "", last[0]) if last else f"exit code {done.returncode}"
+            )
+            raise TestbedError(f"Locust refuses this traffic: {complaint}")
 
     def _headless(
         self, stack: StackRecord, folder: Path, more: Mapping[str, object]

@@ -14,21 +14,21 @@ NEEDED_BYTES = 200 << 20
 LATEST = "latest"
 
 
-class NoRoom(TestbedError):
+class DiskFull(TestbedError):
     """The disk has too little room for an experiment."""
 
 
 def new_folder(results: Path, name: str) -> Path:
     """Make ``results/<name>/<UTC>`` and return it.
 
-    Raises :class:`NoRoom` on a full disk, :class:`TestbedError` if ``results/latest`` is no link
+    Raises :class:`DiskFull` on a full disk, :class:`TestbedError` if ``results/latest`` is no link
     that could point there in the end, and ``OSError`` if nothing can be written there, or to the
     state of stacks.
     """
     (results / name).mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(results).free
     if free < NEEDED_BYTES:
-        raise NoRoom(
+        raise DiskFull(
             f"{results} has {free >> 20} MiB of free disk, {NEEDED_BYTES >> 20} MiB are needed",
             "remove old results or make room",
         )

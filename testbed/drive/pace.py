@@ -39,7 +39,7 @@ class Pace:
         self._done += 1
 
     def total(self) -> float:
-        """Return the seconds that all trials will have taken, as far as can be told."""
+        """Return the seconds that all trials will have taken, as far as can be estimated."""
         return self._trials * sum(map(self._expected, self._planned))
 
     def elapsed(self) -> float:

@@ -19,7 +19,7 @@ SUFFIX = ".toml"
 
 
 class PlanError(TestbedError):
-    """A plan cannot be carried out; the message names the file and every key that is wrong."""
+    """A plan cannot be run; the message names the file and every key that is wrong."""
 
 
 @dataclass(frozen=True)

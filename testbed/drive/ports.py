@@ -1,4 +1,4 @@
-"""What driving needs from the rest: stacks, a load generator, and somebody to tell."""
+"""What driving needs from the rest: stacks, a load generator, and an observer of the progress."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LoadCommand(Protocol):
 
 
 class Progress(Protocol):
-    """Hears how far the experiment is."""
+    """Is notified of how far the experiment is."""
 
     def trial(self, number: int, title: str) -> None:
         """Trial ``number`` begins, counted from 1."""

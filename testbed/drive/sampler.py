@@ -33,7 +33,7 @@ class Sampler:
         self._log = ResourceLog(folder)
         self._watches: list[_Watch] = []
         self._threads: list[threading.Thread] = []
-        self._gone: dict[tuple[str, str], None] = {}
+        self._exited: dict[tuple[str, str], None] = {}
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._errors: list[BaseException] = []
@@ -47,10 +47,10 @@ class Sampler:
         self._threads.append(thread)
         thread.start()
 
-    def gone(self, role: str) -> tuple[str, ...]:
+    def exited(self, role: str) -> tuple[str, ...]:
         """Return the names of the processes of a role that have ended."""
         with self._writing:
-            return tuple(name for each, name in self._gone if each == role)
+            return tuple(name for each, name in self._exited if each == role)
 
     def sample(self) -> None:
         """Take one sample of everything now."""
@@ -87,7 +87,7 @@ class Sampler:
             # A reading takes a while, and its figures are from somewhere in it.
             unix = (before + time.time()) / 2
         with self._writing:
-            self._gone |= {(watch.role, name): None for name, use in found.items() if use is None}
+            self._exited |= {(watch.role, name): None for name, use in found.items() if use is None}
             self._log.append(
                 _row(unix, watch.role, name, use) for name, use in found.items() if use is not None
             )

@@ -35,7 +35,7 @@ class RuntimeStacks:
         return self._runtime.meter(stack)
 
     def now(self, design: str) -> StackRecord:
-        """Return the stack as it is on record now. Raises :class:`TestbedError` if it is gone."""
+        """Return the stack as recorded now. Raises :class:`TestbedError` if it no longer exists."""
         record = stacks.load(design)
         if record is None:
             raise TestbedError(f"design {design} was stopped from elsewhere")

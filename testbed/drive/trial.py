@@ -85,7 +85,7 @@ class Drive:
 
     def require_stack(self) -> None:
         """Raise :class:`StackExited` if a process of the stack has ended."""
-        exited = self.sampler.gone(STACK)
+        exited = self.sampler.exited(STACK)
         if exited:
             raise StackExited(_exited(self.stack, exited))
 

@@ -1,4 +1,4 @@
-"""What the keys of a plan may hold, and what is said of a value that they may not."""
+"""What the keys of a plan may hold, and the errors for a value that they may not."""
 
 from __future__ import annotations
 

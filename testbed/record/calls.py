@@ -1,4 +1,4 @@
-"""The times of calls, by whole second, so that any window of a drive can be looked at later."""
+"""The times of calls, by whole second, so that any window of a drive can be analysed later."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@
 ``accepted-*.txt``     written by the load generator: accepted job ids
 ``resources.csv``      CPU seconds, memory and throttling of each process over time
 ``jobs.csv``           every job as the audit found it
-``metrics.jsonl.gz``   what each process said of itself, second by second
-``locust.log``         what the load generator said
+``metrics.jsonl.gz``   what each process reported, second by second
+``locust.log``         output of the load generator
 =====================  ===========================================================
 """
 
@@ -123,11 +123,11 @@ def read_resources(folder: Path) -> tuple[ResourceRow, ...]:
             row("unix", finite),
             row("role"),
             row("process", _filled),
-            row("cpu_seconds", finite),
-            row("rss_bytes", whole),
-            row("throttled_seconds", _optional(finite)),
-            row("periods", _optional(whole)),
-            row("throttled_periods", _optional(whole)),
+            row("cpu_seconds", _never_negative(finite)),
+            row("rss_bytes", _never_negative(whole)),
+            row("throttled_seconds", _optional(_never_negative(finite))),
+            row("periods", _optional(_never_negative(whole))),
+            row("throttled_periods", _optional(_never_negative(whole))),
         ),
         _RESOURCE_FIELDS,
         _FIRST_RESOURCE_FIELDS,
@@ -152,10 +152,10 @@ def read_jobs(folder: Path) -> tuple[JobRow, ...]:
             job_id=row("job_id", _filled),
             accepted=row("accepted", _is_one),
             state=row("state"),
-            attempt=row("attempt", whole),
-            create_us=row("create_us", _optional(whole)),
-            start_us=row("start_us", _optional(whole)),
-            finish_us=row("finish_us", _optional(whole)),
+            attempt=row("attempt", _never_negative(whole)),
+            create_us=row("create_us", _optional(_never_negative(whole))),
+            start_us=row("start_us", _optional(_never_negative(whole))),
+            finish_us=row("finish_us", _optional(_never_negative(whole))),
             worker=row("worker"),
             failure=row("failure"),
             problem=row("problem"),
@@ -165,7 +165,7 @@ def read_jobs(folder: Path) -> tuple[JobRow, ...]:
 
 
 def read_accepted(folder: Path) -> list[str]:
-    """Return the ids that the load generator was told were accepted, one for each answer."""
+    """Return the ids of the accepted submits that were answered, one for each answer."""
     return [job_id for path in sorted(folder.glob(ACCEPTED)) for job_id in _words(path)]
 
 
@@ -177,6 +177,18 @@ def _words(path: Path) -> list[str]:
 def _optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     """Return a conversion for which an empty cell is ``None``."""
     return lambda cell: convert(cell) if cell else None
+
+
+def _never_negative(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a conversion of what is never negative: counts, amounts, times since 1970."""
+
+    def converted(cell: str) -> Any:
+        amount = convert(cell)
+        if amount < 0:
+            raise ValueError("it is negative")
+        return amount
+
+    return converted
 
 
 def _filled(cell: str) -> str:

@@ -56,46 +56,46 @@ def read_load(folder: Path) -> LoadRecording:
     with reading(path):
         if raw.get("format") != LOAD_FORMAT:
             raise ValueError(f"it has format {raw.get('format')!r}, not {LOAD_FORMAT}")
-        said: _Load = typed(raw, _Load)
-        _check(said)
+        data: _Load = typed(raw, _Load)
+        _check(data)
     accepted = files.read_accepted(folder)
     intervals = read_intervals(folder / files.CALLS)
-    if said["accepted"] != len(accepted):
+    if data["accepted"] != len(accepted):
         raise RecordingError(
-            f"{path} counts {said['accepted']} accepted jobs, {folder / files.ACCEPTED} name "
+            f"{path} counts {data['accepted']} accepted jobs, {folder / files.ACCEPTED} name "
             f"{len(accepted)}"
         )
-    load = _load(said, intervals, frozenset(accepted))
+    load = _load(data, intervals, frozenset(accepted))
     _check_whole(folder, load)
     return load
 
 
-def _check(said: _Load) -> None:
+def _check(data: _Load) -> None:
     """Raise ``ValueError`` for values that no drive has."""
-    if said["loop"] not in {CLOSED, OPEN}:
-        raise ValueError(f"loop is {said['loop']!r}, not {CLOSED!r} or {OPEN!r}")
-    if said["nominal_warmup"] < 0 or said["window"].seconds < 0:
+    if data["loop"] not in {CLOSED, OPEN}:
+        raise ValueError(f"loop is {data['loop']!r}, not {CLOSED!r} or {OPEN!r}")
+    if data["nominal_warmup"] < 0 or data["window"].seconds < 0:
         raise ValueError("a window or a warm-up is shorter than nothing")
-    for row in said["seconds"]:
+    for row in data["seconds"]:
         if min(dataclasses.astuple(row)) < 0:
             raise ValueError(f"the second {row.unix} has less than none of something")
 
 
-def _load(said: _Load, intervals: Intervals, accepted: frozenset[str]) -> LoadRecording:
-    kinds = {name: call["error_kinds"] for name, call in said["calls"].items()}
+def _load(data: _Load, intervals: Intervals, accepted: frozenset[str]) -> LoadRecording:
+    kinds = {name: call["error_kinds"] for name, call in data["calls"].items()}
     return LoadRecording(
-        window=said["window"],
-        loop=said["loop"],
-        offered=said["offered"],
-        nominal_warmup=said["nominal_warmup"],
-        steps=tuple(map(_step, said["steps"])),
-        seconds=said["seconds"],
+        window=data["window"],
+        loop=data["loop"],
+        offered=data["offered"],
+        nominal_warmup=data["nominal_warmup"],
+        steps=tuple(map(_step, data["steps"])),
+        seconds=data["seconds"],
         calls={
             name: CallSeries(name, intervals.get(name, {}), kinds.get(name, {}))
             for name in {**kinds, **intervals}
         },
         accepted_ids=accepted,
-        asked_seconds=said.get("asked_seconds"),
+        asked_seconds=data.get("asked_seconds"),
     )
 
 

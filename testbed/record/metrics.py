@@ -1,4 +1,4 @@
-"""``metrics.jsonl.gz``: what the processes of a stack said of themselves during a drive.
+"""``metrics.jsonl.gz``: what the processes of a stack reported during a drive.
 
 One line of JSON for each scrape of one process: ``unix`` (the middle of the scrape), ``process``,
 ``took`` (seconds until the page was there) and ``text``, the lines of the page in the Prometheus

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from testbed.record import calls
@@ -195,7 +196,7 @@ class TrialHeader:
     ``plan_cell`` has the level of each factor. ``side`` is 0 for the first design of a comparison
     and 1 for the second, ``position`` the place of its side within block and cell. ``status`` is
     ``complete``, ``failed`` or ``interrupted``. ``settings`` is what the stack ran with besides
-    its defaults, ``fairness`` what it said it ran with, ``phases`` the seconds that each took.
+    its defaults, ``fairness`` what it reported to run with, ``phases`` the seconds that each took.
     ``budget`` has for each process with a limit ``cpus`` (cores) and ``memory_bytes``, either of
     which may be ``None``; it is empty if no process has one. ``processes`` are all of the stack,
     whose CPU and memory are to be sampled, ``scraped`` those whose metrics are to be read; both are
@@ -229,6 +230,11 @@ class TrialHeader:
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ValueError(f"{name} is {getattr(self, name)}, less than {value}")
+        if self.started:
+            try:
+                datetime.fromisoformat(self.started)
+            except ValueError as error:
+                raise ValueError(f"started is no time: {error}") from error
 
 
 @dataclass(frozen=True)

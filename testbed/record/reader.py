@@ -41,7 +41,7 @@ class _Scheduled(TypedDict):
     number: int
 
 
-class _Ended(TypedDict, total=False):
+class _EndRecord(TypedDict, total=False):
     reason: str
     needless: tuple[int, ...]
 
@@ -55,7 +55,7 @@ class _Whole(TypedDict):
 class Experiment(_Whole, total=False):
     """What ``experiment.json`` holds; ``resumed`` has the provenance of each time it went on."""
 
-    ended: _Ended
+    ended: _EndRecord
     resumed: list[Mapping[str, Any]]
 
 
@@ -64,25 +64,25 @@ def read_head(folder: Path) -> Experiment:
     path = folder / files.EXPERIMENT
     raw = files.read_json(path)
     with reading(path):
-        said: Experiment = typed(raw, Experiment)
-        if len(said["plan"]["designs"]) != 2:
+        head: Experiment = typed(raw, Experiment)
+        if len(head["plan"]["designs"]) != 2:
             raise ValueError("plan.designs does not name two")
-        if not said["schedule"]:
+        if not head["schedule"]:
             raise ValueError("schedule has no trial")
-        return said
+        return head
 
 
 def read_experiment(folder: Path) -> ExperimentRecording:
     """Read all of an experiment. Raises :class:`RecordingError` naming what is wrong."""
-    said = read_head(folder)
-    first, second = said["plan"]["designs"]
+    head = read_head(folder)
+    first, second = head["plan"]["designs"]
     recorded = ExperimentRecording(
         designs=(first, second),
-        plan=said["plan"],
-        provenance=said["provenance"],
+        plan=head["plan"],
+        provenance=head["provenance"],
         trials=tuple(map(read_trial, trial_folders(folder))),
-        schedule=said["schedule"],
-        ended=said.get("ended", {}),
+        schedule=head["schedule"],
+        ended=head.get("ended", {}),
         source=str(folder / files.EXPERIMENT),
     )
     _check_scheduled(folder, recorded)

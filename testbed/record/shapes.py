@@ -1,4 +1,4 @@
-"""What plan and provenance of a recorded experiment look like, as far as anybody reads them again.
+"""What plan and provenance of a recorded experiment consist of, as far as they are read again.
 
 What is not declared here is kept as it is; it is only listed.
 """

@@ -68,10 +68,10 @@ def _dataclass(value: Any, kind: Any, key: str) -> Any:
 
 def _table(value: Any, kind: Any, key: str) -> dict[str, Any]:
     _require_object(value, key)
-    for name in kind.__required_keys__:
-        if name not in value:
-            raise ValueError(f"{_below(key, name)} is missing")
     hints = _hints(kind)
+    for name in hints:
+        if name in kind.__required_keys__ and name not in value:
+            raise ValueError(f"{_below(key, name)} is missing")
     return {
         name: typed(each, hints.get(name, Any), _below(key, name)) for name, each in value.items()
     }

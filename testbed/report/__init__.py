@@ -1,1 +1,1 @@
-"""Formats a comparison for a terminal and as files; works nothing out by itself."""
+"""What reports share: page and templates, charts, numbers, console and progress."""

@@ -22,8 +22,8 @@ STRIP = (260.0, 26.0)
 
 
 @dataclass(frozen=True)
-class Series:
-    """A line: ``side`` gives its look; ``low`` and ``high`` bound a band around it."""
+class Line:
+    """A line: ``side`` gives its style; ``low`` and ``high`` bound a band around it."""
 
     name: str
     side: int
@@ -45,12 +45,12 @@ class Axes:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A piece of a bar; ``look`` is one of :data:`PARTS` fills, ``None`` that of the bar's side."""
+class BarPart:
+    """A piece of a bar; ``style`` is one of :data:`PARTS` fills, ``None`` that of its side."""
 
     name: str
     value: float
-    look: int | None = None
+    style: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Bar:
 
     label: str
     side: int
-    parts: Sequence[Part]
+    parts: Sequence[BarPart]
     total: str
 
 
@@ -120,7 +120,7 @@ def lines(
     title: str,
     description: str,
     axes: Axes,
-    series: Sequence[Series],
+    series: Sequence[Line],
     shade: Point | None = None,
 ) -> Markup:
     """Draw lines with their bands; the name of a line that is not thin stands at its end.
@@ -139,7 +139,7 @@ def lines(
     return svg.picture(size, name, title, description, *drawn)
 
 
-def _line(frame: _Frame, series: Series) -> list[Markup]:
+def _line(frame: _Frame, series: Line) -> list[Markup]:
     points = [frame.at(point) for point in series.points]
     drawn = []
     if len(points) > 1:
@@ -149,7 +149,7 @@ def _line(frame: _Frame, series: Series) -> list[Markup]:
     return drawn
 
 
-def _ends(frame: _Frame, series: Sequence[Series]) -> list[Markup]:
+def _ends(frame: _Frame, series: Sequence[Line]) -> list[Markup]:
     """Write the names at the ends of lines, moved apart where they would touch."""
     ends = sorted(((frame.at(each.points[-1]), each) for each in series), key=lambda end: end[0][1])
     drawn, last = [], -100.0
@@ -171,10 +171,10 @@ def bars(
         top, x = index * ROW + 4, left
         drawn.append(svg.text(left - 8, top + BAR - 3, row.label, "label", "end"))
         for part in row.parts:
-            look = f"s{row.side}-fill" if part.look is None else f"p{part.look % PARTS}"
+            style = f"s{row.side}-fill" if part.style is None else f"p{part.style % PARTS}"
             length = part.value / most * reach
             hint = svg.element("title", f"{part.name}: {part.value:.3g} {unit}")
-            cell = svg.box(x, top, length, BAR, f"part {look}")
+            cell = svg.box(x, top, length, BAR, f"part {style}")
             drawn.append(svg.element("g", hint, cell))
             x += length
         drawn.append(svg.text(x + 6, top + BAR - 3, row.total, "total"))

@@ -48,7 +48,7 @@ class Output(Console):
         super().print(*map(self._whole, objects), **options)
 
     def on_broken_pipe(self) -> NoReturn:
-        """End, quietly: there is nobody to say it to. Whatever runs is stopped on the way out."""
+        """End, quietly: there is nobody to show it to. Whatever runs is stopped on the way out."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
         raise SystemExit(PIPE_EXIT)
@@ -117,23 +117,23 @@ def working(title: str) -> Iterator[Callable[[str], None]]:
         return
     latest = [title]
 
-    def say(text: str) -> None:
+    def show(text: str) -> None:
         latest[0] = f"{title}: {text}"
         err.print(Text(latest[0]))
 
     with repeating(lambda: err.print(Text(latest[0]))):
-        yield say
+        yield show
 
 
 @contextmanager
-def repeating(say: Callable[[], None], seconds: float | None = None) -> Iterator[None]:
-    """Call ``say`` every so many ``seconds`` until the end of the block, from another thread."""
+def repeating(show: Callable[[], None], seconds: float | None = None) -> Iterator[None]:
+    """Call ``show`` every so many ``seconds`` until the end of the block, from another thread."""
     ended = threading.Event()
     pause = QUIET_SECONDS if seconds is None else seconds
 
     def repeat() -> None:
         while not ended.wait(pause):
-            say()
+            show()
 
     thread = threading.Thread(target=repeat, name="repeating", daemon=True)
     thread.start()

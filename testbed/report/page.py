@@ -59,7 +59,7 @@ class RatioRow:
     strip: Markup | str
     ratio: str
     interval: str
-    look: str
+    style: str
     short: str
 
 
@@ -113,9 +113,9 @@ class Section:
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict in plain words. ``look`` is ``s0``, ``s1``, ``none`` or ``few``."""
+    """A verdict in plain words. ``style`` is ``s0``, ``s1``, ``none`` or ``few``."""
 
-    look: str
+    style: str
     short: str
     sentence: str
     basis: str
@@ -147,7 +147,7 @@ class Page:
     labels: tuple[str, str]
     titles: tuple[str, str]
     what_ran: Sequence[str]
-    lede: str
+    summary: str
     alerts: Sequence[Alert]
     matrix: Table | None
     findings: Sequence[Findings]
@@ -161,7 +161,7 @@ class RunsPage:
     """A report of several experiments side by side."""
 
     title: str
-    lede: str
+    summary: str
     alerts: Sequence[Alert]
     sections: Sequence[Section]
     footer: str
@@ -169,16 +169,16 @@ class RunsPage:
 
 @dataclass(frozen=True)
 class FaultPage:
-    """A report of a fault run. ``looks`` has for each label the side whose look it has."""
+    """A report of a fault run. ``styles`` has for each label the side whose style it has."""
 
     name: str
     title: str
     when: str
     labels: Sequence[str]
     titles: Sequence[str]
-    looks: Sequence[int]
+    styles: Sequence[int]
     what_ran: Sequence[str]
-    lede: Sequence[str]
+    summary: Sequence[str]
     alerts: Sequence[Alert]
     sections: Sequence[Section]
     footer: str

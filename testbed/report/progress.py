@@ -102,11 +102,11 @@ class BarProgress:
         """The trial enters a phase."""
         self._pace.enter(name)
         self._phase = name
-        self._bar.say(f"{self._head}: {name}")
+        self._bar.show(f"{self._head}: {name}")
 
     def detail(self, text: str) -> None:
         """A few words on the phase."""
-        self._bar.say(f"{self._head}: {self._phase}, {text}")
+        self._bar.show(f"{self._head}: {self._phase}, {text}")
 
     def trial_done(self, text: str, good: bool = True) -> None:
         """The trial ended; its figures stay on the screen, above the bar."""
@@ -141,7 +141,7 @@ class _Bar(Progress):
         self._pace = pace
         self._task = self.add_task("", total=1.0, left="")
 
-    def say(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Replace the text beside the bar."""
         self.update(self._task, description=text)
 

@@ -62,11 +62,11 @@ def marker(at: Point, side: int, size: float = 3.0) -> Markup:
     )
 
 
-def key(look: int) -> Markup:
+def key(style: int) -> Markup:
     """Return the entry of a legend for a fill."""
     return element(
         "svg",
-        box(0.5, 0.5, 17, 11, f"part p{look}"),
+        box(0.5, 0.5, 17, 11, f"part p{style}"),
         class_="key",
         viewBox="0 0 18 12",
         aria_hidden="true",

@@ -31,7 +31,7 @@ def load(name: str) -> Topology:
         topology: Topology = import_module(DESIGNS[name]).TOPOLOGY
     except ModuleNotFoundError as error:
         raise TestbedError(
-            f"design {name!r} is said to be in {DESIGNS[name]}: {error}",
+            f"design {name!r} should be in {DESIGNS[name]}: {error}",
             "run from the checkout that holds it, after `make`",
         ) from error
     return topology

@@ -116,9 +116,9 @@ def _wait_until_ready(record: ProcessRecord) -> None:
         ended = processes.exit_text(record.pid)
         if ended is not None or time.monotonic() >= end:
             why = f"ended ({ended})" if ended else f"was not ready within {_START_TIMEOUT:g} s"
-            said = Path(record.log).read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = Path(record.log).read_text(encoding="utf-8", errors="replace").splitlines()
             raise TestbedError(
-                f"Prometheus {why}. The end of {record.log}:\n" + "\n".join(said[-5:]),
+                f"Prometheus {why}. The end of {record.log}:\n" + "\n".join(lines[-5:]),
                 f"to start anew, remove its storage: {stacks.folder_of(PROMETHEUS) / 'data'}",
             )
         time.sleep(_RETRY)

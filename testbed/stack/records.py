@@ -1,4 +1,4 @@
-"""The stacks that are up, as their state files tell.
+"""The stacks that are up, as their state files describe them.
 
 ``<root>/.testbed/<design>/`` holds all that a running stack leaves on disk: ``stack.json``,
 written by the runtime that started it, ``private/secret`` and ``logs/<process>.log``. Whoever needs
@@ -37,7 +37,7 @@ _CONNECT_TIMEOUT = 1.0
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """A process of a stack. ``create_time`` (Unix seconds) tells it from a later one of its pid.
+    """A process of a stack. ``create_time`` (Unix seconds) separates it from later ones of its pid.
 
     ``port`` serves gRPC, ``log`` is the path of its output, ``calls`` names its peers.
     ``container`` is the id of the container that it runs in; its pid is then of the engine's host.

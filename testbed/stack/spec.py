@@ -28,10 +28,10 @@ class StackSpec:
 
     ``slots`` are the jobs that run at a time. ``workers`` is the number of worker processes of a
     design that has workers of their own. ``budget`` needs a runtime that can hold processes to it;
-    ``None`` leaves that to the runtime. ``settings`` are fields of ``common.config.Settings``.
-    With ``links`` every call within the stack goes through a proxy that can lose, delay and repeat
-    it; with ``clock`` the wall clock of each process can be set. Both are for breaking a stack on
-    purpose, and cost something.
+    ``None`` leaves that to the runtime. ``settings`` are fields of ``common.config.Settings``. With
+    ``links`` every call within the stack goes through a proxy that can lose, delay and repeat it;
+    with ``clock`` the wall clock of each process can be set. Both are for injecting faults into a
+    stack on purpose, and cost something.
     """
 
     slots: int = DEFAULT_SLOTS

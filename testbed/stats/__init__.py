@@ -26,20 +26,20 @@ from testbed.stats.percentiles import (
     samples_needed,
 )
 from testbed.stats.ratios import ratio_interval
-from testbed.stats.sequential import LOOK_BLOCKS, enough
+from testbed.stats.sequential import MIN_STOPPING_BLOCKS, enough
 from testbed.stats.stall import PeriodicStall
 from testbed.stats.steady import warmup_end
 from testbed.stats.usl import UslFit, fit_usl
-from testbed.stats.verdicts import Better, Measured, Outcome, Verdict, verdict, verdicts
+from testbed.stats.verdicts import Better, Measured, RatioOutcome, Verdict, verdict, verdicts
 
 __all__ = [
-    "LOOK_BLOCKS",
+    "MIN_STOPPING_BLOCKS",
     "Better",
     "Counts",
     "Interval",
     "Measured",
-    "Outcome",
     "PeriodicStall",
+    "RatioOutcome",
     "UslFit",
     "Verdict",
     "design_effect",

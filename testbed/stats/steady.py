@@ -3,8 +3,8 @@
 MSER (White, "An Effective Truncation Heuristic for Bias Reduction in Simulation Output",
 Simulation 69, 1997; MSER-5: White, Cobb and Spratt 2000) cuts where the standard error of the mean
 of what is left is least: a longer cut removes bias and costs data. It always finds some cut, also
-in a series that is steady from its start, and there it cuts off what chance made unlike the rest.
-So a cut is made only if the level changes by more than chance has it (the CUSUM test: Ploberger
+in a series that is steady from its start, and there it cuts off what is unlike the rest by chance.
+So a cut is made only if the level changes by more than it does by chance (the CUSUM test: Ploberger
 and Kraemer, Econometrica 60, 1992, with the spread of what is left), and two checks decide whether
 what is left is steady at all.
 """
@@ -40,7 +40,7 @@ def warmup_end(series: Sequence[float], *, at_least: int = 0) -> int | None:
     The cut lies in the first half of the values after the nominal warm-up and leaves ten of them.
     It is later than the nominal warm-up only if the level changes by more than it does by chance in
     one of 200 steady series, autocorrelation respected. "Never" means that what is left still
-    drifts (a slope that chance gives as seldom), or that a late part is much steadier than it: the
+    drifts (a slope as rare by chance), or that a late part is much steadier than it: the
     level changed in the second half.
 
     Raises ``ValueError`` if a value is not finite, or if ``at_least`` is negative.
@@ -82,16 +82,16 @@ def _changes(values: Floats, cut: int) -> bool:
     """Whether the running sum of deviations strays further than that of a steady series.
 
     The spread is taken from what is left after the cut: a warm-up has one of its own, and to count
-    it in would hide the very change that is looked for.
+    it in would hide the very change that is sought.
     """
     furthest = float(np.abs(np.cumsum(values - values.mean())).max())
-    chance = math.sqrt(long_run_variance(values[cut:]) * len(values))
+    noise = math.sqrt(long_run_variance(values[cut:]) * len(values))
     rounding = 1e-9 * len(values) * abs(float(values.mean()))
-    return furthest > max(chance * float(stats.kstwobign.isf(CHANGE_LEVEL)), rounding)
+    return furthest > max(noise * float(stats.kstwobign.isf(CHANGE_LEVEL)), rounding)
 
 
 def _drifts(values: Floats) -> bool:
-    """Whether a straight line through the values has a slope that chance does not give."""
+    """Whether a straight line through the values has a slope beyond chance."""
     points = batched(values, max(1, len(values) // 20))
     times = np.arange(len(points)) - (len(points) - 1) / 2
     slope = float(times @ points) / float(times @ times)

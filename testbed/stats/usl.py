@@ -121,9 +121,9 @@ def _fit(basis: Floats, costs: Floats) -> Floats:
 
 def _resample(basis: Floats, residuals: Floats, fitted: Floats, freedom: int, seed: int) -> Floats:
     """Return coefficients fitted to data made of the fit and shuffled residuals, (resamples, 3)."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     spread = (residuals - residuals.mean()) * math.sqrt(len(residuals) / freedom)
-    drawn = chance.choice(spread, size=(RESAMPLES, len(spread)))
+    drawn = rng.choice(spread, size=(RESAMPLES, len(spread)))
     return np.array([_fit(basis, fitted + row) for row in drawn])
 
 

@@ -33,7 +33,7 @@ LEAST_BLOCKS = 3
 WIDEST_SPAN = 2.0
 
 
-class Outcome(StrEnum):
+class RatioOutcome(StrEnum):
     """What a ratio says. A is the first side of a comparison, B the second."""
 
     A_BETTER = "a_better"
@@ -68,7 +68,7 @@ class Verdict:
     control), adjusted for the family of metrics if there is one; ``None`` without enough data.
     """
 
-    outcome: Outcome
+    outcome: RatioOutcome
     words: str
     ratio: Interval | None
     floor: float | None
@@ -172,13 +172,13 @@ def _judge(
     ratio = each.ratio
     if ratio is None or alone is None or together is None:
         words = sentence.missing(ratio, LEAST_BLOCKS)
-        return Verdict(Outcome.NOT_ENOUGH_DATA, words, ratio, floor, None)
+        return Verdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, None)
     if together <= level:
         second = (ratio.low * ratio.high < 1) == (each.better == "lower")
-        outcome = Outcome.B_BETTER if second else Outcome.A_BETTER
+        outcome = RatioOutcome.B_BETTER if second else RatioOutcome.A_BETTER
         return Verdict(outcome, sentence.better(int(second), ratio), ratio, floor, together)
     if ratio.high / ratio.low > WIDEST_SPAN:
         words = sentence.too_wide(ratio)
-        return Verdict(Outcome.NOT_ENOUGH_DATA, words, ratio, floor, together)
+        return Verdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, together)
     words = sentence.no_difference(ratio, by_chance=alone <= level)
-    return Verdict(Outcome.NO_DIFFERENCE, words, ratio, floor, together)
+    return Verdict(RatioOutcome.NO_DIFFERENCE, words, ratio, floor, together)

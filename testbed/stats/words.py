@@ -48,7 +48,7 @@ class Sentence:
         """The interval spans so much that nothing shown means nothing."""
         return (
             f"Not enough data on {self.label}: {self._ratio(ratio, 1, subject=True)}, "
-            "an interval too wide to tell"
+            "an interval too wide to decide"
         )
 
     def missing(self, ratio: Interval | None, least: int) -> str:

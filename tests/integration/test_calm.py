@@ -10,9 +10,10 @@ import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from testbed.check import Verdict, check
-from testbed.check.looks import AUDIT
+from testbed.check.observations import AUDIT
 from testbed.record.history.files import read
 from testbed.record.history.messages import answer_of, asked_of
+from testbed.record.history.model import IDS_BY_HOME
 from testbed.record.history.writer import HistoryWriter
 from tests.support import jobs
 from tests.support.client import RUNNING, TERMINAL, Client
@@ -78,7 +79,7 @@ def _verdict_of_calm_use(stack: Stack, folder: Path, ends: bool = True) -> Verdi
     """Use a stack and judge what was seen; ``ends`` says whether all jobs can be waited for."""
     accepted: list[str] = []
     client = stack.client()
-    writer = HistoryWriter(folder / "history.jsonl", stack.design)
+    writer = HistoryWriter(folder / "history.jsonl", stack.design, IDS_BY_HOME)
     with ThreadPoolExecutor(CLIENTS) as threads:
         users = [
             threads.submit(

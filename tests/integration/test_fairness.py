@@ -12,7 +12,7 @@ from tests.support.stacks import Stack
 pytestmark = pytest.mark.slow
 
 
-def _said(stack: Stack) -> Statement:
+def _statement(stack: Stack) -> Statement:
     metrics = {name: stack.metrics_address(name) for name in stack.names}
     record = StackRecord(stack.design, "test", stack.endpoints, metrics, (), stack.slots, {}, "")
     return ask(record)
@@ -21,14 +21,14 @@ def _said(stack: Stack) -> Statement:
 def test_both_designs_run_with_the_same_unless_a_setting_or_the_slots_differ(
     start_stack: StackMaker,
 ) -> None:
-    first = _said(start_stack("a", slots=12))
-    second = _said(start_stack("b", slots=12))
+    first = _statement(start_stack("a", slots=12))
+    second = _statement(start_stack("b", slots=12))
     assert list(differences(first, second)) == []
 
 
-def test_stack_with_another_lease_and_other_slots_is_told_apart_by_both(
+def test_stack_with_another_lease_and_other_slots_is_distinguished_by_both(
     start_stack: StackMaker,
 ) -> None:
-    first = _said(start_stack("a", slots=12))
-    second = _said(start_stack("b", slots=24, lease=9.0))
+    first = _statement(start_stack("a", slots=12))
+    second = _statement(start_stack("b", slots=24, lease=9.0))
     assert list(differences(first, second)) == ["slots in total: 12 and 24", "lease: 6 and 9"]

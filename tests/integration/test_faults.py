@@ -56,11 +56,11 @@ class Broken:
     controls: Controls
     client: Client
 
-    def inject(self, kind: str, target: str, **told: float) -> Callable[[], None]:
+    def inject(self, kind: str, target: str, **parameters: float) -> Callable[[], None]:
         """Do it, and return what undoes it."""
         chosen = registry.get(kind)
         hit = chosen.target(StackSpec(workers=2).scaled(TOPOLOGIES[self.design]), target)
-        chosen.inject(self.controls, hit, chosen.read(told))
+        chosen.inject(self.controls, hit, chosen.read(parameters))
         return lambda: chosen.heal(self.controls, hit)
 
     def link(self, name: str) -> pb.Link:
@@ -279,8 +279,8 @@ def test_cut_between_two_nodes_leaves_the_rest_of_both_at_work(b: Broken) -> Non
 
 
 def test_nodes_do_their_own_jobs_while_messages_are_late_and_repeated(b: Broken) -> None:
-    for kind, told in (("delay", {"random_ms": 200}), ("repeat", {"part": 1})):
-        heal = b.inject(kind, "all", **told)
+    for kind, parameters in (("delay", {"random_ms": 200}), ("repeat", {"part": 1})):
+        heal = b.inject(kind, "all", **parameters)
         b.run_all(12)
         heal()
 

@@ -10,6 +10,7 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from testbed.check import check
 from testbed.record.history.files import read
 from testbed.record.history.messages import answer_of, asked_of
+from testbed.record.history.model import IDS_BY_HOME
 from testbed.record.history.writer import HistoryWriter
 from tests.support import jobs
 from tests.support.stacks import running
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.slow
 def test_listing_of_real_processes_is_accused_only_with_the_mutant(
     tmp_path: Path, mutant: str, accused: bool
 ) -> None:
-    writer = HistoryWriter(tmp_path / "history.jsonl", "a")
+    writer = HistoryWriter(tmp_path / "history.jsonl", "a", IDS_BY_HOME)
     with running("a", tmp_path, mutant=mutant) as stack:
         stub = stack.client().stub
 

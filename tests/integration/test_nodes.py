@@ -51,12 +51,12 @@ def test_a_killed_node_takes_its_own_jobs_out_of_reach_and_no_others(
 
     stack.start(DEAD)
 
-    # The state is gone with the process, and the others say so instead of making it up.
+    # The state is lost with the process, and the others report it instead of making it up.
     eventually(
         lambda: all(_answers(calls.list) for calls in client.at), what="lists with the node back"
     )
-    gone = rejection_of(lambda: client.status(job_ids[dead]))
-    assert (gone.code, gone.reason) == ("NOT_FOUND", "JOB_NOT_FOUND")
+    lost = rejection_of(lambda: client.status(job_ids[dead]))
+    assert (lost.code, lost.reason) == ("NOT_FOUND", "JOB_NOT_FOUND")
     assert job_ids[dead] not in {job.job_id for job in client.all_jobs()}
     assert set(job_ids) - {job_ids[dead]} <= {job.job_id for job in client.all_jobs()}
 

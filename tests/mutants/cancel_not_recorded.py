@@ -5,28 +5,25 @@ from __future__ import annotations
 from common.domain import lifecycle
 from common.domain.errors import TaskQueueError
 from common.domain.job import Job, JobState
-from common.flows import cancel
+from common.flows.public import OwnedTaskQueue
 from common.owners.jobs import JobOwner
-from common.ports import CancelReason, Queue
 from tests.mutants import Mutant, Patches
 
 
 def _apply(patches: Patches) -> None:
     record = JobOwner._cancel
 
-    def only_said(
-        self: JobOwner, job_id: str, reason: CancelReason, submit_id: str
-    ) -> Job | TaskQueueError:
+    def only_said(self: JobOwner, job_id: str) -> Job | TaskQueueError:
         job = self._jobs.get(job_id)
-        if job is not None and job.state is JobState.QUEUED and reason is CancelReason.CLIENT:
+        if job is not None and job.state is JobState.QUEUED:
             return lifecycle.request_cancel(job, self._clock.now())
-        return record(self, job_id, reason, submit_id)
+        return record(self, job_id)
 
-    async def leave(job_id: str, queue: Queue) -> None:
+    async def leave(self: OwnedTaskQueue, job_id: str) -> None:
         """Leave the entry."""
 
     patches.set(JobOwner, "_cancel", only_said)
-    patches.set(cancel, "_remove", leave)
+    patches.set(OwnedTaskQueue, "_remove", leave)
 
 
 MUTANT = Mutant(

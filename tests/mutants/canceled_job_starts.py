@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from common.domain import lifecycle
 from common.domain.job import Job, JobState
-from common.flows import cancel
-from common.ports import Queue
+from common.flows.public import OwnedTaskQueue
 from tests.mutants import Mutant, Patches
 
 
@@ -19,11 +18,11 @@ def _apply(patches: Patches) -> None:
             job = replace(job, state=JobState.QUEUED, finish_time=None)
         return start(job, attempt, worker, now)
 
-    async def leave(job_id: str, queue: Queue) -> None:
+    async def leave(self: OwnedTaskQueue, job_id: str) -> None:
         """Leave the entry."""
 
     patches.set(lifecycle, "start", heedless)
-    patches.set(cancel, "_remove", leave)
+    patches.set(OwnedTaskQueue, "_remove", leave)
 
 
 MUTANT = Mutant("a canceled job is started", ("a", "b"), {"cancel"}, _apply)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from common.domain.job import Assignment
-from common.flows import coordinator
-from common.ports import Jobs, Queue
+from common.flows.coordinator import WorkCoordinator
 from tests.mutants import Mutant, Patches
 
 
 def _apply(patches: Patches) -> None:
-    dispatch = coordinator.dispatch
+    dispatch = WorkCoordinator._dispatch
 
     async def acknowledging(
-        worker: str, max_jobs: int, max_wait: float, jobs: Jobs, queue: Queue, background: Any
+        self: WorkCoordinator, worker: str, max_jobs: int, max_wait: float
     ) -> list[Assignment]:
-        handed_out = await dispatch(worker, max_jobs, max_wait, jobs, queue, background)
+        handed_out = await dispatch(self, worker, max_jobs, max_wait)
         if handed_out:
-            await queue.remove([each.execution.job_id for each in handed_out])
+            await self._queue.remove([each.execution.job_id for each in handed_out])
         return handed_out
 
-    patches.set(coordinator, "dispatch", acknowledging)
+    patches.set(WorkCoordinator, "_dispatch", acknowledging)
 
 
-MUTANT = Mutant("the entry is gone at dispatch", ("a",), {"lost"}, _apply)
+MUTANT = Mutant("the entry is removed at dispatch", ("a",), {"lost"}, _apply)

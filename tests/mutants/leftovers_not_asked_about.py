@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common.flows.leftovers import Leftovers
-from common.ports import CancelReason
 from tests.mutants import Mutant, Patches
 
 
 async def _forget(self: Leftovers, job_ids: Sequence[str]) -> None:
-    await self._jobs.set_cancel_requested(job_ids, CancelReason.NOT_IN_QUEUE)
+    await self._jobs.forget(job_ids)
 
 
 def _apply(patches: Patches) -> None:

@@ -7,7 +7,7 @@ from tests.mutants import Mutant, Patches
 
 
 def _apply(patches: Patches) -> None:
-    patches.set(LivenessOwner, "reconcile", lambda self, worker, says: [])
+    patches.set(LivenessOwner, "reconcile", lambda self, worker, reported: [])
 
 
 MUTANT = Mutant("a lost assignment is renewed for ever", ("a",), {"lost"}, _apply)

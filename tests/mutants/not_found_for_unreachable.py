@@ -1,4 +1,4 @@
-"""A node says that there is no such job if it cannot reach the job's home."""
+"""A node answers that there is no such job if it cannot reach the job's home."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from common.domain.errors import TaskQueueError
-from common.domain.job import Execution, Outcome
-from common.flows import coordinator
-from common.ports import Jobs, Queue, Results
+from common.domain.job import Execution
+from common.flows.coordinator import WorkCoordinator
+from common.ports import Results
 from tests.mutants import Mutant, Patches
 
 
@@ -25,14 +25,13 @@ class _Exchanging:
 
 
 def _apply(patches: Patches) -> None:
-    complete = coordinator.complete
+    begin = WorkCoordinator.__init__
 
-    async def mixed_up(
-        reports: Sequence[tuple[Execution, Outcome]], jobs: Jobs, queue: Queue, results: Results
-    ) -> list[TaskQueueError | None]:
-        return await complete(reports, jobs, queue, _Exchanging(results))
+    def mixed_up(self: WorkCoordinator, *arguments: Any) -> None:
+        begin(self, *arguments)
+        self._results = _Exchanging(self._results)
 
-    patches.set(coordinator, "complete", mixed_up)
+    patches.set(WorkCoordinator, "__init__", mixed_up)
 
 
 MUTANT = Mutant("two outputs of a batch are exchanged", ("a", "b"), {"runs"}, _apply, "calm")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 from common.domain.errors import TaskQueueError
 from common.domain.job import Execution, JobState, Outcome
-from common.flows import coordinator
-from common.ports import Jobs, Queue, Results
+from common.flows.coordinator import WorkCoordinator
 from tests.mutants import Mutant, Patches
 
 
@@ -22,12 +22,14 @@ class _Nothing:
 
 
 def _apply(patches: Patches) -> None:
-    complete = coordinator.complete
+    complete = WorkCoordinator._complete
 
     async def done_first(
-        reports: Sequence[tuple[Execution, Outcome]], jobs: Jobs, queue: Queue, results: Results
+        self: WorkCoordinator, reports: Sequence[tuple[Execution, Outcome]]
     ) -> list[TaskQueueError | None]:
-        verdicts = await complete(reports, jobs, queue, _Nothing())
+        results, keeps_nothing = self._results, copy.copy(self)
+        keeps_nothing._results = _Nothing()
+        verdicts = await complete(keeps_nothing, reports)
         outputs = [
             (execution, outcome.output)
             for (execution, outcome), verdict in zip(reports, verdicts, strict=True)
@@ -37,7 +39,7 @@ def _apply(patches: Patches) -> None:
             await results.store(outputs)
         return verdicts
 
-    patches.set(coordinator, "complete", done_first)
+    patches.set(WorkCoordinator, "_complete", done_first)
 
 
 MUTANT = Mutant("a job is DONE before its output is safe", ("a",), {"lost"}, _apply)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from common.flows import submit
 from common.flows.leftovers import Leftovers
-from common.ports import Jobs
+from common.flows.public import OwnedTaskQueue
 from tests.mutants import Mutant, Patches
 from tests.mutants.leftovers_never_found import find_none
 
 
-async def _leave(submit_id: str, jobs: Jobs) -> None:
-    """Withdraw nothing."""
-
-
 def _apply(patches: Patches) -> None:
-    patches.set(submit, "_withdraw_unanswered", _leave)
+    withdraw = OwnedTaskQueue._withdraw
+
+    async def only_known(self: OwnedTaskQueue, submit_id: str, job_id: str = "") -> None:
+        if job_id:
+            await withdraw(self, submit_id, job_id)
+
+    patches.set(OwnedTaskQueue, "_withdraw", only_known)
     patches.set(Leftovers, "round", find_none)
 
 

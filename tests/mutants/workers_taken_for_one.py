@@ -22,9 +22,9 @@ def _apply(patches: Patches) -> None:
         assign(self, "worker", executions)
 
     def reconcile_as_one(
-        self: LivenessOwner, worker: str, says: Iterable[Execution]
+        self: LivenessOwner, worker: str, reported: Iterable[Execution]
     ) -> list[Execution]:
-        return reconcile(self, "worker", says)
+        return reconcile(self, "worker", reported)
 
     def settle_as_one(self: LivenessOwner, worker: str, executions: Iterable[Execution]) -> None:
         settle(self, "worker", executions)

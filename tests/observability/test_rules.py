@@ -75,10 +75,10 @@ def test_a_file_that_differs_is_named(tmp_path: Path) -> None:
         (tmp_path / path).write_text(text)
     assert generated.stale(tmp_path) == []
 
-    changed, gone = sorted(generated.files())[:2]
+    changed, missing = sorted(generated.files())[:2]
     (tmp_path / changed).write_text("by hand")
-    (tmp_path / gone).unlink()
+    (tmp_path / missing).unlink()
     extra = generated.DASHBOARDS / "by-hand.json"
     (tmp_path / extra).write_text("{}")
 
-    assert generated.stale(tmp_path) == sorted([changed, gone, extra])
+    assert generated.stale(tmp_path) == sorted([changed, missing, extra])

@@ -110,13 +110,13 @@ class Client:
         if accepted and reply.job_id not in self.record.jobs:
             self.record.jobs.append(reply.job_id)
             self.record.accepted[reply.job_id] = invoked
-        looked = isinstance(reply, pb.GetJobStatusResponse | pb.CancelJobResponse)
-        if looked and reply.status.state >= pb.JOB_STATE_DONE:
+        observed = isinstance(reply, pb.GetJobStatusResponse | pb.CancelJobResponse)
+        if observed and reply.status.state >= pb.JOB_STATE_DONE:
             self.record.accepted.pop(request.job_id, None)
 
 
 async def act_at_random(client: Client, until: float) -> None:
-    """Submit, look, cancel and list until the virtual time ``until``."""
+    """Submit, read, cancel and list until the virtual time ``until``."""
     await _act(client, until, 3, _ACTS)
 
 
@@ -201,12 +201,12 @@ async def _submit_with_id(client: Client) -> None:
         await client.call("SubmitJob", request)
 
 
-async def _look(client: Client) -> None:
+async def _read_status(client: Client) -> None:
     if (job_id := _some_job(client)) is not None:
         await client.status(job_id)
 
 
-async def _look_for_result(client: Client) -> None:
+async def _read_result(client: Client) -> None:
     if (job_id := _some_job(client)) is not None:
         await client.status(job_id)
         await client.result(job_id)
@@ -248,8 +248,8 @@ Act = Callable[[Client], Awaitable[None]]
 _ACTS: tuple[tuple[Act, int], ...] = (
     (_submit, 26),
     (_submit_with_id, 22),
-    (_look, 14),
-    (_look_for_result, 12),
+    (_read_status, 14),
+    (_read_result, 12),
     (_cancel, 10),
     (_list, 10),
 )

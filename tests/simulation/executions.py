@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from common.domain.job import Assignment, Outcome
-from testbed.check.looks import TERMINAL
+from testbed.check.observations import TERMINAL
 from testbed.record.history.messages import DIGITS, digest
 from testbed.record.history.model import History, Operation, Result, Seen, Submitted
 
@@ -75,7 +75,7 @@ class Executions:
 
 
 def _attempts(history: History) -> dict[str, int]:
-    """Return under which attempt each job ended, as the first record says that shows it."""
+    """Return under which attempt each job ended, by the first record that shows it."""
     found: dict[str, int] = {}
     for operation in history.operations:
         seen = operation.answer

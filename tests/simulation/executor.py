@@ -1,4 +1,4 @@
-"""Runs simulated jobs: they take virtual time, fail at times, and say which execution they were."""
+"""Runs simulated jobs: they take virtual time, fail at times, and name their execution."""
 
 from __future__ import annotations
 

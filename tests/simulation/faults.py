@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
-from testbed.record.history.model import FaultEvent
+from testbed.record.history.model import ALL_JOBS, FaultEvent, LostJobs
 from tests.simulation.network import Weather
 from tests.simulation.world import World
 
 
 class Nemesis:
-    """Injects one fault after another, at times several at once; ``events`` says which.
+    """Injects one fault after another, at times several at once; ``events`` records which.
 
     ``loses_state`` allows it to kill, once, a process that holds state.
     """
@@ -37,7 +37,7 @@ class Nemesis:
             (spec.name, peer) for spec in world.topology.processes for peer in spec.peers
         ] + [(client, entry) for client in clients for entry in world.topology.entries]
 
-    async def rage(self, until: float) -> None:
+    async def inject(self, until: float) -> None:
         """Inject faults up to the virtual time ``until``, and return when all are healed."""
         loop = asyncio.get_running_loop()
         acts: list[Callable[[float], object]] = [
@@ -163,13 +163,23 @@ class Nemesis:
         begun = self._now()
         yield name
         self._taken.discard(name)
-        self._note(kind, (name,), begun, (name,) if loses_state else ())
+        if loses_state:
+            home = self._world.topology.process(name).home
+            self._note(kind, (name,), begun, (name,), ALL_JOBS if home is None else (home,))
+        else:
+            self._note(kind, (name,), begun)
 
     def _note(
-        self, kind: str, targets: tuple[str, ...], begun: int, lost: tuple[str, ...] = ()
+        self,
+        kind: str,
+        targets: tuple[str, ...],
+        begun: int,
+        lost: tuple[str, ...] = (),
+        lost_jobs: LostJobs = (),
     ) -> None:
+        span = begun, self._now()
         number = next(self._numbers)
-        self.events.append(FaultEvent(number, kind, targets, begun, self._now(), lost))
+        self.events.append(FaultEvent(number, kind, targets, *span, lost, lost_jobs=lost_jobs))
 
     def _now(self) -> int:
         return int(asyncio.get_running_loop().time() * 1_000_000)

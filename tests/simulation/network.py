@@ -119,7 +119,7 @@ class Network:
         self._loop.call_later(seconds, callback, *args, context=self._outside)
 
     def died(self, server: Server) -> None:
-        """Break all connections of a process that is gone."""
+        """Break all connections of a process that exited."""
         for flight in list(self._flights):
             if flight.server is server:
                 self._refuse(flight)
@@ -175,7 +175,7 @@ class Network:
             self.later(self._delay(link), _settle, flight.answer, task.result())
 
     def _abandon(self, flight: _Flight) -> None:
-        """Tell the callee that nobody waits any more, unless that cannot be told."""
+        """Notify the callee that nobody waits any more, unless it cannot be reached."""
         if not self.links[flight.source, flight.target].cut:
             for task in flight.tasks:
                 if not task.done():
@@ -188,7 +188,7 @@ class Network:
             self.later(0.001, _settle, flight.answer, refusal)
 
     def _lose(self, flight: _Flight) -> None:
-        """Lose a message: the caller finds the connection broken, or hears nothing at all."""
+        """Lose a message: the caller finds the connection broken, or gets nothing at all."""
         if self._random.random() < 0.5:
             broken = failure(grpc.StatusCode.UNAVAILABLE, "the connection broke")
             self.later(self._random.uniform(0, 0.5), _settle, flight.answer, broken)

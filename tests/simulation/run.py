@@ -1,4 +1,4 @@
-"""One simulation: clients and faults, healing, until drained, and a last look at every job."""
+"""One simulation: clients and faults, healing, draining, a last read of every job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from testbed.record.history.model import History
+from testbed.record.history.model import IDS_BY_HOME, History
 from tests.simulation.clients import Client, Record
 from tests.simulation.executions import Executions
 from tests.simulation.faults import Nemesis
@@ -31,7 +31,7 @@ LOSSY = 5
 class Simulated:
     """What came of a simulation.
 
-    ``not_drained`` says what was left at the end, ``not_at_rest`` what the queues did not take
+    ``not_drained`` is what was left at the end, ``not_at_rest`` what the queues did not take
     once they were empty, ``defects`` which errors the code itself raised. So many messages were
     ``repeated_late``, the last of them at ``last_repeat``, in seconds.
     """
@@ -87,7 +87,7 @@ class _Simulation:
         until = self._scenario.seconds
         acting = [asyncio.create_task(self._scenario.traffic(each, until)) for each in clients]
         if self._scenario.faults:
-            await nemesis.rage(until)
+            await nemesis.inject(until)
             network.weather = Weather()
         await asyncio.gather(*acting)
         network.weather = Weather()
@@ -102,6 +102,7 @@ class _Simulation:
             self._design,
             EPOCH,
             0,
+            ids=IDS_BY_HOME,
         )
         return Simulated(
             history,

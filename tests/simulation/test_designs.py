@@ -1,6 +1,6 @@
 """The designs as they ship, over many seeds: they are never accused, and they always drain.
 
-``SIMULATIONS=2000 pytest tests/simulation/test_designs.py`` looks at more of them.
+``SIMULATIONS=2000 pytest tests/simulation/test_designs.py`` runs more of them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ FIRST = {
     ("acknowledged_before_enqueue", "b"): 3,
     ("cancel_not_recorded", "b"): 3,
     ("canceled_job_starts", "b"): 3,
-    ("dead_worker_never_buried", "a"): 3,
+    ("dead_worker_never_expired", "a"): 3,
     ("ended_job_starts_again", "a"): 3,
     ("home_moves_when_absent", "b"): 2,
     ("leftovers_never_found", "a"): 18,

@@ -13,8 +13,8 @@ from typing import Any
 from unittest.mock import patch
 
 import common.context
-import common.flows.dispatch
-import common.rpc.employ
+import common.flows.coordinator
+import common.rpc.embedded_worker
 import common.worker.backoff
 import design_b.node
 from common.config import Settings
@@ -66,7 +66,7 @@ class World:
         self.network = Network(asyncio.get_running_loop(), Random(random.random()))
         self.defects: list[str] = []
         self.processes: dict[str, SimulatedProcess] = {}
-        self._gone: list[SimulatedProcess] = []
+        self._exited: list[SimulatedProcess] = []
         self._random = random
         self._slots = slots
         self._settings = settings
@@ -87,7 +87,7 @@ class World:
         """End a process at once. One that holds state loses it."""
         process = self.processes.pop(name)
         process.kill()
-        self._gone.append(process)
+        self._exited.append(process)
 
     async def stop(self, name: str) -> None:
         """Stop a process gracefully."""
@@ -95,7 +95,7 @@ class World:
         await process.stop()
         if self.processes.get(name) is process:
             del self.processes[name]
-            self._gone.append(process)
+            self._exited.append(process)
 
     def entries_left(self) -> int:
         """How many entries the queues hold, leased or not."""
@@ -121,7 +121,7 @@ class World:
         """Let every task come to its end, those of killed processes too."""
         self.network.closed = True
         loop = asyncio.get_running_loop()
-        for process in [*self.processes.values(), *self._gone]:
+        for process in [*self.processes.values(), *self._exited]:
             process.freezer.thaw(loop)
         while others := asyncio.all_tasks() - {asyncio.current_task()}:  # type: ignore[arg-type]
             for task in others:
@@ -133,19 +133,19 @@ class World:
 def patched(
     random: Random, durations: Sequence[tuple[float, int]], executions: Executions
 ) -> Iterator[None]:
-    """Give the code of the designs virtual time, seeded chance and simulated jobs."""
+    """Give the code of the designs virtual time, seeded randomness and simulated jobs."""
     clock = SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())
-    chance = Random(random.random())
+    rng = Random(random.random())
 
     def executor(_: Any) -> SimulatedExecutor:
-        return SimulatedExecutor(Random(chance.random()), durations, executions)
+        return SimulatedExecutor(Random(rng.random()), durations, executions)
 
     with ExitStack() as stack:
         for module, name, value in (
             (common.context, "time", clock),
-            (common.flows.dispatch, "time", clock),
+            (common.flows.coordinator, "time", clock),
             (common.worker.backoff, "random", Random(random.random())),
-            (common.rpc.employ, "JobExecutor", executor),
+            (common.rpc.embedded_worker, "JobExecutor", executor),
         ):
             stack.enter_context(patch.object(module, name, value))
         yield

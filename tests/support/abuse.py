@@ -1,4 +1,4 @@
-"""What has to hold while and after a server is abused, and how to look."""
+"""What has to hold while and after a server is abused, and how to observe it."""
 
 from __future__ import annotations
 

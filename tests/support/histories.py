@@ -19,11 +19,12 @@ from typing import Any
 
 import msgspec
 
-from testbed.check.looks import AUDIT
+from testbed.check.observations import AUDIT
 from testbed.record.history import lines
 from testbed.record.history.files import collector_paused
 from testbed.record.history.lines import Answer, Asked
 from testbed.record.history.model import (
+    IDS_BY_HOME,
     OPEN_END,
     FaultEvent,
     History,
@@ -61,7 +62,7 @@ def perfect(seed: int, calls: int = 400, clients: int = 8, odds: Odds | None = N
 
 class _Simulation:
     def __init__(self, seed: int, calls: int, clients: int, odds: Odds) -> None:
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
         self._left = calls
         self._clients = clients
         self._odds = odds
@@ -75,13 +76,13 @@ class _Simulation:
         self._known: deque[str] = deque(maxlen=60)
         self._used: deque[Submitted] = deque(maxlen=30)
         self._accepted: dict[str, None] = {}
-        self._queue = PerfectQueue(self._chance, lambda: self._now, self._later, odds.crash)
+        self._queue = PerfectQueue(self._rng, lambda: self._now, self._later, odds.crash)
 
     def run(self) -> History:
         for number in range(self._clients):
             self._later(number, lambda name=f"user-{number}": self._next(name))
         for number in range(self._odds.kills):
-            self._later(self._chance.randrange(10_000, 60_000) * (number + 1), self._kill)
+            self._later(self._rng.randrange(10_000, 60_000) * (number + 1), self._kill)
         self._drain()
         todo = iter(list(self._accepted))
         for _ in range(4):
@@ -90,7 +91,8 @@ class _Simulation:
         self._list(AUDIT, lambda _answer: None, whole=True)
         self._drain()
         self._done.sort(key=lambda operation: (operation.invoked, operation.id))
-        return History(tuple(self._done), tuple(self._faults), "b", UNIX_US, CLOCK_US)
+        faults = tuple(self._faults)
+        return History(tuple(self._done), faults, "b", UNIX_US, CLOCK_US, ids=IDS_BY_HOME)
 
     def _drain(self) -> None:
         while self._coming:
@@ -107,26 +109,26 @@ class _Simulation:
         self._left -= 1
 
         def again(_answer: Answer | None) -> None:
-            self._later(self._chance.randrange(2000), lambda: self._next(client))
+            self._later(self._rng.randrange(2000), lambda: self._next(client))
 
-        (call,) = self._chance.choices(_CALLS, self._odds.mix)
+        (call,) = self._rng.choices(_CALLS, self._odds.mix)
         if call == lines.SUBMIT or not self._known:
             self._submit(client, self._job(), again)
         elif call == lines.LIST:
             self._list(client, again)
         else:
-            self._about(client, call, self._chance.choice(self._known), again)
+            self._about(client, call, self._rng.choice(self._known), again)
 
     def _job(self) -> Submitted:
-        if self._used and self._chance.random() < 0.1:  # somebody repeats what was submitted
-            used = self._chance.choice(self._used)
-            other = self._chance.random() < 0.3
+        if self._used and self._rng.random() < 0.1:  # somebody repeats what was submitted
+            used = self._rng.choice(self._used)
+            other = self._rng.random() < 0.3
             return dataclasses.replace(used, digest="other") if other else used
         request_id = ""
-        if self._chance.random() < self._odds.request_id:
-            request_id = f"r{self._chance.getrandbits(48):012x}"
-        digest = f"{self._chance.getrandbits(64):016x}"
-        job = Submitted(self._chance.choice(KINDS), digest, request_id)
+        if self._rng.random() < self._odds.request_id:
+            request_id = f"r{self._rng.getrandbits(48):012x}"
+        digest = f"{self._rng.getrandbits(64):016x}"
+        job = Submitted(self._rng.choice(KINDS), digest, request_id)
         if request_id:
             self._used.append(job)
         return job
@@ -139,15 +141,15 @@ class _Simulation:
 
         def undone() -> None:
             job_id = self._queue.submit(job)
-            self._later(self._chance.randrange(600), lambda: self._queue.withdraw(job_id))
+            self._later(self._rng.randrange(600), lambda: self._queue.withdraw(job_id))
 
         def accepted(answer: Answer | None) -> None:
             if isinstance(answer, str):
                 self._accepted[answer] = None
                 self._known.append(answer)
                 then(answer)
-            elif job.request_id and self._chance.random() < 0.7:
-                self._later(self._chance.randrange(1000), lambda: self._submit(client, job, then))
+            elif job.request_id and self._rng.random() < 0.7:
+                self._later(self._rng.randrange(1000), lambda: self._submit(client, job, then))
             else:
                 then(None)
 
@@ -162,14 +164,14 @@ class _Simulation:
         self._call(client, call, job_id, lambda: read(job_id), then)
 
     def _list(self, client: str, then: Callable[[Any], None], whole: bool = False) -> None:
-        state = self._chance.choice(("", "", "", "QUEUED", "RUNNING", *TERMINAL))
-        kind = self._chance.choice(("", "", *KINDS))
+        state = self._rng.choice(("", "", "", "QUEUED", "RUNNING", *TERMINAL))
+        kind = self._rng.choice(("", "", *KINDS))
         if whole:
             state = kind = ""
-        size = self._chance.choice((3, 10, 20))
+        size = self._rng.choice((3, 10, 20))
         scan = f"{client}/{next(self._scans)}"
-        whole = whole or self._chance.random() < self._odds.whole_scan
-        pages = 1 << 30 if whole else self._chance.randrange(1, 4)
+        whole = whole or self._rng.random() < self._odds.whole_scan
+        pages = 1 << 30 if whole else self._rng.randrange(1, 4)
 
         def ask(number: int, before: str, first: Listed | None = None) -> None:
             page = Page(scan, number, state, kind, size)
@@ -177,10 +179,10 @@ class _Simulation:
             def answered(answer: Answer | None) -> None:
                 if isinstance(answer, Listed):
                     self._known.extend(seen.job_id for seen in answer.jobs[:2])
-                    if first is None and self._chance.random() < 0.1:  # asks once more
+                    if first is None and self._rng.random() < 0.1:  # asks once more
                         ask(number, before, answer)
                         return
-                    goes_on = self._chance.choice((first or answer, answer))
+                    goes_on = self._rng.choice((first or answer, answer))
                     if goes_on.more and number + 1 < pages:
                         ask(number + 1, goes_on.jobs[-1].job_id)
                         return
@@ -200,15 +202,15 @@ class _Simulation:
         self._about(AUDIT, lines.STATUS, job_id, result)
 
     def _kill(self) -> None:
-        """Kill a node some time into a fault; what it holds is gone."""
-        home = self._chance.randrange(NODES)
-        lasts = self._chance.randrange(10_000, 30_000)
+        """Kill a node some time into a fault; what it holds is lost."""
+        home = self._rng.randrange(NODES)
+        lasts = self._rng.randrange(10_000, 30_000)
         name = f"node-{home}"
         identity = next(self._ids)
-        self._faults.append(
-            FaultEvent(identity, "kill", (name,), self._now, self._now + lasts, (name,))
-        )
-        self._later(self._chance.randrange(lasts), lambda: self._queue.kill(home))
+        span = self._now, self._now + lasts
+        event = FaultEvent(identity, "kill", (name,), *span, (name,), lost_jobs=(home,))
+        self._faults.append(event)
+        self._later(self._rng.randrange(lasts), lambda: self._queue.kill(home))
 
     def _call(
         self,
@@ -223,25 +225,25 @@ class _Simulation:
         made = Operation(
             next(self._ids),
             client,
-            f"node-{self._chance.randrange(NODES)}:1",
+            f"node-{self._rng.randrange(NODES)}:1",
             call,
             asked,
             self._now,
         )
-        luck = self._chance.random()
+        luck = self._rng.random()
         if client == AUDIT:
             luck = 1.0
         if luck < self._odds.indefinite:
             self._indefinite(made, effect, then, undone)
         elif luck < self._odds.indefinite + self._odds.refused:
-            takes = self._chance.randrange(100, 3000)
-            if undone is not None and self._chance.random() < 0.5:
+            takes = self._rng.randrange(100, 3000)
+            if undone is not None and self._rng.random() < 0.5:
                 self._later(0, self._quietly(undone))
                 takes += 600
             full = Refused("RESOURCE_EXHAUSTED", "QUEUE_FULL")
             self._later(takes, lambda: self._end(made, then, None, full))
         else:
-            self._later(self._chance.randrange(1500), lambda: self._take_effect(made, effect, then))
+            self._later(self._rng.randrange(1500), lambda: self._take_effect(made, effect, then))
 
     def _take_effect(
         self, made: Operation, effect: Callable[[], Answer], then: Callable[[Answer | None], None]
@@ -252,7 +254,7 @@ class _Simulation:
             answer = effect()
         except Refused as error:
             refusal = error
-        self._later(self._chance.randrange(1500), lambda: self._end(made, then, answer, refusal))
+        self._later(self._rng.randrange(1500), lambda: self._end(made, then, answer, refusal))
 
     def _end(
         self,
@@ -274,17 +276,17 @@ class _Simulation:
         then: Callable[[Answer | None], None],
         undone: Callable[[], None] | None,
     ) -> None:
-        happens = self._chance.choice(("never", "effect", "effect", "undone"))
+        happens = self._rng.choice(("never", "effect", "effect", "undone"))
         if happens == "undone" and undone is not None:
-            self._later(self._chance.randrange(_LATE), self._quietly(undone))
+            self._later(self._rng.randrange(_LATE), self._quietly(undone))
         elif happens != "never":
-            self._later(self._chance.randrange(_LATE), self._quietly(effect))
-        takes = self._chance.randrange(100, _LATE // 2)
-        if self._chance.random() < 0.3:  # its end is never recorded
+            self._later(self._rng.randrange(_LATE), self._quietly(effect))
+        takes = self._rng.randrange(100, _LATE // 2)
+        if self._rng.random() < 0.3:  # its end is never recorded
             self._done.append(made)
             self._later(takes, lambda: then(None))
             return
-        code = self._chance.choice(("UNAVAILABLE", "DEADLINE_EXCEEDED"))
+        code = self._rng.choice(("UNAVAILABLE", "DEADLINE_EXCEEDED"))
         self._later(takes, lambda: self._lose(dataclasses.replace(made, code=code), then))
 
     def _lose(self, made: Operation, then: Callable[[Answer | None], None]) -> None:
@@ -304,7 +306,11 @@ class _Simulation:
 
 def write(history: History, path: Path) -> Path:
     """Write a history as a writer would have written it while it happened."""
-    head = {"format": lines.FORMAT, "design": history.design}
+    head: dict[str, Any] = {
+        "format": lines.FORMAT,
+        "design": history.design,
+        "ids": history.ids,
+    }
     head |= {"unix_us": history.unix_us, "clock_us": history.clock_us}
     with path.open("wb") as file:
         for line in (head, *(each for _, _, each in sorted(_events(history), key=_by_time))):
@@ -318,8 +324,8 @@ def _by_time(event: tuple[int, int, dict[str, Any]]) -> tuple[int, int]:
 
 def _events(history: History) -> Iterator[tuple[int, int, dict[str, Any]]]:
     for each in history.operations:
-        said = {"client": each.client, "at": each.endpoint, "call": each.call}
-        asked = {"t": each.invoked, "invoke": each.id, **said, **lines.write_asked(each.asked)}
+        fields = {"client": each.client, "at": each.endpoint, "call": each.call}
+        asked = {"t": each.invoked, "invoke": each.id, **fields, **lines.write_asked(each.asked)}
         yield each.invoked, each.id, asked
         if each.completed == OPEN_END:
             continue
@@ -330,7 +336,8 @@ def _events(history: History) -> Iterator[tuple[int, int, dict[str, Any]]]:
             end = {"t": each.completed, name: each.id, "code": each.code, "reason": each.reason}
         yield each.completed, OPEN_END, end
     for fault in history.faults:
-        what = {"kind": fault.kind, "targets": fault.targets, "lost_state": fault.lost_state}
+        what = {"kind": fault.kind, "targets": fault.targets}
+        what |= {"lost_state": fault.lost_state, "lost_jobs": fault.lost_jobs}
         yield fault.begun, fault.id, {"t": fault.begun, "fault": fault.id, **what}
         if fault.ended < OPEN_END:
             yield fault.ended, OPEN_END, {"t": fault.ended, "healed": fault.id}

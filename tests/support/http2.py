@@ -141,5 +141,5 @@ class Connection:
         self.socket.close()
 
     def wait_until_closed(self) -> list[Frame]:
-        """Read until the server closes the connection; returns what it still said."""
+        """Read until the server closes the connection; returns what it still sent."""
         return list(self.frames())

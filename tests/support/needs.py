@@ -1,6 +1,6 @@
 """What some tests need beside the Python environment, in one place.
 
-A test says so with ``@pytest.mark.needs("engine")``. ``make test`` leaves all of these out, so that
+A test has the mark ``@pytest.mark.needs("engine")``. ``make test`` leaves all of these out, so that
 it passes on a machine with nothing but Python and make; ``make test-all`` runs what the machine has
 and skips the rest with the reason. Where ``TESTBED_REQUIRE_ALL`` is set, as in CI, what is missing
 is a failure.
@@ -45,7 +45,7 @@ def check(item: pytest.Item) -> None:
 
 @cache
 def missing(name: str) -> str:
-    """Say what is not there of a need; nothing if it is met. Raises ``KeyError`` for no need."""
+    """Return what is not there of a need; nothing if it is met. Raises ``KeyError`` for no need."""
     return NEEDS[name]()
 
 
@@ -83,7 +83,7 @@ def _prometheus() -> str:
 
 
 def has_prometheus() -> bool:
-    """Say whether Prometheus' own programs are installed."""
+    """Return whether Prometheus' own programs are installed."""
     return bool(shutil.which("prometheus") and shutil.which("promtool"))
 
 

@@ -38,14 +38,14 @@ class PerfectQueue:
     """
 
     def __init__(
-        self, chance: random.Random, clock: Callable[[], int], later: Later, crash: float
+        self, rng: random.Random, clock: Callable[[], int], later: Later, crash: float
     ) -> None:
-        self._chance = chance
+        self._rng = rng
         self._clock = clock
         self._later = later
         self._crash = crash
-        self._mints = [IdMint(home, chance.getrandbits(20)) for home in range(NODES)]
-        self._skew = [chance.randrange(-3000, 3000) for _ in range(NODES)]
+        self._mints = [IdMint(home, rng.getrandbits(20)) for home in range(NODES)]
+        self._skew = [rng.randrange(-3000, 3000) for _ in range(NODES)]
         self.jobs: dict[str, Seen] = {}
         self._ids: dict[tuple[str, str], SortedList] = {}
         self._waiting: deque[str] = deque()
@@ -63,7 +63,7 @@ class PerfectQueue:
                 raise Refused("FAILED_PRECONDITION", "REQUEST_ID_REUSED")
             self._reliers[job_id] += 1
             return job_id
-        home = home_of(asked.request_id) if asked.request_id else self._chance.randrange(NODES)
+        home = home_of(asked.request_id) if asked.request_id else self._rng.randrange(NODES)
         time = UNIX_US + self._clock() + self._skew[home]
         job_id = self._mints[home].next(time)
         if asked.request_id:
@@ -76,7 +76,7 @@ class PerfectQueue:
     def enqueue(self, job_id: str) -> None:
         """Let a job wait for a slot; doing it again changes nothing."""
         self._waiting.append(job_id)
-        self._later(self._chance.randrange(3000), self._dispatch)
+        self._later(self._rng.randrange(3000), self._dispatch)
 
     def withdraw(self, job_id: str) -> None:
         """Forget a job that waits and on which nobody else relies."""
@@ -140,21 +140,21 @@ class PerfectQueue:
             self._release()
             return
         # Where leases run out, that of an attempt that nobody saw may have.
-        attempt = job.attempt + (self._chance.choice((1, 1, 1, 2)) if self._crash else 1)
-        worker = f"worker-{self._chance.randrange(6)}"
+        attempt = job.attempt + (self._rng.choice((1, 1, 1, 2)) if self._crash else 1)
+        worker = f"worker-{self._rng.randrange(6)}"
         start = max(self._time(job_id), job.create_us or 0)
         self._put(replace(job, state="RUNNING", attempt=attempt, worker=worker, start_us=start))
         # A lease that runs out: the job is run again.
-        then = self._start if self._chance.random() < self._crash else self._end
-        self._later(self._chance.randrange(200, 20_000), lambda: then(job_id))
+        then = self._start if self._rng.random() < self._crash else self._end
+        self._later(self._rng.randrange(200, 20_000), lambda: then(job_id))
 
     def _end(self, job_id: str) -> None:
         self._release()
         job = self.jobs.get(job_id)
         if job is None or job.state in TERMINAL:
             return
-        state = "FAILED" if self._chance.random() < 0.1 else "DONE"
-        state = "CANCELED" if job.cancel_requested and self._chance.random() < 0.8 else state
+        state = "FAILED" if self._rng.random() < 0.1 else "DONE"
+        state = "CANCELED" if job.cancel_requested and self._rng.random() < 0.8 else state
         finish = max(self._time(job_id), job.start_us or 0)
         failure = "ON_PURPOSE: it had to" if state == "FAILED" else ""
         self._put(replace(job, state=state, finish_us=finish, failure=failure))

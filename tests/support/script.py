@@ -138,8 +138,8 @@ class Player:
     def _cancel(self, number: int) -> Observation:
         job_id = self._pick(number)
         if job_id and job_id == self.blocker and job_id not in self.finished:
-            told = self.client.cancel(job_id)
-            return (told.state, told.cancel_requested, *self._end(job_id))
+            answer = self.client.cancel(job_id)
+            return (answer.state, answer.cancel_requested, *self._end(job_id))
         if job_id in self.finished:
             return self._described(self.client.cancel(job_id))
         return ()

@@ -32,11 +32,11 @@ from design_b.topology import TOPOLOGY as TOPOLOGY_B
 from testbed.stack import prepare
 from testbed.stack.runtimes import secret
 from tests.support.client import Client
+from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 
 TOPOLOGIES = {"a": TOPOLOGY_A, "b": TOPOLOGY_B}
 SLOTS = 12
-ROOT = Path(__file__).parents[2]
 # Below the range from which the system gives ports to clients.
 _OFFSETS = range(-30_000, -18_000, 200)
 
@@ -157,7 +157,7 @@ class Stack:
         return code
 
     def wait_until_serving(self, name: str, within: float = 30.0) -> None:
-        """Wait until a process says that it is healthy. Raises ``StartError`` if it ended."""
+        """Wait until a process reports that it is healthy. Raises ``StartError`` if it ended."""
         eventually(lambda: self._serves(name), within=within, what=f"health of {name}")
 
     def close(self) -> None:
@@ -217,7 +217,7 @@ def running(
 
 
 def health_of(address: str, service: str = "") -> str:
-    """Return what a server says about the health of a service; ``UNREACHABLE`` if nothing."""
+    """Return what a server reports about the health of a service; ``UNREACHABLE`` if nothing."""
     with connect.channel(address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service=service)

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from testbed.check.index import Job
-from testbed.check.looks import Look
+from testbed.check.observations import Observation
 from testbed.record.history import lines
 from testbed.record.history.model import Seen
 
 
-def acknowledged(job: Job) -> Look | None:
+def acknowledged(job: Job) -> Observation | None:
     """Return the first answer to a cancel that says that the job will never start."""
     if not job.cancels:
         return None
     return min(
-        (look for look in job.looks if _kept_from_starting(look)),
-        key=lambda look: look.op.completed,
+        (each for each in job.observations if _kept_from_starting(each)),
+        key=lambda each: each.op.completed,
         default=None,
     )
 
 
-def contradicts(canceled: Look, look: Look) -> bool:
-    """Say whether a look that is not from before the cancel shows that the job started."""
-    return look.started and not look.before(canceled)
+def contradicts(canceled: Observation, observation: Observation) -> bool:
+    """Say whether an observation that is not from before the cancel shows that the job started."""
+    return observation.started and not observation.before(canceled)
 
 
-def _kept_from_starting(look: Look) -> bool:
-    what = look.what
+def _kept_from_starting(observation: Observation) -> bool:
+    what = observation.what
     return (
-        look.op.call == lines.CANCEL
+        observation.op.call == lines.CANCEL
         and isinstance(what, Seen)
         and what.state == "CANCELED"
         and what.attempt == 0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sortedcontainers import SortedList
 
 from testbed.check.index import Index, Job
-from testbed.check.looks import Sign
+from testbed.check.observations import Sign
 from testbed.check.rules._scans import Filters, Scan
 from testbed.record.history.model import Operation, Seen, Submitted
 
@@ -25,7 +25,7 @@ class Present:
     """The jobs that are known to be there and to match filters, as time goes on.
 
     An accepted job is there from the answer to its submit. It stays in its state once that is
-    terminal; before that it is in the state between two looks that both show it.
+    terminal; before that it is in the state between two observations that both show it.
     """
 
     def __init__(self, index: Index, wanted: set[Filters]) -> None:
@@ -44,13 +44,13 @@ class Present:
     def missing(self, scan: Scan) -> tuple[str, Since] | None:
         """Return the newest job that the scan leaves out, and the calls that show it to be there.
 
-        A job whose memory is gone is not expected any more.
+        A job whose memory is lost is not expected any more.
         """
         present = self._sorted[scan.filters]
         expected = present.irange(
             scan.floor or None, scan.ceiling or None, inclusive=(False, False), reverse=True
         )
-        gone = []
+        expired = []
         found = None
         for job_id in expected:
             if job_id in scan.where:
@@ -63,8 +63,8 @@ class Present:
                 found = job_id, since
                 break
             if end <= scan.begun:
-                gone.append(job_id)
-        for job_id in gone:
+                expired.append(job_id)
+        for job_id in expired:
             present.remove(job_id)
         return found
 
@@ -103,14 +103,14 @@ def _known(job: Job) -> Iterator[tuple[str, Since]]:
 
 
 def _unfinished(job: Job) -> Iterator[tuple[str, Since]]:
-    """Iterate over the states before the end that two looks show, and from when to when."""
-    there = [look.op for look in job.looks if look.what is not Sign.NOT_FOUND]
+    """Iterate over the states before the end that two observations show, and from when to when."""
+    there = [each.op for each in job.observations if each.what is not Sign.NOT_FOUND]
     if job.accepted is not None:
         there.append(job.accepted)
-    queued = [look.op for look in job.looks if look.state == "QUEUED"]
-    running = [look.op for look in job.looks if look.state == "RUNNING"]
+    queued = [each.op for each in job.observations if each.state == "QUEUED"]
+    running = [each.op for each in job.observations if each.state == "RUNNING"]
     # It is not finished, and once it was RUNNING it is that until it is.
-    unfinished = [look.op for look in job.looks if look.what is Sign.NOT_FINISHED]
+    unfinished = [each.op for each in job.observations if each.what is Sign.NOT_FINISHED]
     # What is QUEUED was that from the begin.
     for state, first, last in (
         ("QUEUED", there, queued),
@@ -124,9 +124,9 @@ def _unfinished(job: Job) -> Iterator[tuple[str, Since]]:
 
 
 def _kind(job: Job) -> str:
-    """Return the kind of a job, or what is no filter if no call tells."""
+    """Return the kind of a job, or what is no filter if no call shows it."""
     for submit in job.submits:
         if isinstance(submit.asked, Submitted):
             return submit.asked.kind
-    seen = (look.what for look in job.looks if isinstance(look.what, Seen))
+    seen = (each.what for each in job.observations if isinstance(each.what, Seen))
     return next((each.kind for each in seen if isinstance(each, Seen)), "?")

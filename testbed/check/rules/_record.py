@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from testbed.check.looks import RANK, TERMINAL, Look
+from testbed.check.observations import RANK, TERMINAL, Observation
 from testbed.record.history.model import Result, Seen
 
 
-def wrong_by_itself(job_id: str, look: Look) -> str:
+def wrong_by_itself(job_id: str, observation: Observation) -> str:
     """Say what no record of the job can show, whatever came before; nothing if it is in order."""
-    what = look.what
+    what = observation.what
     if isinstance(what, Seen):
         return _wrong(job_id, what)
     return _wrong_result(what) if isinstance(what, Result) else ""

@@ -1,13 +1,13 @@
-"""The terminal looks that all others have to agree with, and what two of them disagree in."""
+"""The terminal observations that all others have to agree with, and in what two disagree."""
 
 from __future__ import annotations
 
 from testbed.check.index import Job
-from testbed.check.looks import Look
+from testbed.check.observations import Observation
 from testbed.record.history.model import Result, Seen
 
 
-def references(job: Job) -> list[Look]:
+def references(job: Job) -> list[Observation]:
     """Return the terminal record and the result that were answered first, in the order of that.
 
     A record says nothing of the output and a result nothing of the attempt, so it takes both.
@@ -16,14 +16,16 @@ def references(job: Job) -> list[Look]:
     if first is None:
         return []
     found = [first]
-    for look in job.looks:
-        if look.terminal and type(look.what) is not type(first.what):
-            found[1:] = [min(*found[1:], look, key=_answered)] if found[1:] else [look]
+    for observation in job.observations:
+        if observation.terminal and type(observation.what) is not type(first.what):
+            found[1:] = (
+                [min(*found[1:], observation, key=_answered)] if found[1:] else [observation]
+            )
     return found
 
 
-def difference(one: Look, other: Look) -> str:
-    """Say in what two terminal looks differ; nothing if they agree."""
+def difference(one: Observation, other: Observation) -> str:
+    """Say in what two terminal observations differ; nothing if they agree."""
     first, second = one.what, other.what
     names = ["state", "failure"]
     if isinstance(first, Seen) and isinstance(second, Seen):
@@ -37,5 +39,5 @@ def difference(one: Look, other: Look) -> str:
     return ""
 
 
-def _answered(look: Look) -> int:
-    return look.op.completed
+def _answered(observation: Observation) -> int:
+    return observation.op.completed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from testbed.check.index import Index, Job
-from testbed.check.looks import Look
+from testbed.check.observations import Observation
 from testbed.check.verdict import Finding, Rule
 from testbed.record.history import lines
 from testbed.record.history.model import Operation, Seen, Submitted
@@ -17,7 +17,7 @@ WITHIN_US = 10_000_000
 def _find(index: Index) -> Iterator[Finding]:
     for job in index.jobs.values():
         cancel = min(
-            (look.op for look in job.looks if _taken_while_running(look)),
+            (each.op for each in job.observations if _taken_while_running(each)),
             key=lambda op: op.completed,
             default=None,
         )
@@ -25,37 +25,37 @@ def _find(index: Index) -> Iterator[Finding]:
             continue
         latest = cancel.completed + WITHIN_US
         born = _earliest_birth(index, job)
-        for look in job.looks:
-            if text := _too_late(look, latest, born):
-                yield Finding(job.id, text, (cancel, look.op))
+        for observation in job.observations:
+            if text := _too_late(observation, latest, born):
+                yield Finding(job.id, text, (cancel, observation.op))
                 break
 
 
-def _taken_while_running(look: Look) -> bool:
-    seen = look.what
+def _taken_while_running(observation: Observation) -> bool:
+    seen = observation.what
     return (
-        look.op.call == lines.CANCEL
+        observation.op.call == lines.CANCEL
         and isinstance(seen, Seen)
         and seen.state == "RUNNING"
         and seen.cancel_requested
     )
 
 
-def _too_late(look: Look, latest: int, born: int | None) -> str:
-    """Say whether a look shows that the job ran on; nothing if it may have ended in time."""
-    if look.unfinished:
-        late = look.op.invoked > latest
+def _too_late(observation: Observation, latest: int, born: int | None) -> str:
+    """Say whether an observation shows that the job ran on; nothing if it ended in time."""
+    if observation.unfinished:
+        late = observation.op.invoked > latest
         return "was canceled while it ran, and runs on after 10 s" if late else ""
-    seen = look.what
+    seen = observation.what
     if born is None or not isinstance(seen, Seen) or seen.finish_us is None:
         return ""
-    # Its times are those of another clock, which tells how long it was there: that is enough.
+    # Its times are those of another clock, which shows how long it was there: that is enough.
     late = seen.create_us is not None and born + seen.finish_us - seen.create_us > latest
     return "was canceled while it ran, and ended more than 10 s later" if late else ""
 
 
 def _earliest_birth(index: Index, job: Job) -> int | None:
-    """Return when the job can have been made at the earliest, ``None`` if no call tells."""
+    """Return when the job can have been made at the earliest, ``None`` if no call shows it."""
     makers: list[Operation] = []
     for submit in job.submits:
         assert isinstance(submit.asked, Submitted)

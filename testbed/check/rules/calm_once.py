@@ -11,11 +11,11 @@ from testbed.record.history.model import Seen
 
 def _find(index: Index) -> Iterator[Finding]:
     for job in index.jobs.values():
-        for look in job.looks:
-            if isinstance(look.what, Seen) and look.what.attempt > 1:
+        for observation in job.observations:
+            if isinstance(observation.what, Seen) and observation.what.attempt > 1:
                 accepted = () if job.accepted is None else (job.accepted,)
-                text = f"has attempt {look.what.attempt}, and nothing was disturbed"
-                yield Finding(job.id, text, (*accepted, look.op))
+                text = f"has attempt {observation.what.attempt}, and nothing was disturbed"
+                yield Finding(job.id, text, (*accepted, observation.op))
                 break
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from testbed.check.index import Index, Job
-from testbed.check.looks import Look
+from testbed.check.observations import Observation
 from testbed.check.rules._canceled import acknowledged, contradicts
 from testbed.check.rules._terminal import difference, references
 from testbed.check.verdict import Finding, Rule
@@ -26,33 +26,39 @@ def _started(job: Job) -> Finding | None:
     canceled = acknowledged(job)
     if canceled is None:
         return None
-    for look in job.looks:
-        if contradicts(canceled, look):
+    for observation in job.observations:
+        if contradicts(canceled, observation):
             text = "was canceled while it was queued, and started all the same"
-            return Finding(job.id, text, (canceled.op, look.op))
+            return Finding(job.id, text, (canceled.op, observation.op))
     return None
 
 
 def _answered_wrongly(job: Job) -> Finding | None:
     known = references(job)
-    for look in job.looks:
-        if look.op.call != lines.CANCEL or not isinstance(look.what, Seen):
+    for observation in job.observations:
+        if observation.op.call != lines.CANCEL or not isinstance(observation.what, Seen):
             continue
-        before = [reference for reference in known if reference.before(look)]
+        before = [reference for reference in known if reference.before(observation)]
         for reference in before:
-            if problem := _not_the_same(reference, look):
+            if problem := _not_the_same(reference, observation):
                 text = f"was terminal, and a cancel was answered otherwise: {problem}"
-                return Finding(job.id, text, (reference.op, look.op))
+                return Finding(job.id, text, (reference.op, observation.op))
         if before:
             continue
-        if not look.terminal and not (look.state == "RUNNING" and look.what.cancel_requested):
-            text = f"was canceled, and the answer is {look.state} without a cancel requested"
-            return Finding(job.id, text, (look.op,))
+        if not observation.terminal and not (
+            observation.state == "RUNNING" and observation.what.cancel_requested
+        ):
+            text = f"was canceled, and the answer is {observation.state} without a cancel requested"
+            return Finding(job.id, text, (observation.op,))
     return None
 
 
-def _not_the_same(first: Look, look: Look) -> str:
-    return difference(first, look) if look.terminal else f"{first.state}, then {look.state}"
+def _not_the_same(first: Observation, observation: Observation) -> str:
+    return (
+        difference(first, observation)
+        if observation.terminal
+        else f"{first.state}, then {observation.state}"
+    )
 
 
 RULE = Rule(

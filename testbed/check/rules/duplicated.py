@@ -23,21 +23,21 @@ def _find(index: Index) -> Iterator[Finding]:
 
 
 def _of_request(index: Index, request_id: str, submits: list[Operation]) -> Iterator[Finding]:
-    """Compare the accepted submits of a request id with the first; tell each extra job once."""
+    """Compare the accepted submits of a request id with the first; report each extra job once."""
     first: Operation | None = None
-    told = set()
+    reported = set()
     for submit in submits:
         # Where memory was lost with the first job, its request id was too.
         if submit.outcome is not Outcome.OK or _exempt(index, submit):
             continue
         if first is None:
             first = submit
-            told.add(first.answer)
+            reported.add(first.answer)
         elif _digest(submit) != _digest(first):
             yield Finding(request_id, "was accepted for two different jobs", (first, submit))
             return
-        elif submit.answer not in told:
-            told.add(submit.answer)
+        elif submit.answer not in reported:
+            reported.add(submit.answer)
             yield Finding(request_id, "made more than one job", (first, submit))
 
 

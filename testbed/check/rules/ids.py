@@ -7,17 +7,15 @@ from collections.abc import Iterable, Iterator
 from common.domain import ids
 from common.domain.errors import MalformedJobId
 from testbed.check.index import Index, Job
-from testbed.check.looks import Sign
+from testbed.check.observations import Sign
 from testbed.check.verdict import Finding, Rule
-from testbed.record.history.model import OPEN_END, Operation, Seen, Submitted
-
-_OURS = frozenset({"a", "b"})
+from testbed.record.history.model import IDS_BY_HOME, OPEN_END, Operation, Seen, Submitted
 
 
 def _find(index: Index) -> Iterator[Finding]:
     jobs = [index.jobs[job_id] for job_id in sorted(index.jobs)]
     yield from _against_creation(jobs)
-    if index.history.design in _OURS:
+    if index.history.ids == IDS_BY_HOME:
         for some in _by_owner(jobs).values():
             yield from _against_acceptance(index, some)
 
@@ -38,10 +36,10 @@ def _against_creation(jobs: Iterable[Job]) -> Iterator[Finding]:
 
 
 def _created(job: Job) -> tuple[int, Operation] | None:
-    for look in (*job.looks, *job.late):
-        seen = look.what
+    for observation in (*job.observations, *job.late):
+        seen = observation.what
         if isinstance(seen, Seen) and seen.create_us is not None and seen.job_id == job.id:
-            return seen.create_us, look.op
+            return seen.create_us, observation.op
     return None
 
 
@@ -81,7 +79,7 @@ def _first_submit(index: Index, job: Job) -> Operation | None:
 
 def _there(job: Job) -> Operation | None:
     """Return the first answer that shows the job to be there."""
-    sights = (look.op for look in (*job.looks, *job.late) if look.what is not Sign.NOT_FOUND)
+    sights = (each.op for each in (*job.observations, *job.late) if each.what is not Sign.NOT_FOUND)
     shown = [each for each in (*job.submits, *sights) if each.completed < OPEN_END]
     return min(shown, key=lambda operation: operation.completed, default=None)
 

@@ -12,9 +12,9 @@ from testbed.check.verdict import Finding, Rule
 def _find(index: Index) -> Iterator[Finding]:
     for job in index.jobs.values():
         ending = ending_of(job)
-        if ending.fate is Fate.LOST and ending.look is not None:
+        if ending.fate is Fate.LOST and ending.observation is not None:
             accepted = () if job.accepted is None else (job.accepted,)
-            yield Finding(job.id, ending.text, (*accepted, ending.look.op))
+            yield Finding(job.id, ending.text, (*accepted, ending.observation.op))
 
 
 RULE = Rule("lost", "An accepted job is found ever after, ends, and keeps its output", _find)

@@ -14,11 +14,11 @@ def _find(index: Index) -> Iterator[Finding]:
         submit, output = _wanted(job)
         if submit is None:
             continue
-        for look in job.looks:
-            what = look.what
+        for observation in job.observations:
+            what = observation.what
             if isinstance(what, Result) and what.state == "DONE" and what.digest != output:
                 text = f"has the output {what.digest}, and its payload gives {output}"
-                yield Finding(job.id, text, (submit, look.op))
+                yield Finding(job.id, text, (submit, observation.op))
                 break
 
 

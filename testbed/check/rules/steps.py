@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from testbed.check.index import Index, Job
-from testbed.check.looks import TERMINAL, Look, Sign
+from testbed.check.observations import TERMINAL, Observation, Sign
 from testbed.check.rules._canceled import acknowledged, contradicts
 from testbed.check.rules._record import wrong_by_itself
 from testbed.check.verdict import Finding, Rule
@@ -14,105 +14,111 @@ from testbed.record.history.model import Seen, Submitted
 
 def _find(index: Index) -> Iterator[Finding]:
     for job in index.jobs.values():
-        if job.looks:
+        if job.observations:
             finding = _alone(job) or _together(job) or _backwards(job) or _uncaused(job)
             if finding is not None:
                 yield finding
 
 
 def _alone(job: Job) -> Finding | None:
-    """Return the first look that no job can show."""
-    for look in job.looks:
-        if problem := wrong_by_itself(job.id, look):
-            return Finding(job.id, problem, (look.op,))
+    """Return the first observation that no job can show."""
+    for observation in job.observations:
+        if problem := wrong_by_itself(job.id, observation):
+            return Finding(job.id, problem, (observation.op,))
     return None
 
 
 def _together(job: Job) -> Finding | None:
-    """Compare what is the same in all looks, or in all looks at an attempt, in whatever order."""
-    whole: tuple[Look, Seen] | None = None
-    attempts: dict[int, tuple[Look, Seen]] = {}
-    for look in job.looks:
-        seen = look.what
+    """Compare what is the same in all observations, or in all of an attempt, in any order."""
+    whole: tuple[Observation, Seen] | None = None
+    attempts: dict[int, tuple[Observation, Seen]] = {}
+    for observation in job.observations:
+        seen = observation.what
         if not isinstance(seen, Seen):
             continue
         if whole is None:
-            whole = look, seen
-            if finding := _not_submitted(job, look, seen):
+            whole = observation, seen
+            if finding := _not_submitted(job, observation, seen):
                 return finding
         elif seen.kind != whole[1].kind or seen.create_us != whole[1].create_us:
             text = "has another kind or time of creation in two answers"
-            return Finding(job.id, text, (whole[0].op, look.op))
+            return Finding(job.id, text, (whole[0].op, observation.op))
         if seen.attempt:
-            other, there = attempts.setdefault(seen.attempt, (look, seen))
+            other, there = attempts.setdefault(seen.attempt, (observation, seen))
             if seen.worker != there.worker or seen.start_us != there.start_us:
                 text = f"has two workers or two starts of attempt {seen.attempt}"
-                return Finding(job.id, text, (other.op, look.op))
+                return Finding(job.id, text, (other.op, observation.op))
     return None
 
 
-def _not_submitted(job: Job, look: Look, seen: Seen) -> Finding | None:
+def _not_submitted(job: Job, observation: Observation, seen: Seen) -> Finding | None:
     for submit in job.submits:
         if isinstance(submit.asked, Submitted) and submit.asked.kind != seen.kind:
             text = f"was submitted as {submit.asked.kind}, and is {seen.kind}"
-            return Finding(job.id, text, (submit, look.op))
+            return Finding(job.id, text, (submit, observation.op))
     return None
 
 
 def _backwards(job: Job) -> Finding | None:
-    """Follow the looks in real time: none may show less than one that was answered before."""
-    if len(job.looks) == 1:
+    """Follow the observations in real time: none may show less than one answered before."""
+    if len(job.observations) == 1:
         return None
     known = _Known(job)
     for number in job.order:
         if number < 0:
-            known.take(job.looks[~number])
-        elif found := known.against(job.looks[number]):
+            known.take(job.observations[~number])
+        elif found := known.against(job.observations[number]):
             before, text = found
-            return Finding(job.id, text, (*(each.op for each in before), job.looks[number].op))
+            return Finding(
+                job.id, text, (*(each.op for each in before), job.observations[number].op)
+            )
     return _beyond_the_end(job)
 
 
 class _Known:
-    """What the looks that were answered so far show at least.
+    """What the observations that were answered so far show at least.
 
-    Terminal looks are left out: what may follow them is a rule of its own.
+    Terminal observations are left out: what may follow them is a rule of its own.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._running: Look | None = None
-        self._highest: Look | None = None
+        self._running: Observation | None = None
+        self._highest: Observation | None = None
         self._attempt = 0
-        self._canceling: Look | None = None
-        self._sight: Look | None = None
-        self._gone: tuple[Look, Look] | None = None
+        self._canceling: Observation | None = None
+        self._sight: Observation | None = None
+        self._vanished: tuple[Observation, Observation] | None = None
 
-    def take(self, look: Look) -> None:
+    def take(self, observation: Observation) -> None:
         """Take in an answer."""
-        seen = look.what
+        seen = observation.what
         if seen is Sign.NOT_FOUND:
             sight = self._sight
-            if sight is not None and sight.before(look) and not _owed(self._job, look):
-                self._gone = self._gone or (sight, look)
+            if (
+                sight is not None
+                and sight.before(observation)
+                and not _owed(self._job, observation)
+            ):
+                self._vanished = self._vanished or (sight, observation)
             return
-        self._sight = self._sight or look
+        self._sight = self._sight or observation
         if not isinstance(seen, Seen) or seen.state in TERMINAL:
             return
         if seen.state == "RUNNING":
-            self._running = self._running or look
+            self._running = self._running or observation
         if seen.attempt > self._attempt:
-            self._attempt, self._highest = seen.attempt, look
+            self._attempt, self._highest = seen.attempt, observation
         if seen.cancel_requested:
-            self._canceling = self._canceling or look
+            self._canceling = self._canceling or observation
 
-    def against(self, look: Look) -> tuple[tuple[Look, ...], str] | None:
-        """Return what contradicts a look that was asked for now, and how."""
-        seen = look.what
+    def against(self, observation: Observation) -> tuple[tuple[Observation, ...], str] | None:
+        """Return what contradicts an observation that was asked for now, and how."""
+        seen = observation.what
         if seen is Sign.NOT_FOUND:
             return None
-        if self._gone is not None:
-            return self._gone, "was there, was not, and is there again"
+        if self._vanished is not None:
+            return self._vanished, "was there, was not, and is there again"
         if not isinstance(seen, Seen):
             return None
         if self._running is not None and seen.state == "QUEUED":
@@ -125,41 +131,44 @@ class _Known:
         return None
 
 
-def _owed(job: Job, look: Look) -> bool:
+def _owed(job: Job, observation: Observation) -> bool:
     """Say whether other rules forbid that the job is not found by then."""
     accepted, terminal = job.accepted, job.first_terminal
-    return (accepted is not None and accepted.completed < look.op.invoked) or (
-        terminal is not None and terminal.before(look)
+    return (accepted is not None and accepted.completed < observation.op.invoked) or (
+        terminal is not None and terminal.before(observation)
     )
 
 
 def _beyond_the_end(job: Job) -> Finding | None:
     """Find an attempt above that of the terminal record, which is the last there is."""
-    ends = (look for look in job.looks if look.terminal and isinstance(look.what, Seen))
-    end = min(ends, key=lambda look: look.op.completed, default=None)
+    ends = (each for each in job.observations if each.terminal and isinstance(each.what, Seen))
+    end = min(ends, key=lambda each: each.op.completed, default=None)
     if end is None or not isinstance(end.what, Seen):
         return None
     canceled = acknowledged(job)
-    for look in job.looks:
-        seen = look.what
-        if not isinstance(seen, Seen) or look.terminal or seen.attempt <= end.what.attempt:
+    for observation in job.observations:
+        seen = observation.what
+        if not isinstance(seen, Seen) or observation.terminal or seen.attempt <= end.what.attempt:
             continue
-        # A look from after the end breaks the rule about terminal states, or that about cancels.
-        if not end.before(look) and (canceled is None or not contradicts(canceled, look)):
+        # An observation from after the end breaks the rule about terminal states, or that about
+        # cancels.
+        if not end.before(observation) and (
+            canceled is None or not contradicts(canceled, observation)
+        ):
             text = f"ended with attempt {end.what.attempt}, and had attempt {seen.attempt}"
-            return Finding(job.id, text, (end.op, look.op))
+            return Finding(job.id, text, (end.op, observation.op))
     return None
 
 
 def _uncaused(job: Job) -> Finding | None:
-    """Return the first look that shows a cancel that nobody can have asked for by then."""
+    """Return the first observation that shows a cancel that nobody can have asked for by then."""
     first = job.cancels[0].invoked if job.cancels else None
-    for look in job.looks:
-        canceled = look.state == "CANCELED" or (
-            isinstance(look.what, Seen) and look.what.cancel_requested
+    for observation in job.observations:
+        canceled = observation.state == "CANCELED" or (
+            isinstance(observation.what, Seen) and observation.what.cancel_requested
         )
-        if canceled and (first is None or first > look.op.completed):
-            return Finding(job.id, "is canceled, and nobody had asked for that", (look.op,))
+        if canceled and (first is None or first > observation.op.completed):
+            return Finding(job.id, "is canceled, and nobody had asked for that", (observation.op,))
     return None
 
 

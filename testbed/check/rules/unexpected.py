@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from testbed.check.index import Index, Job
-from testbed.check.looks import Look, Sign
+from testbed.check.observations import Observation, Sign
 from testbed.check.origins import trace
 from testbed.check.verdict import Finding, Rule
 from testbed.record.history.model import Outcome, Seen, Submitted
@@ -14,25 +14,25 @@ from testbed.record.history.model import Outcome, Seen, Submitted
 def _find(index: Index) -> Iterator[Finding]:
     origins = trace(index)
     for job in origins.unexplained:
-        look = _first_sight(job)
+        observation = _first_sight(job)
         text = "is there, and no submit can have made it"
-        if convicted := origins.replaced.before(look.op.completed, _kind(job)):
+        if convicted := origins.replaced.before(observation.op.completed, _kind(job)):
             text += ", for that without an answer made the job of its repeat"
-        yield Finding(job.id, text, (*convicted, look.op))
+        yield Finding(job.id, text, (*convicted, observation.op))
     for job in index.jobs.values():
-        if job.submits and job.looks and _too_early(index, job):
+        if job.submits and job.observations and _too_early(index, job):
             shown = (_first_sight(job).op, job.submits[0])
             yield Finding(job.id, "was there before anybody submitted it", shown)
 
 
 def _kind(job: Job) -> str:
-    shown = (look.what for look in (*job.looks, *job.late))
+    shown = (each.what for each in (*job.observations, *job.late))
     return next((what.kind for what in shown if isinstance(what, Seen)), "")
 
 
-def _first_sight(job: Job) -> Look:
-    sights = (look for look in (*job.looks, *job.late) if look.what is not Sign.NOT_FOUND)
-    return min(sights, key=lambda look: look.op.completed)
+def _first_sight(job: Job) -> Observation:
+    sights = (each for each in (*job.observations, *job.late) if each.what is not Sign.NOT_FOUND)
+    return min(sights, key=lambda each: each.op.completed)
 
 
 def _too_early(index: Index, job: Job) -> bool:

@@ -14,8 +14,8 @@ def _find(index: Index) -> Iterator[Finding]:
         if job.submits:
             continue  # one that was accepted is lost, and that rule says so
         ending = ending_of(job)
-        if ending.fate is Fate.UNFINISHED and ending.look is not None:
-            yield Finding(job.id, ending.text, (ending.look.op,))
+        if ending.fate is Fate.UNFINISHED and ending.observation is not None:
+            yield Finding(job.id, ending.text, (ending.observation.op,))
 
 
 RULE = Rule("unfinished", "Every job that is there ends, also one that nobody was promised", _find)

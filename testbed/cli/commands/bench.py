@@ -106,7 +106,7 @@ def bench(
 
 
 def run(plan: BenchPlan) -> int:
-    """Carry out a bench and return the exit code. Raises :class:`TestbedError`."""
+    """Run a bench and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
     check_fresh(plan.designs, StackSpec(plan.slots))
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
@@ -125,9 +125,9 @@ def run(plan: BenchPlan) -> int:
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(1, phases, time.monotonic)
-        with progress.shown(console.err, pace, 1) as told:
-            control = RuntimeStacks(runtimes.get(), told)
-            result, owner = session.run(plan, folder, control, interrupts, told)
+        with progress.shown(console.err, pace, 1) as display:
+            control = RuntimeStacks(runtimes.get(), display)
+            result, owner = session.run(plan, folder, control, interrupts, display)
         path = report.write(folder, plan, origin, result, owner)
         console.out.print(report.table(result))
         console.out.print()

@@ -62,7 +62,7 @@ def calibrate(
 
 
 def run(plan: CalibrationPlan) -> int:
-    """Carry out a calibration and return the exit code. Raises :class:`TestbedError`."""
+    """Run a calibration and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = outputs.new_folder(home / "results", NAME)
@@ -80,8 +80,8 @@ def run(plan: CalibrationPlan) -> int:
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(len(phases), planned, time.monotonic)
-        with progress.shown(console.err, pace, len(phases)) as told:
-            figures = drive.Bench(plan, home, interrupts, told).run(folder)
+        with progress.shown(console.err, pace, len(phases)) as display:
+            figures = drive.Bench(plan, home, interrupts, display).run(folder)
         path = report.write(folder, plan, origin, figures)
         console.out.print(report.table(figures))
         console.out.print()

@@ -30,7 +30,7 @@ from testbed.runs.capacity import plan as planning
 from testbed.runs.capacity import report, session, slo
 from testbed.runs.capacity.drive import TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.capacity.search import Outcome, SearchPlan
+from testbed.runs.capacity.search import SearchOutcome, SearchPlan
 from testbed.runs.capacity.session import Result
 from testbed.runs.compare.plan import AUDIT_SECONDS, DOWN_SECONDS, DRIVE_OVERHEAD, UP_SECONDS
 from testbed.stack import designs as known_designs
@@ -106,8 +106,8 @@ def capacity(
     Open loop, a fresh stack for every step: the rate is doubled until the objective fails, the gap
     is halved until it is small, and both ends are confirmed by longer drives. Then a closed loop
     with 1 to 32 users shows how throughput grows with concurrency, and the Universal Scalability
-    Law is fitted to it. If the load generator is at its end before the design, that is said, and
-    no capacity. Writes results/capacity/<UTC>/capacity.json, steps.csv and sweep.csv.
+    Law is fitted to it. If the load generator is at its end before the design, that is reported,
+    and no capacity. Writes results/capacity/<UTC>/capacity.json, steps.csv and sweep.csv.
 
     Ends with 1 if a design has no confirmed figure, with 130 after Ctrl-C; nothing is left running
     and what was found is written either way.
@@ -148,7 +148,7 @@ def quickened(plan: CapacityPlan) -> CapacityPlan:
 
 
 def run(plan: CapacityPlan) -> int:
-    """Carry out a capacity run and return the exit code.
+    """Run a capacity run and return the exit code.
 
     Raises :class:`TestbedError` if it cannot start; then nothing was started or written.
     """
@@ -173,12 +173,12 @@ def run(plan: CapacityPlan) -> int:
     with interrupts.installed(), contextlib.suppress(Interrupted):
         try:
             pace = Pace(drives, planned, time.monotonic)
-            with progress.shown(console.err, pace, drives) as told:
-                control = RuntimeStacks(runtimes.get(plan.runtime), told)
+            with progress.shown(console.err, pace, drives) as display:
+                control = RuntimeStacks(runtimes.get(plan.runtime), display)
                 driver = TrialDriver(
                     plan,
                     folder,
-                    Tools(control, told, interrupts),
+                    Tools(control, display, interrupts),
                     lambda traffic: TimedLoad(
                         traffic, Locust(locustfile, traffic), plan.audit_seconds
                     ),
@@ -190,7 +190,7 @@ def run(plan: CapacityPlan) -> int:
                 _closing(plan, origin, folder, result, complete)
     if interrupts.happened:
         return INTERRUPTED_CODE
-    named = {Outcome.FOUND, Outcome.AT_LEAST}
+    named = {SearchOutcome.FOUND, SearchOutcome.AT_LEAST}
     return 0 if all(each.outcome in named for each in result.searches.values()) else 1
 
 

@@ -89,10 +89,12 @@ def check(
 
     Ends with 0 if nothing is wrong, 1 if something is, 2 if the history cannot be read.
     """
-    with console.working("check") as tell:
-        history = files.read(path, lambda done, total: tell(f"reading, {_percent(done, total)}"))
+    with console.working("check") as on_progress:
+        history = files.read(
+            path, lambda done, total: on_progress(f"reading, {_percent(done, total)}")
+        )
         try:
-            verdict = checker.check(history, tell, detailed, calm)
+            verdict = checker.check(history, on_progress, detailed, calm)
         except ValueError as error:
             raise TestbedError(str(error), "leave --calm out") from error
     if as_json:

@@ -10,7 +10,7 @@ from testbed.cli import options
 from testbed.drive import plan_reader
 from testbed.drive.plan_reader import Source
 from testbed.runs.compare import overrides, planfile
-from testbed.runs.compare import run as conduct
+from testbed.runs.compare import run as runner
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 
@@ -37,7 +37,7 @@ def compare(
         int | None,
         typer.Option(
             help="Blocks; each runs both designs once, in random order. The spread between blocks "
-            "is what tells an effect from noise."
+            "is what separates an effect from noise."
         ),
     ] = None,
     users: Annotated[
@@ -109,7 +109,7 @@ def compare(
 
     Options change that plan; left out, its own value holds. Every trial starts a fresh stack,
     drives it with Locust, discards the warm-up, then looks up every accepted job until it is
-    terminal and stops the stack. In the end both designs are broken on purpose, by a fault plan.
+    terminal and stops the stack. In the end faults are injected into both designs, by a fault plan.
     Prints the figures of each design and their ratio with its confidence interval, and what became
     of jobs and service under faults; writes them with the raw data and where they come from to
     results/<name>/<UTC>, to which results/latest points.
@@ -124,8 +124,8 @@ def compare(
         given["faults"] = plan_reader.resolved(faults)
     changes, options = _changes(given)
     data = overrides.apply(plan_reader.load(path), changes)
-    plan = planfile.parse(data, Source(str(path), options), conduct.known())
-    raise typer.Exit(conduct.conduct(plan, keep_going=keep_going))
+    plan = planfile.parse(data, Source(str(path), options), runner.known())
+    raise typer.Exit(runner.run_plan(plan, keep_going=keep_going))
 
 
 def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

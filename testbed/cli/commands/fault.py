@@ -1,4 +1,4 @@
-"""``testbed fault``: breaks a stack that is up, and mends it."""
+"""``testbed fault``: injects a fault into a stack that is up, and heals it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIST, HEAL = "list", "heal"
 _EPILOG = """
 [bold]Examples[/]
 
-testbed fault list                                   the kinds, and what each can be told
+testbed fault list                                   the kinds, and the parameters of each
 
 testbed fault list a                                 and what each can hit in design A
 
@@ -34,7 +34,7 @@ testbed fault cut b node-0:node-1 --for 10           needs `testbed up b --links
 
 testbed fault delay a gateway:job request_ms=300
 
-testbed fault pause_long a coordinator --keep        stays; `testbed fault heal a` mends it
+testbed fault pause_long a coordinator --keep        stays; `testbed fault heal a` heals it
 """
 
 
@@ -51,7 +51,7 @@ def fault(
     ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Argument(help="What the kind can be told.", metavar="[KEY=VALUE]..."),
+        typer.Argument(help="Parameters of the kind.", metavar="[KEY=VALUE]..."),
     ] = None,
     seconds: Annotated[
         float | None,
@@ -62,9 +62,9 @@ def fault(
             show_default=False,
         ),
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help=f"Leave it; `{HEAL}` mends it.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help=f"Leave it; `{HEAL}` heals it.")] = False,
 ) -> None:
-    """Break something in a stack that is up, wait, and mend it. Ctrl-C mends it at once."""
+    """Inject a fault into a stack that is up, wait, and heal it. Ctrl-C heals it at once."""
     if kind == LIST:
         _list(design)
     elif kind == HEAL:
@@ -74,7 +74,7 @@ def fault(
         if seconds is not None and not 0 <= seconds <= 86_400:
             raise TestbedError(f"--for {seconds:g}: must be from 0 to 86400 seconds")
         record = _stack(design)
-        _break(chosen, record, target, parameters or [], 0.0 if keep else seconds)
+        _inject(chosen, record, target, parameters or [], 0.0 if keep else seconds)
 
 
 def _list(design: str | None) -> None:
@@ -102,7 +102,7 @@ def _heal(record: StackRecord) -> None:
         console.out.print(f"nothing is broken in design {record.design}")
 
 
-def _break(
+def _inject(
     kind: Kind,
     record: StackRecord,
     name: str | None,
@@ -113,10 +113,10 @@ def _break(
     if name is None:
         known = ", ".join(each.name.replace(">", ":") for each in kind.targets(topology))
         raise TestbedError("which target? none is named", f"one of: {known}")
-    target, told = kind.target(topology, name), kind.read(dict(map(_pair, pairs)))
+    target, parameters = kind.target(topology, name), kind.read(dict(map(_pair, pairs)))
     lasts = kind.seconds(record) if seconds is None else seconds
     _require_whole(record, target)
-    _carry_out(kind, _controls(record), target, told, lasts)
+    _hold(kind, _controls(record), target, parameters, lasts)
 
 
 def _require_whole(record: StackRecord, target: Target) -> None:
@@ -130,14 +130,14 @@ def _require_whole(record: StackRecord, target: Target) -> None:
             )
 
 
-def _carry_out(
-    kind: Kind, controls: Controls, target: Target, told: Parameters, lasts: float
+def _hold(
+    kind: Kind, controls: Controls, target: Target, parameters: Parameters, lasts: float
 ) -> None:
     """Inject, wait and heal. Whatever comes between leaves nothing broken, a signal too."""
     what, interrupts, begun, kept = f"{kind.name} {target.name}", Interrupts(), False, False
     with interrupts.installed():
         try:
-            kind.inject(controls, target, told)
+            kind.inject(controls, target, parameters)
             begun, kept = True, not lasts
             _announce(kind, controls.record, target, lasts)
             with console.repeating(lambda: console.out.print(f"lasts: {what}", markup=False)):

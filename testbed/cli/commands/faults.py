@@ -20,7 +20,7 @@ from testbed.record.files import TRIAL
 from testbed.report import console, progress
 from testbed.report.page import REPORT
 from testbed.runs.faults import outcome, session
-from testbed.runs.faults import run as conduct
+from testbed.runs.faults import run as runner
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.planfile import FOLDER
 from testbed.runs.faults.report import FAULTS_CSV, FAULTS_JSON, drift, terminal
@@ -28,7 +28,7 @@ from testbed.stack import designs
 from testbed.stack import records as stacks
 
 INTERRUPTED_CODE = 130
-# Seconds of a drive from which on it is worth a look at what grows.
+# Seconds of a drive from which on it is worth checking what grows.
 LONG = 1200.0
 
 
@@ -58,7 +58,7 @@ def faults(
         bool, typer.Option("--dry-run", help="Print the faults in their order and start nothing.")
     ] = False,
 ) -> None:
-    """Break both designs on purpose under the same traffic, and say what came of it.
+    """Inject faults into both designs under the same traffic, and report what came of it.
 
     Without PLAN the plans are listed. Every design gets a fresh stack, which Locust drives while
     faults come and go by the plan's schedule; every call and every fault is written to a history.
@@ -67,29 +67,29 @@ def faults(
     results/faults-<name>/<UTC>; docs/faults.md explains plans, docs/under-faults.md the figures.
 
     Ends with 1 if a design broke its promises or did not become healthy, with 2 if the plan cannot
-    be carried out, with 130 after Ctrl-C; nothing is left running.
+    be run, with 130 after Ctrl-C; nothing is left running.
     """
     home = stacks.project_root()
     if plan is None:
         _list(home)
         return
-    checked = conduct.read(home, plan, plan_reader.changes_from(settings or []))
+    checked = runner.read(home, plan, plan_reader.changes_from(settings or []))
     if dry_run:
         _show(checked)
         return
-    raise typer.Exit(carry_out(checked, home))
+    raise typer.Exit(run_plan(checked, home))
 
 
-def carry_out(plan: FaultPlan, home: Path) -> int:
+def run_plan(plan: FaultPlan, home: Path) -> int:
     """Run a plan, report on it and return the exit code."""
-    conduct.check(plan, home)
+    runner.check(plan, home)
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = outputs.new_folder(home / "results", f"faults-{plan.name}")
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
     _say(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
-    ended, kept = session.Ended("interrupted"), False
+    ended, kept = session.FaultRunEnd("interrupted"), False
     with interrupts.installed(), contextlib.suppress(Interrupted):
-        ended = conduct.carry_out(plan, home, folder, origin, interrupts)
+        ended = runner.run_plan(plan, home, folder, origin, interrupts)
         with interrupts.shield():
             kept = _report(folder)
             _closing(folder, ended, kept)
@@ -102,8 +102,8 @@ def carry_out(plan: FaultPlan, home: Path) -> int:
 
 def _report(folder: Path) -> bool:
     """Check what was recorded, write the files and print the figures; say if promises were kept."""
-    with console.working("checking what was recorded") as tell:
-        found = outcome.write(folder, tell)
+    with console.working("checking what was recorded") as on_progress:
+        found = outcome.write(folder, on_progress)
     if found.figures:
         console.out.print(terminal(found.figures))
     if any(each.seconds >= LONG for each in found.figures):
@@ -111,7 +111,7 @@ def _report(folder: Path) -> bool:
     return found.kept
 
 
-def _closing(folder: Path, ended: session.Ended, kept: bool) -> None:
+def _closing(folder: Path, ended: session.FaultRunEnd, kept: bool) -> None:
     lines = [f"Report: {shlex.quote(str(folder))}/{{{REPORT},{FAULTS_CSV},{FAULTS_JSON}}}"]
     if ended.stopped:
         lines.insert(0, f"Stopped: {ended.stopped.partition(chr(10))[0]}")
@@ -136,7 +136,7 @@ def _list(home: Path) -> None:
         table.add_column(column, justify="left" if column == "plan" else "right", no_wrap=True)
     table.add_column("what it is for")
     for path in sorted((home / FOLDER).glob("*.toml")):
-        plan = conduct.read(home, path.stem, {})
+        plan = runner.read(home, path.stem, {})
         count = max(len(plan.schedule(designs.load(design))) for design in plan.designs)
         seconds = sum(session.phases(plan).values()) * len(plan.designs)
         table.add_row(path.stem, str(count), progress.minutes(seconds), plan.about)

@@ -11,7 +11,7 @@ from testbed.drive.plan_reader import PlanError, Source
 from testbed.errors import TestbedError
 from testbed.report import console, progress
 from testbed.runs.compare import planfile
-from testbed.runs.compare import run as conduct
+from testbed.runs.compare import run as runner
 from testbed.runs.compare.plan import Plan
 from testbed.stack import records as stacks
 
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def plans() -> None:
     """List the plans in experiments/: what each is for, how many trials, how long.
 
-    Every plan is checked as a whole. Ends with 1 if one cannot be carried out, and says why.
+    Every plan is checked as a whole. Ends with 1 if one cannot be run, and says why.
     """
     folder = stacks.project_root() / planfile.FOLDER
     named = plan_reader.names(folder)
@@ -37,7 +37,7 @@ def plans() -> None:
     for path in named:
         try:
             data = plan_reader.load(path)
-            good.append(planfile.parse(data, Source(str(path)), conduct.known()))
+            good.append(planfile.parse(data, Source(str(path)), runner.known()))
         except PlanError as error:
             problems.append(str(error))
     for name in sorted({name for name in named.values() if list(named.values()).count(name) > 1}):

@@ -99,8 +99,8 @@ def report(
 
 def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
     floor = noise.read(noise_floor) if noise_floor else noise.find(folder)
-    with console.working("report") as tell:
-        rebuilt = rebuild.write(folder, floor, tell)
+    with console.working("report") as on_progress:
+        rebuilt = rebuild.write(folder, floor, on_progress)
     for each in rebuilt.checked:
         word, style = ("met   ", "green") if each.met else ("FAILED", "bold red")
         console.out.print(Text(f"{word}  {each.text}", style=style))
@@ -117,8 +117,8 @@ def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
 
 
 def _faults(folder: Path, check: bool) -> int:
-    with console.working("report") as tell:
-        found = outcome.write(folder, tell)
+    with console.working("report") as on_progress:
+        found = outcome.write(folder, on_progress)
     if found.figures:
         console.out.print(terminal(found.figures))
         console.out.print(Text(f"Report: {folder / REPORT}"), soft_wrap=True)
@@ -130,6 +130,6 @@ def _several(folders: list[Path], output: Path | None) -> None:
         if folders.count(folder) > 1:
             raise TestbedError(f"{folder} is named twice", "name each run once")
     path = output or folders[0].parent.parent / SEVERAL
-    with console.working("report") as tell:
-        page = html.write_several(folders, path, tell)
+    with console.working("report") as on_progress:
+        page = html.write_several(folders, path, on_progress)
     console.out.print(Text(f"Report: {page}"))

@@ -1,4 +1,4 @@
-"""``testbed run``: carries out a plan, or goes on with one that was interrupted."""
+"""``testbed run``: runs a plan, or goes on with one that was interrupted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.report import console, progress
 from testbed.runs.compare import overrides, planfile, resume, schedule
-from testbed.runs.compare import run as conduct
+from testbed.runs.compare import run as runner
 from testbed.runs.compare.plan import Plan
 from testbed.stack import records as stacks
 
@@ -77,14 +77,14 @@ def run(
         ),
     ] = False,
 ) -> None:
-    """Carry out a plan: trials of both sides in random order, block by block.
+    """Run a plan: trials of both sides in random order, block by block.
 
     Every trial starts a fresh stack, drives it with Locust, looks up every accepted job and stops
     the stack. A trial that fails or is void is recorded with its reason and run once more. Results
     go to results/<name>/<UTC>; docs/experiments.md explains plans and files.
 
     Ends with 1 if a trial stays failed or void, or a threshold of the plan is not met; with 2 if
-    the plan cannot be carried out; with 130 after Ctrl-C, and then --resume goes on.
+    the plan cannot be run; with 130 after Ctrl-C, and then --resume goes on.
     """
     earlier = resume.read(resume_) if resume_ else None
     recorded_in = (resume_ or Path()) / files.EXPERIMENT
@@ -93,7 +93,7 @@ def run(
         show_schedule(checked)
         return
     raise typer.Exit(
-        conduct.conduct(
+        runner.run_plan(
             checked, keep_going=not stop_at_failure, folder=resume_, earlier=earlier, force=force
         )
     )
@@ -123,7 +123,7 @@ def _plan(
     data = overrides.apply(data, changes)
     if isinstance(data.get("faults"), str):
         data["faults"] = plan_reader.resolved(data["faults"])
-    return planfile.parse(data, Source(file, options), conduct.known())
+    return planfile.parse(data, Source(file, options), runner.known())
 
 
 def show_schedule(plan: Plan) -> None:

@@ -38,38 +38,38 @@ def status(
 ) -> None:
     """Show every process of the stacks that are up: where, how healthy, what it has used."""
     records = [record for name in stacks.recorded() if (record := stacks.load(name))]
-    looks = [(record, runtimes.get(record.runtime).status(record)) for record in records]
+    stacks_found = [(record, runtimes.get(record.runtime).status(record)) for record in records]
     observer = prometheus.find()
     if as_json:
         console.out.print_json(
             json.dumps(
                 {
-                    "stacks": [_json(record, look) for record, look in looks],
+                    "stacks": [_json(record, found) for record, found in stacks_found],
                     "prometheus": prometheus.url(observer) if observer else None,
                 }
             ),
             highlight=False,
         )
-    elif not looks:
+    elif not stacks_found:
         console.out.print("nothing is up; `testbed up a` starts design A")
     else:
-        for record, look in looks:
-            _show(record, look)
+        for record, found in stacks_found:
+            _show(record, found)
     if observer and not as_json:
         console.out.print(f"Prometheus: {prometheus.url(observer)}, process {observer.pid}")
-    if not looks or not all(_healthy(record, look) for record, look in looks):
+    if not stacks_found or not all(_healthy(record, found) for record, found in stacks_found):
         raise typer.Exit(1)
 
 
-def _healthy(record: StackRecord, look: list[ProcessStatus]) -> bool:
-    return record.ready and all(each.healthy for each in look)
+def _healthy(record: StackRecord, found: list[ProcessStatus]) -> bool:
+    return record.ready and all(each.healthy for each in found)
 
 
-def _json(record: StackRecord, look: list[ProcessStatus]) -> dict[str, Any]:
+def _json(record: StackRecord, found: list[ProcessStatus]) -> dict[str, Any]:
     return {
         "design": record.design,
         "runtime": record.runtime,
-        "healthy": _healthy(record, look),
+        "healthy": _healthy(record, found),
         "ready": record.ready,
         "started": record.started,
         "slots": record.slots,
@@ -84,12 +84,12 @@ def _json(record: StackRecord, look: list[ProcessStatus]) -> dict[str, Any]:
                 "cpu_seconds": round(each.cpu_seconds, 2),
                 "memory_bytes": each.memory_bytes,
             }
-            for each in look
+            for each in found
         ],
     }
 
 
-def _show(record: StackRecord, look: list[ProcessStatus]) -> None:
+def _show(record: StackRecord, found: list[ProcessStatus]) -> None:
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
     console.out.print(
         f"design {record.design}: {record.slots} slots{settings}, started {record.started}",
@@ -98,17 +98,17 @@ def _show(record: StackRecord, look: list[ProcessStatus]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
         table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
-    for each in look:
+    for each in found:
         table.add_row(*_row(each))
     console.out.print(table)
-    for each in look:
+    for each in found:
         if each.health == "dead":
             console.out.print(f"{each.record.name} died; its log: {each.record.log}", markup=False)
     if not record.ready:
         console.out.print(
             f"its start is under way or was cut short; if so: testbed down {record.design}"
         )
-    elif not _healthy(record, look):
+    elif not _healthy(record, found):
         console.out.print(f"for a fresh stack: testbed down {record.design}, then up again")
 
 

@@ -24,7 +24,7 @@ US_TO_MS = 1e-3
 
 LATE, CLIENT_SIDE, ENTRY, NETWORK, PEER, JOB = "late", "client", "entry", "network", "peer", "job"
 
-# Beyond these shares of the client's mean a reader has to be told.
+# Beyond these shares of the client's mean the reader gets a note.
 COUNT_TOLERANCE = 0.05
 WAIT_TOLERANCE = 0.02
 
@@ -102,7 +102,7 @@ def breakdown(trial: TrialRecording, window: Window) -> Breakdown:
             continue
         entry = _entry(trial.metrics, method, window)
         if entry is None:
-            notes.append(f"{method}: no process told of calls by clients")
+            notes.append(f"{method}: no process reported calls by clients")
             continue
         methods.append(_method(method, times, entry))
     return Breakdown(tuple(methods), tuple(_job(trial.metrics, window)), tuple(notes))
@@ -111,7 +111,7 @@ def breakdown(trial: TrialRecording, window: Window) -> Breakdown:
 def by_method(calls: Mapping[str, CallSeries]) -> dict[str, list[CallSeries]]:
     """Group the kinds of call by the method that they are calls of, in their order.
 
-    Clients tell ``GetJobResult (not finished)`` from ``GetJobResult``; the processes do not.
+    Clients separate ``GetJobResult (not finished)`` from ``GetJobResult``; the processes do not.
     """
     found: dict[str, list[CallSeries]] = defaultdict(list)
     for name, series in calls.items():
@@ -162,7 +162,7 @@ def _entry(metrics: MetricSeries, method: str, window: Window) -> _Entry | None:
     handling = metrics.increase(None, "taskqueue_handling_seconds_sum", labels, window)
     waited = metrics.increase(None, "taskqueue_waiting_seconds_total", labels, window)
     hops = tuple(_hops(metrics, method, role, total, window))
-    # What was waited for and is not told by name stays with the entry.
+    # What was waited for and is not named stays with the entry.
     waited_ms = waited * MS / total if hops else 0.0
     return _Entry(role, total, handling * MS / total, waited_ms, hops)
 

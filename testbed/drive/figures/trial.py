@@ -164,10 +164,11 @@ def _warnings(
     if kinds:
         listed = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items()))
         warnings.append(f"errors: {listed}")
-    unknown = _untold(trial.jobs, load)
+    unknown = _unacknowledged(trial.jobs, load)
     if unknown:
         warnings.append(
-            f"{unknown} jobs exist that no client was told of: submits with an indefinite outcome"
+            f"{unknown} jobs exist that were acknowledged to no client: submits with an "
+            "indefinite outcome"
         )
     return warnings
 
@@ -187,7 +188,7 @@ def _throttled(trial: TrialRecording, window: Window) -> list[str]:
     ]
 
 
-def _untold(jobs: tuple[JobRow, ...], load: LoadRecording) -> int:
+def _unacknowledged(jobs: tuple[JobRow, ...], load: LoadRecording) -> int:
     """Count jobs that exist unasked; submits that the end of the drive cut off do not count."""
     end_us = load.window.to_unix * 1e6
     return sum(not job.accepted and (job.create_us or 0) < end_us for job in jobs)

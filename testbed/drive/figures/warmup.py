@@ -1,6 +1,6 @@
 """Where a trial begins to be measured: after the nominal warm-up, or later if the data say so.
 
-Looked at are the answered calls of each second and their latency: a closed loop that warms up
+Examined are the answered calls of each second and their latency: a closed loop that warms up
 answers more and more calls, an open loop answers as many as are due, but faster and faster. The
 later of the two cuts holds for every figure of the trial (docs/decisions/0008).
 """
@@ -54,9 +54,9 @@ def cut(load: LoadRecording) -> Cut:
     """
     nominal = load.after_nominal
     if len(load.steps) > 1:
-        return _nominal(load, "the load has steps, so a steady state is not looked for")
+        return _nominal(load, "the load has steps, so no steady state is sought")
     if nominal.seconds < SHORTEST:
-        return _nominal(load, f"{nominal.seconds:.0f} s after it are too few to look further")
+        return _nominal(load, f"{nominal.seconds:.0f} s after it are too few to search further")
     ends = {name: statistics.warmup_end(series) for name, series in _series(load, nominal).items()}
     unsteady = [name for name, end in ends.items() if end is None]
     if unsteady:

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 from testbed.errors import TestbedError
 from testbed.record.history.lines import Damaged, Head
 from testbed.record.history.model import FaultEvent, History, Operation
-from testbed.record.history.part import Part
+from testbed.record.history.part import HistoryPart
 
 PATTERN = "history*.jsonl"
 COMPRESSED = ".gz"
@@ -27,18 +27,19 @@ _EVERY = 20_000  # lines from one word about progress to the next
 # Far more than a page of a thousand jobs; what is longer would fill memory before it is refused.
 _LONGEST = 64 << 20
 
-Tell = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 class HistoryError(TestbedError):
     """A history is missing or damaged; the message names the file, the line and what is wrong."""
 
 
-def read(path: Path | str, tell: Tell = lambda _done, _total: None) -> History:
+def read(path: Path | str, on_progress: OnProgress = lambda _done, _total: None) -> History:
     """Read a file, or the ``history*.jsonl`` (or ``.jsonl.gz``) of a folder as one history.
 
     A last line without an end is what a killed writer leaves: it announces nothing and is left out.
-    ``tell`` hears how many bytes on disk are read, and of how many. Raises :class:`HistoryError`.
+    ``on_progress`` is called with how many bytes on disk are read, and of how many. Raises
+    :class:`HistoryError`.
     """
     paths = _paths(Path(path))
     sizes = {each: _size(each) for each in paths}
@@ -46,10 +47,10 @@ def read(path: Path | str, tell: Tell = lambda _done, _total: None) -> History:
     parts = {}
     with collector_paused():
         for each in paths:
-            part = _read_file(each, partial(_tell_more, tell, before, total))
+            part = _read_file(each, partial(_add_progress, on_progress, before, total))
             before += sizes[each]
             parts[each] = part
-        tell(total, total)
+        on_progress(total, total)
         # Where there is no head the writer was killed before it announced anything.
         heads = {each: part.head for each, part in parts.items() if part.head}
         if not heads:
@@ -84,8 +85,8 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _tell_more(tell: Tell, before: int, total: int, now: int) -> None:
-    tell(before + now, total)
+def _add_progress(on_progress: OnProgress, before: int, total: int, now: int) -> None:
+    on_progress(before + now, total)
 
 
 def _paths(path: Path) -> list[Path]:
@@ -122,8 +123,8 @@ def _size(path: Path) -> int:
     return found.st_size
 
 
-def _read_file(path: Path, tell: Callable[[int], None]) -> Part:
-    part = Part()
+def _read_file(path: Path, on_progress: Callable[[int], None]) -> HistoryPart:
+    part = HistoryPart()
     number = 0
     try:
         with path.open("rb") as raw, _unpacked(path, raw) as content:
@@ -132,7 +133,7 @@ def _read_file(path: Path, tell: Callable[[int], None]) -> Part:
                     raise Damaged(f"is longer than {_LONGEST >> 20} MiB")
                 part.take(number, line)
                 if number % _EVERY == 0:
-                    tell(raw.tell())
+                    on_progress(raw.tell())
     except Damaged as error:
         raise HistoryError(f"{path}:{number}: {error}") from error
     except RecursionError:
@@ -146,7 +147,7 @@ def _unpacked(path: Path, raw: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, gzip.open(raw)) if path.suffix == COMPRESSED else raw
 
 
-def _merge(parts: Mapping[Path, Part], heads: Mapping[Path, Head]) -> History:
+def _merge(parts: Mapping[Path, HistoryPart], heads: Mapping[Path, Head]) -> History:
     """Make one history, whose ids are unique, of what the files with a head hold."""
     first = min(heads.values(), key=attrgetter("clock_us"))
     operations: list[Operation] = []
@@ -154,10 +155,10 @@ def _merge(parts: Mapping[Path, Part], heads: Mapping[Path, Head]) -> History:
     base = 0
     for path, head in heads.items():
         part = parts[path]
-        for name in ("design", "boot"):
+        for name in ("design", "ids", "boot"):
             one, other = getattr(head, name), getattr(first, name)
             # A head without the id of the boot leaves it open whose clock it was.
-            if one != other and (name == "design" or (one and other)):
+            if one != other and (name != "boot" or (one and other)):
                 raise HistoryError(
                     f"{path}:1: has {name} {one!r}, and another file of the folder {other!r}",
                     "the files of a folder are read as one history of one system and one machine",
@@ -167,4 +168,11 @@ def _merge(parts: Mapping[Path, Part], heads: Mapping[Path, Head]) -> History:
         base += part.last + 1
     operations.sort(key=attrgetter("invoked", "id"))
     faults.sort(key=attrgetter("begun", "id"))
-    return History(tuple(operations), tuple(faults), first.design, first.unix_us, first.clock_us)
+    return History(
+        tuple(operations),
+        tuple(faults),
+        first.design,
+        first.unix_us,
+        first.clock_us,
+        ids=first.ids,
+    )

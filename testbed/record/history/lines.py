@@ -10,7 +10,16 @@ from typing import Annotated, Any, Final, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from testbed.record.history.model import OPEN_END, Listed, Page, Result, Seen, Submitted, Whole
+from testbed.record.history.model import (
+    OPEN_END,
+    Listed,
+    LostJobs,
+    Page,
+    Result,
+    Seen,
+    Submitted,
+    Whole,
+)
 
 FORMAT = 1
 SUBMIT: Final = "SubmitJob"
@@ -35,6 +44,7 @@ class Head(Struct):
     design: str
     unix_us: Whole
     clock_us: Whole
+    ids: str = ""
     boot: str = ""
 
 
@@ -72,6 +82,7 @@ class Line(Struct):
     reason: str | UnsetType = UNSET
     targets: tuple[str, ...] | UnsetType = UNSET
     lost_state: tuple[str, ...] | UnsetType = UNSET
+    lost_jobs: LostJobs | UnsetType = UNSET
     details: dict[str, Any] | UnsetType = UNSET
 
 

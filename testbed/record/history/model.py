@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -19,6 +19,14 @@ OPEN_END = 1 << 62
 
 Whole = Annotated[int, Meta(ge=-(1 << 63) + 1, le=(1 << 63) - 1)]
 """A whole number of 64 bits."""
+
+ALL_JOBS: Final = "all"
+LostJobs = Literal["all"] | tuple[Annotated[int, Meta(ge=0, le=(1 << 63) - 1)], ...]
+"""Which jobs went with a memory: all, or those whose ids name one of these homes."""
+
+IDS_BY_HOME: Final = "by home"
+"""What a head says of ids as :mod:`common.domain.ids` makes them: each names its home, and those of
+one home are in the order of acceptance."""
 
 
 class Outcome(StrEnum):
@@ -49,7 +57,7 @@ class Seen(Struct, frozen=True, omit_defaults=True, rename={"job_id": "job"}):
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What ``SubmitJob`` was asked. ``digest`` tells equal jobs from others.
+    """What ``SubmitJob`` was asked. ``digest`` distinguishes jobs.
 
     ``output`` is the digest of what every execution gives that succeeds, empty if that is not
     decided by the job alone.
@@ -120,7 +128,8 @@ class FaultEvent:
     """Something that was done to the system on purpose, and when it began and was over.
 
     ``targets`` are processes, or links written ``caller>callee``. ``lost_state`` names the
-    processes whose memory is gone with it: what they held may be lost, and nothing else.
+    processes whose memory is lost with it, for people; ``lost_jobs`` says which jobs they held:
+    these may be lost, and nothing else.
     """
 
     id: int
@@ -130,13 +139,15 @@ class FaultEvent:
     ended: int = OPEN_END
     lost_state: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
+    lost_jobs: LostJobs = ()
 
 
 @dataclass(frozen=True)
 class History:
     """A whole history: the operations by their invocation, the faults, and what the head says.
 
-    ``design`` is empty if the system is none of ours. ``unix_us`` is the time of the system's clock
+    ``design`` is empty if the system is none of ours. ``ids`` is :data:`IDS_BY_HOME`, or empty if
+    ids say nothing beyond the contract. ``unix_us`` is the time of the system's clock
     at which the monotonic one stood at ``clock_us``. ``unfinished`` are the files that do not say
     that they are whole: their writers were killed, or wrote no end.
     """
@@ -147,3 +158,4 @@ class History:
     unix_us: int = 0
     clock_us: int = 0
     unfinished: tuple[Path, ...] = field(default=(), compare=False)
+    ids: str = ""

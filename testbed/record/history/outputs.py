@@ -11,7 +11,7 @@ from common.handlers._text import parse_text
 def output_of(kind: str, payload: bytes) -> bytes | None:
     """Return what every execution of a job gives that succeeds.
 
-    ``None`` if that is not known: the kind is another, chance has a part in it, no execution can
+    ``None`` if that is not known: the kind is another, it is random, no execution can
     succeed, or the payload is none that the kind can read.
     """
     compute = _OUTPUTS.get(kind)

@@ -11,9 +11,16 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from testbed.record.history import lines
+from testbed.record.history import lines, older
 from testbed.record.history.lines import Damaged, Head, Line, needed
-from testbed.record.history.model import OPEN_END, FaultEvent, Operation, Outcome
+from testbed.record.history.model import (
+    IDS_BY_HOME,
+    OPEN_END,
+    FaultEvent,
+    LostJobs,
+    Operation,
+    Outcome,
+)
 
 _decode = msgspec.json.Decoder(Line).decode
 _encode = msgspec.json.Encoder().encode
@@ -23,7 +30,7 @@ _Invoked = tuple[int, str, str, str, lines.Asked, int]
 """The first fields of an operation."""
 
 
-class Part:
+class HistoryPart:
     """What one file holds, taken in line by line. Ids are those of the file.
 
     ``closed`` says that its writer came to the end and wrote so.
@@ -125,7 +132,14 @@ class Part:
             time,
             lost_state=line.lost_state or (),
             details={name: str(value) for name, value in (line.details or {}).items()},
+            lost_jobs=self._lost_jobs(line),
         )
+
+    def _lost_jobs(self, line: Line) -> LostJobs:
+        if line.lost_jobs is not UNSET:
+            return line.lost_jobs
+        design = self.head.design if self.head else ""
+        return older.lost_jobs(design, line.lost_state or ())
 
     def _healed(self, time: int, identity: int, line: Line) -> None:  # noqa: ARG002
         fault = self.faults.get(identity)
@@ -154,6 +168,10 @@ def _head(line: bytes) -> Head | None:
         raise Damaged(str(error)) from None
     if head.format != lines.FORMAT:
         raise Damaged(f"has format {head.format!r}, not {lines.FORMAT}")
+    if "ids" not in fields:
+        head.ids = older.ids_of(head.design)
+    if head.ids not in {"", IDS_BY_HOME}:
+        raise Damaged(f"has ids {head.ids!r:.40}, not {IDS_BY_HOME!r}")
     return head
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from testbed.record.history import lines
 from testbed.record.history.lines import Answer, Asked
+from testbed.record.history.model import ALL_JOBS, LostJobs
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _encode = msgspec.json.Encoder().encode
@@ -26,20 +27,23 @@ _encode = msgspec.json.Encoder().encode
 class HistoryWriter:
     """Appends to one new file; several processes write one each, into one folder.
 
-    ``design`` is empty for a system that is none of ours. Raises ``FileExistsError`` rather than
-    overwrite. Every method raises ``OSError`` if its line did not get into the file, and after a
-    line that got there in part, for what follows could not be read.
-    Text with half of a surrogate pair is no Unicode, and raises ``UnicodeEncodeError``.
+    ``design`` is empty for a system that is none of ours; ``ids`` is
+    :data:`~testbed.record.history.model.IDS_BY_HOME` for one whose ids say more than the contract
+    promises. Raises ``FileExistsError`` rather than overwrite. Every method raises ``OSError`` if
+    its line did not get into the file, and after a line that got there in part, for what follows
+    could not be read. Text with half of a surrogate pair is no Unicode, and raises
+    ``UnicodeEncodeError``.
     """
 
-    def __init__(self, path: Path | str, design: str = "") -> None:
+    def __init__(self, path: Path | str, design: str = "", ids: str = "") -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
         self._lock = Lock()
         self._last = 0
         self._lines = 0
         self._broken = False
-        head = {"format": lines.FORMAT, "design": design, "unix_us": time.time_ns() // 1000}
-        self._put({**head, "clock_us": now_us(), "boot": _boot()})
+        head = {"format": lines.FORMAT, "design": design, "ids": ids}
+        times = {"unix_us": time.time_ns() // 1000, "clock_us": now_us()}
+        self._put({**head, **times, "boot": _boot()})
 
     def invoke(self, client: str, endpoint: str, call: str, asked: Asked) -> int:
         """Announce a call that is about to be made, and return the id for its end."""
@@ -60,12 +64,17 @@ class HistoryWriter:
         targets: Iterable[str],
         lost_state: Iterable[str] = (),
         details: Mapping[str, str] | None = None,
+        lost_jobs: LostJobs | None = None,
     ) -> int:
         """Announce a fault that is about to begin, and return the id for its end.
 
-        ``lost_state`` names the processes whose memory is gone with it.
+        ``lost_state`` names the processes whose memory is lost with it, ``lost_jobs`` says which
+        jobs they held; if that is not known, any job may have been in any of them.
         """
-        what = {"kind": kind, "targets": [*targets], "lost_state": [*lost_state]}
+        lost = [*lost_state]
+        if lost_jobs is None:
+            lost_jobs = ALL_JOBS if lost else ()
+        what = {"kind": kind, "targets": [*targets], "lost_state": lost, "lost_jobs": lost_jobs}
         return self._announce(b"fault", {**what, "details": dict(details or {})})
 
     def healed(self, fault: int) -> None:
@@ -124,7 +133,7 @@ def now_us() -> int:
 
 
 def _boot() -> str:
-    """Return what tells this machine's clock from others', or nothing where it is not known."""
+    """Return what identifies this machine's clock, or nothing where it is not known."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

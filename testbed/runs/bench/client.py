@@ -68,7 +68,7 @@ class Run:
 
 
 class Client:
-    """Carries out one task."""
+    """Runs one task."""
 
     def __init__(self, task: Task, stubs: list[TaskQueueServiceAsyncStub]) -> None:
         self._task = task

@@ -73,8 +73,10 @@ def measure(round_: int, subject: Subject, task: Task, folder: Path) -> Measurem
         sampler.sample()
         run = run_client(task)
         time.sleep(SETTLE_SECONDS)
-    if gone := sampler.gone(STACK):
-        raise BenchFailed(f"{', '.join(gone)} of {subject.name.upper()} ended while it was driven")
+    if exited := sampler.exited(STACK):
+        raise BenchFailed(
+            f"{', '.join(exited)} of {subject.name.upper()} ended while it was driven"
+        )
     rows = files.read_resources(folder)
     window = Window(run.started_unix, run.ended_unix)
     first, last = (edge(row.unix for row in rows) for edge in (min, max))

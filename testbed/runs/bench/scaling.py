@@ -61,7 +61,7 @@ class _Ticks:
 
 
 class _Nobody:
-    """An observer that hears nothing."""
+    """An observer that ignores all."""
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         """Ignore a step."""

@@ -132,7 +132,7 @@ def stub_server(behaviour: Behaviour, folder: Path) -> Iterator[int]:
         assert process.stdout is not None
         line = process.stdout.readline().strip()
         if not line.isdigit():
-            raise CalibrationFailed(f"the stub server does not start; it said why in {log}")
+            raise CalibrationFailed(f"the stub server does not start; the reason is in {log}")
         yield int(line)
     finally:
         _end(process)

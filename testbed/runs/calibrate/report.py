@@ -122,8 +122,8 @@ def verdict(plan: CalibrationPlan, figures: Sequence[PhaseFigures]) -> Iterator[
             f"{added[50.0]:.2f} ms at p50 and up to {added[tail]:.2f} ms at p{tail:g} to a call's "
             "service time; differences below that are its own."
         )
-    if told := _stalls(plan, by_name[STALLS], by_name[CLOSED_LOOP]):
-        yield told
+    if stalls := _stalls(plan, by_name[STALLS], by_name[CLOSED_LOOP]):
+        yield stalls
     wrong = [
         f"{line.phase}, {line.method} {line.kind} p{line.percent:g}: {line.reported:.2f} ms "
         f"reported, {line.true:.2f} ms true"

@@ -75,7 +75,7 @@ class Stub:
 
 
 async def serve(behaviour: Behaviour, journal: BinaryIO) -> None:
-    """Serve until told to stop."""
+    """Serve until stopped by a signal."""
     server = grpc.aio.server()
     stub = Stub(behaviour, journal)
     handlers = {

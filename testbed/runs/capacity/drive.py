@@ -24,7 +24,7 @@ SWEEP_THINK = 0.0
 
 
 class DriveFailed(TestbedError):
-    """A drive could not be carried out; the message says why."""
+    """A drive could not be run; the message says why."""
 
 
 class TrialDriver:
@@ -89,10 +89,10 @@ class TrialDriver:
         files.write_json(
             path / "judgement.json",
             {
-                "told": judgement.told,
+                "told": judgement.verdict,
                 "reason": judgement.reason,
                 "figures": dict(judgement.figures),
             },
         )
-        said = judgement.reason or ", ".join(f"{v:.0f} {k}" for k, v in judgement.figures.items())
-        self._tools.progress.trial_done(f"{judgement.told}: {said}", good=True)
+        why = judgement.reason or ", ".join(f"{v:.0f} {k}" for k, v in judgement.figures.items())
+        self._tools.progress.trial_done(f"{judgement.verdict}: {why}", good=True)

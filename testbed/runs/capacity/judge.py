@@ -2,7 +2,7 @@
 
 What the design does by its own clock (lost jobs, a growing backlog, completion times) and errors
 count whatever the generator did. Response times count only if the generator was sound: one that
-is out of CPU measures itself. So they are looked at last.
+is out of CPU measures itself. So they are checked last.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from testbed.record.model import (
     TrialRecording,
     Window,
 )
-from testbed.runs.capacity.search import Told
+from testbed.runs.capacity.search import DriveVerdict
 from testbed.runs.capacity.slo import Slo
 from testbed.stats import percentile, samples_needed
 
 COMPLETION = 99.0
 # A backlog grows if it takes in more than this share of the jobs that are accepted ...
 GROWTH_SHARE = 0.05
-# ... and more jobs over the drive than chance moves it by.
+# ... and more jobs over the drive than random variation moves it by.
 GROWTH_JOBS = 10
 # Without a limit for errors, calls that could not be sent for this reason still count as one.
 DROPPED_SHARE = 0.02
@@ -41,7 +41,7 @@ DROPPED_SHARE = 0.02
 class Judgement:
     """What came of a drive, why, and its figures by name (milliseconds, shares, per second)."""
 
-    told: Told
+    verdict: DriveVerdict
     reason: str
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -50,18 +50,20 @@ def judge(trial: TrialRecording, slo: Slo, limits: Limits) -> Judgement:
     """Judge a drive by what it left behind."""
     load = trial.load
     if trial.header.status != COMPLETE or load is None:
-        return Judgement(Told.FAILED, trial.header.error.partition("\n")[0] or "did not complete")
+        return Judgement(
+            DriveVerdict.FAILED, trial.header.error.partition("\n")[0] or "did not complete"
+        )
     window = load.after_nominal
     figures = _figures(trial, load, window, slo)
     for reason in validity.length_problems(load):
-        return Judgement(Told.VOID, reason, figures)
+        return Judgement(DriveVerdict.VOID, reason, figures)
     for reason in _certain(trial, window, slo, figures):
-        return Judgement(Told.FAILED, reason, figures)
+        return Judgement(DriveVerdict.FAILED, reason, figures)
     for reason in validity.generator_problems(load, window, limits):
-        return Judgement(Told.VOID, reason, figures)
+        return Judgement(DriveVerdict.VOID, reason, figures)
     for reason in _slow(slo, figures):
-        return Judgement(Told.FAILED, reason, figures)
-    return Judgement(Told.HELD, _summary(slo, figures), figures)
+        return Judgement(DriveVerdict.FAILED, reason, figures)
+    return Judgement(DriveVerdict.HELD, _summary(slo, figures), figures)
 
 
 def backlog_growth(jobs: tuple[JobRow, ...], window: Window) -> float:
@@ -88,17 +90,19 @@ def throughput(trial: TrialRecording, limits: Limits) -> Judgement:
     """Return the answered calls per second of a closed loop, or why the drive gives none."""
     load = trial.load
     if trial.header.status != COMPLETE or load is None:
-        return Judgement(Told.FAILED, trial.header.error.partition("\n")[0] or "did not complete")
+        return Judgement(
+            DriveVerdict.FAILED, trial.header.error.partition("\n")[0] or "did not complete"
+        )
     window = load.after_nominal
     answered = sum(each.answered + each.expected for each in load.in_window(window))
     if not answered:
-        return Judgement(Told.FAILED, "no call was answered")
+        return Judgement(DriveVerdict.FAILED, "no call was answered")
     figures = {"calls_per_second": answered / window.seconds}
     for reason in chain(
         validity.length_problems(load), validity.generator_problems(load, window, limits)
     ):
-        return Judgement(Told.VOID, reason, figures)
-    return Judgement(Told.HELD, "", figures)
+        return Judgement(DriveVerdict.VOID, reason, figures)
+    return Judgement(DriveVerdict.HELD, "", figures)
 
 
 def _figures(

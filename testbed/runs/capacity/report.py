@@ -14,13 +14,13 @@ from rich.text import Text
 
 from testbed.record.files import write_json
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.capacity.search import Outcome, Search, Told
+from testbed.runs.capacity.search import DriveVerdict, Search, SearchOutcome
 from testbed.runs.capacity.session import Result
 from testbed.stats import Interval, UslFit
 
 FORMAT = 1
 CAPACITY_JSON, STEPS_CSV, SWEEP_CSV = "capacity.json", "steps.csv", "sweep.csv"
-_STYLES = {Told.HELD: "green", Told.FAILED: "red", Told.VOID: "yellow"}
+_STYLES = {DriveVerdict.HELD: "green", DriveVerdict.FAILED: "red", DriveVerdict.VOID: "yellow"}
 STEP_COLUMNS = (
     "step",
     "design",
@@ -51,7 +51,7 @@ def write(
                 "design": each.design,
                 "stage": each.stage,
                 "rate": each.rate,
-                "told": each.judgement.told,
+                "told": each.judgement.verdict,
                 "reason": each.judgement.reason,
                 "figures": each.judgement.figures,
             }
@@ -62,7 +62,7 @@ def write(
                 "design": each.design,
                 "users": each.users,
                 "calls_per_second": each.calls_per_second,
-                "told": each.judgement.told,
+                "told": each.judgement.verdict,
                 "reason": each.judgement.reason,
             }
             for each in result.points
@@ -86,12 +86,12 @@ def steps_table(result: Result) -> Table:
     laid.add_column("", no_wrap=True)
     laid.add_column("because")
     for each in result.steps:
-        told = each.judgement.told
+        verdict = each.judgement.verdict
         laid.add_row(
             each.design.upper(),
             str(each.stage),
             f"{each.rate:.1f}",
-            Text(str(told), _STYLES[told]),
+            Text(str(verdict), _STYLES[verdict]),
             Text(each.judgement.reason),
         )
     return laid
@@ -108,11 +108,11 @@ def sweep_table(designs: Sequence[str], result: Result) -> Table:
     for users in sorted({each.users for each in result.points}):
         cells = []
         for design in designs:
-            told = [e for e in result.points if (e.design, e.users) == (design, users)]
-            rates = [rate for each in told if (rate := each.calls_per_second) is not None]
+            points = [e for e in result.points if (e.design, e.users) == (design, users)]
+            rates = [rate for each in points if (rate := each.calls_per_second) is not None]
             fit = fits[design]
             cells += [
-                f"{median(rates):.0f}" if rates else "void" if told else "",
+                f"{median(rates):.0f}" if rates else "void" if points else "",
                 f"{fit.predict(users):.0f}" if fit else "",
             ]
         laid.add_row(str(users), *cells)
@@ -131,23 +131,23 @@ def _capacity(design: str, search: Search, plan: CapacityPlan) -> str:
     name = f"Design {design.upper()}"
     held, failed = search.held, search.failed
     if held is None:
-        if search.outcome is Outcome.NEVER:
+        if search.outcome is SearchOutcome.NEVER:
             return f"{name} does not hold the objective even at {plan.search.least:g} calls/s."
-        if search.outcome is Outcome.GENERATOR:
+        if search.outcome is SearchOutcome.GENERATOR:
             return f"{name}: no figure; the generator cannot offer {plan.search.least:g} calls/s."
-        return f"{name}: no rate has been confirmed to hold; nothing can be said."
+        return f"{name}: no rate has been confirmed to hold; there is no result."
     yes, of = search.votes(held)
     confirmed = f" ({yes} of {of} confirming drives held)" if of else ""
-    if search.outcome is Outcome.FOUND:
+    if search.outcome is SearchOutcome.FOUND:
         assert failed is not None
         no, tries = search.votes(failed)
         return (
             f"{name} holds {held:.0f} calls/s{confirmed} and does not hold {failed:.0f} "
             f"({tries - no} of {tries} drives failed)."
         )
-    if search.outcome is Outcome.AT_LEAST:
+    if search.outcome is SearchOutcome.AT_LEAST:
         return f"{name} holds {held:.0f} calls/s, the highest rate that was tried."
-    if search.outcome is Outcome.GENERATOR:
+    if search.outcome is SearchOutcome.GENERATOR:
         return (
             f"{name} holds {held:.0f} calls/s{confirmed}. Above that the load generator is the "
             f"limit, not the design: at {failed or 0:.0f} calls/s its drives are void. This is no "
@@ -212,7 +212,7 @@ def _step_rows(result: Result) -> Iterator[tuple[object, ...]]:
             each.design,
             each.stage,
             f"{each.rate:.6g}",
-            each.judgement.told,
+            each.judgement.verdict,
             each.judgement.reason,
             *(_cell(figures.get(name)) for name in STEP_COLUMNS[6:]),
         )

@@ -1,4 +1,4 @@
-"""The search for the highest rate that holds: pure, asked for a rate and told what came of it.
+"""The search for the highest rate that holds: pure, asked for a rate and given the verdict on it.
 
 Three stages. *Climb*: from the first rate upwards by a factor until one fails, or downwards until
 one holds. *Narrow*: bisection on a log scale until the two are as close as asked for. *Confirm*:
@@ -28,7 +28,7 @@ class Stage(StrEnum):
     DONE = "done"
 
 
-class Told(StrEnum):
+class DriveVerdict(StrEnum):
     """What came of a drive. VOID says that the generator could not offer the rate."""
 
     HELD = "held"
@@ -36,7 +36,7 @@ class Told(StrEnum):
     VOID = "void"
 
 
-class Outcome(StrEnum):
+class SearchOutcome(StrEnum):
     """How a search ended."""
 
     FOUND = "found"
@@ -74,7 +74,7 @@ class SearchPlan:
 
 
 class Search:
-    """Asks for one rate after the other: :meth:`next_rate`, drive, :meth:`tell`, and again."""
+    """Asks for one rate after the other: :meth:`next_rate`, drive, :meth:`record`, and again."""
 
     def __init__(self, plan: SearchPlan) -> None:
         self._plan = plan
@@ -86,9 +86,9 @@ class Search:
         self._failures = 0
         self._voids = 0
         self._steps = 0
-        self._outcome = Outcome.RUNNING
+        self._outcome = SearchOutcome.RUNNING
         self._driven: set[float] = set()
-        self._votes: dict[float, list[Told]] = defaultdict(list)
+        self._votes: dict[float, list[DriveVerdict]] = defaultdict(list)
 
     @property
     def stage(self) -> Stage:
@@ -96,7 +96,7 @@ class Search:
         return self._stage
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> SearchOutcome:
         """How the search ended."""
         return self._outcome
 
@@ -112,33 +112,33 @@ class Search:
 
     def votes(self, rate: float) -> tuple[int, int]:
         """Return how many of the confirming drives at ``rate`` held, and how many there were."""
-        told = self._votes.get(rate, [])
-        return told.count(Told.HELD), len(told)
+        votes = self._votes.get(rate, [])
+        return votes.count(DriveVerdict.HELD), len(votes)
 
     def next_rate(self) -> float | None:
         """Return the rate to drive next, ``None`` once the search has ended."""
         return self._rate
 
-    def tell(self, rate: float, told: Told) -> None:
-        """Take in what came of a drive. Raises ``ValueError`` if ``rate`` was not asked for."""
+    def record(self, rate: float, verdict: DriveVerdict) -> None:
+        """Take in the verdict on a drive. Raises ``ValueError`` if ``rate`` was not asked for."""
         if self._rate is None or rate != self._rate:
             raise ValueError(f"rate {rate:g} was not asked for, {self._rate} was")
         self._steps += 1
         self._driven.add(rate)
         if self._stage is Stage.CONFIRM:
-            self._votes[rate].append(told)
+            self._votes[rate].append(verdict)
             self._confirm()
-        elif told is Told.HELD:
+        elif verdict is DriveVerdict.HELD:
             self._settle(rate, None)
         else:
             self._failures += 1
-            self._voids += told is Told.VOID
+            self._voids += verdict is DriveVerdict.VOID
             if self._failures >= REPEATS_OF_FAILURE:
-                self._settle(rate, told)
+                self._settle(rate, verdict)
         if self._steps >= self._plan.steps and self._stage is not Stage.DONE:
             self._give_up()
 
-    def _settle(self, rate: float, failed: Told | None) -> None:
+    def _settle(self, rate: float, failed: DriveVerdict | None) -> None:
         """Move the bracket: a rate has held, or has failed often enough."""
         if failed is None:
             self._held = rate
@@ -153,12 +153,12 @@ class Search:
         if self._failed is None:
             assert self._held is not None
             if self._held >= plan.most:
-                self._end(Outcome.AT_LEAST)
+                self._end(SearchOutcome.AT_LEAST)
             else:
                 self._rate = min(self._held * plan.factor, plan.most)
         elif self._held is None:
             if self._failed <= plan.least:
-                self._end(Outcome.GENERATOR if self._upper_void else Outcome.NEVER)
+                self._end(SearchOutcome.GENERATOR if self._upper_void else SearchOutcome.NEVER)
             else:
                 self._rate = max(self._failed / plan.factor, plan.least)
         elif self._failed / self._held > (1 + plan.precision) * (1 + 1e-9):
@@ -173,35 +173,39 @@ class Search:
         assert self._held is not None
         assert self._failed is not None
         below = self._verdict(self._held)
-        above = Told.VOID if self._upper_void else self._verdict(self._failed)
-        if below in {Told.FAILED, Told.VOID}:
+        above = DriveVerdict.VOID if self._upper_void else self._verdict(self._failed)
+        if below in {DriveVerdict.FAILED, DriveVerdict.VOID}:
             self._lower(below)
-        elif above is Told.HELD:
+        elif above is DriveVerdict.HELD:
             self._raise()
-        elif below is Told.HELD and above is not None:
-            self._end(Outcome.GENERATOR if above is Told.VOID else Outcome.FOUND)
+        elif below is DriveVerdict.HELD and above is not None:
+            self._end(
+                SearchOutcome.GENERATOR if above is DriveVerdict.VOID else SearchOutcome.FOUND
+            )
         else:
             first, second = self._held, self._failed
             turn = above is None and len(self._votes[second]) < len(self._votes[first])
             self._rate = second if turn or below is not None else first
 
-    def _verdict(self, rate: float) -> Told | None:
+    def _verdict(self, rate: float) -> DriveVerdict | None:
         """Return what the majority of the confirming drives says, once it cannot change."""
         votes, needed = self._votes[rate], self._plan.confirmations // 2 + 1
-        if votes.count(Told.HELD) >= needed:
-            return Told.HELD
-        against = len(votes) - votes.count(Told.HELD)
+        if votes.count(DriveVerdict.HELD) >= needed:
+            return DriveVerdict.HELD
+        against = len(votes) - votes.count(DriveVerdict.HELD)
         if against < self._plan.confirmations - needed + 1:
             return None
-        return Told.VOID if votes.count(Told.VOID) == against else Told.FAILED
+        return (
+            DriveVerdict.VOID if votes.count(DriveVerdict.VOID) == against else DriveVerdict.FAILED
+        )
 
-    def _lower(self, verdict: Told) -> None:
+    def _lower(self, verdict: DriveVerdict) -> None:
         assert self._held is not None
-        self._failed, self._upper_void = self._held, verdict is Told.VOID
+        self._failed, self._upper_void = self._held, verdict is DriveVerdict.VOID
         lower = self._failed / (1 + self._plan.precision)
         if lower < self._plan.least:
             self._held = None
-            self._end(Outcome.GENERATOR if self._upper_void else Outcome.NEVER)
+            self._end(SearchOutcome.GENERATOR if self._upper_void else SearchOutcome.NEVER)
             return
         self._held = lower
         self._confirm()
@@ -210,7 +214,7 @@ class Search:
         assert self._failed is not None
         self._held = self._failed
         if self._held >= self._plan.most:
-            self._end(Outcome.AT_LEAST)
+            self._end(SearchOutcome.AT_LEAST)
             return
         self._failed = min(self._held * (1 + self._plan.precision), self._plan.most)
         self._confirm()
@@ -219,7 +223,7 @@ class Search:
         # The lower end may be a rate that has only been stepped down to, and not been driven.
         if self._held is not None and self._held not in self._driven:
             self._held = None
-        self._end(Outcome.UNCONFIRMED)
+        self._end(SearchOutcome.UNCONFIRMED)
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: SearchOutcome) -> None:
         self._stage, self._rate, self._outcome = Stage.DONE, None, outcome

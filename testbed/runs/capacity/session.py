@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from testbed.runs.capacity.judge import Judgement
-from testbed.runs.capacity.search import Search, SearchPlan, Stage, Told
+from testbed.runs.capacity.search import DriveVerdict, Search, SearchPlan, Stage
 from testbed.stats import UslFit, fit_usl
 
 
@@ -47,7 +47,7 @@ class Point:
     @property
     def calls_per_second(self) -> float | None:
         """The throughput, ``None`` if the drive does not count."""
-        if self.judgement.told is not Told.HELD:
+        if self.judgement.verdict is not DriveVerdict.HELD:
             return None
         return self.judgement.figures["calls_per_second"]
 
@@ -82,7 +82,7 @@ def search_all(designs: Sequence[str], plan: SearchPlan, driver: Driver, result:
             assert rate is not None
             judgement = driver.open_loop(design, rate, stage is Stage.CONFIRM)
             result.steps.append(Step(design, stage, rate, judgement))
-            search.tell(rate, judgement.told)
+            search.record(rate, judgement.verdict)
 
 
 def sweep_all(

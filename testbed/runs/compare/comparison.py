@@ -118,24 +118,35 @@ def compare(experiment: ExperimentRecording, noise: Noise | None = None) -> Comp
         blocks=max((each.header.block for each in trials), default=0),
         planned_trials=len(needed),
         trials=trials,
-        cells=cells_of(trials, noise),
+        cells=cells_of(trials, noise, None if "pairs" in experiment.plan else experiment.designs),
         missing=tuple(sorted(needed - {each.header.number for each in trials if each.valid})),
         ended=experiment.ended,
     )
 
 
 def cells_of(
-    trials: Sequence[TrialFigures], noise: Noise | None = None
+    trials: Sequence[TrialFigures],
+    noise: Noise | None = None,
+    pair: tuple[str, str] | None = None,
 ) -> tuple[CellComparison, ...]:
-    """Put the trials of each cell together; cells come in the order of their levels."""
+    """Put the trials of each cell together; cells come in the order of their levels.
+
+    ``pair`` are the designs of both sides if they are the same in all cells; without it a side of
+    which no trial ran is taken for the other's design.
+    """
     groups = sorted(by_cell(trials), key=lambda group: _order(group[0]))
-    return tuple(_cell(factors, own, noise) for factors, own in groups)
+    return tuple(_cell(factors, own, noise, pair) for factors, own in groups)
 
 
 def _cell(
-    factors: Mapping[str, Any], trials: Sequence[TrialFigures], noise: Noise | None
+    factors: Mapping[str, Any],
+    trials: Sequence[TrialFigures],
+    noise: Noise | None,
+    pair: tuple[str, str] | None,
 ) -> CellComparison:
-    by_side = {each.header.side: each.header.design for each in trials}
+    by_side = dict(enumerate(pair or ())) | {
+        each.header.side: each.header.design for each in trials
+    }
     first = by_side.get(0, by_side.get(1, ""))
     designs = (first, by_side.get(1, first))
     (judged,) = judge(trials, sides=labels_of(designs), noise=noise)

@@ -62,11 +62,11 @@ def _set_single(data: dict[str, Any], key: str, value: Any) -> None:
 def _change_loop(data: dict[str, Any], key: str) -> None:
     """A rate for a plan of users makes it an open loop, and the other way round."""
     if key == "rate":
-        gone: tuple[str, ...] = ("users", "think_time")
+        unused: tuple[str, ...] = ("users", "think_time")
     elif key in {"users", "think_time"}:
-        gone = ("rate", "arrivals", "max_in_flight")
+        unused = ("rate", "arrivals", "max_in_flight")
     else:
         return
     for table in ("traffic", "factors"):
-        for name in gone:
+        for name in unused:
             data.get(table, {}).pop(name, None)

@@ -13,7 +13,7 @@ from testbed.drive.trial import Level
 from testbed.runs.compare.thresholds import Threshold
 from testbed.stack import runtimes
 from testbed.stack.spec import DEFAULT_SLOTS, Budget, StackSpec
-from testbed.stats import LOOK_BLOCKS
+from testbed.stats import MIN_STOPPING_BLOCKS
 
 OPEN_FACTORS = ("rate",)
 # What is of the stack and not of its traffic.
@@ -59,7 +59,7 @@ class Stop:
 
     metrics: tuple[str, ...]
     half_width: float = 0.05
-    min_blocks: int = LOOK_BLOCKS
+    min_blocks: int = MIN_STOPPING_BLOCKS
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class Plan:
     def budget(self) -> Budget | None:
         """What each side may use, ``None`` if the plan does not say."""
         given = {"cpus": self.cpus, "memory_mib": self.memory_mib}
-        said = {name: value for name, value in given.items() if value is not None}
-        return replace(Budget(), **said) if said else None  # type: ignore[arg-type]
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return replace(Budget(), **chosen) if chosen else None  # type: ignore[arg-type]
 
     def cells(self) -> tuple[Cell, ...]:
         """Return the cross product of the pairs and the levels, in the order of the plan."""

@@ -27,7 +27,7 @@ CODE = (
 
 
 class ResumeError(TestbedError):
-    """An experiment cannot be gone on with; the message says what differs."""
+    """An experiment cannot be resumed; the message says what differs."""
 
 
 def code_digest(home: Path) -> str:
@@ -48,7 +48,7 @@ def read(folder: Path) -> dict[str, Any]:
     if not (folder / files.EXPERIMENT).is_file():
         raise ResumeError(
             f"{folder} holds no experiment: {files.EXPERIMENT} is missing",
-            "name the folder that the run said it writes to, results/<name>/<UTC>",
+            "name the folder that the run reported to write to, results/<name>/<UTC>",
         )
     return {**reader.read_head(folder)}
 

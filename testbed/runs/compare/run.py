@@ -1,4 +1,4 @@
-"""Carries out a checked plan from the command line: checks, drives, reports."""
+"""Runs a checked plan from the command line: checks, drives, reports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def known() -> Known:
     return Known(tuple(designs.names()), tuple(registry.load().names()))
 
 
-def conduct(
+def run_plan(
     plan: Plan,
     *,
     keep_going: bool,
@@ -60,7 +60,7 @@ def conduct(
     earlier: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> int:
-    """Carry out a plan and return the exit code.
+    """Run a plan and return the exit code.
 
     With ``folder`` and what was recorded there ``earlier``, go on with that experiment. Raises
     :class:`TestbedError` if it cannot start; then nothing was started or written.
@@ -81,16 +81,16 @@ def conduct(
         outputs.require_writable(folder)
     target = folder or outputs.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
-    broken: fault_session.Ended | None = None
+    faulted: fault_session.FaultRunEnd | None = None
     titles = {design: designs.load(design).title for design in plan.designs}
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
     trials = 2 * plan.blocks * len(plan.cells())
     phases = dict(zip((UP, DRIVE, AUDIT, DOWN), plan.trial_phases(), strict=True))
     pace = Pace(trials, phases, time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
-        with progress.shown(console.err, pace, trials) as told:
-            started = RuntimeStacks(runtimes.get(plan.runtime), told)
-            tools = Tools(started, told, interrupts)
+        with progress.shown(console.err, pace, trials) as display:
+            started = RuntimeStacks(runtimes.get(plan.runtime), display)
+            tools = Tools(started, display, interrupts)
             ended = session.run(
                 plan,
                 origin,
@@ -102,23 +102,24 @@ def conduct(
                 resumed=earlier,
             )
         if fault_plan is not None and not ended.stopped:
-            broken = _break(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
+            faulted = _run_faults(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
         with interrupts.shield():
             rebuilt = report(target)
             met = _show_thresholds(rebuilt.comparison, plan)
             _closing(target, ended, rebuilt.comparison)
     if interrupts.happened:
         return INTERRUPTED_CODE
-    if ended.system_error or (broken is not None and broken.system_error):
+    if ended.system_error or (faulted is not None and faulted.system_error):
         return ERROR_EXIT
-    good = not ended.stopped and (broken is None or not broken.stopped)
+    good = not ended.stopped and (faulted is None or not faulted.stopped)
     return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
 
 
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     """Return the fault plan that a comparison ends with, ``None`` if it has none.
 
-    It breaks the stacks that are compared: the same designs, as large, in the same runtime.
+    It injects faults into the stacks that are compared: the same designs, as large, in the same
+    runtime.
     """
     if not plan.faults:
         return None
@@ -131,15 +132,15 @@ def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     )
 
 
-def _break(
+def _run_faults(
     plan: FaultPlan, home: Path, folder: Path, origin: Mapping[str, Any], interrupts: Interrupts
-) -> fault_session.Ended:
-    """Carry out the fault plan of a comparison, in place of what an earlier attempt at it left."""
+) -> fault_session.FaultRunEnd:
+    """Run the fault plan of a comparison, in place of what an earlier attempt at it left."""
     if fault_session.is_whole(folder):
-        return fault_session.Ended()
+        return fault_session.FaultRunEnd()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    return faults.carry_out(plan, home, folder, origin, interrupts)
+    return faults.run_plan(plan, home, folder, origin, interrupts)
 
 
 def _check(plan: Plan, home: Path) -> None:
@@ -152,7 +153,7 @@ def _check(plan: Plan, home: Path) -> None:
                 f"workers {spec.workers}: {', '.join(plan.designs)} has no workers to scale",
                 "leave workers out",
             )
-    # Locust reads the mix; one look for each mix that the plan has.
+    # Locust reads the mix; once for each mix that the plan has.
     for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
         Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check()
 
@@ -174,8 +175,8 @@ def _check_resumed(
 
 def report(folder: Path) -> Rebuilt:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
-    with console.working("working out what was recorded") as tell:
-        rebuilt = rebuild.write(folder, noise.find(folder), tell)
+    with console.working("working out what was recorded") as on_progress:
+        rebuilt = rebuild.write(folder, noise.find(folder), on_progress)
     if rebuilt.comparison.trials:
         terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
     if rebuilt.faults is not None and rebuilt.faults.figures:
@@ -209,7 +210,7 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
         _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
 
 
-def _closing(folder: Path, ended: session.Ended, comparison: Comparison) -> None:
+def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
     names = f"{REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
     lines = [f"Report: {shlex.quote(str(folder))}/{{{names}}}"]

@@ -30,7 +30,7 @@ ALL_BLOCKS, NARROW = "all blocks were run", "the intervals were narrow enough"
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunEnd:
     """How the driving ended: trials run now, trials that an early stop made needless, and why.
 
     ``system_error`` says that what stopped it was an error of the operating system.
@@ -58,16 +58,16 @@ def run(
     titles: Mapping[str, str] | None = None,
     keep_going: bool = False,
     resumed: Mapping[str, Any] | None = None,
-) -> Ended:
+) -> RunEnd:
     """Run the trials of ``plan`` into ``folder``, those that it holds already left out.
 
     A trial that fails or is void is run once more; if it stays so, the experiment stops there, or
     goes on with the next if it is to ``keep_going``. ``workload`` makes what is driven for a
     traffic; ``titles`` says for a reader what each design is; ``resumed`` is what was recorded of
-    the run that is gone on with.
+    the run that is resumed.
     """
     record = _record(plan, provenance, titles or {}, resumed)
-    # First, for it reads what is there: what cannot be gone on with is left as it is.
+    # First, for it reads what is there: what cannot be resumed is left as it is.
     session = _Session(plan, folder, tools, workload, keep_going)
     files.write_json(folder / files.EXPERIMENT, record)
     try:
@@ -123,7 +123,7 @@ class _Session:
         self._done = 0
         self._planned = 0
 
-    def run(self) -> Ended:
+    def run(self) -> RunEnd:
         try:
             self._plan_more(0)
             self._ask_all()
@@ -135,25 +135,25 @@ class _Session:
         except OSError as error:
             return self._ended(stopped=of_system(error).in_one_line, system_error=True)
 
-    def _ended(self, **facts: Any) -> Ended:
-        return Ended(self._done, needless=tuple(self._needless), **facts)
+    def _ended(self, **facts: Any) -> RunEnd:
+        return RunEnd(self._done, needless=tuple(self._needless), **facts)
 
-    def _blocks(self) -> Ended:
-        settled: set[str] = set()
+    def _blocks(self) -> RunEnd:
+        precise: set[str] = set()
         for block in range(1, self._plan.blocks + 1):
             trials = [each for each in self._schedule if each.block == block]
             for which in trials:
-                if repr(sorted(which.cell.factors.items())) in settled:
+                if repr(sorted(which.cell.factors.items())) in precise:
                     self._needless.append(which.number)
-                elif problem := self._settle(which):
+                elif problem := self._run_until_valid(which):
                     return self._ended(stopped=problem)
             if block == 1 and not any(each.valid for each in self._figures):
                 return self._ended(stopped="no trial of the first block could be used")
-            settled |= self._look(block, settled)
-            self._plan_more(len(settled) * (self._plan.blocks - block))
+            precise |= self._note_standings(block, precise)
+            self._plan_more(len(precise) * (self._plan.blocks - block))
         return self._ended(reason=NARROW if self._needless else ALL_BLOCKS)
 
-    def _settle(self, which: TrialPlan) -> str:
+    def _run_until_valid(self, which: TrialPlan) -> str:
         """Run a trial until it is valid or has had its attempts; say why to stop, or nothing."""
         if any(_key(each) == which.key and each.valid for each in self._figures):
             return ""
@@ -172,7 +172,7 @@ class _Session:
             self._workload(which.traffic),
             path,
             self._tools,
-            lambda statement: self._hear(which, statement),
+            lambda statement: self._compare_sides(which, statement),
         ).run()
         self._done += 1
         figures = self._read(header, path)
@@ -203,8 +203,8 @@ class _Session:
             files.write_header(path, failed)
             return analyse(reader.read_trial(path), self._plan.limits)
 
-    def _hear(self, which: TrialPlan, said: Any) -> None:
-        self._fairness.hear(which.cell.designs, which.cell.spec, which.side, said)
+    def _compare_sides(self, which: TrialPlan, statement: Any) -> None:
+        self._fairness.compare(which.cell.designs, which.cell.spec, which.side, statement)
 
     def _ask_all(self) -> None:
         """Bring up every side once and ask it, so that nothing unfair is driven at all."""
@@ -221,23 +221,23 @@ class _Session:
                     finally:
                         with self._tools.interrupts.shield():
                             stacks.down(design)
-                said = asked[design, cell.spec]
-                self._fairness.hear(cell.designs, cell.spec, side, said)
+                statement = asked[design, cell.spec]
+                self._fairness.compare(cell.designs, cell.spec, side, statement)
 
-    def _look(self, block: int, settled: set[str]) -> set[str]:
-        """Say how the cells stand after a block, and return those that know enough."""
+    def _note_standings(self, block: int, precise: set[str]) -> set[str]:
+        """Report how the cells stand after a block, and return those that know enough."""
         found = standings(self._plan.stop, SHOWN[1:], self._figures, block)
         for each in found:
-            if _name(each) not in settled and (each.text or each.settled):
+            if _name(each) not in precise and (each.text or each.precise):
                 where = f", {each.cell.name}" if each.cell.name else ""
-                more = "; narrow enough, no more blocks of it" if each.settled else ""
+                more = "; narrow enough, no more blocks of it" if each.precise else ""
                 self._tools.progress.note(
                     f"after block {block} of {self._plan.blocks}{where}: {each.text}{more}"
                 )
-        return {_name(each) for each in found if each.settled}
+        return {_name(each) for each in found if each.precise}
 
     def _plan_more(self, needless_pairs: int) -> None:
-        """Tell how many trials there will be, by what is known now."""
+        """Report how many trials there will be, by what is known now."""
         kept = {_key(each) for each in self._figures if each.valid}
         open_ = [each for each in self._schedule if each.key not in kept]
         if not self._planned:

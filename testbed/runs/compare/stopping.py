@@ -13,28 +13,28 @@ from testbed.stats import enough
 
 @dataclass(frozen=True)
 class Standing:
-    """How a cell stands after some blocks: whether it knows enough, and its ratios in words."""
+    """How a cell stands after some blocks: whether it is precise enough, and its ratios."""
 
     cell: CellComparison
-    settled: bool
+    precise: bool
     text: str
 
 
 def standings(
     stop: Stop | None, shown: tuple[str, ...], trials: Iterable[TrialFigures], block: int
 ) -> tuple[Standing, ...]:
-    """Say how each cell stands by the trials up to ``block``; without a rule none is settled.
+    """Return how each cell stands by the trials up to ``block``; without a rule none is precise.
 
     The words are of the metrics of the rule, else of those ``shown``.
     """
     so_far = [each for each in trials if each.header.block <= block]
     metrics = stop.metrics if stop else shown
     return tuple(
-        Standing(cell, _settled(cell, stop), _words(cell, metrics)) for cell in cells_of(so_far)
+        Standing(cell, _is_precise(cell, stop), _words(cell, metrics)) for cell in cells_of(so_far)
     )
 
 
-def _settled(cell: CellComparison, stop: Stop | None) -> bool:
+def _is_precise(cell: CellComparison, stop: Stop | None) -> bool:
     if stop is None:
         return False
     rows = [cell.row(metric) for metric in stop.metrics]

@@ -10,7 +10,7 @@ from typing import Any
 from testbed.drive.figures import metrics
 from testbed.drive.figures.metrics import Metric
 from testbed.drive.figures.trial import TrialFigures
-from testbed.stats import Interval, Measured, Outcome, Verdict, ratio_interval, verdicts
+from testbed.stats import Interval, Measured, RatioOutcome, Verdict, ratio_interval, verdicts
 
 CONFIDENCE = 0.95
 
@@ -45,7 +45,7 @@ class Judged:
         return first, second
 
     @property
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> RatioOutcome | None:
         """The verdict in one word."""
         return self.verdict.outcome if self.verdict else None
 

@@ -11,10 +11,10 @@ from testbed.stack.runtimes.controls import Controls
 
 
 def heal_all(controls: Controls) -> Iterator[str]:
-    """Mend all that is broken in a stack; yield what was done, piece by piece.
+    """Heal all faults of a stack; yield what was done, piece by piece.
 
-    What is broken is read from the stack itself, so nobody needs to have noted it. Raises
-    :class:`testbed.errors.TestbedError` for what cannot be mended.
+    The faults are read from the stack itself, so nobody needs to have noted them. Raises
+    :class:`testbed.errors.TestbedError` for what cannot be healed.
     """
     record = controls.record
     names = [each.name for each in record.measured]

@@ -56,7 +56,7 @@ class Parameter:
 
 
 def usual_seconds(_record: StackRecord) -> float:
-    """Return how long a fault lasts if nothing else is said."""
+    """Return how long a fault lasts by default."""
     return SECONDS
 
 
@@ -68,7 +68,7 @@ class Kind:
     and ``heal`` undoes it, which may be asked for again; both raise :class:`TestbedError`. What a
     stack of local processes has to be started with for it is ``needs``: nothing, :data:`LINKS` or
     :data:`CLOCK`. One that ``loses_state`` loses that of a stateful target. ``seconds`` is how long
-    it lasts in a stack if nothing else is said.
+    it lasts in a stack by default.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Kind:
         return {name: each.read(given.get(name, each.default)) for name, each in known.items()}
 
     def lost_state(self, target: Target) -> tuple[str, ...]:
-        """Name the processes whose memory is gone once the target is hit."""
+        """Name the processes whose memory is lost once the target is hit."""
         return target.affected if self.loses_state and target.stateful else ()
 
 

@@ -33,7 +33,7 @@ PAUSE = 0.5
 # Without a word from the server a call that ended so may have had its effect.
 _INDEFINITE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN", "INTERNAL"})
 
-Tell = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,12 @@ class Found:
 class Lookup:
     """Looks up jobs at the endpoints of a stack and writes every call to a history."""
 
-    def __init__(self, endpoints: Sequence[str], writer: HistoryWriter, tell: Tell) -> None:
+    def __init__(
+        self, endpoints: Sequence[str], writer: HistoryWriter, on_progress: OnProgress
+    ) -> None:
         self._endpoints = endpoints
         self._writer = writer
-        self._tell = tell
+        self._on_progress = on_progress
         self._rows: dict[str, JobRow] = {}
 
     async def run(self, accepted: Iterable[str], seconds: float) -> Found:
@@ -120,7 +122,7 @@ class Lookup:
         async def ask_in_turn() -> None:
             for job_id in turns:
                 await self._one(job_id, job_id in self._accepted)
-                self._tell(next(done), len(todo))
+                self._on_progress(next(done), len(todo))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(CONCURRENCY):
@@ -137,7 +139,7 @@ class Lookup:
 
     async def _ask(self, call: str, request: Any, scan: str = "", number: int = 0) -> Any:
         """Call a method, again if it may help; return the reply, or what went wrong as a text."""
-        said = ""
+        error_text = ""
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(PAUSE)
@@ -148,15 +150,15 @@ class Lookup:
             try:
                 reply = await _method(stub, call)(request, timeout=CALL_SECONDS)
             except grpc.aio.AioRpcError as error:
-                said = f"{error.code().name}: {error.details()}"
+                error_text = f"{error.code().name}: {error.details()}"
                 reason, definite = _read(error)
                 self._writer.failed(entry, error.code().name, reason, definite)
                 if definite:
-                    return said
+                    return error_text
             else:
                 self._writer.ok(entry, messages.answer_of(reply))
                 return reply
-        return said
+        return error_text
 
 
 def lookup(
@@ -164,10 +166,10 @@ def lookup(
     accepted: Iterable[str],
     seconds: float,
     writer: HistoryWriter,
-    tell: Tell = lambda _done, _total: None,
+    on_progress: OnProgress = lambda _done, _total: None,
 ) -> Found:
     """Run a :class:`Lookup` to its end."""
-    return asyncio.run(Lookup(endpoints, writer, tell).run(accepted, seconds))
+    return asyncio.run(Lookup(endpoints, writer, on_progress).run(accepted, seconds))
 
 
 def _left(job_ids: Sequence[str], seconds: float) -> str:

@@ -21,7 +21,7 @@ from testbed.runs.faults.report import page as faultpage
 from testbed.runs.faults.session import EXPERIMENT
 from testbed.stack import designs
 
-Tell = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SideOutcome:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FaultRunOutcome:
     """What a fault run says."""
 
     run: FaultRun
@@ -68,12 +68,12 @@ class Outcome:
         return len(self.sides) == self.planned and all(side.kept for side in self.sides)
 
 
-def read(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
+def read(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRunOutcome:
     """Check and analyse what a fault run left. Raises :class:`testbed.errors.TestbedError`."""
     record = recorded.read_head(folder / EXPERIMENT)
     plan, provenance = record["plan"], record["provenance"]
     paths = sorted((folder / files.TRIALS).glob("*-*"))
-    sides = tuple(_side(path, record, tell) for path in paths)
+    sides = tuple(_side(path, record, on_progress) for path in paths)
     run = FaultRun(
         name=plan["name"],
         when=min((side.header.started for side in sides), default=""),
@@ -84,21 +84,21 @@ def read(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
         plan=plan,
         provenance=provenance,
     )
-    return Outcome(run, sides, len(plan["designs"]))
+    return FaultRunOutcome(run, sides, len(plan["designs"]))
 
 
-def write(folder: Path, tell: Tell = lambda _text: None) -> Outcome:
+def write(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRunOutcome:
     """Read a fault run and write its files; return what it says."""
-    outcome = read(folder, tell)
+    outcome = read(folder, on_progress)
     write_files(folder, outcome.figures, outcome.run)
     if outcome.figures:
         drift.write(folder, outcome.drifts)
-        tell("drawing")
+        on_progress("drawing")
         save(folder / REPORT, faultpage.page(outcome.figures, outcome.run))
     return outcome
 
 
-def _side(path: Path, record: recorded.FaultRun, tell: Tell) -> SideOutcome:
+def _side(path: Path, record: recorded.FaultRun, on_progress: OnProgress) -> SideOutcome:
     header = files.read_header(path)
     plan, name = record["plan"], f"design {header.design.upper()}"
     with naming(path / files.TRIAL):
@@ -106,11 +106,11 @@ def _side(path: Path, record: recorded.FaultRun, tell: Tell) -> SideOutcome:
             raise ValueError(f"design is {header.design!r}, which is none of the run")
     if header.status != COMPLETE and not any(path.glob("history*.jsonl*")):
         return SideOutcome(header, None, None)
-    tell(f"reading the history of {name}")
+    on_progress(f"reading the history of {name}")
     left = recorded.read_side(path, header)
-    tell(f"checking the history of {name}")
+    on_progress(f"checking the history of {name}")
     verdict = checker.check(left.history)
-    tell(f"working out the figures of {name}")
+    on_progress(f"working out the figures of {name}")
     with naming(path / files.TRIAL):
         topology = designs.load(header.design).scaled(plan.get("workers", 1))
         parts = parts_of(topology, header.endpoints)

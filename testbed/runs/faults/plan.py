@@ -103,10 +103,10 @@ class FaultPlan:
                 f"design {topology.design} has no target for {', '.join(self.drawn.kinds)} on "
                 f"{self.drawn.parts} parts"
             )
-        chance = random.Random(f"{self.seed}/{topology.design}")
-        turns = _turns(sorted(possible), chance)
+        rng = random.Random(f"{self.seed}/{topology.design}")
+        turns = _turns(sorted(possible), rng)
         return tuple(
-            Planned(number, kind := next(turns), chance.choice(possible[kind]))
+            Planned(number, kind := next(turns), rng.choice(possible[kind]))
             for number in range(1, self.drawn.count + 1)
         )
 
@@ -161,7 +161,7 @@ def _first_of(listed: Listed, topology: Topology) -> str:
     return copies if all(part in names for part in parts) else target
 
 
-def _turns(names: list[str], chance: random.Random) -> Iterator[str]:
+def _turns(names: list[str], rng: random.Random) -> Iterator[str]:
     """Give every name once in random order, and again, and again."""
     while True:
-        yield from chance.sample(names, len(names))
+        yield from rng.sample(names, len(names))

@@ -21,7 +21,7 @@ from testbed.record.series import MetricSeries
 from testbed.record.shapes import Provenance, Traffic
 from testbed.record.typed import typed
 from testbed.runs.faults.lookup import CLIENT
-from testbed.runs.faults.workload import BROKE, FAULTS
+from testbed.runs.faults.workload import FAULTS, INJECTOR
 
 
 class _Plan(TypedDict):
@@ -65,10 +65,10 @@ def read_head(path: Path) -> FaultRun:
     """Read ``fault-run.json``. Raises :class:`RecordingError` naming it and the key."""
     raw = files.read_json(path)
     with reading(path):
-        said: FaultRun = typed(raw, FaultRun)
-        if not said["plan"]["designs"]:
+        head: FaultRun = typed(raw, FaultRun)
+        if not head["plan"]["designs"]:
             raise ValueError("plan.designs names none")
-        return said
+        return head
 
 
 def read_side(folder: Path, header: TrialHeader) -> Left:
@@ -79,7 +79,7 @@ def read_side(folder: Path, header: TrialHeader) -> Left:
     """
     if header.status != COMPLETE:
         return _what_there_is(folder)
-    for who in (BROKE, CLIENT):
+    for who in (INJECTOR, CLIENT):
         _require_history(folder, who)
     history = history_files.read(folder)
     for path in history.unfinished:

@@ -1,4 +1,4 @@
-"""Carries out a fault plan from the command line, alone or as the end of a comparison."""
+"""Runs a fault plan from the command line, alone or as the end of a comparison."""
 
 from __future__ import annotations
 
@@ -34,35 +34,36 @@ def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
 
 
 def check(plan: FaultPlan, home: Path) -> None:
-    """Raise :class:`TestbedError` for what cannot be carried out here and now."""
+    """Raise :class:`TestbedError` for what cannot be run here and now."""
     for design in plan.designs:
         topology = designs.load(design).scaled(plan.workers)
         check_fresh([design], plan.spec(plan.schedule(topology)))
     Locust(home / LOCUSTFILE, plan.traffic).check()
 
 
-def carry_out(
+def run_plan(
     plan: FaultPlan,
     home: Path,
     folder: Path,
     provenance: Mapping[str, Any],
     interrupts: Interrupts,
-) -> session.Ended:
+) -> session.FaultRunEnd:
     """Run a checked plan into ``folder`` and say how far it is meanwhile."""
     phases = session.phases(plan)
     seconds = sum(phases.values()) * len(plan.designs)
     console.err.print(
         Text(
-            f"Breaking {' and '.join(each.upper() for each in plan.designs)} by the fault plan "
-            f"{plan.name}, about {progress.minutes(seconds)}."
+            f"Injecting the faults of {plan.name} into "
+            f"{' and '.join(each.upper() for each in plan.designs)}, "
+            f"about {progress.minutes(seconds)}."
         )
     )
     pace = Pace(len(plan.designs), phases, time.monotonic)
-    with progress.shown(console.err, pace, len(plan.designs)) as told:
+    with progress.shown(console.err, pace, len(plan.designs)) as display:
         runtime = runtimes.get(plan.runtime)
-        stacks = RuntimeStacks(runtime, told)
+        stacks = RuntimeStacks(runtime, display)
 
         def workload(design: str) -> FaultWorkload:
             return FaultWorkload(plan, designs.load(design), runtime, stacks, home)
 
-        return session.run(plan, provenance, folder, Tools(stacks, told, interrupts), workload)
+        return session.run(plan, provenance, folder, Tools(stacks, display, interrupts), workload)

@@ -21,7 +21,7 @@ EXPERIMENT = "fault-run.json"
 
 
 @dataclass(frozen=True)
-class Ended:
+class FaultRunEnd:
     """How a fault run ended: why it stopped before its end, empty if it did not.
 
     ``system_error`` says that what stopped it was an error of the operating system.
@@ -47,7 +47,7 @@ def run(
     folder: Path,
     tools: Tools,
     workload: Callable[[str], FaultWorkload],
-) -> Ended:
+) -> FaultRunEnd:
     """Run every side into ``folder``; one that fails does not keep the next from being run.
 
     ``workload`` makes what is driven against a design.
@@ -83,7 +83,7 @@ def run(
             for design in plan.designs:
                 tools.stacks.down(design)
     files.write_json(folder / EXPERIMENT, {**record, "ended": {"stopped": stopped}})
-    return Ended(stopped, system_error)
+    return FaultRunEnd(stopped, system_error)
 
 
 def is_whole(folder: Path) -> bool:

@@ -14,9 +14,10 @@ from testbed.drive.ports import TrialFailed
 from testbed.drive.stacks import RuntimeStacks
 from testbed.drive.trial import Audited, Drive
 from testbed.record import files
+from testbed.record.history.model import IDS_BY_HOME
 from testbed.record.history.writer import HistoryWriter
 from testbed.record.load import read_load
-from testbed.runs.faults.breaking import Breaking
+from testbed.runs.faults.injector import FaultInjector
 from testbed.runs.faults.lookup import CLIENT, lookup
 from testbed.runs.faults.plan import FaultPlan, Planned
 from testbed.stack.records import StackRecord
@@ -26,7 +27,7 @@ from testbed.stack.spec import StackSpec
 LOCUSTFILE = Path("locustfiles", "checked.py")
 FAULTS = "faults.json"
 # Who writes the history of the faults; the audit has its own.
-BROKE = "faults"
+INJECTOR = "faults"
 # Locust ends the calls in flight, then writes what it has recorded.
 END_SECONDS = 60.0
 # How long Locust may take from its start to its first users.
@@ -79,22 +80,22 @@ class FaultWorkload:
             raise TrialFailed(f"{problem} of the schedule of faults")
 
     def _inject(self, drive: Drive) -> None:
-        writer = self._writer(drive.folder, BROKE)
-        breaking = Breaking(
+        writer = self._writer(drive.folder, INJECTOR)
+        injector = FaultInjector(
             self.plan,
             self.spec().scaled(self.topology),
             self.runtime.controls(drive.stack),
             writer,
-            ill=lambda: self._unhealthy(drive.stack),
+            unhealthy=lambda: self._unhealthy(drive.stack),
             watch=drive.load.require_alive,
-            say=drive.progress.detail,
+            on_progress=drive.progress.detail,
         )
         try:
-            breaking.run(self.schedule)
+            injector.run(self.schedule)
         finally:
             writer.close()
             files.write_json(
-                drive.folder / FAULTS, {"schedule": [each.as_data() for each in breaking.done]}
+                drive.folder / FAULTS, {"schedule": [each.as_data() for each in injector.done]}
             )
 
     def audit(
@@ -124,4 +125,5 @@ class FaultWorkload:
         return tuple(each.record.name for each in found if not each.healthy)
 
     def _writer(self, folder: Path, who: str) -> HistoryWriter:
-        return HistoryWriter(folder / f"history-{who}.jsonl", self.topology.design)
+        path = folder / f"history-{who}.jsonl"
+        return HistoryWriter(path, self.topology.design, IDS_BY_HOME)

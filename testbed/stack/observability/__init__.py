@@ -1,1 +1,1 @@
-"""Prometheus and Grafana over stacks: what is scraped, the local Prometheus, the dashboards."""
+"""What Prometheus scrapes of stacks, and the dashboards over it."""

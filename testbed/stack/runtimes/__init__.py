@@ -126,7 +126,7 @@ class Runtime(Protocol):
         """
 
     def controls(self, record: StackRecord) -> Controls:
-        """Return what breaks and mends a stack that is up."""
+        """Return what injects faults into a stack that is up and heals them."""
 
 
 def choose(name: str) -> str:

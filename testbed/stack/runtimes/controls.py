@@ -1,4 +1,4 @@
-"""What a stack that is up can be broken and mended with, whatever runs it."""
+"""What injects faults into a stack that is up and heals them, whatever runs it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from testbed.stack.runtimes.links import Links
 
 
 class Controls(Protocol):
-    """Breaks and mends one stack. Times are in seconds.
+    """Injects and heals faults of one stack. Times are in seconds.
 
     It needs nothing but the stack's record, so any process on the machine can have it. Each method
-    returns once its effect is there. What mends may be asked for again: it says whether there was
-    anything to mend. Raises :class:`TestbedError` for a name that the stack does not have, if the
+    returns once its effect is there. What heals may be asked for again: it says whether there was
+    anything to heal. Raises :class:`TestbedError` for a name that the stack does not have, if the
     stack is down, and for what this runtime or this stack cannot do.
     """
 
@@ -119,7 +119,7 @@ class RecordedControls:
 def process_of(record: StackRecord, name: str) -> ProcessRecord:
     """Return the record of a process. Raises :class:`TestbedError` with the names that there are.
 
-    The proxy of the links is none of them: to break it would break everything at once.
+    The proxy of the links is none of them: a fault of it would hit everything at once.
     """
     found = {each.name: each for each in record.measured}
     if name not in found:

@@ -36,9 +36,9 @@ def for_compose(folder: Path = _COMPOSE) -> Path:
         make(path)
     environment = folder / ".env"
     line = f"{SECRET_VARIABLE}=./{path.relative_to(folder)}\n"
-    said = environment.read_text(encoding="utf-8") if environment.exists() else ""
-    if SECRET_VARIABLE not in said:
-        environment.write_text(said + line, encoding="utf-8")
+    text = environment.read_text(encoding="utf-8") if environment.exists() else ""
+    if SECRET_VARIABLE not in text:
+        environment.write_text(text + line, encoding="utf-8")
     return path
 
 

@@ -14,7 +14,7 @@ from testbed.runs.compare.report.html import view
 from testbed.runs.compare.report.noise import NoiseFloor
 from testbed.runs.compare.thresholds import Checked
 from testbed.runs.faults import outcome
-from testbed.runs.faults.outcome import Outcome
+from testbed.runs.faults.outcome import FaultRunOutcome
 from testbed.runs.faults.session import EXPERIMENT
 
 FAULTS = "faults"
@@ -31,7 +31,7 @@ class Rebuilt:
     comparison: Comparison
     checked: tuple[Checked, ...]
     page: Path | None
-    faults: Outcome | None = None
+    faults: FaultRunOutcome | None = None
     unbroken: bool = False
 
     @property
@@ -48,28 +48,28 @@ class Rebuilt:
 def write(
     folder: Path,
     noise: NoiseFloor | None = None,
-    told: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> Rebuilt:
     """Write all files of a result into the folder of an experiment.
 
-    These are the CSV and JSON files, ``inside.csv``, ``junit.xml`` and ``report.html``, the last
-    if any trial ran. ``told`` hears what goes on. Raises :class:`testbed.errors.TestbedError`
-    naming what is missing or damaged.
+    These are the CSV and JSON files, ``inside.csv``, ``junit.xml`` and ``report.html``, the last if
+    any trial ran. ``on_progress`` is called with what goes on. Raises
+    :class:`testbed.errors.TestbedError` naming what is missing or damaged.
     """
-    told(f"reading {folder}")
+    on_progress(f"reading {folder}")
     recorded = read_experiment(folder)
-    told(f"working out {len(recorded.trials)} trials")
+    on_progress(f"working out {len(recorded.trials)} trials")
     comparison = compare(recorded, noise.ratios if noise else None)
     checked = junit.check(comparison, recorded.plan, recorded.source)
     files.write_all(folder, comparison, recorded.plan, recorded.provenance)
     inside.write_trials(folder, recorded.trials)
     faults = None
     if (folder / FAULTS / EXPERIMENT).exists():
-        faults = outcome.write(folder / FAULTS, told)
+        faults = outcome.write(folder / FAULTS, on_progress)
     seen = view.of(folder, recorded, comparison, noise, faults.figures if faults else ())
     junit.write(folder, seen.name, comparison, checked, set(recorded.needed))
     unbroken = faults is None and bool(recorded.plan.get("faults"))
     if not recorded.trials:
         return Rebuilt(recorded, comparison, checked, None, faults, unbroken)
-    told("drawing")
+    on_progress("drawing")
     return Rebuilt(recorded, comparison, checked, html.draw(seen), faults, unbroken)

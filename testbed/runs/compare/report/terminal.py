@@ -14,7 +14,7 @@ from testbed.drive.figures.warmup import FOUND
 from testbed.report.numbers import NOTHING, number, plural
 from testbed.runs.compare.comparison import CellComparison, Comparison, ratio_of
 from testbed.runs.compare.verdicts import Judged
-from testbed.stats import Outcome
+from testbed.stats import RatioOutcome
 
 LOST_SHOWN = 5
 
@@ -128,20 +128,20 @@ def _side(row: Judged, side: int) -> str:
 def verdict(row: Judged, labels: tuple[str, str]) -> Text:
     """Write a verdict in a word or two; nothing for a metric that is not judged."""
     match row.outcome:
-        case Outcome.A_BETTER:
+        case RatioOutcome.A_BETTER:
             return Text(f"{labels[0]} better", style="green")
-        case Outcome.B_BETTER:
+        case RatioOutcome.B_BETTER:
             return Text(f"{labels[1]} better", style="green")
-        case Outcome.NO_DIFFERENCE:
+        case RatioOutcome.NO_DIFFERENCE:
             return Text("no difference shown", style="dim")
-        case Outcome.NOT_ENOUGH_DATA:
+        case RatioOutcome.NOT_ENOUGH_DATA:
             return Text("not enough data", style="dim")
         case _:
             return Text("")
 
 
 def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
-    """Say what the tables can and cannot tell."""
+    """Say what the tables can and cannot show."""
     cell = comparison.cells[0]
     first, second = cell.labels
     yield ""

@@ -31,12 +31,12 @@ def analyse(trial: FaultTrial) -> FaultFigures:
     known = executions.known(history, jobs)
     timed = [job for job in jobs if backlog.usable(job, offset, over)]
     untimed = len(jobs) - len(timed)
-    said = (
+    reported = (
         backlog.sampled(trial.metrics, offset)
         if untimed > backlog.UNTIMED_LIMIT * len(jobs)
         else None
     )
-    level = said or backlog.level(timed, offset)
+    level = reported or backlog.level(timed, offset)
     lost = losses.losses(trial)
     around = backlog.around(bare, level) if level else [None] * len(bare)
     afoot = Afoot(jobs, known, offset)
@@ -65,7 +65,7 @@ def analyse(trial: FaultTrial) -> FaultFigures:
         unended=served.unended,
         untimed=untimed,
         unexplained=lost.unexplained,
-        sampled=said is not None,
+        sampled=reported is not None,
     )
 
 

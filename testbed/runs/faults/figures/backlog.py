@@ -1,7 +1,7 @@
 """Jobs queued or running over time.
 
 They are worked out from the times of the jobs that the audit found. Where a process that held jobs
-has lost its memory these are too few, so that what the owners said of themselves has to serve.
+has lost its memory these are too few, so that what the owners reported has to serve.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from testbed.runs.faults.figures.windows import Drive
 
 # The gauge of the owners of jobs, by state.
 GAUGE = "taskqueue_jobs"
-# Above this share of jobs without usable times these do not tell the backlog. Below it they tell
+# Above this share of jobs without usable times these do not show the backlog. Below it they show
 # more than gauges do, for a scrape is late where a process is out.
 UNTIMED_LIMIT = 0.2
-LOOK_BACK_US = 5 * SECOND
+BASELINE_US = 5 * SECOND
 TOLERANCE_US = SECOND
 
 _Times = NDArray[np.int64]
@@ -96,9 +96,9 @@ def level(jobs: Iterable[JobRow], offset: int) -> Level | None:
 
 
 def sampled(metrics: MetricSeries, offset: int) -> Level | None:
-    """Return the backlog as the owners of jobs said it at each scrape; ``None`` if none did.
+    """Return the backlog as the owners of jobs reported it at each scrape; ``None`` if none did.
 
-    One that does not answer counts with what it said last.
+    One that does not answer counts with what it reported last.
     """
     moments, steps = [], []
     for process in metrics.by_process.values():
@@ -107,9 +107,11 @@ def sampled(metrics: MetricSeries, offset: int) -> Level | None:
         ]
         if not series:
             continue
-        said = [sum(each.value(index) for each in series) for index in range(len(process.times))]
+        reported = [
+            sum(each.value(index) for each in series) for index in range(len(process.times))
+        ]
         moments += [round(unix * SECOND) + offset for unix in process.times]
-        steps += [after - before for before, after in pairwise((0.0, *said))]
+        steps += [after - before for before, after in pairwise((0.0, *reported))]
     if not moments:
         return None
     times = np.array(moments, dtype=np.int64)
@@ -134,7 +136,7 @@ def scatter(level: float) -> float:
 
 def _around(fault: Fault, since: int, jobs: Level) -> Backlog:
     begun, healed = fault.begun_us, fault.ended_us
-    before = jobs.median(max(begun - LOOK_BACK_US, min(since, begun)), begun)
+    before = jobs.median(max(begun - BASELINE_US, min(since, begun)), begun)
     drained = jobs.falls_to(before + scatter(before), healed, fault.until_us)
     return Backlog(
         before=before,

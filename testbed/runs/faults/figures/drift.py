@@ -16,7 +16,7 @@ from itertools import combinations
 
 from testbed.record.series import MetricSeries, ProcessSeries
 
-# What is looked at, by the name that a reader sees: metric and unit.
+# What is compared, by the name that a reader sees: metric and unit.
 GAUGES: Mapping[str, tuple[str, str]] = {
     "memory": ("process_resident_memory_bytes", "bytes"),
     "open files": ("process_open_fds", "files"),

@@ -53,26 +53,26 @@ def known(history: History, jobs: Iterable[JobRow]) -> Known:
 
 
 def filled(history: History, jobs: Iterable[JobRow]) -> list[JobRow]:
-    """Return the jobs; those that were gone in the end with the times that answers had shown."""
+    """Return the jobs; those that were missing in the end with the times that answers had shown."""
     rows = list(jobs)
-    gone = {row.job_id for row in rows if row.create_us is None}
+    missing = {row.job_id for row in rows if row.create_us is None}
     last: dict[str, Seen] = {}
     for call in history.operations:
         for each in shown(call):
-            if each.job_id in gone:
+            if each.job_id in missing:
                 before = last.get(each.job_id)
                 if before is None or _later(each) >= _later(before):
                     last[each.job_id] = each
     return [
         replace(
             row,
-            attempt=told.attempt,
-            create_us=told.create_us,
-            start_us=told.start_us,
-            finish_us=told.finish_us,
-            worker=told.worker,
+            attempt=seen.attempt,
+            create_us=seen.create_us,
+            start_us=seen.start_us,
+            finish_us=seen.finish_us,
+            worker=seen.worker,
         )
-        if (told := last.get(row.job_id))
+        if (seen := last.get(row.job_id))
         else row
         for row in rows
     ]
@@ -150,7 +150,7 @@ def _running(runs: Sequence[Execution], fault: Fault) -> Execution | None:
 def _cut_off(runs: Sequence[Execution], fault: Fault) -> Execution | None:
     """Return the first execution that began within a fault and was followed by another.
 
-    A process takes some time to die after the history has said so, and starts jobs meanwhile.
+    A process takes some time to die after the history has recorded it, and starts jobs meanwhile.
     """
     for each, _ in pairwise(runs):
         if fault.begun_us < each.start_us < fault.ended_us:

@@ -1,4 +1,4 @@
-"""Faults that belong together, and what is said of several of them at once."""
+"""Faults that belong together, and figures over several of them at once."""
 
 from __future__ import annotations
 

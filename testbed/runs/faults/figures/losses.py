@@ -23,7 +23,7 @@ class Accepted:
 
 
 def accepted(operations: Iterable[Operation]) -> dict[str, Accepted]:
-    """Return when each job was first told to a client."""
+    """Return when each job was first acknowledged to a client."""
     found: dict[str, Accepted] = {}
     for call in operations:
         if call.call == "SubmitJob" and isinstance(call.answer, str):
@@ -49,16 +49,20 @@ def losses(trial: FaultTrial) -> Losses:
     accepted, else the first.
     """
     faults = sorted((each for each in trial.history.faults if each.lost_state), key=_begun)
-    told = accepted(trial.history.operations)
-    gone = {job.job_id for job in trial.jobs if job.lost and job.job_id in told}
-    jobs = _given(_spans(trial.history.operations, gone, told), faults, told, trial)
-    unread = _without_result(trial.history.operations, told) - gone
-    results = _given(_result_spans(trial.history.operations, unread, told), faults, told, trial)
+    accepted_jobs = accepted(trial.history.operations)
+    lost = {job.job_id for job in trial.jobs if job.lost and job.job_id in accepted_jobs}
+    jobs = _given(
+        _spans(trial.history.operations, lost, accepted_jobs), faults, accepted_jobs, trial
+    )
+    unread = _without_result(trial.history.operations, accepted_jobs) - lost
+    results = _given(
+        _result_spans(trial.history.operations, unread, accepted_jobs), faults, accepted_jobs, trial
+    )
     return Losses(
         {
             fault.id: StateLoss(
                 fault.lost_state,
-                sum(each.at <= fault.begun for each in told.values()),
+                sum(each.at <= fault.begun for each in accepted_jobs.values()),
                 jobs.total[fault.id],
                 jobs.sure[fault.id],
                 results.total[fault.id],
@@ -83,7 +87,7 @@ class _Given:
 def _given(
     spans: Mapping[str, tuple[int, int]],
     faults: Sequence[FaultEvent],
-    told: Mapping[str, Accepted],
+    accepted_jobs: Mapping[str, Accepted],
     trial: FaultTrial,
 ) -> _Given:
     given = _Given(Counter(), Counter())
@@ -92,7 +96,7 @@ def _given(
         if not able:
             given.unexplained += 1
             continue
-        entry = trial.parts.entries.get(told[job_id].endpoint, "")
+        entry = trial.parts.entries.get(accepted_jobs[job_id].endpoint, "")
         likely = next((each for each in able if entry in each.lost_state), able[0])
         given.total[likely.id] += 1
         given.sure[likely.id] += len(able) == 1
@@ -100,10 +104,10 @@ def _given(
 
 
 def _spans(
-    operations: Iterable[Operation], wanted: set[str], told: Mapping[str, Accepted]
+    operations: Iterable[Operation], wanted: set[str], accepted_jobs: Mapping[str, Accepted]
 ) -> dict[str, tuple[int, int]]:
     """Return between which moments each job went: last shown, first missed."""
-    alive = {job_id: told[job_id].invoked for job_id in wanted}
+    alive = {job_id: accepted_jobs[job_id].invoked for job_id in wanted}
     missed = dict.fromkeys(wanted, OPEN_END)
     for call in operations:
         if isinstance(call.asked, str) and call.asked in wanted:
@@ -117,20 +121,22 @@ def _spans(
     return {job_id: (alive[job_id], missed[job_id]) for job_id in wanted}
 
 
-def _without_result(operations: Iterable[Operation], told: Mapping[str, Accepted]) -> set[str]:
-    """Return the jobs of which the service said that their result is gone."""
+def _without_result(
+    operations: Iterable[Operation], accepted_jobs: Mapping[str, Accepted]
+) -> set[str]:
+    """Return the jobs of which the service reported that their result is lost."""
     return {
         call.asked
         for call in operations
-        if isinstance(call.asked, str) and call.code == DATA_LOSS and call.asked in told
+        if isinstance(call.asked, str) and call.code == DATA_LOSS and call.asked in accepted_jobs
     }
 
 
 def _result_spans(
-    operations: Iterable[Operation], wanted: set[str], told: Mapping[str, Accepted]
+    operations: Iterable[Operation], wanted: set[str], accepted_jobs: Mapping[str, Accepted]
 ) -> dict[str, tuple[int, int]]:
     """Return between which moments each result went: last read, first missed."""
-    read = {job_id: told[job_id].invoked for job_id in wanted}
+    read = {job_id: accepted_jobs[job_id].invoked for job_id in wanted}
     missed = dict.fromkeys(wanted, OPEN_END)
     for call in operations:
         if isinstance(call.asked, str) and call.asked in wanted:

@@ -40,8 +40,8 @@ class FaultTrial:
     """A trial of a fault run: one design, its history, what the checker and the audit found.
 
     ``title`` says in a few words what the design is. The times of ``jobs`` are on the clocks of
-    their owners, which have to be that of this machine. ``metrics`` are what the processes said of
-    themselves, empty if nobody asked them.
+    their owners, which have to be that of this machine. ``metrics`` are what the processes reported
+    of themselves, empty if nobody asked them.
     """
 
     design: str
@@ -99,7 +99,7 @@ class Recovery:
 
     ``held`` are those known to have run there. Of them, ``rerun_s`` has how long after the fault
     each was started again, ``went_on`` ended without that, ``never`` did neither, and what came of
-    the ``unknown`` nobody saw before their record was gone. ``inferred_s`` are jobs whose first
+    the ``unknown`` nobody saw before their record was lost. ``inferred_s`` are jobs whose first
     execution nobody saw: created before the fault, started again after it.
     """
 
@@ -192,7 +192,7 @@ class Fault:
 class ErrorKind:
     """Calls of a method that ended in the same way without the answer that was asked for.
 
-    ``is_answer`` tells those in which a working service says no, such as “not finished yet”.
+    ``is_answer`` marks those in which a working service says no, such as “not finished yet”.
     """
 
     method: str

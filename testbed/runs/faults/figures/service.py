@@ -30,7 +30,7 @@ TOO_LONG_US = SECOND // 2
 PAUSE_US = 2 * SECOND
 CALLS_NEEDED = 3
 
-# With these a service that works tells its caller no.
+# With these a service that works answers its caller with no.
 ANSWERS = frozenset(
     {
         "ALREADY_EXISTS",
@@ -81,7 +81,7 @@ def outages(calls: Calls, over: Drive) -> list[Outage]:
 def _within(gaps: Sequence[_Stretch], waiting: Iterable[_Stretch]) -> Iterator[list[_Stretch]]:
     """Give what calls that were made in a gap cover of it, for each gap.
 
-    One that was made before has seen others answered: it tells of a part that hangs, not of all.
+    One that was made before has seen others answered: it shows that a part hangs, not all.
     """
     begins = [gap[0] for gap in gaps]
     found: dict[int, list[_Stretch]] = defaultdict(list)

@@ -11,10 +11,10 @@ _MOST = 60_000
 
 
 def _inject(controls: Controls, target: Target, parameters: Parameters) -> None:
-    by_chance = parameters["random_ms"] / 1000
+    jitter = parameters["random_ms"] / 1000
     fault = Fault(
-        delay_requests=Delay(parameters["request_ms"] / 1000, by_chance),
-        delay_answers=Delay(parameters["answer_ms"] / 1000, by_chance),
+        delay_requests=Delay(parameters["request_ms"] / 1000, jitter),
+        delay_answers=Delay(parameters["answer_ms"] / 1000, jitter),
         seed=int(parameters["seed"]),
     )
     links.put(controls, target, lambda _link: fault)
@@ -30,7 +30,7 @@ KIND = Kind(
     parameters=(
         Parameter("request_ms", "delay of each request", 100, 0, _MOST),
         Parameter("answer_ms", "delay of each answer", 100, 0, _MOST),
-        Parameter("random_ms", "up to so much more for each, by chance", 100, 0, _MOST),
-        Parameter("seed", "what chance is drawn from", 1, 0, 2**32),
+        Parameter("random_ms", "up to so much more for each, at random", 100, 0, _MOST),
+        Parameter("seed", "seed of the random numbers", 1, 0, 2**32),
     ),
 )

@@ -27,6 +27,6 @@ KIND = Kind(
     parameters=(
         Parameter("part", "the part of calls that arrive twice", 0.5, 0, 1),
         Parameter("within_ms", "the second time comes up to so much later", 500, 0, 60_000),
-        Parameter("seed", "what chance is drawn from", 1, 0, 2**32),
+        Parameter("seed", "seed of the random numbers", 1, 0, 2**32),
     ),
 )

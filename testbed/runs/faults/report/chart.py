@@ -94,7 +94,7 @@ class _Panel:
 
 
 def picture(figures: FaultFigures, label: str, side: int, reach: Reach, name: str) -> Markup:
-    """Draw the timeline of a trial, in the look of its side. ``name`` is unique on the page."""
+    """Draw the timeline of a trial, in the style of its side. ``name`` is unique on the page."""
     x = Linear(0.0, reach.seconds, 8)
     rates, counts = Linear.around([reach.calls], 4), Linear.around([reach.jobs], 2)
     top = NAMES + BAR + BELOW_BAR
@@ -127,13 +127,13 @@ def picture(figures: FaultFigures, label: str, side: int, reach: Reach, name: st
 
 def description(figures: FaultFigures) -> str:
     """Say in words what the picture shows."""
-    told = "; ".join(
+    listed = "; ".join(
         f"{number}: {fault.name} from {_offset(figures, fault.begun_us):.0f} to "
         f"{_offset(figures, fault.ended_us):.0f} s"
         for number, fault in enumerate(figures.faults, start=1)
     )
     answered, errors = sum(figures.timeline.answered), sum(figures.timeline.errors)
-    return f"{answered:,} calls answered, {errors:,} failed. Faults: {told or 'none'}."
+    return f"{answered:,} calls answered, {errors:,} failed. Faults: {listed or 'none'}."
 
 
 def _offset(figures: FaultFigures, moment: int) -> float:
@@ -177,10 +177,10 @@ def _faults(figures: FaultFigures, top: _Panel, bottom: _Panel) -> Iterator[Mark
     for fault in figures.faults:
         left = top.x(_offset(figures, fault.begun_us))
         width = max(top.x(_offset(figures, fault.ended_us)) - left, 1.0)
-        look = "lossy" if fault.loss else "mild"
+        style = "lossy" if fault.loss else "mild"
         hint = svg.element("title", f"{fault.name}, {fault.seconds:.1f} s")
-        shade = svg.box(left, bar, width, bottom.bottom - bar, f"fault {look}")
-        yield svg.element("g", hint, shade, svg.box(left, bar, width, BAR, f"fault-bar {look}"))
+        shade = svg.box(left, bar, width, bottom.bottom - bar, f"fault {style}")
+        yield svg.element("g", hint, shade, svg.box(left, bar, width, BAR, f"fault-bar {style}"))
     for x, line, text, anchor in texts:
         yield svg.text(x, bar - 6 - 13 * line, text, "fault-name", anchor)
 

@@ -142,7 +142,7 @@ def _trial(figures: FaultFigures) -> dict[str, Any]:
                 "rule": each.rule,
                 "subject": each.subject,
                 "text": each.text,
-                "slice": [list(line) for line in words.told(each, figures.begun_us)],
+                "slice": [list(line) for line in words.evidence(each, figures.begun_us)],
             }
             for each in figures.verdict.violations
         ],

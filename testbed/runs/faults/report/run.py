@@ -1,4 +1,4 @@
-"""What a report tells of a fault run besides its figures."""
+"""What a report shows of a fault run besides its figures."""
 
 from __future__ import annotations
 

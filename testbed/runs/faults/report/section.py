@@ -71,8 +71,8 @@ def _labelled(figures: Figures) -> list[tuple[str, FaultFigures]]:
     return list(zip(labels(figures), figures, strict=True))
 
 
-def look(figures: Figures, index: int) -> int:
-    """Return the look of a trial: that of its design, the first plain, any other the second."""
+def style(figures: Figures, index: int) -> int:
+    """Return the style of a trial: that of its design, the first plain, any other the second."""
     designs = list(dict.fromkeys(each.design for each in figures))
     return min(designs.index(figures[index].design), 1)
 
@@ -82,7 +82,7 @@ def timeline_section(figures: Figures) -> Section:
     reach = Reach.of(figures)
     blocks = []
     for index, (label, each) in enumerate(_labelled(figures)):
-        drawn = faultline.picture(each, label, look(figures, index), reach, f"faults-{index}")
+        drawn = faultline.picture(each, label, style(figures, index), reach, f"faults-{index}")
         caption = " ".join(words.remarks(label, each))
         blocks.append(
             Block(
@@ -330,7 +330,7 @@ def checker_section(figures: Figures) -> Section:
     blocks = []
     for label, each in _labelled(figures):
         for violation in each.verdict.violations:
-            rows = words.told(violation, each.begun_us)
+            rows = words.evidence(violation, each.begun_us)
             blocks.append(
                 Block(
                     f"{label}: {violation.rule}, {violation.subject}",

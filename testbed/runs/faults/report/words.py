@@ -79,19 +79,19 @@ def remarks(label: str, figures: FaultFigures) -> Iterator[str]:
         )
     if figures.sampled:
         yield (
-            f"{label}: the times of {plural(figures.untimed, 'job')} are gone, so the backlog is "
-            "what the processes said of it at each scrape."
+            f"{label}: the times of {plural(figures.untimed, 'job')} are lost, so the backlog is "
+            "what the processes reported at each scrape."
         )
     elif figures.untimed:
         yield (
-            f"{label}: times of {plural(figures.untimed, 'job')} are gone or cannot be, so they "
+            f"{label}: times of {plural(figures.untimed, 'job')} are lost or impossible, so they "
             "are missing from the backlog."
         )
     if figures.unexplained:
         yield f"{label}: no loss of state explains {plural(figures.unexplained, 'lost job')}."
 
 
-def told(violation: Violation, begun_us: int) -> list[tuple[str, ...]]:
+def evidence(violation: Violation, begun_us: int) -> list[tuple[str, ...]]:
     """Return the slice of a violation as rows: when, who, what was asked, what came of it."""
     shown = [_line(each, begun_us) for each in violation.slice[:SLICE_SHOWN]]
     more = len(violation.slice) - SLICE_SHOWN

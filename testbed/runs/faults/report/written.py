@@ -1,4 +1,4 @@
-"""Writes what is said of several faults: a spread, a share, a time without service."""
+"""Writes figures over several faults: a spread, a share, a time without service."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def downtime(found: Downtime) -> str:
 
 
 def seconds(value: float) -> str:
-    """Write a time to a tenth of a second, which is what a history can tell."""
+    """Write a time to a tenth of a second, which is what a history resolves."""
     if not value:
         return "0"
     return f"{value:.1f}" if value >= LEAST_SHOWN_S else "< 0.1"

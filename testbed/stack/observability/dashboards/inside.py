@@ -224,7 +224,7 @@ def _workers(selected: str) -> Row:
             graph(
                 "Heartbeat age",
                 "s",
-                "How long the most silent worker has not been heard of, by who watches it.",
+                "How long the most silent worker has sent no heartbeat, by who watches it.",
                 (f"max by (process) (taskqueue_heartbeat_age_seconds{{{selected}}})", _BY),
             ),
         ),

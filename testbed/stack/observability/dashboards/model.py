@@ -65,9 +65,11 @@ class Dashboard:
     rows: tuple[Row, ...]
 
 
-def graph(title: str, unit: str, description: str, *queries: tuple[str, str], **look: Any) -> Panel:
+def graph(
+    title: str, unit: str, description: str, *queries: tuple[str, str], **style: Any
+) -> Panel:
     """Return a panel; each query is an expression and a legend."""
-    return Panel(title, unit, description, tuple(Query(*each) for each in queries), **look)
+    return Panel(title, unit, description, tuple(Query(*each) for each in queries), **style)
 
 
 def number(title: str, unit: str, description: str, expr: str, legend: str) -> Panel:

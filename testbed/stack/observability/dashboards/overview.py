@@ -165,7 +165,7 @@ _WORKERS = Row(
         graph(
             "Workers alive",
             "short",
-            "Workers heard of within the heartbeat timeout.",
+            "Workers whose heartbeat came within the timeout.",
             (f"sum by (design) (taskqueue_workers_alive{{{_D}}})", "{{design}}"),
             width=8,
         ),

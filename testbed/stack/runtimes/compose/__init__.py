@@ -85,12 +85,14 @@ class ComposeRuntime:
         found = containers.find(record.design)
         running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
         addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}
-        said = health.check(
+        reported = health.check(
             {name: at for name, at in addresses.items() if name in running}, self.health_timeout
         )
         used = usage.read(running)
         return [
-            processes.status(each, record.metrics[each.name], running.get(each.name), said, used)
+            processes.status(
+                each, record.metrics[each.name], running.get(each.name), reported, used
+            )
             for each in record.processes
         ]
 
@@ -100,7 +102,7 @@ class ComposeRuntime:
         return ContainerMeter({each.name: found[each.name] for each in record.measured})
 
     def controls(self, record: StackRecord) -> ComposeControls:
-        """Return what breaks a stack, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
+        """Return what injects faults, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
         limits = (self.start_timeout, self.margin, self.lock_wait)
         return ComposeControls(record, project(), *limits)
 
@@ -149,13 +151,13 @@ class ComposeRuntime:
 
     def _wait_until_ready(self, record: StackRecord, progress: Progress) -> None:
         serving: list[str] = []
-        looked = [0.0]
+        checked = [0.0]
 
         def watch() -> None:
-            # A look costs the engine something, and the start is short.
-            if time.monotonic() - looked[0] < 1.0:
+            # A check costs the engine something, and the start is short.
+            if time.monotonic() - checked[0] < 1.0:
                 return
-            looked[0] = time.monotonic()
+            checked[0] = time.monotonic()
             found = containers.find(record.design)
             for each in record.processes:
                 if ended := containers.exit_text(found[each.name]):
@@ -163,7 +165,7 @@ class ComposeRuntime:
                     raise TestbedError(
                         f"{each.name} ended during start ({ended}). The end of {each.log}:\n"
                         f"{log_tail(each.log)}",
-                        "the rest was stopped; mend the cause, then try again",
+                        "the rest was stopped; fix the cause, then try again",
                     )
 
         def ready(name: str) -> None:

@@ -79,7 +79,7 @@ def remove(found: Iterable[Container], network: str) -> None:
 
 
 def save_log(container: Container, path: Path) -> None:
-    """Write what a container has said so far to a file."""
+    """Write the output of a container so far to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(container.logs())
 
@@ -102,7 +102,7 @@ def exit_text(container: Container) -> str:
 
 
 def in_parallel(work: Callable[[Container], T], found: Sequence[Container]) -> list[T | None]:
-    """Do something with all containers at the same time; ``None`` for one that has gone."""
+    """Do something with all containers at the same time; ``None`` for one that no longer exists."""
 
     def careful(container: Container) -> T | None:
         try:

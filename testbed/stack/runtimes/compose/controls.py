@@ -1,4 +1,4 @@
-"""Breaks and mends stacks in containers."""
+"""Injects and heals faults of stacks in containers."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class ComposeControls(RecordedControls):
         found = containers.find(self._design).get(name)
         if found is None or found.id != process.container:
             raise TestbedError(
-                f"the container of {name} of design {self._design} is gone",
+                f"the container of {name} of design {self._design} no longer exists",
                 f"`testbed down {self._design}` removes the rest",
             )
         return found
@@ -113,7 +113,7 @@ class ComposeControls(RecordedControls):
         if container.status != containers.RUNNING:
             raise TestbedError(
                 f"{name} of design {self._design} is not running, but {container.status}",
-                f"`testbed fault heal {self._design}` mends that",
+                f"`testbed fault heal {self._design}` heals that",
             )
         return container
 

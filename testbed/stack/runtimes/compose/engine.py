@@ -27,7 +27,7 @@ _TAIL_LINES = 20
 
 
 class EngineError(TestbedError):
-    """The engine or Compose does not do what it was asked; the message has what it said."""
+    """The engine or Compose does not do what it was asked; the message has its output."""
 
 
 @cache
@@ -103,8 +103,10 @@ def compose(
     connect()
     if not _has_compose():
         raise EngineError("the engine answers, but there is no `docker compose`", _HINT)
-    command = ["docker", "compose", "--project-directory", str(directory), "--file", str(file)]
-    said: deque[str] = deque(maxlen=_TAIL_LINES)
+    # A file .env in the working directory or in that of the project is for Compose called by hand.
+    command = ["docker", "compose", "--env-file", os.devnull]
+    command += ["--project-directory", str(directory), "--file", str(file)]
+    lines: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
         [*command, "--ansi", "never", "--progress", "plain", *arguments],
         env={**environment.of_engine(os.environ), **variables, "COMPOSE_IGNORE_ORPHANS": "1"},
@@ -119,14 +121,14 @@ def compose(
         try:
             assert running.stdout is not None
             for line in filter(None, map(str.strip, running.stdout)):
-                said.append(line)
+                lines.append(line)
                 progress(line)
         except BaseException:
             running.terminate()
             raise
     if running.returncode:
         raise EngineError(
-            f"docker compose {arguments[0]} failed with {running.returncode}:\n" + "\n".join(said),
-            "what was started has been stopped; mend the cause and try again, or run local "
+            f"docker compose {arguments[0]} failed with {running.returncode}:\n" + "\n".join(lines),
+            "what was started has been stopped; fix the cause and try again, or run local "
             "processes: --runtime local (RUNTIME=local for make)",
         )

@@ -1,4 +1,4 @@
-"""Reads what the containers of a stack use, one look at all of them at a time."""
+"""Reads what the containers of a stack use, one reading of all of them at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from docker.models.containers import Container
 from testbed.stack.runtimes import Usage
 from testbed.stack.runtimes.compose import usage
 
-# A look costs the engine several milliseconds of CPU for each container.
+# A reading costs the engine several milliseconds of CPU for each container.
 INTERVAL = 1.0
 
 

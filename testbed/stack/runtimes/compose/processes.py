@@ -1,4 +1,4 @@
-"""The containers of a stack as its processes: recorded, looked at, stopped in order."""
+"""The containers of a stack as its processes: recorded, inspected, stopped in order."""
 
 from __future__ import annotations
 
@@ -57,19 +57,19 @@ def status(
     record: ProcessRecord,
     metrics: str,
     container: Container | None,
-    said: Mapping[str, str],
+    reported: Mapping[str, str],
     used: Mapping[str, Usage],
 ) -> ProcessStatus:
     """Return how a process is, whose container is ``None`` if it does not run.
 
-    ``said`` is what health services say and ``used`` what containers have used, by process.
+    ``reported`` is what health services say and ``used`` what containers have used, by process.
     """
     if container is None or record.name not in used:
         return ProcessStatus(record, metrics, "dead")
     return ProcessStatus(
         record,
         metrics,
-        said.get(record.name, health.NO_ANSWER),
+        reported.get(record.name, health.NO_ANSWER),
         time.time() - containers.started_unix(container),
         used[record.name].cpu_seconds,
         used[record.name].memory_bytes,

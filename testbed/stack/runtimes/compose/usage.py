@@ -19,17 +19,17 @@ _NANOSECONDS = 1e-9
 
 def read(found: Mapping[str, Container]) -> dict[str, Usage]:
     """Return what each container has used, by the name of its process; ended ones are left out."""
-    said = containers.in_parallel(_ask, list(found.values()))
+    reported = containers.in_parallel(_ask, list(found.values()))
     return {
         name: parse(stats)
-        for name, stats in zip(found, said, strict=True)
+        for name, stats in zip(found, reported, strict=True)
         # The engine answers for a container that does not run with empty accounts.
         if stats and stats.get("cpu_stats", {}).get("system_cpu_usage")
     }
 
 
 def _ask(container: Container) -> dict[str, Any]:
-    # One look, without the second that the engine otherwise waits to work out a rate.
+    # One reading, without the second that the engine otherwise waits to work out a rate.
     api = engine.connect().api
     stats: dict[str, Any] = api.stats(str(container.id), stream=False, one_shot=True)
     return stats

@@ -88,7 +88,7 @@ class LocalRuntime:
         return StackMeter(record)
 
     def controls(self, record: StackRecord) -> LocalControls:
-        """Return what breaks a stack, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
+        """Return what injects faults, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
         return LocalControls(record, self.start_timeout, self.margin, self.lock_wait)
 
     def _make_way(self, design: str, progress: Progress) -> None:
@@ -119,7 +119,7 @@ class LocalRuntime:
                     raise TestbedError(
                         f"{each.name} ended during start ({ended}). The end of {each.log}:\n"
                         f"{log_tail(each.log)}",
-                        "the rest was stopped; mend the cause, then try again",
+                        "the rest was stopped; fix the cause, then try again",
                     )
 
         def ready(name: str) -> None:
@@ -138,7 +138,7 @@ class LocalRuntime:
 
     def _clean(self, design: str, progress: Progress) -> Stopped:
         """End all processes of a design and remove its state file. Holds the lock already."""
-        # First, so that a Prometheus does not find the processes gone that it is to read.
+        # First, so that a Prometheus does not miss the processes that it is to read.
         targets.remove_stack(design)
         notice = ""
         try:

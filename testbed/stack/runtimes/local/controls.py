@@ -1,4 +1,4 @@
-"""Breaks and mends stacks of local processes."""
+"""Injects and heals faults of stacks of local processes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from testbed.stack.runtimes import ProcessStatus
 
 
 def observe(record: ProcessRecord, metrics: str, answer: str) -> ProcessStatus:
-    """Return how a process is; ``answer`` is what its health service said."""
+    """Return how a process is; ``answer`` is what its health service answered."""
     process = record.process()
     if process is None:
         return ProcessStatus(record, metrics, "dead")

@@ -111,7 +111,7 @@ def end(processes: Iterable[psutil.Process], grace: float) -> set[int]:
     """
     asked = list(processes)
     _signal(asked, signal.SIGTERM)
-    # One that is paused hears of it only when it goes on.
+    # One that is paused receives it only when it goes on.
     _signal(asked, signal.SIGCONT)
     late = _wait(asked, grace)
     _signal(late, signal.SIGKILL)
@@ -133,10 +133,10 @@ def session(process: psutil.Process) -> list[psutil.Process]:
 
 
 def kill(process: psutil.Process) -> None:
-    """End a process and all of its session at once, without asking; return when they are gone."""
+    """End a process and all of its session at once, without asking; return when all have exited."""
     found = session(process)
     _signal(found, signal.SIGKILL)
-    # Whatever was born while the others were looked for.
+    # Whatever was born while the others were searched for.
     found += session(process)[1:]
     _signal(found, signal.SIGKILL)
     if immortal := _wait(found, _KILL_WAIT):
@@ -146,7 +146,7 @@ def kill(process: psutil.Process) -> None:
 def pause(process: psutil.Process) -> None:
     """Stop a process and all of its session from running on."""
     _signal([process], signal.SIGSTOP)
-    # With their leader stopped there will be few new ones; the second look finds those.
+    # With their leader stopped there will be few new ones; the second scan finds those.
     for _ in range(2):
         _signal(session(process), signal.SIGSTOP)
 

@@ -15,16 +15,16 @@ from testbed.runs.compare.report.noise import NoiseFloor
 def write(
     experiment_folder: Path,
     noise: NoiseFloor | None = None,
-    told: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write ``report.html`` into the folder of an experiment and return its path.
 
     Everything is worked out from the folder; without ``noise`` the noise floor is that of the
-    newest control made on the same machine, if there is one. ``told`` hears what goes on. Raises
-    :class:`testbed.errors.TestbedError` naming what is missing or damaged.
+    newest control made on the same machine, if there is one. ``on_progress`` is called with what
+    goes on. Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
     """
-    view = read(experiment_folder, noise or noises.find(experiment_folder), told)
-    told("drawing")
+    view = read(experiment_folder, noise or noises.find(experiment_folder), on_progress)
+    on_progress("drawing")
     return draw(view)
 
 
@@ -34,12 +34,14 @@ def draw(view: View) -> Path:
 
 
 def write_several(
-    experiment_folders: Sequence[Path], path: Path, told: Callable[[str], None] = lambda _: None
+    experiment_folders: Sequence[Path],
+    path: Path,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write one page that compares several experiments to ``path``, and return it.
 
     Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
     """
-    views = [read(folder, noises.find(folder), told) for folder in experiment_folders]
-    told("drawing")
+    views = [read(folder, noises.find(folder), on_progress) for folder in experiment_folders]
+    on_progress("drawing")
     return save(path, render("runs.html.j2", runs.page(views)))

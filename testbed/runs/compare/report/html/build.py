@@ -33,7 +33,7 @@ def page(view: View) -> Page:
         labels=view.labels,
         titles=view.titles,
         what_ran=list(what_ran(view)),
-        lede=words.lede(view),
+        summary=words.summary(view),
         alerts=list(alerts(view)),
         matrix=words.matrix(view.cells),
         findings=[words.findings(cell) for cell in view.cells],

@@ -9,7 +9,7 @@ from testbed.drive.figures import resources
 from testbed.drive.figures.trial import finished_in
 from testbed.record.model import STACK
 from testbed.report import charts
-from testbed.report.charts import Bar, Part
+from testbed.report.charts import Bar, BarPart
 from testbed.report.numbers import number, optional
 from testbed.report.page import Block, Chart, Section, Table
 from testbed.runs.compare.report.html.view import CellView, SeenTrial, View
@@ -37,7 +37,7 @@ def _block(cell: CellView) -> Block | None:
         Bar(
             f"{cell.labels[side]} {process}",
             side,
-            [Part(process, value)],
+            [BarPart(process, value)],
             f"{number(value)} {UNIT}",
         )
         for side in (0, 1)
@@ -45,8 +45,8 @@ def _block(cell: CellView) -> Block | None:
     ]
     if not bars:
         return None
-    told = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
-    drawn = charts.bars(WIDTH, f"cost-{cell.slug}", "CPU per finished job", told, bars, UNIT)
+    description = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
+    drawn = charts.bars(WIDTH, f"cost-{cell.slug}", "CPU per finished job", description, bars, UNIT)
     rows = [(bar.label, number(bar.parts[0].value)) for bar in bars]
     totals = ", ".join(
         f"{label} {optional(cell.value('cpu_ms_per_job', side))} ms"

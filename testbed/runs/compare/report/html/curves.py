@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from testbed.drive.figures.quantiles import TAIL_SAMPLES
 from testbed.record.model import FINISHED_STATES
 from testbed.report import charts
-from testbed.report.charts import Axes, Series
+from testbed.report.charts import Axes, Line
 from testbed.report.numbers import NOTHING, listed, number
 from testbed.report.page import Chart, Table
 from testbed.report.scales import Log, Percentile
@@ -111,7 +111,7 @@ def chart(
     furthest = max(each.quantiles[-1] for each in curves)
     axes = Axes(Percentile(furthest), Log.around([least, top]), "percentile", "ms")
     series = [
-        Series(
+        Line(
             labels[each.side],
             each.side,
             list(zip(each.quantiles, each.middle, strict=True)),
@@ -120,11 +120,11 @@ def chart(
         )
         for each in curves
     ]
-    told = listed(
+    description = listed(
         [f"{labels[each.side]} p50 {each.at(0.5)} ms, p99 {each.at(0.99)}" for each in curves]
     )
     drawn = charts.lines(
-        WIDE if wide else SMALL, name, f"{heading}: percentiles", told, axes, series
+        WIDE if wide else SMALL, name, f"{heading}: percentiles", description, axes, series
     )
     return Chart(drawn, heading)
 

@@ -39,13 +39,13 @@ class Fact:
 
 def facts(views: Sequence[View]) -> list[Fact]:
     """List all facts; one that an experiment does not have is a dash there."""
-    told = [dict(_of(view)) for view in views]
+    by_view = [dict(_of(view)) for view in views]
     order = (*CONDITIONS, MOMENT)
     names = sorted(
-        dict.fromkeys(key for each in told for key in each), key=lambda key: order.index(key[0])
+        dict.fromkeys(key for each in by_view for key in each), key=lambda key: order.index(key[0])
     )
     return [
-        Fact(kind, name, tuple(each.get((kind, name), NOTHING) for each in told))
+        Fact(kind, name, tuple(each.get((kind, name), NOTHING) for each in by_view))
         for kind, name in names
     ]
 
@@ -82,7 +82,7 @@ def _dirty(git: Mapping[str, Any]) -> str:
 
 
 def _settings(view: View) -> Iterator[tuple[tuple[str, str], str]]:
-    """Give what each design ran with in its trials; where they differ, all that was said."""
+    """Give what each design ran with in its trials; where they differ, all that was reported."""
     found: dict[str, dict[str, None]] = {}
     for trial in view.trials():
         header = trial.figures.header

@@ -9,7 +9,7 @@ from statistics import median
 from testbed.drive.figures import breakdown as parts
 from testbed.drive.figures.breakdown import Breakdown, Segment, breakdown
 from testbed.report import charts, svg
-from testbed.report.charts import Bar, Part
+from testbed.report.charts import Bar, BarPart
 from testbed.report.numbers import number
 from testbed.report.page import Block, Chart, Key, Section, Table
 from testbed.runs.compare.report.html.view import CellView, View
@@ -85,10 +85,10 @@ def _block(cell: CellView, sides: Sequence[Sequence[Breakdown]]) -> Block | None
         return None
     order = {method: index for index, method in enumerate(dict.fromkeys(m.name for m in calls))}
     calls.sort(key=lambda each: (order[each.name], each.side))
-    looks = {kind: index for index, kind in enumerate(KINDS)}
-    drawn = [_chart(f"inside-{cell.slug}", "Mean time of a call", cell, calls, looks)]
+    styles = {kind: index for index, kind in enumerate(KINDS)}
+    drawn = [_chart(f"inside-{cell.slug}", "Mean time of a call", cell, calls, styles)]
     used = {each.kind for mean in calls for each in mean.segments}
-    legend = [Key(svg.key(looks[kind]), name) for kind, name in KINDS.items() if kind in used]
+    legend = [Key(svg.key(styles[kind]), name) for kind, name in KINDS.items() if kind in used]
     return Block(
         cell.name, legend=legend, charts=drawn, behind=_table([*calls, *jobs], cell.labels)
     )
@@ -116,22 +116,22 @@ def _middle(trials: Sequence[Sequence[Segment]]) -> list[Segment]:
 
 
 def _chart(
-    name: str, title: str, cell: CellView, means: Sequence[_Mean], looks: Mapping[str, int]
+    name: str, title: str, cell: CellView, means: Sequence[_Mean], styles: Mapping[str, int]
 ) -> Chart:
     bars = [
         Bar(
             f"{mean.name} {cell.labels[mean.side]}",
             mean.side,
             [
-                Part(each.label, max(0.0, each.milliseconds), looks[each.kind])
+                BarPart(each.label, max(0.0, each.milliseconds), styles[each.kind])
                 for each in mean.segments
             ],
             f"{number(mean.total)} {UNIT}",
         )
         for mean in means
     ]
-    told = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
-    return Chart(charts.bars(WIDTH, name, title, told, bars, UNIT))
+    description = ", ".join(f"{bar.label} {bar.total}" for bar in bars)
+    return Chart(charts.bars(WIDTH, name, title, description, bars, UNIT))
 
 
 def _table(means: Sequence[_Mean], labels: tuple[str, str]) -> Table:

@@ -11,7 +11,7 @@ from testbed.runs.compare.report.html.view import CellView, View
 
 
 def fairness_section(view: View) -> Section:
-    """Return the section of what both sides said that they ran with."""
+    """Return the section of what both sides reported to run with."""
     blocks = [block for cell in view.cells if (block := _fairness(cell))]
     intro = ["Every stack was asked what it runs with before it was driven. A row in bold differs."]
     if not blocks:
@@ -26,7 +26,7 @@ def _rows_of(block: Block) -> Sequence[Sequence[str]]:
 
 
 def _fairness(cell: CellView) -> Block | None:
-    sides = [_said(cell, side) for side in (0, 1)]
+    sides = [_reported(cell, side) for side in (0, 1)]
     names = list(dict.fromkeys(name for side in sides for name in side))
     if not names:
         return None
@@ -35,14 +35,17 @@ def _fairness(cell: CellView) -> Block | None:
     return Block(cell.name, table=Table(("", *cell.labels), rows, marked=marked))
 
 
-def _said(cell: CellView, side: int) -> dict[str, str]:
-    """Return what the trials of a side ran with; where they differ, all that was said."""
+def _reported(cell: CellView, side: int) -> dict[str, str]:
+    """Return what the trials of a side ran with; where they differ, all that was reported."""
     found: dict[str, list[str]] = {}
     for trial in cell.trials:
         header = trial.figures.header
         if header.side == side:
-            said = {**header.fairness, **({"settings": header.settings} if header.settings else {})}
-            for name, value in flat(said):
+            reported = {
+                **header.fairness,
+                **({"settings": header.settings} if header.settings else {}),
+            }
+            for name, value in flat(reported):
                 found.setdefault(name, []).append(value)
     return {name: " or ".join(dict.fromkeys(values)) for name, values in found.items()}
 

@@ -77,7 +77,7 @@ def ratio_row(row: Judged, labels: tuple[str, str], scale: Log, name: str) -> Ra
     shown: Markup | str = ""
     if row.ratio:
         noise = (row.noise.low, row.noise.high) if row.noise else None
-        strip = Strip(row.ratio.estimate, row.ratio.low, row.ratio.high, noise, words.look(row))
+        strip = Strip(row.ratio.estimate, row.ratio.low, row.ratio.high, noise, words.style(row))
         shown = charts.strip(scale, strip, name, f"{row.metric.label}: {_interval(row)}")
     return RatioRow(
         label=row.metric.label,
@@ -86,7 +86,7 @@ def ratio_row(row: Judged, labels: tuple[str, str], scale: Log, name: str) -> Ra
         strip=shown,
         ratio=number(row.ratio.estimate) if row.ratio else "",
         interval=_interval(row),
-        look=words.look(row),
+        style=words.style(row),
         short=words.short(row, labels),
     )
 

@@ -29,7 +29,7 @@ def page(views: Sequence[View]) -> RunsPage:
     facts = differences.facts(views)
     return RunsPage(
         title=listed([run.name for run in found]),
-        lede=_lede(found),
+        summary=_summary(found),
         alerts=list(_alerts(facts, found)),
         sections=[
             _differences(found, facts),
@@ -49,7 +49,7 @@ def named(views: Sequence[View]) -> list[_Run]:
     ]
 
 
-def _lede(found: Sequence[_Run]) -> str:
+def _summary(found: Sequence[_Run]) -> str:
     shared = [key for key, cells in _cells(found).items() if len(cells) == len(found)]
     if not shared:
         return (

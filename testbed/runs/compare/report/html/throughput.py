@@ -9,7 +9,7 @@ from typing import Any
 
 from testbed.drive.figures.warmup import FOUND
 from testbed.report import charts
-from testbed.report.charts import Axes, Series
+from testbed.report.charts import Axes, Line
 from testbed.report.numbers import number, optional
 from testbed.report.page import Block, Chart, Section, Table
 from testbed.report.scales import Linear, Log
@@ -81,15 +81,17 @@ def _against(cells: list[CellView], factor: str, title: str, rest: str) -> Itera
         x = Linear.around(float(_level(cell, factor)) for cell in cells)
         y = Log.around(values) if is_log else Linear.around(values)
         name = f"load-{cells[0].slug}-{factor}-{metric}"
-        told = "; ".join(
+        description = "; ".join(
             f"{each.name}: " + ", ".join(f"{number(v)} at {at:g}" for at, v in each.points)
             for each in series
         )
-        drawn = charts.lines(SMALL, name, f"{label} {rest}", told, Axes(x, y, title, unit), series)
+        drawn = charts.lines(
+            SMALL, name, f"{label} {rest}", description, Axes(x, y, title, unit), series
+        )
         yield Chart(drawn, label)
 
 
-def _series(cells: list[CellView], factor: str, metric: str, side: int) -> Series:
+def _series(cells: list[CellView], factor: str, metric: str, side: int) -> Line:
     points, low, high = [], [], []
     for cell in cells:
         row = cell.compared.row(metric)
@@ -99,7 +101,7 @@ def _series(cells: list[CellView], factor: str, metric: str, side: int) -> Serie
             points.append((at, median(values)))
             low.append((at, min(values)))
             high.append((at, max(values)))
-    return Series(cells[0].labels[side], side, points, low, high, marked=True)
+    return Line(cells[0].labels[side], side, points, low, high, marked=True)
 
 
 def _table(cells: list[CellView], factor: str, labels: tuple[str, str]) -> Table:
@@ -140,7 +142,7 @@ def steps(view: View) -> list[Block]:
     return blocks
 
 
-def _stepped(cell: CellView, side: int) -> Series:
+def _stepped(cell: CellView, side: int) -> Line:
     """Return the median over the trials of what was answered in the whole seconds of a step."""
     found: dict[float, list[float]] = {}
     for trial in cell.valid(side):
@@ -151,7 +153,7 @@ def _stepped(cell: CellView, side: int) -> Series:
                 rate = sum(row.answered + row.expected for row in rows) / len(rows)
                 found.setdefault(step.value, []).append(rate)
     points = [(value, median(rates)) for value, rates in sorted(found.items())]
-    return Series(cell.labels[side], side, points, marked=True)
+    return Line(cell.labels[side], side, points, marked=True)
 
 
 def _over_time(cell: CellView) -> Block:
@@ -197,7 +199,7 @@ def _later(trials: Sequence[SeenTrial]) -> str:
     )
 
 
-def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> Series:
+def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> Line:
     """Leave out the last second, which the end of the drive cuts."""
     load, _ = trial.measured()
     side = trial.figures.header.side
@@ -206,4 +208,4 @@ def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> Series:
         for row in load.seconds
         if row.unix >= load.window.from_unix and row.unix + 1 <= load.window.to_unix
     ]
-    return Series(labels[side], side, points, thin=True)
+    return Line(labels[side], side, points, thin=True)

@@ -16,7 +16,7 @@ from testbed.runs.compare.comparison import CellComparison, Comparison, compare
 from testbed.runs.compare.report.noise import NoiseFloor
 from testbed.runs.faults.figures.model import FaultFigures
 
-Told = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class View:
 
     @property
     def titles(self) -> tuple[str, str]:
-        """What each side is, as the plan tells it; nothing if that differs between cells."""
+        """What each side is, as the plan describes it; nothing if that differs between cells."""
         if len({cell.compared.designs for cell in self.cells}) > 1:
             return "", ""
         titles = self.plan.get("titles", {})
@@ -149,16 +149,16 @@ def trial_name(trial: TrialFigures) -> str:
     return f"trial {header.number} (block {header.block}, design {header.design.upper()}{again})"
 
 
-def read(folder: Path, noise: NoiseFloor | None, told: Told) -> View:
+def read(folder: Path, noise: NoiseFloor | None, on_progress: OnProgress) -> View:
     """Read and analyse an experiment.
 
     Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
     """
-    told(f"reading {folder}")
+    on_progress(f"reading {folder}")
     recorded = read_experiment(folder)
     if not recorded.trials:
         raise RecordingError(f"{folder / files.TRIALS} holds no trial: nothing ran")
-    told(f"working out {len(recorded.trials)} trials")
+    on_progress(f"working out {len(recorded.trials)} trials")
     return of(folder, recorded, compare(recorded, noise.ratios if noise else None), noise)
 
 

@@ -9,7 +9,7 @@ from testbed.report.numbers import change, listed, number, optional, plural, wit
 from testbed.report.page import Finding, Findings, Table
 from testbed.runs.compare.report.html.view import CellView, View
 from testbed.runs.compare.verdicts import Judged
-from testbed.stats import Outcome
+from testbed.stats import RatioOutcome
 
 HEADLINES = (
     "requests_per_second",
@@ -23,57 +23,57 @@ HEADLINES = (
     "cpu_ms_per_job",
     "peak_rss_mib",
 )
-LOOKS = {
-    Outcome.A_BETTER: "s0",
-    Outcome.B_BETTER: "s1",
-    Outcome.NO_DIFFERENCE: "none",
-    Outcome.NOT_ENOUGH_DATA: "few",
+STYLES = {
+    RatioOutcome.A_BETTER: "s0",
+    RatioOutcome.B_BETTER: "s1",
+    RatioOutcome.NO_DIFFERENCE: "none",
+    RatioOutcome.NOT_ENOUGH_DATA: "few",
 }
 
 
-def look(row: Judged) -> str:
-    """Return how a verdict looks; nothing for a metric that is not judged."""
-    return LOOKS[row.outcome] if row.outcome else ""
+def style(row: Judged) -> str:
+    """Return the style of a verdict; nothing for a metric that is not judged."""
+    return STYLES[row.outcome] if row.outcome else ""
 
 
 def short(row: Judged, labels: tuple[str, str]) -> str:
     """Write a verdict in two or three words."""
     match row.outcome:
-        case Outcome.A_BETTER:
+        case RatioOutcome.A_BETTER:
             return f"{labels[0]} better"
-        case Outcome.B_BETTER:
+        case RatioOutcome.B_BETTER:
             return f"{labels[1]} better"
-        case Outcome.NO_DIFFERENCE:
+        case RatioOutcome.NO_DIFFERENCE:
             return "no difference shown"
-        case Outcome.NOT_ENOUGH_DATA:
+        case RatioOutcome.NOT_ENOUGH_DATA:
             return "not enough data"
         case _:
             return ""
 
 
-def lede(view: View) -> str:
+def summary(view: View) -> str:
     """Say in a sentence how the verdicts are spread."""
     rows = [row for cell in view.cells for row in cell.compared.rows if row.verdict]
     counts = Counter(row.outcome for row in rows)
-    if rows and counts[Outcome.NOT_ENOUGH_DATA] == len(rows):
+    if rows and counts[RatioOutcome.NOT_ENOUGH_DATA] == len(rows):
         return (
             f"For none of {plural(len(rows), 'judged metric')} is there enough data for a verdict."
         )
     first, second = view.labels
     parts = [
-        f"{second} is better in {counts[Outcome.B_BETTER]}",
-        f"{first} in {counts[Outcome.A_BETTER]}",
+        f"{second} is better in {counts[RatioOutcome.B_BETTER]}",
+        f"{first} in {counts[RatioOutcome.A_BETTER]}",
     ]
-    if counts[Outcome.A_BETTER] > counts[Outcome.B_BETTER]:
+    if counts[RatioOutcome.A_BETTER] > counts[RatioOutcome.B_BETTER]:
         parts = [
-            f"{first} is better in {counts[Outcome.A_BETTER]}",
-            f"{second} in {counts[Outcome.B_BETTER]}",
+            f"{first} is better in {counts[RatioOutcome.A_BETTER]}",
+            f"{second} in {counts[RatioOutcome.B_BETTER]}",
         ]
     over = f" over {plural(len(view.cells), 'cell')} of the plan" if len(view.cells) > 1 else ""
     text = f"Of {plural(len(rows), 'judged metric')}{over}, {listed(parts)}."
-    if same := counts[Outcome.NO_DIFFERENCE]:
+    if same := counts[RatioOutcome.NO_DIFFERENCE]:
         text += f" In {same} no difference is shown."
-    if few := counts[Outcome.NOT_ENOUGH_DATA]:
+    if few := counts[RatioOutcome.NOT_ENOUGH_DATA]:
         text += f" For {few} there is not enough data."
     return text
 
@@ -85,7 +85,7 @@ def findings(cell: CellView) -> Findings:
 
 
 def _finding(row: Judged, labels: tuple[str, str]) -> Finding:
-    return Finding(look(row), short(row, labels), _sentence(row, labels), _basis(row, labels))
+    return Finding(style(row), short(row, labels), _sentence(row, labels), _basis(row, labels))
 
 
 def _sentence(row: Judged, labels: tuple[str, str]) -> str:
@@ -94,7 +94,7 @@ def _sentence(row: Judged, labels: tuple[str, str]) -> str:
     if row.ratio is None or first is None or second is None:
         return f"{label}: {_missing(row, labels)}."
     sides = f"{with_unit(first, row.metric.unit)} in {labels[0]}, {number(second)} in {labels[1]}"
-    if row.outcome in {Outcome.A_BETTER, Outcome.B_BETTER}:
+    if row.outcome in {RatioOutcome.A_BETTER, RatioOutcome.B_BETTER}:
         return f"{label} is {change(row.ratio.estimate, *labels)}: {sides}."
     return f"{label}: {sides}."
 

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from common import context
+from common.domain.errors import OwnerUnreachable, TaskQueueError
+from common.domain.job import Assignment, Execution, JobSpec, JobState, Outcome
+from common.ports import HeartbeatReply
+
+BOUND = 20.0
+DONE = Outcome(JobState.DONE, b"output")
+
+
+class Observed:
+    """Wakes those that wait for a condition whenever something happens."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Condition()
+
+    async def note(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(BOUND), self._changed:
+            await self._changed.wait_for(condition)
+
+
+class FakeCoordinator(Observed):
+    """Hands out what a test puts in, and records what is reported to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Assignment] = []
+        self.fetches: list[int] = []
+        self.heartbeats: list[list[Execution]] = []
+        self.outcomes: dict[Execution, Outcome] = {}
+        self.batches: list[int] = []
+        self.returned: list[Execution] = []
+        self.cancel: list[Execution] = []
+        self.drop: list[Execution] = []
+        self.verdict: TaskQueueError | None = None
+        self.unreachable: set[str] = set()
+        self.failed_calls: list[str] = []
+        self.remaining: dict[str, float] = {}
+        self.empty_answers = False
+
+    async def give(self, *assignments: Assignment) -> None:
+        self.waiting.extend(assignments)
+        await self.note()
+
+    async def reach(self) -> None:
+        self.unreachable.clear()
+        await self.note()
+
+    async def _enter(self, call: str) -> None:
+        assert context.correlation_id()
+        self.remaining[call] = context.remaining(float("inf"))
+        if call in self.unreachable:
+            self.failed_calls.append(call)
+            await self.note()
+            raise OwnerUnreachable("coordinator", "a test says so")
+
+    async def heartbeat(self, worker, slots, held) -> HeartbeatReply:
+        await self._enter("heartbeat")
+        self.heartbeats.append(list(held))
+        await self.note()
+        return HeartbeatReply(
+            [each for each in self.cancel if each in held],
+            [each for each in self.drop if each in held],
+        )
+
+    async def fetch(self, worker, slots, max_jobs, max_wait) -> list[Assignment]:
+        await self._enter("fetch")
+        self.fetches.append(max_jobs)
+        await self.note()
+        if not self.empty_answers:
+            await self.until(lambda: self.waiting)
+        taken, self.waiting = self.waiting[:max_jobs], self.waiting[max_jobs:]
+        return taken
+
+    async def report(self, worker, reports, returned=()) -> list[TaskQueueError | None]:
+        await self._enter("report")
+        for execution, outcome in reports:
+            self.outcomes.setdefault(execution, outcome)
+        self.batches.append(len(reports))
+        self.returned.extend(returned)
+        await self.note()
+        return [self.verdict for _ in reports]
+
+
+class FakeExecutor(Observed):
+    """Runs executions that end when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.running: dict[Execution, asyncio.Future[Outcome]] = {}
+        self.started: list[Execution] = []
+        self.stopped: list[Execution] = []
+        self.correlations: list[str] = []
+
+    async def run(self, assignment: Assignment) -> Outcome:
+        execution = assignment.execution
+        self.correlations.append(context.correlation_id())
+        self.started.append(execution)
+        self.running[execution] = asyncio.get_running_loop().create_future()
+        await self.note()
+        try:
+            return await self.running[execution]
+        except asyncio.CancelledError:
+            self.stopped.append(execution)
+            raise
+        finally:
+            del self.running[execution]
+            await self.note()
+
+    def end(self, execution: Execution, outcome: Outcome = DONE) -> None:
+        self.running[execution].set_result(outcome)
+
+
+@pytest.fixture
+def coordinator() -> FakeCoordinator:
+    return FakeCoordinator()
+
+
+@pytest.fixture
+def executor() -> FakeExecutor:
+    return FakeExecutor()
+
+
+@pytest.fixture
+def assignment() -> Callable[..., Assignment]:
+    def make(
+        job: str, kind: str = "noop", payload: bytes = b"", attempt: int = 1, timeout=None
+    ) -> Assignment:
+        spec = JobSpec(kind, payload, timeout)
+        return Assignment(Execution(job, attempt), spec, f"correlation-{job}")
+
+    return make
+
+
+@pytest.fixture
+def bounded() -> Callable[[Awaitable[None]], None]:
+    """Runs a scenario and fails if it takes forever."""
+
+    def run(scenario: Awaitable[None]) -> None:
+        async def limited() -> None:
+            async with asyncio.timeout(3 * BOUND):
+                await scenario
+
+        asyncio.run(limited())
+
+    return run

@@ -1,0 +1,170 @@
+"""Fault plans: read as a whole, refused as a whole, and the same schedule for the same seed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from testbed.drive import plan_reader
+from testbed.drive.plan_reader import PlanError, Source
+from testbed.errors import TestbedError
+from testbed.runs.faults import registry
+from testbed.runs.faults import run as runner
+from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.runs.faults.planfile import FOLDER, changed, parse
+from testbed.stack import designs
+from testbed.stack.records import project_root
+
+HEAD = 'name = "x"\n'
+DRAW = HEAD + "[draw]\n"
+READY = ("quick", "short", "soak", "state", "stateless")
+
+
+def plan_of(text: str) -> FaultPlan:
+    return parse(tomllib.loads(text), Source("x.toml"), ("noop", "sleep"))
+
+
+def schedule_of(plan: FaultPlan, design: str) -> tuple[Planned, ...]:
+    return plan.schedule(designs.load(design))
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_ready_plan_can_be_carried_out_on_both_designs(name: str) -> None:
+    plan = runner.read(project_root(), name, {})
+    assert plan.name == name
+    for design in plan.designs:
+        schedule = schedule_of(plan, design)
+        assert schedule
+        for each in schedule:
+            registry.get(each.kind).target(designs.load(design), each.target)
+
+
+def test_ready_plans_are_these() -> None:
+    found = {path.stem for path in (project_root() / FOLDER).glob("*.toml")}
+    assert found == set(READY)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[draw]\ncount = 3", "x.toml: name: is missing"),
+        (HEAD, "give either [draw]"),
+        (DRAW + '[[faults]]\nkind = "kill"\na = "worker"', "give either [draw]"),
+        (HEAD + "secnds = 3\n[draw]", "secnds: unknown key; did you mean seconds?"),
+        (HEAD + "seconds = 0\n[draw]", "seconds: 0 is not possible"),
+        (DRAW + "cout = 3", "[draw] cout: unknown key; did you mean count?"),
+        (DRAW + "count = 0", "[draw] count: 0 is not possible"),
+        (DRAW + 'kinds = ["kil"]', "there is no kind of fault 'kil'; did you mean kill?"),
+        (DRAW + 'parts = "statless"', "did you mean stateless?"),
+        (HEAD + 'designs = ["c"]\n[draw]', "there is no design 'c'"),
+        (HEAD + 'designs = ["a", "a"]\n[draw]', "each once"),
+        (HEAD + "[draw]\n[traffic]\nrate = 10\nusers = 3", "[traffic] users: does not go"),
+        (HEAD + "[draw]\n[settings]\nleas = 3", "unknown settings: leas"),
+        (HEAD + '[[faults]]\na = "worker"', "there is no kind of fault None"),
+        (HEAD + '[[faults]]\nkind = "kill"', "names no target"),
+        (HEAD + '[[faults]]\nkind = "kill"\na = "wrker"', "kill cannot hit 'wrker' in design a"),
+        (
+            HEAD + '[[faults]]\nkind = "kill"\na = "worker"\nx = "y"',
+            "[faults 1] x: must be a number",
+        ),
+        (HEAD + '[[faults]]\nkind = "kill"\na = "worker"\nx = 1', "unknown parameter: x"),
+        (HEAD + "faults = 3", "must be tables [[faults]]"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan_of(text)
+    assert message in str(caught.value)
+
+
+def test_all_that_is_wrong_is_reported_at_once() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan_of("seconds = 0\nhealth = 0\n[draw]\ncount = 0")
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_equal_seeds_break_the_same_in_the_same_order_and_others_do_not() -> None:
+    first, again = (plan_of("seed = 7\n" + DRAW + "count = 50") for _ in range(2))
+    other = plan_of("seed = 8\n" + DRAW + "count = 50")
+    for design in ("a", "b"):
+        assert schedule_of(first, design) == schedule_of(again, design)
+        assert schedule_of(first, design) != schedule_of(other, design)
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+def test_kinds_take_turns(design: str) -> None:
+    counts = Counter(each.kind for each in schedule_of(plan_of(DRAW + "count = 100"), design))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+@pytest.mark.parametrize("parts", ["stateless", "stateful"])
+def test_parts_decide_whether_memory_is_lost(design: str, parts: str) -> None:
+    topology = designs.load(design)
+    plan = plan_of(DRAW + f'count = 100\nparts = "{parts}"')
+    losses = [
+        registry.get(each.kind).lost_state(registry.get(each.kind).target(topology, each.target))
+        for each in plan.schedule(topology)
+    ]
+    assert all(losses) if parts == "stateful" else not any(losses)
+
+
+def test_a_design_without_a_target_is_named() -> None:
+    plan = plan_of(DRAW + 'kinds = ["kill"]\nparts = "stateless"')
+    assert {each.target for each in schedule_of(plan, "a")} == {"coordinator", "gateway", "worker"}
+    with pytest.raises(TestbedError, match="design b has no target for kill on stateless parts"):
+        schedule_of(plan, "b")
+
+
+def test_named_faults_come_in_their_order_with_a_target_in_each_design() -> None:
+    plan = plan_of(
+        HEAD + '[[faults]]\nkind = "kill"\na = "worker"\nb = "node-1"\n'
+        '[[faults]]\nkind = "pause_long"\na = "gateway"\n'
+    )
+    assert [each.title for each in schedule_of(plan, "a")] == ["kill worker", "pause_long gateway"]
+    assert [each.title for each in schedule_of(plan, "b")] == ["kill node-1"]
+
+
+def test_of_several_workers_the_first_is_meant() -> None:
+    plan = plan_of(HEAD + '[[faults]]\nkind = "kill"\na = "worker"')
+    (fault,) = plan.schedule(designs.load("a").scaled(3))
+    assert fault.target == "worker-1"
+
+
+def test_stacks_are_started_with_what_the_faults_need() -> None:
+    plan = plan_of(DRAW + 'count = 2\nkinds = ["kill", "cut"]')
+    spec = plan.spec(schedule_of(plan, "a"))
+    assert (spec.links, spec.clock) == (True, False)
+    plain = plan_of(DRAW + 'kinds = ["kill"]')
+    assert not plain.spec(schedule_of(plain, "a")).links
+
+
+def test_the_wall_clock_is_left_alone_in_containers_unless_asked_for() -> None:
+    for runtime, there in (("local", True), ("compose", False)):
+        plan = plan_of(f'runtime = "{runtime}"\n' + DRAW + "count = 60")
+        assert ("clock" in {each.kind for each in schedule_of(plan, "a")}) == there
+
+
+def test_changes_are_made_by_key_and_by_table() -> None:
+    data = tomllib.loads(DRAW + "count = 3")
+    plan = parse(
+        changed(data, {"draw.count": 9, "rate": 20, "designs": "a", "settings.lease": 10}),
+        Source("x.toml"),
+        ("sleep",),
+    )
+    assert plan.drawn is not None
+    assert (plan.drawn.count, plan.traffic.rate, plan.designs) == (9, 20, ("a",))
+    assert plan.settings == {"lease": "10"}
+    with pytest.raises(PlanError, match="--set lese: a plan has no such key"):
+        changed(data, {"lese": 1})
+
+
+def test_a_plan_is_found_by_name_or_path_and_the_others_are_named(tmp_path: Path) -> None:
+    plans = project_root() / FOLDER
+    assert plan_reader.find(plans, "quick").name == "quick.toml"
+    assert plan_reader.find(tmp_path, "some/where.toml") == Path("some/where.toml").resolve()
+    with pytest.raises(TestbedError, match="did you mean quick"):
+        plan_reader.find(plans, "quik")
