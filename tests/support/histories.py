@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
-import json
 import random
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from testbed.check.observations import AUDIT
 from testbed.record.history import lines
@@ -311,9 +312,9 @@ def write(history: History, path: Path) -> Path:
         "ids": history.ids,
     }
     head |= {"unix_us": history.unix_us, "clock_us": history.clock_us}
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("wb") as file:
         for line in (head, *(each for _, _, each in sorted(_events(history), key=_by_time))):
-            file.write(json.dumps(line, separators=(",", ":")) + "\n")
+            file.write(msgspec.json.encode(line) + b"\n")
     return path
 
 

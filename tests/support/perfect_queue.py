@@ -6,8 +6,8 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 
+from msgspec.structs import replace
 from sortedcontainers import SortedList
 
 from common.domain.ids import IdMint, parse

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import structs
 from rich.text import Text
 
 from testbed import check as checker
@@ -98,7 +99,7 @@ def check(
             raise TestbedError(str(error), "leave --calm out") from error
     if as_json:
         unfinished = {"unfinished": [str(each) for each in history.unfinished]}
-        typer.echo(json.dumps({**_plain(verdict), **unfinished}, indent=2))
+        typer.echo(json.dumps({**_plain(verdict), **unfinished}, indent=2, default=structs.asdict))
     else:
         _show(verdict, history)
     raise typer.Exit(0 if verdict.clean else 1)

@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from testbed.errors import TestbedError
-from testbed.record.history.lines import Damaged
+from testbed.record.history.lines import Damaged, Head
 from testbed.record.history.model import FaultEvent, History, Operation
 from testbed.record.history.part import HistoryPart
 
@@ -52,11 +52,11 @@ def read(path: Path | str, on_progress: OnProgress = lambda _done, _total: None)
             parts[each] = part
         on_progress(total, total)
         # Where there is no head the writer was killed before it announced anything.
-        begun = {each: part for each, part in parts.items() if part.head}
-        if not begun:
+        heads = {each: part.head for each, part in parts.items() if part.head}
+        if not heads:
             raise HistoryError(f"{paths[0]}:1: there is no head")
         unfinished = tuple(each for each, part in parts.items() if not part.closed)
-        return dataclasses.replace(_merge(begun), unfinished=unfinished)
+        return dataclasses.replace(_merge(parts, heads), unfinished=unfinished)
 
 
 def compress(path: Path) -> Path:
@@ -147,15 +147,16 @@ def _unpacked(path: Path, raw: BinaryIO) -> BinaryIO:
     return cast(BinaryIO, gzip.open(raw)) if path.suffix == COMPRESSED else raw
 
 
-def _merge(parts: dict[Path, HistoryPart]) -> History:
-    """Make one history, whose ids are unique, of what the files hold."""
-    first = min(parts.values(), key=lambda part: part.head["clock_us"]).head
+def _merge(parts: Mapping[Path, HistoryPart], heads: Mapping[Path, Head]) -> History:
+    """Make one history, whose ids are unique, of what the files with a head hold."""
+    first = min(heads.values(), key=attrgetter("clock_us"))
     operations: list[Operation] = []
     faults: list[FaultEvent] = []
     base = 0
-    for path, part in parts.items():
+    for path, head in heads.items():
+        part = parts[path]
         for name in ("design", "ids", "boot"):
-            one, other = part.head.get(name), first.get(name)
+            one, other = getattr(head, name), getattr(first, name)
             # A head without the id of the boot leaves it open whose clock it was.
             if one != other and (name != "boot" or (one and other)):
                 raise HistoryError(
@@ -170,8 +171,8 @@ def _merge(parts: dict[Path, HistoryPart]) -> History:
     return History(
         tuple(operations),
         tuple(faults),
-        first["design"],
-        first["unix_us"],
-        first["clock_us"],
-        ids=first["ids"],
+        first.design,
+        first.unix_us,
+        first.clock_us,
+        ids=first.ids,
     )

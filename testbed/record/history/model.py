@@ -10,13 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
 
 OPEN_END = 1 << 62
 """When a call ends of which no end is known: after everything else."""
 
+Whole = Annotated[int, Meta(ge=-(1 << 63) + 1, le=(1 << 63) - 1)]
+"""A whole number of 64 bits."""
+
 ALL_JOBS: Final = "all"
-LostJobs = Literal["all"] | tuple[int, ...]
+LostJobs = Literal["all"] | tuple[Annotated[int, Meta(ge=0, le=(1 << 63) - 1)], ...]
 """Which jobs went with a memory: all, or those whose ids name one of these homes."""
 
 IDS_BY_HOME: Final = "by home"
@@ -35,18 +40,17 @@ class Outcome(StrEnum):
     """It may have had its effect, or may have it yet; also a call whose end was never recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True, omit_defaults=True, rename={"job_id": "job"}):
     """A job's status, as an answer showed it. The times of the job are on its owner's clock."""
 
     job_id: str
     kind: str
     state: str
-    attempt: int
+    attempt: Whole = 0
     worker: str = ""
-    create_us: int | None = None
-    start_us: int | None = None
-    finish_us: int | None = None
+    create_us: Whole | None = None
+    start_us: Whole | None = None
+    finish_us: Whole | None = None
     failure: str = ""
     cancel_requested: bool = False
 
@@ -81,8 +85,7 @@ class Page:
     page_size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True, omit_defaults=True):
     """What ``GetJobResult`` answered; ``digest`` of its output."""
 
     state: str

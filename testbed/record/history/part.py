@@ -8,10 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
+
 from testbed.record.history import lines, older
-from testbed.record.history.lines import Asked, Damaged, moment, text, whole
+from testbed.record.history.lines import Damaged, Head, Line, needed
 from testbed.record.history.model import (
-    ALL_JOBS,
     IDS_BY_HOME,
     OPEN_END,
     FaultEvent,
@@ -20,21 +22,11 @@ from testbed.record.history.model import (
     Outcome,
 )
 
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object, unless it says one thing twice: nobody knows then which of them holds."""
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise Damaged(f"has {next(each for each in names if names.count(each) > 1)!r} twice")
-    return fields
-
-
-# Faster than json.loads, which looks for white space at both ends.
-_decode = json.JSONDecoder(object_pairs_hook=_object).raw_decode
+_decode = msgspec.json.Decoder(Line).decode
+_encode = msgspec.json.Encoder().encode
 # Half of a pair: no text holds it, so nothing could print or write what is read here.
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_Invoked = tuple[int, str, str, str, Asked, int]
+_Invoked = tuple[int, str, str, str, lines.Asked, int]
 """The first fields of an operation."""
 
 
@@ -45,14 +37,14 @@ class HistoryPart:
     """
 
     def __init__(self) -> None:
-        self.head: Mapping[str, Any] = {}
+        self.head: Head | None = None
         self.done: list[Operation] = []
         self.open: dict[int, _Invoked] = {}
         self.faults: dict[int, FaultEvent] = {}
         self.closed = False
         self._number = 1
         self._ids: set[int] = set()
-        self._events: Mapping[str, Callable[[int, int, Mapping[str, Any]], None]] = {
+        self._events: Mapping[str, Callable[[int, int, Line], None]] = {
             "ok": self._ok,
             "invoke": self._invoke,
             "fail": self._failed,
@@ -66,16 +58,15 @@ class HistoryPart:
         """Take in a line. Raises :class:`Damaged`."""
         if self.closed:
             raise Damaged("follows the end of the history")
-        fields = _fields(line)
-        if fields is None:
-            return
         if number == 1:
-            self._take_head(fields)
+            self.head = _head(line)
             return
         self._number = number
+        if (event := _event(line)) is None:
+            return
         for name, take in self._events.items():
-            if name in fields:
-                take(moment(fields, "t"), whole(fields, name), fields)
+            if (value := getattr(event, name)) is not UNSET:
+                take(event.t, value, event)
                 return
         raise Damaged(f"is no event: it has none of {', '.join(self._events)}")
 
@@ -89,51 +80,37 @@ class HistoryPart:
         for each in (*self.done, *(Operation(*invoked) for invoked in self.open.values())):
             yield dataclasses.replace(each, id=each.id + base) if base else each
 
-    def _take_head(self, fields: Mapping[str, Any]) -> None:
-        if "format" not in fields:
-            raise Damaged("is no head: it has no 'format'")
-        if whole(fields, "format") != lines.FORMAT:
-            raise Damaged(f"has format {fields['format']!r}, not {lines.FORMAT}")
-        design = text(fields, "design")
-        text(fields, "boot", "")
-        whole(fields, "unix_us")
-        whole(fields, "clock_us")
-        ids = text(fields, "ids", older.ids_of(design))
-        if ids not in {"", IDS_BY_HOME}:
-            raise Damaged(f"has ids {ids!r:.40}, not {IDS_BY_HOME!r}")
-        self.head = {**fields, "ids": ids}
-
     def _new(self, identity: int) -> None:
         if identity in self._ids or identity < 0:
             raise Damaged(f"id {identity} is not new, or negative")
         self._ids.add(identity)
 
-    def _invoke(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+    def _invoke(self, time: int, identity: int, line: Line) -> None:
         self._new(identity)
-        call = text(line, "call")
+        call = needed(line.call, "call")
         self.open[identity] = (
             identity,
-            text(line, "client"),
-            text(line, "at"),
+            needed(line.client, "client"),
+            needed(line.at, "at"),
             call,
             lines.read_asked(call, line),
             time,
         )
 
-    def _ok(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+    def _ok(self, time: int, identity: int, line: Line) -> None:
         asked = self._ended(time, identity)
         answer = lines.read_answer(asked[3], line)
         self.done.append(Operation(*asked, time, Outcome.OK, answer))
 
-    def _failed(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+    def _failed(self, time: int, identity: int, line: Line) -> None:
         asked = self._ended(time, identity)
         self.done.append(
             Operation(
                 *asked,
                 completed=time,
-                outcome=Outcome.FAIL if "fail" in line else Outcome.INDEFINITE,
-                code=text(line, "code"),
-                reason=text(line, "reason", ""),
+                outcome=Outcome.INDEFINITE if line.fail is UNSET else Outcome.FAIL,
+                code=needed(line.code, "code"),
+                reason=line.reason or "",
             )
         )
 
@@ -146,32 +123,25 @@ class HistoryPart:
             raise Damaged(f"call {identity} ends {invoked - time} us before it began")
         return asked
 
-    def _fault(self, time: int, identity: int, line: Mapping[str, Any]) -> None:
+    def _fault(self, time: int, identity: int, line: Line) -> None:
         self._new(identity)
-        details = line.get("details", {})
-        if type(details) is not dict:
-            raise Damaged("'details' is not an object")
         self.faults[identity] = FaultEvent(
             identity,
-            text(line, "kind"),
-            _texts(line, "targets"),
+            needed(line.kind, "kind"),
+            line.targets or (),
             time,
-            lost_state=_texts(line, "lost_state"),
-            details={name: str(value) for name, value in details.items()},
+            lost_state=line.lost_state or (),
+            details={name: str(value) for name, value in (line.details or {}).items()},
             lost_jobs=self._lost_jobs(line),
         )
 
-    def _lost_jobs(self, line: Mapping[str, Any]) -> LostJobs:
-        if "lost_jobs" not in line:
-            return older.lost_jobs(self.head["design"], _texts(line, "lost_state"))
-        value = line["lost_jobs"]
-        if value == ALL_JOBS:
-            return ALL_JOBS
-        if type(value) is not list or not all(map(_is_home, value)):
-            raise Damaged(f"'lost_jobs' is {value!r:.40}, not {ALL_JOBS!r} or a list of homes")
-        return tuple(value)
+    def _lost_jobs(self, line: Line) -> LostJobs:
+        if line.lost_jobs is not UNSET:
+            return line.lost_jobs
+        design = self.head.design if self.head else ""
+        return older.lost_jobs(design, line.lost_state or ())
 
-    def _healed(self, time: int, identity: int, line: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def _healed(self, time: int, identity: int, line: Line) -> None:  # noqa: ARG002
         fault = self.faults.get(identity)
         if fault is None or fault.ended < OPEN_END:
             raise Damaged(f"fault {identity} is healed, but none of that id is under way")
@@ -179,26 +149,63 @@ class HistoryPart:
             raise Damaged(f"fault {identity} is healed before it began")
         self.faults[identity] = dataclasses.replace(fault, ended=time)
 
-    def _end(self, time: int, count: int, line: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def _end(self, time: int, count: int, line: Line) -> None:  # noqa: ARG002
         if count != self._number - 1:
             raise Damaged(f"ends a history of {count} lines, of which {self._number - 1} are here")
         self.closed = True
 
 
-def _fields(line: bytes) -> dict[str, Any] | None:
-    """Return the object in a line, ``None`` if the file ends within it."""
+def _head(line: bytes) -> Head | None:
+    """Return the head, ``None`` if the file ends within it."""
+    fields = _checked(line)
+    if fields is None:
+        return None
+    if "format" not in fields:
+        raise Damaged("is no head: it has no 'format'")
     try:
-        content = line.decode()
-        fields, end = _decode(content)
+        head = msgspec.convert(fields, Head)
+    except msgspec.ValidationError as error:
+        raise Damaged(str(error)) from None
+    if head.format != lines.FORMAT:
+        raise Damaged(f"has format {head.format!r}, not {lines.FORMAT}")
+    if "ids" not in fields:
+        head.ids = older.ids_of(head.design)
+    if head.ids not in {"", IDS_BY_HOME}:
+        raise Damaged(f"has ids {head.ids!r:.40}, not {IDS_BY_HOME!r}")
+    return head
+
+
+def _event(line: bytes) -> Line | None:
+    """Return a line, ``None`` if the file ends within it.
+
+    msgspec keeps the last of two fields of one name, and does not look into those that it does not
+    know. A line that it would write in the same way has neither, and any other is read again by
+    who looks at all of it.
+    """
+    problem = ""
+    try:
+        event = _decode(line)
+        if _encode(event) == line[:-1]:
+            return event
+    except ValueError as error:
+        problem = str(error)
+    if _checked(line) is None:
+        return None
+    if problem:
+        raise Damaged(problem)
+    return event
+
+
+def _checked(line: bytes) -> dict[str, Any] | None:
+    """Return the object in a line if it says everything once and in text, ``None`` if it is cut."""
+    try:
+        fields = json.loads(line.decode(), object_pairs_hook=_object)
     except Damaged:
         raise
     except ValueError as error:
         if not line.endswith(b"\n"):
             return None
         raise Damaged(f"is no JSON: {error}") from None
-    rest = content[end:]
-    if rest != "\n" and rest.strip():
-        raise Damaged(f"is no JSON: there is more after the object: {rest!r:.40}")
     if type(fields) is not dict:
         raise Damaged("is no JSON object")
     if b"\\u" in line and _SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
@@ -206,12 +213,10 @@ def _fields(line: bytes) -> dict[str, Any] | None:
     return fields
 
 
-def _is_home(value: object) -> bool:
-    return type(value) is int and 0 <= value < lines.MOST
-
-
-def _texts(line: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    values = line.get(name, [])
-    if type(values) is not list or any(type(value) is not str for value in values):
-        raise Damaged(f"{name!r} is {values!r:.40}, not a list of text")
-    return tuple(values)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object, unless it says one thing twice: nobody knows then which of them holds."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise Damaged(f"has {next(each for each in names if names.count(each) > 1)!r} twice")
+    return fields

@@ -1,4 +1,4 @@
-"""Writes a history while it happens. Needs the standard library alone.
+"""Writes a history while it happens.
 
 Threads and greenlets may share a writer: what it does under its lock never waits for another of
 them. A line is one write, so it is with the operating system before the method returns: a process
@@ -7,7 +7,6 @@ that is killed loses nothing of what it announced.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -15,12 +14,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import msgspec
+
 from testbed.record.history import lines
 from testbed.record.history.lines import Answer, Asked
 from testbed.record.history.model import ALL_JOBS, LostJobs
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
 
 
 class HistoryWriter:
@@ -30,7 +31,8 @@ class HistoryWriter:
     :data:`~testbed.record.history.model.IDS_BY_HOME` for one whose ids say more than the contract
     promises. Raises ``FileExistsError`` rather than overwrite. Every method raises ``OSError`` if
     its line did not get into the file, and after a line that got there in part, for what follows
-    could not be read.
+    could not be read. Text with half of a surrogate pair is no Unicode, and raises
+    ``UnicodeEncodeError``.
     """
 
     def __init__(self, path: Path | str, design: str = "", ids: str = "") -> None:
@@ -46,7 +48,7 @@ class HistoryWriter:
     def invoke(self, client: str, endpoint: str, call: str, asked: Asked) -> int:
         """Announce a call that is about to be made, and return the id for its end."""
         fields = {"client": client, "at": endpoint, "call": call, **lines.write_asked(asked)}
-        return self._announce("invoke", fields)
+        return self._announce(b"invoke", fields)
 
     def ok(self, operation: int, answer: Answer) -> None:
         """Note that a call was answered."""
@@ -73,7 +75,7 @@ class HistoryWriter:
         if lost_jobs is None:
             lost_jobs = ALL_JOBS if lost else ()
         what = {"kind": kind, "targets": [*targets], "lost_state": lost, "lost_jobs": lost_jobs}
-        return self._announce("fault", {**what, "details": dict(details or {})})
+        return self._announce(b"fault", {**what, "details": dict(details or {})})
 
     def healed(self, fault: int) -> None:
         """Note that a fault is over, with all that it did."""
@@ -89,39 +91,38 @@ class HistoryWriter:
                 return
             try:
                 if not self._broken:
-                    self._write(f'{{"t":{now_us()},"end":{self._lines}}}\n')
+                    self._write(b'{"t":%d,"end":%d}\n' % (now_us(), self._lines))
             finally:
                 os.close(self._file)
                 self._file = -1
 
-    def _announce(self, what: str, fields: Mapping[str, Any]) -> int:
+    def _announce(self, what: bytes, fields: Mapping[str, Any]) -> int:
         # The rest of the line is made before the lock is taken and the clock is read.
         rest = _encode(fields)[1:]
         with self._lock:
             self._last += 1
-            self._write(f'{{"t":{now_us()},"{what}":{self._last},{rest}\n')
+            self._write(b'{"t":%d,"%b":%d,%b\n' % (now_us(), what, self._last, rest))
             return self._last
 
     def _note(self, fields: Mapping[str, Any]) -> None:
         rest = _encode(fields)[1:]
         with self._lock:
-            self._write(f'{{"t":{now_us()},{rest}\n')
+            self._write(b'{"t":%d,%b\n' % (now_us(), rest))
 
     def _put(self, fields: Mapping[str, Any]) -> None:
         with self._lock:
-            self._write(_encode(fields) + "\n")
+            self._write(_encode(fields) + b"\n")
 
-    def _write(self, line: str) -> None:
+    def _write(self, line: bytes) -> None:
         if self._broken:
             raise OSError("an earlier line of this history was written in part")
         if self._file < 0:
             raise OSError("this history is closed")
-        data = line.encode()
-        written = os.write(self._file, data)
-        if written < len(data):
+        written = os.write(self._file, line)
+        if written < len(line):
             self._broken = True
             raise OSError(
-                f"{written} of {len(data)} bytes of a line were written: is the disk full?"
+                f"{written} of {len(line)} bytes of a line were written: is the disk full?"
             )
         self._lines += 1
 

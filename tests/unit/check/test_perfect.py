@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from testbed.check import Verdict, check
 from testbed.record.history import files, lines
@@ -112,52 +113,52 @@ def _terminal(_operation: Operation, seen: Seen) -> bool:
 
 def _other_terminal(seen: Seen) -> Seen:
     if seen.state == "DONE":
-        return dataclasses.replace(seen, state="FAILED", failure="MUTATED")
-    return dataclasses.replace(seen, state="CANCELED" if seen.state == "FAILED" else "DONE")
+        return structs.replace(seen, state="FAILED", failure="MUTATED")
+    return structs.replace(seen, state="CANCELED" if seen.state == "FAILED" else "DONE")
 
 
 RECORDS: dict[str, tuple[Callable[[Operation, Seen], bool], Callable[[Seen], Seen]]] = {
     "another terminal state": (_terminal, _other_terminal),
     "another finish": (
         _terminal,
-        lambda seen: dataclasses.replace(seen, finish_us=(seen.finish_us or 0) + 1),
+        lambda seen: structs.replace(seen, finish_us=(seen.finish_us or 0) + 1),
     ),
     "another failure": (
         lambda _, seen: seen.state == "FAILED",
-        lambda seen: dataclasses.replace(seen, failure="MUTATED"),
+        lambda seen: structs.replace(seen, failure="MUTATED"),
     ),
     "a higher attempt at the end": (
         lambda _, seen: seen.state in ("DONE", "FAILED"),
-        lambda seen: dataclasses.replace(seen, attempt=seen.attempt + 1),
+        lambda seen: structs.replace(seen, attempt=seen.attempt + 1),
     ),
     "no start": (
         lambda _, seen: seen.start_us is not None,
-        lambda seen: dataclasses.replace(seen, start_us=None),
+        lambda seen: structs.replace(seen, start_us=None),
     ),
     "another creation": (
         lambda _, _seen: True,
-        lambda seen: dataclasses.replace(seen, create_us=(seen.create_us or 0) - 1),
+        lambda seen: structs.replace(seen, create_us=(seen.create_us or 0) - 1),
     ),
-    "another kind": (lambda _, _seen: True, lambda seen: dataclasses.replace(seen, kind="spin")),
+    "another kind": (lambda _, _seen: True, lambda seen: structs.replace(seen, kind="spin")),
     "another worker at the end": (
         lambda _, seen: seen.state in ("DONE", "FAILED"),
-        lambda seen: dataclasses.replace(seen, worker="worker-x"),
+        lambda seen: structs.replace(seen, worker="worker-x"),
     ),
     "a worker before the start": (
         lambda _, seen: not seen.attempt,
-        lambda seen: dataclasses.replace(seen, worker="worker-x"),
+        lambda seen: structs.replace(seen, worker="worker-x"),
     ),
     "no worker though it was started": (
         lambda _, seen: seen.attempt > 0,
-        lambda seen: dataclasses.replace(seen, worker=""),
+        lambda seen: structs.replace(seen, worker=""),
     ),
     "canceled, and no cancel requested": (
         lambda _, seen: seen.state == "CANCELED",
-        lambda seen: dataclasses.replace(seen, cancel_requested=False),
+        lambda seen: structs.replace(seen, cancel_requested=False),
     ),
     "a cancel requested in one record of the end": (
         lambda _, seen: seen.state in ("DONE", "FAILED"),
-        lambda seen: dataclasses.replace(seen, cancel_requested=not seen.cancel_requested),
+        lambda seen: structs.replace(seen, cancel_requested=not seen.cancel_requested),
     ),
     "back in the queue after the end": (
         lambda operation, seen: operation.client == "audit",
@@ -165,7 +166,7 @@ RECORDS: dict[str, tuple[Callable[[Operation, Seen], bool], Callable[[Seen], See
     ),
     "a state that there is not": (
         lambda _, _seen: True,
-        lambda seen: dataclasses.replace(seen, state="PAUSED"),
+        lambda seen: structs.replace(seen, state="PAUSED"),
     ),
 }
 
@@ -313,7 +314,7 @@ def test_another_result_is_noticed(seed: int, data: st.DataObject) -> None:
     number = data.draw(st.sampled_from(places))
     result = history.operations[number].answer
     assert isinstance(result, Result)
-    changed = _with(history, number, answer=dataclasses.replace(result, digest="mutated"))
+    changed = _with(history, number, answer=structs.replace(result, digest="mutated"))
     assert _noticed(changed).found["terminal"] == 1
 
 
