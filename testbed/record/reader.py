@@ -1,7 +1,7 @@
 """Reads a trial's folder, or an experiment's, into values.
 
 A complete trial has written everything, so whatever of it is missing was lost afterwards: that is
-damage, and no figure is worked out of the rest (docs/decisions/0018).
+damage, and no figure is worked out of the rest (docs/decisions/0017).
 """
 
 from __future__ import annotations

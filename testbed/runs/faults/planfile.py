@@ -140,7 +140,9 @@ class _Reader(PlanReader):
         kind = given.pop("kind", None)
         if not self._check_kind(table, "kind", kind):
             return None
-        targets = {design: str(given.pop(design)) for design in designs if design in given}
+        # Targets of designs that this run leaves out are for another run of the same plan.
+        known = known_designs.names()
+        targets = {design: str(given.pop(design)) for design in known if design in given}
         if not targets:
             self._reject(table, "", f"names no target: give one for each of {', '.join(designs)}")
         for design, target in targets.items():

@@ -1,7 +1,7 @@
 """Reads what a fault run left: its plan, and of each side the history, the jobs and the metrics.
 
 Of a side that ran to its end everything is there, or it is damaged; of another there is what it
-left (docs/decisions/0018).
+left (docs/decisions/0017).
 """
 
 from __future__ import annotations

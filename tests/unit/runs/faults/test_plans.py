@@ -47,6 +47,13 @@ def test_ready_plans_are_these() -> None:
     assert found == set(READY)
 
 
+@pytest.mark.parametrize("design", ["a", "b"])
+def test_a_plan_that_names_targets_of_both_designs_can_be_run_on_one(design: str) -> None:
+    plan = runner.read(project_root(), "quick", {"designs": design})
+    assert plan.designs == (design,)
+    assert plan.schedule(designs.load(design))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
