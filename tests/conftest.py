@@ -16,7 +16,7 @@ from tests.support.targets import DESIGNS, Targets, chosen_targets
 # Pages that tests open are on this machine, and no proxy of the environment can get them.
 urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
 
-pytest_plugins = ["tests.support.trials"]
+pytest_plugins = ["tests.support.assignments", "tests.support.trials"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
 from common import context
 from common.domain.errors import OwnerUnreachable, TaskQueueError
-from common.domain.job import Assignment, Execution, JobSpec, JobState, Outcome
+from common.domain.job import Assignment, Execution, JobState, Outcome
 from common.ports import HeartbeatReply
 
 BOUND = 20.0
@@ -129,28 +129,3 @@ def coordinator() -> FakeCoordinator:
 @pytest.fixture
 def executor() -> FakeExecutor:
     return FakeExecutor()
-
-
-@pytest.fixture
-def assignment() -> Callable[..., Assignment]:
-    def make(
-        job: str, kind: str = "noop", payload: bytes = b"", attempt: int = 1, timeout=None
-    ) -> Assignment:
-        spec = JobSpec(kind, payload, timeout)
-        return Assignment(Execution(job, attempt), spec, f"correlation-{job}")
-
-    return make
-
-
-@pytest.fixture
-def bounded() -> Callable[[Awaitable[None]], None]:
-    """Runs a scenario and fails if it takes forever."""
-
-    def run(scenario: Awaitable[None]) -> None:
-        async def limited() -> None:
-            async with asyncio.timeout(3 * BOUND):
-                await scenario
-
-        asyncio.run(limited())
-
-    return run
