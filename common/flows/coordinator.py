@@ -39,7 +39,7 @@ class WorkCoordinator:
         self._stopping = False
 
     async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
-        """Note that the worker lives; tell it what to stop and what is no longer its own."""
+        """Note that the worker lives; return what it has to stop and what is no longer its own."""
         self._liveness.seen(worker, slots)
         missing = self._liveness.reconcile(worker, held)
         if missing:

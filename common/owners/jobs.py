@@ -29,11 +29,11 @@ _WITHDRAWN = ""
 
 @dataclass(slots=True)
 class _Request:
-    """What is known of a request id; ``reliers`` are the submits that rely on its job."""
+    """What is known of a request id; ``dependents`` are the submits that rely on its job."""
 
     digest: bytes
     job_id: str
-    reliers: set[str]
+    dependents: set[str]
 
 
 class JobOwner:
@@ -103,7 +103,7 @@ class JobOwner:
         if known is not None:
             if known.digest != new.digest:
                 return RequestIdReused(new.request_id)
-            known.reliers.add(new.submit_id)
+            known.dependents.add(new.submit_id)
             self._submits.note(new.submit_id, known.job_id)
             return self._jobs[known.job_id]
         now = self._clock.now()
@@ -157,8 +157,8 @@ class JobOwner:
         request_id = self._request_of.get(job.id)
         if request_id is not None:
             request = self._requests[request_id]
-            request.reliers.discard(submit_id)
-            if request.reliers:
+            request.dependents.discard(submit_id)
+            if request.dependents:
                 return False
         return self._forget(job)
 

@@ -13,7 +13,7 @@ def _apply(patches: Patches) -> None:
     def alone(self: JobOwner, job: Job, submit_id: str) -> bool:
         request_id = self._request_of.get(job.id)
         if request_id is not None:
-            self._requests[request_id].reliers = {submit_id}
+            self._requests[request_id].dependents = {submit_id}
         return withdraw(self, job, submit_id)
 
     patches.set(JobOwner, "_withdraw", alone)

@@ -52,7 +52,7 @@ class PerfectQueue:
         self._free = SLOTS
         self._requests: dict[str, tuple[str, str]] = {}
         self._request_of: dict[str, str] = {}
-        self._reliers: dict[str, int] = {}
+        self._dependents: dict[str, int] = {}
 
     def submit(self, asked: Submitted) -> str:
         """Make a record, or find that of the request id; it waits until it is enqueued."""
@@ -61,7 +61,7 @@ class PerfectQueue:
             job_id, its_digest = known
             if its_digest != asked.digest:
                 raise Refused("FAILED_PRECONDITION", "REQUEST_ID_REUSED")
-            self._reliers[job_id] += 1
+            self._dependents[job_id] += 1
             return job_id
         home = home_of(asked.request_id) if asked.request_id else self._rng.randrange(NODES)
         time = UNIX_US + self._clock() + self._skew[home]
@@ -69,7 +69,7 @@ class PerfectQueue:
         if asked.request_id:
             self._requests[asked.request_id] = job_id, asked.digest
             self._request_of[job_id] = asked.request_id
-        self._reliers[job_id] = 1
+        self._dependents[job_id] = 1
         self._put(Seen(job_id, asked.kind, "QUEUED", 0, create_us=parse(job_id).time))
         return job_id
 
@@ -82,8 +82,8 @@ class PerfectQueue:
         """Forget a job that waits and on which nobody else relies."""
         job = self.jobs.get(job_id)
         if job is not None and job.state == "QUEUED":
-            self._reliers[job_id] -= 1
-            if not self._reliers[job_id]:
+            self._dependents[job_id] -= 1
+            if not self._dependents[job_id]:
                 self._forget(job_id)
 
     def status(self, job_id: str) -> Seen:
