@@ -20,6 +20,9 @@ from typing import Any
 from testbed.errors import TestbedError
 
 MOST = 1 << 63
+# Deeper than anything that is written here, and less than what any Python's own parser follows:
+# where that ends differs between its versions.
+DEEPEST = 100
 # What reading and converting raise at content that is not what it should be.
 _DAMAGE = (
     ArithmeticError,
@@ -105,9 +108,22 @@ def from_json(text: str) -> Any:
         parse_float=finite,
         parse_int=whole,
     )
+    if nested_too_deep(value):
+        raise RecursionError
     if "\\u" in text and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
         raise ValueError("half of a surrogate pair is no text")
     return value
+
+
+def nested_too_deep(value: object) -> bool:
+    """Return whether arrays and objects lie in each other deeper than a recording may have them."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        inner = [each for each in level if isinstance(each, dict | list)]
+        level = [each for one in inner for each in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return False
+    return True
 
 
 def finite(text: str) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from testbed.record.damage import nested_too_deep
 from testbed.record.history import lines, older
 from testbed.record.history.lines import Damaged, Head, Line, needed
 from testbed.record.history.model import (
@@ -185,7 +186,7 @@ def _event(line: bytes) -> Line | None:
     problem = ""
     try:
         event = _decode(line)
-        if _encode(event) == line[:-1]:
+        if _encode(event) == line[:-1] and not (event.details and nested_too_deep(event.details)):
             return event
     except ValueError as error:
         problem = str(error)
@@ -208,6 +209,8 @@ def _checked(line: bytes) -> dict[str, Any] | None:
         raise Damaged(f"is no JSON: {error}") from None
     if type(fields) is not dict:
         raise Damaged("is no JSON object")
+    if nested_too_deep(fields):
+        raise RecursionError
     if b"\\u" in line and _SURROGATE.search(json.dumps(fields, ensure_ascii=False)):
         raise Damaged("holds half of a surrogate pair, which is no text")
     return fields

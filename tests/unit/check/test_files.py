@@ -270,8 +270,14 @@ def test_lines_that_others_write_in_their_way_say_the_same(tmp_path: Path, line:
         ('{"t":1020,"ok":1,"job":"j","other":{"a":1,"a":2}}', "has 'a' twice"),
         ('{"t":1020,"ok":1,"job":"j","other":"\\udcff"}', "half of a surrogate pair"),
         ('{"t":1020,"ok":1,"job":"j","other":' + "[" * 3000 + "]" * 3000 + "}", "nested too deep"),
+        ('{"t":1020,"ok":1,"job":"j","other":' + "[" * 101 + "]" * 101 + "}", "nested too deep"),
+        (
+            '{"t":9,"fault":7,"targets":["n"],"kind":"kill","details":{"a":'
+            + ("[" * 101 + "]" * 101 + "}}"),
+            "nested too deep",
+        ),
     ],
-    ids=["twice", "half a pair", "too deep"],
+    ids=["twice", "half a pair", "far too deep", "too deep", "too deep in what is known"],
 )
 def test_damage_in_a_field_that_is_not_known_is_damage_too(
     tmp_path: Path, line: str, problem: str
