@@ -6,10 +6,11 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support import needs
+from tests.support import needs, parallel
 from tests.support.stacks import SLOTS, Stack
 from tests.support.targets import DESIGNS, Targets, chosen_targets
 
@@ -45,8 +46,17 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen_targets(config)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> parallel.Scheduler:
+    """Keep together what shares something."""
+    return parallel.Scheduler(config, log)
+
+
+# Before pytest-xdist, which reads the groups here.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --target, leave out all but the contract suite."""
+    """Group the tests; with --target, leave out all but the contract suite."""
+    parallel.group(items)
     if not config.getoption("--target"):
         return
     suite = Path(__file__).parent / "contract"

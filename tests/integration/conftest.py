@@ -22,9 +22,14 @@ def start_stack(tmp_path: Path) -> Iterator[StackMaker]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A project root of its own for state and results; nothing that it started survives."""
+def default_ports() -> None:
+    """The ports that the designs name are free, and nobody else takes them during the test."""
     require_default_ports()
+
+
+@pytest.fixture
+def home(tmp_path: Path, default_ports: None) -> Iterator[Path]:
+    """A project root of its own for state and results; nothing that it started survives."""
     for name in ("experiments", "locustfiles", "pyproject.toml", "requirements.lock"):
         (tmp_path / name).symlink_to(ROOT / name)
     yield tmp_path

@@ -31,14 +31,18 @@ from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
 from testbed.stack import prepare
 from testbed.stack.runtimes import secret
+from tests.support import parallel
 from tests.support.client import Client
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 
 TOPOLOGIES = {"a": TOPOLOGY_A, "b": TOPOLOGY_B}
 SLOTS = 12
-# Below the range from which the system gives ports to clients.
-_OFFSETS = range(-30_000, -18_000, 200)
+# Below the range from which the system gives ports to clients; each process that runs tests has a
+# part of it. A stack takes ports up to 1,100 above its first.
+_PART = 3_000
+_FIRST = -30_000 + parallel.worker() % 4 * _PART
+_OFFSETS = range(_FIRST, _FIRST + _PART - 1_200, 200)
 
 
 class StartError(Exception):

@@ -13,6 +13,7 @@ from testbed.stack import designs, environment
 from testbed.stack import records as stacks
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from tests.integration.stack.fakes import ROOT, free_ports, make_topology
+from tests.support import parallel
 from tests.support.stacks import is_free
 
 
@@ -61,7 +62,7 @@ def behave(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 def free_block() -> int:
     """The first of a few ports in a row that are free, as is that of the metrics of links."""
-    for first in range(23_000, 30_000, 10):
+    for first in range(23_000 + 1_500 * parallel.worker(), 30_000, 10):
         if all(is_free(port) for port in (*range(first, first + 5), first + 1000)):
             return first
     raise AssertionError("no ports are free")
