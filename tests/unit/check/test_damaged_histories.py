@@ -110,7 +110,9 @@ def test_a_line_without_an_end_in_sight_is_not_read_to_its_end(
 
 
 @pytest.mark.parametrize(
-    "put", [os.mkfifo, os.mkdir, lambda path: os.symlink("nowhere", path)], ids=str
+    "put",
+    [os.mkfifo, os.mkdir, lambda path: os.symlink("nowhere", path)],
+    ids=["pipe", "folder", "link to nothing"],
 )
 @pytest.mark.parametrize("inside", [True, False], ids=["in a folder", "by itself"])
 def test_what_is_no_file_is_named_and_not_waited_for(
