@@ -31,8 +31,9 @@ from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
 from testbed.stack import prepare
 from testbed.stack.runtimes import secret
-from tests.support import parallel
+from tests.support import forks, parallel
 from tests.support.client import Client
+from tests.support.forks import ForkedProcess
 from tests.support.paths import ROOT
 from tests.support.waiting import eventually
 
@@ -67,11 +68,11 @@ class Stack:
         self.slots = slots
         self.topology = shifted(TOPOLOGIES[design])
         self._settings = settings
-        self._mutation = ["tests.mutants", mutant] if mutant else []
+        self._mutant = mutant
         self._directory = directory
         self._secret = directory / f"{design}-private" / "secret"
         secret.make(self._secret)
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, subprocess.Popen[bytes] | ForkedProcess] = {}
         self._clients: list[Client] = []
 
     @property
@@ -186,11 +187,22 @@ class Stack:
 
     def _spawn(self, spec: ProcessSpec, environment: Mapping[str, str]) -> None:
         inherited = {key: value for key, value in os.environ.items() if "TASKQUEUE" not in key}
+        environment = {**inherited, **environment}
+        if self._mutant:
+            self._processes[spec.name] = self._start_mutant(spec, environment)
+        else:
+            log = self._log(spec.name)
+            self._processes[spec.name] = forks.parent().start(spec.module, environment, log)
+
+    def _start_mutant(
+        self, spec: ProcessSpec, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        # No copy of a process that has imported already what the defect changes.
         with self._log(spec.name).open("ab") as log:
-            self._processes[spec.name] = subprocess.Popen(
-                [sys.executable, "-m", *self._mutation, spec.module],
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.mutants", self._mutant, spec.module],
                 cwd=ROOT,
-                env={**inherited, **environment},
+                env=environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -250,6 +262,8 @@ def shifted(topology: Topology) -> Topology:
 def is_free(port: int) -> bool:
     """Whether nobody listens on a local port."""
     with socket.socket() as probe:
+        # As servers do: connections of one that has ended may linger.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
