@@ -23,7 +23,7 @@ class PlanError(TestbedError):
 
 
 @dataclass(frozen=True)
-class Source:
+class PlanSource:
     """Where the values of a plan are from: ``file``, and by key the option that replaced it."""
 
     file: str
@@ -40,7 +40,7 @@ class Source:
 class PlanReader:
     """Reads the tables of one plan and collects what is wrong with them."""
 
-    def __init__(self, data: Mapping[str, Any], source: Source) -> None:
+    def __init__(self, data: Mapping[str, Any], source: PlanSource) -> None:
         self._data = data
         self._source = source
         self._problems: list[str] = []

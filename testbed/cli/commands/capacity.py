@@ -31,7 +31,7 @@ from testbed.runs.capacity import report, session, slo
 from testbed.runs.capacity.drive import TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import SearchOutcome, SearchPlan
-from testbed.runs.capacity.session import Result
+from testbed.runs.capacity.session import CapacityResult
 from testbed.runs.compare.plan import AUDIT_SECONDS, DOWN_SECONDS, DRIVE_OVERHEAD, UP_SECONDS
 from testbed.stack import designs as known_designs
 from testbed.stack import records as stacks
@@ -168,7 +168,7 @@ def run(plan: CapacityPlan) -> int:
     drives = plan.expected_drives()
     _opening(plan, origin, folder, drives * sum(planned.values()))
     interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
-    result = Result()
+    result = CapacityResult()
     complete = False
     with interrupts.installed(), contextlib.suppress(Interrupted):
         try:
@@ -194,7 +194,7 @@ def run(plan: CapacityPlan) -> int:
     return 0 if all(each.outcome in named for each in result.searches.values()) else 1
 
 
-def _drive(plan: CapacityPlan, driver: TrialDriver, result: Result) -> None:
+def _drive(plan: CapacityPlan, driver: TrialDriver, result: CapacityResult) -> None:
     session.search_all(plan.designs, plan.search, driver, result)
     if plan.users:
         seed = plan.traffic.seed
@@ -215,7 +215,7 @@ def _opening(plan: CapacityPlan, origin: dict[str, Any], folder: Path, seconds: 
 
 
 def _closing(
-    plan: CapacityPlan, origin: dict[str, Any], folder: Path, result: Result, complete: bool
+    plan: CapacityPlan, origin: dict[str, Any], folder: Path, result: CapacityResult, complete: bool
 ) -> None:
     path = report.write(folder, plan, origin, result, complete)
     if result.steps:

@@ -8,7 +8,7 @@ import typer
 
 from testbed.cli import options
 from testbed.drive import plan_reader
-from testbed.drive.plan_reader import Source
+from testbed.drive.plan_reader import PlanSource
 from testbed.runs.compare import overrides, planfile
 from testbed.runs.compare import run as runner
 from testbed.stack import records as stacks
@@ -124,7 +124,7 @@ def compare(
         given["faults"] = plan_reader.resolved(faults)
     changes, options = _changes(given)
     data = overrides.apply(plan_reader.load(path), changes)
-    plan = planfile.parse(data, Source(str(path), options), runner.known())
+    plan = planfile.parse(data, PlanSource(str(path), options), runner.known())
     raise typer.Exit(runner.run_plan(plan, keep_going=keep_going))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Protocol
 
 from common.config import Settings
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from testbed.errors import TestbedError
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord, StackRecord
@@ -47,7 +47,7 @@ class Controls(Protocol):
     def rejoin(self, name: str) -> bool:
         """Have a process that was isolated reached again, under the same name."""
 
-    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
+    def set_link(self, caller: str, callee: str, fault: LinkFault) -> None:
         """Set what happens to the calls of a link, in place of what was set before."""
 
     def clear_link(self, caller: str, callee: str) -> bool:
@@ -90,7 +90,7 @@ class RecordedControls:
             )
         return record
 
-    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
+    def set_link(self, caller: str, callee: str, fault: LinkFault) -> None:
         """Set the fault of a link."""
         self._links().set(caller, callee, fault)
 

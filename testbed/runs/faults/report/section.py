@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from testbed.report.numbers import NOTHING
 from testbed.report.page import Block, Chart, Section, Table
 from testbed.runs.faults.figures.groups import Group, Spread, by_kind, by_role
-from testbed.runs.faults.figures.model import ALL, SECOND, ErrorKind, Fault, FaultFigures, StateLoss
+from testbed.runs.faults.figures.model import (
+    ALL,
+    SECOND,
+    ErrorKind,
+    FaultFigures,
+    MeasuredFault,
+    StateLoss,
+)
 from testbed.runs.faults.report import chart as faultline
 from testbed.runs.faults.report import table as sides
 from testbed.runs.faults.report import words, written
@@ -118,7 +125,7 @@ def _every_fault(figures: FaultFigures) -> Table:
     return Table(columns, rows, frozenset(range(1, len(columns))))
 
 
-def _fault(number: int, fault: Fault, figures: FaultFigures) -> tuple[str, ...]:
+def _fault(number: int, fault: MeasuredFault, figures: FaultFigures) -> tuple[str, ...]:
     group = Group(fault.name, (fault,))
     backlog = fault.backlog
     return (
@@ -135,7 +142,7 @@ def _fault(number: int, fault: Fault, figures: FaultFigures) -> tuple[str, ...]:
     )
 
 
-def _drained(fault: Fault) -> str:
+def _drained(fault: MeasuredFault) -> str:
     if fault.backlog is None:
         return NOTHING
     if fault.backlog.drain_s is None:
@@ -145,7 +152,7 @@ def _drained(fault: Fault) -> str:
 
 def sides_section(figures: Figures) -> Section:
     """Return the figures side by side: of jobs, then of the methods under each sort of fault."""
-    groups: dict[str, list[sides.Row]] = {}
+    groups: dict[str, list[sides.FigureRow]] = {}
     for row in sides.rows(figures):
         groups.setdefault(row.group, []).append(row)
     names = labels(figures)
@@ -168,7 +175,7 @@ def sides_section(figures: Figures) -> Section:
     return Section("sides", "Side by side", "Side by side", intro, blocks, notes)
 
 
-def _by_method(rows: Sequence[sides.Row], names: Sequence[str]) -> Table:
+def _by_method(rows: Sequence[sides.FigureRow], names: Sequence[str]) -> Table:
     """Give each method a row, and each of its figures a column for every trial."""
     titles = list(dict.fromkeys((row.label, row.unit) for row in rows))
     columns = [f"{name}: {label.split(',')[0]}, {unit}" for label, unit in titles for name in names]
