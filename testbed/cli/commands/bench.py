@@ -13,16 +13,16 @@ from rich.text import Text
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
-from testbed.report.provenance import busy_note
+from testbed.report.surroundings import note_surroundings
 from testbed.runs.bench import report, session
 from testbed.runs.bench.session import BenchPlan
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 from testbed.stack.spec import StackSpec
 
-INTERRUPTED_CODE = 130
 NAME = "bench"
 QUICK = BenchPlan(
     rounds=1,
@@ -112,16 +112,11 @@ def run(plan: BenchPlan) -> int:
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = outputs.new_folder(home / "results", NAME)
     phases = plan.phases()
-    console.err.print(
-        Text(
-            f"Measuring {' and '.join(each.upper() for each in plan.designs)} against an echo "
-            f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
-        )
+    console.note(
+        f"Measuring {' and '.join(each.upper() for each in plan.designs)} against an echo "
+        f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
     )
-    if note := busy_note(origin["machine"]):
-        console.err.print(Text(note))
-    for other in others_up(plan.designs):
-        console.err.print(f"note  design {other.upper()} is up and shares the machine")
+    note_surroundings(origin["machine"], plan.designs)
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(1, phases, time.monotonic)
@@ -134,5 +129,5 @@ def run(plan: BenchPlan) -> int:
         console.out.print(report.owner_table(owner))
         console.out.print(Text(f"\n{report.explanation(plan)}\n\nReport: {path}"))
         return 0
-    console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))
-    return INTERRUPTED_CODE
+    console.note(f"interrupted; nothing is left running, raw data is in {folder}")
+    return INTERRUPT_EXIT

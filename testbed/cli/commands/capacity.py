@@ -19,13 +19,13 @@ from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.drive.stacks import RuntimeStacks, check_fresh
 from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
-from testbed.errors import TestbedError
+from testbed.errors import INTERRUPT_EXIT, TestbedError
 from testbed.report import console, progress
-from testbed.report.provenance import busy_note
+from testbed.report.surroundings import note_surroundings
 from testbed.runs.capacity import plan as planning
 from testbed.runs.capacity import report, session, slo
 from testbed.runs.capacity.drive import TrialDriver
@@ -38,7 +38,6 @@ from testbed.stack import records as stacks
 from testbed.stack import runtimes
 from testbed.stack.spec import StackSpec
 
-INTERRUPTED_CODE = 130
 NAME = "capacity"
 _PLAN = CapacityPlan()
 _SEARCH = SearchPlan()
@@ -167,7 +166,7 @@ def run(plan: CapacityPlan) -> int:
     }
     drives = plan.expected_drives()
     _opening(plan, origin, folder, drives * sum(planned.values()))
-    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
+    interrupts = Interrupts(console.note_still_stopping)
     result = CapacityResult()
     complete = False
     with interrupts.installed(), contextlib.suppress(Interrupted):
@@ -189,7 +188,7 @@ def run(plan: CapacityPlan) -> int:
             with interrupts.shield():
                 _closing(plan, origin, folder, result, complete)
     if interrupts.happened:
-        return INTERRUPTED_CODE
+        return INTERRUPT_EXIT
     named = {SearchOutcome.FOUND, SearchOutcome.AT_LEAST}
     return 0 if all(each.outcome in named for each in result.searches.values()) else 1
 
@@ -205,13 +204,10 @@ def _opening(plan: CapacityPlan, origin: dict[str, Any], folder: Path, seconds: 
     named = " and ".join(each.upper() for each in plan.designs)
     # The number of steps depends on what they show.
     about = progress.minutes(math.ceil(seconds / 30) * 30)
-    _say(f"Capacity of {named}, about {about}. Ctrl-C stops it and keeps what there is.")
-    _say(f"Objective: {plan.slo.words()}.")
-    _say(f"Raw data: {folder}")
-    if note := busy_note(origin["machine"]):
-        _say(note)
-    for other in others_up(plan.designs):
-        _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
+    console.note(f"Capacity of {named}, about {about}. Ctrl-C stops it and keeps what there is.")
+    console.note(f"Objective: {plan.slo.words()}.")
+    console.note(f"Raw data: {folder}")
+    note_surroundings(origin["machine"], plan.designs)
 
 
 def _closing(
@@ -229,7 +225,3 @@ def _closing(
     if not complete:
         console.out.print(Text("Stopped before its end. Nothing is left running."))
     console.out.print(Text(f"\nReport: {path}"))
-
-
-def _say(line: str) -> None:
-    console.err.print(Text(line))
