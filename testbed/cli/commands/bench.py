@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from testbed.cli import options
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
@@ -41,9 +43,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    designs: Annotated[
-        str, typer.Option(help="The designs to measure, with commas between them.")
-    ] = "a,b",
+    designs: options.Designs = "a,b",
     rounds: Annotated[
         int,
         typer.Option(
@@ -65,9 +65,7 @@ def bench(
     idle_seconds: Annotated[
         float, typer.Option(min=1, max=600, help="Seconds over which idle CPU is measured.")
     ] = _PLAN.idle_seconds,
-    slots: Annotated[
-        int, typer.Option(min=1, help="Jobs that each design can run at a time, all in all.")
-    ] = _PLAN.slots,
+    slots: options.Slots[int] = _PLAN.slots,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="A few seconds of everything: shows that it works, no more."),
@@ -81,6 +79,8 @@ def bench(
     results/bench/<UTC>/bench.json.
     """
     names = tuple(dict.fromkeys(name.strip().lower() for name in designs.split(",")))
+    if quick:
+        raise typer.Exit(run(replace(QUICK, designs=names, callers=callers, slots=slots)))
     plan = BenchPlan(
         names,
         rounds,
@@ -90,18 +90,6 @@ def bench(
         memory_jobs=memory_jobs,
         slots=slots,
     )
-    if quick:
-        plan = BenchPlan(
-            names,
-            QUICK.rounds,
-            QUICK.seconds,
-            QUICK.warmup,
-            callers,
-            QUICK.idle_seconds,
-            QUICK.memory_jobs,
-            slots,
-            QUICK.owner_jobs,
-        )
     raise typer.Exit(run(plan))
 
 

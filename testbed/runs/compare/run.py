@@ -21,8 +21,8 @@ from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh
-from testbed.drive.timed import TimedLoad
-from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
+from testbed.drive.timed import TimedLoad, expected_phases
+from testbed.drive.trial import Tools
 from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT, TestbedError
 from testbed.report import console, progress
 from testbed.report.page import REPORT
@@ -84,8 +84,7 @@ def run_plan(
     titles = {design: designs.load(design).title for design in plan.designs}
     interrupts = Interrupts(console.note_still_stopping)
     trials = 2 * plan.blocks * len(plan.cells())
-    phases = dict(zip((UP, DRIVE, AUDIT, DOWN), plan.trial_phases(), strict=True))
-    pace = Pace(trials, phases, time.monotonic)
+    pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
         with progress.shown(console.err, pace, trials) as display:
             started = RuntimeStacks(runtimes.get(plan.runtime), display)
