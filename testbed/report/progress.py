@@ -56,7 +56,7 @@ class PlainProgress:
         self.repeat()
 
     def detail(self, text: str) -> None:
-        """A few words on the phase, which are printed when it has gone on for a while."""
+        """A few words on the phase, which are printed when it takes a while."""
         self._detail = f", {text}"
 
     def repeat(self) -> None:

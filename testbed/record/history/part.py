@@ -180,8 +180,8 @@ def _event(line: bytes) -> EventLine | None:
     """Return a line, ``None`` if the file ends within it.
 
     msgspec keeps the last of two fields of one name, and does not look into those that it does not
-    know. A line that it would write in the same way has neither, and any other is read again by
-    who looks at all of it.
+    know. A line that it would write in the same way has neither, and any other is read again
+    strictly.
     """
     problem = ""
     try:

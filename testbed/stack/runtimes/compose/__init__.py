@@ -46,7 +46,7 @@ class ComposeRuntime(StackLifecycle):
     _built: list[bool] = dataclasses.field(default_factory=list)
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
-        """Look at each process, as :meth:`testbed.stack.runtimes.Runtime.status` says."""
+        """Return how each process is, as :meth:`testbed.stack.runtimes.Runtime.status` says."""
         found = containers.find(record.design)
         running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
         addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}

@@ -35,7 +35,7 @@ class LocalRuntime(StackLifecycle):
     lock_wait: float = 10.0
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
-        """Look at each process, as :meth:`testbed.stack.runtimes.Runtime.status` says."""
+        """Return how each process is, as :meth:`testbed.stack.runtimes.Runtime.status` says."""
         alive = {each.name: each for each in record.alive()}
         addresses = {each.name: f"{ports.HOST}:{each.port}" for each in alive.values()}
         answers = health.check(addresses, self.health_timeout)

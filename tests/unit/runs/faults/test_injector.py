@@ -90,7 +90,7 @@ def test_each_fault_is_injected_and_healed_and_in_the_history(
         (design_b.topology.TOPOLOGY, "node-3", (3,)),
     ],
 )
-def test_the_history_says_which_jobs_went_with_the_memory_of_a_process(
+def test_the_history_says_which_jobs_were_lost_with_the_memory_of_a_process(
     writer: HistoryWriter, tmp_path: Path, topology: Topology, target: str, lost_jobs: LostJobs
 ) -> None:
     injector(writer, Notebook(), topology=topology).run((PlannedFault(1, "kill", target),))

@@ -1,4 +1,4 @@
-"""The look at every job after a fault run, against a real server."""
+"""The lookup of every job after a fault run, against a real server."""
 
 from __future__ import annotations
 
