@@ -50,11 +50,9 @@ class TimedLoad:
 
     @property
     def seconds(self) -> float:
-        """Seconds that the drive is expected to take."""
         return run_seconds(self.traffic) + START_SECONDS
 
     def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
-        """Return the command of the load generator."""
         return self.load(stack, folder)
 
     def drive(self, drive: Drive) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.config import Settings
 from common.topology import Topology
 from testbed.errors import StateError, TestbedError
 from testbed.stack import lock, ports, prepare
@@ -16,6 +15,7 @@ from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes import Progress, Stopped, health, secret
 from testbed.stack.runtimes.logs import log_tail
+from testbed.stack.runtimes.order import stop_grace
 from testbed.stack.spec import StackSpec
 
 # Starts the processes of a stack; returns its record with them.
@@ -39,7 +39,6 @@ class StackLifecycle(ABC):
     lock_wait: float
 
     def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
-        """Start a stack, as :meth:`testbed.stack.runtimes.Runtime.up` says."""
         start = self._prepare(topology, spec)
         topology = spec.scaled(topology)
         with lock.held(topology.design, "up"):
@@ -62,7 +61,6 @@ class StackLifecycle(ABC):
             return record
 
     def down(self, design: str, progress: Progress) -> Stopped:
-        """Stop a stack, as :meth:`testbed.stack.runtimes.Runtime.down` says."""
         with lock.held(design, "down", self.lock_wait):
             return self._clean(design, progress)
 
@@ -124,8 +122,7 @@ class StackLifecycle(ABC):
 
     def _grace(self, record: StackRecord | None) -> float:
         """Return the seconds that a process has to stop before it is killed."""
-        settings = record.settings if record else {}
-        return float(settings.get("stop_grace", Settings.stop_grace)) + self.margin
+        return stop_grace(record) + self.margin
 
 
 def ended_during_start(process: ProcessRecord, how: str) -> TestbedError:

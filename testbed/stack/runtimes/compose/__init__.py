@@ -46,7 +46,6 @@ class ComposeRuntime(StackLifecycle):
     _built: list[bool] = dataclasses.field(default_factory=list)
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
-        """Return how each process is, as :meth:`testbed.stack.runtimes.Runtime.status` says."""
         found = containers.find(record.design)
         running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
         addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}
@@ -62,12 +61,10 @@ class ComposeRuntime(StackLifecycle):
         ]
 
     def meter(self, record: StackRecord) -> ContainerMeter:
-        """Return the meter of a stack, as :meth:`testbed.stack.runtimes.Runtime.meter` says."""
         found = containers.find(record.design)
         return ContainerMeter({each.name: found[each.name] for each in record.measured})
 
     def controls(self, record: StackRecord) -> ComposeControls:
-        """Return what injects faults, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
         limits = (self.start_timeout, self.margin, self.lock_wait)
         return ComposeControls(record, project(), *limits)
 

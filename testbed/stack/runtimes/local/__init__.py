@@ -35,7 +35,6 @@ class LocalRuntime(StackLifecycle):
     lock_wait: float = 10.0
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
-        """Return how each process is, as :meth:`testbed.stack.runtimes.Runtime.status` says."""
         alive = {each.name: each for each in record.alive()}
         addresses = {each.name: f"{ports.HOST}:{each.port}" for each in alive.values()}
         answers = health.check(addresses, self.health_timeout)
@@ -48,11 +47,9 @@ class LocalRuntime(StackLifecycle):
         """Do nothing: the processes write their log files themselves."""
 
     def meter(self, record: StackRecord) -> ProcessMeter:
-        """Return the meter of a stack, as :meth:`testbed.stack.runtimes.Runtime.meter` says."""
         return StackMeter(record)
 
     def controls(self, record: StackRecord) -> LocalControls:
-        """Return what injects faults, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
         return LocalControls(record, self.start_timeout, self.margin, self.lock_wait)
 
     def _prepare(self, topology: Topology, spec: StackSpec) -> Start:
