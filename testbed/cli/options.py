@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from testbed.drive.key_values import read_key_values
 from testbed.errors import TestbedError
 from testbed.stack import runtimes
 from testbed.stack.spec import Budget, StackSpec
@@ -154,7 +155,7 @@ def stack_spec(
     clock: bool = False,
 ) -> StackSpec:
     """Return what the options say of a stack. Raises :class:`TestbedError` for impossible ones."""
-    given = _settings(settings or [])
+    given = read_key_values(settings or [], "lease=3")
     return StackSpec(slots, workers, budget(cpus, memory_mib), given, links, clock)
 
 
@@ -173,16 +174,3 @@ def budget(cpus: float | None, memory_mib: int | None) -> Budget | None:
         Budget.cpus if cpus is None else cpus,
         Budget.memory_mib if memory_mib is None else memory_mib,
     )
-
-
-def _settings(pairs: list[str]) -> dict[str, str]:
-    """Read ``KEY=VALUE`` pairs. Raises :class:`TestbedError` for anything else."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key or not value:
-            raise TestbedError(f"--set {pair}: not KEY=VALUE", "for example --set lease=3")
-        if key in found:
-            raise TestbedError(f"--set {pair}: {key} is given twice")
-        found[key] = value
-    return found
