@@ -65,7 +65,6 @@ def run_plan(
     :class:`TestbedError` if it cannot start; then nothing was started or written.
     """
     home = stacks.project_root()
-    locustfile = home / LOCUSTFILE
     _check(plan, home)
     fault_plan = _fault_plan(plan, home)
     if fault_plan is not None:
@@ -81,24 +80,9 @@ def run_plan(
     target = folder or outputs.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
     faulted: fault_session.FaultRunEnd | None = None
-    titles = {design: designs.load(design).title for design in plan.designs}
     interrupts = Interrupts(console.note_still_stopping)
-    trials = 2 * plan.blocks * len(plan.cells())
-    pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
     with interrupts.installed(), contextlib.suppress(Interrupted):
-        with progress.shown(console.err, pace, trials) as display:
-            started = RuntimeStacks(runtimes.get(plan.runtime), display)
-            tools = Tools(started, display, interrupts)
-            ended = session.run(
-                plan,
-                origin,
-                target,
-                tools,
-                lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
-                titles=titles,
-                keep_going=keep_going,
-                resumed=earlier,
-            )
+        ended = _run_trials(plan, target, origin, interrupts, keep_going, earlier)
         if fault_plan is not None and not ended.stopped:
             faulted = _run_faults(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
         with interrupts.shield():
@@ -111,6 +95,32 @@ def run_plan(
         return ERROR_EXIT
     good = not ended.stopped and (faulted is None or not faulted.stopped)
     return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
+
+
+def _run_trials(
+    plan: Plan,
+    folder: Path,
+    origin: Mapping[str, Any],
+    interrupts: Interrupts,
+    keep_going: bool,
+    earlier: Mapping[str, Any] | None,
+) -> session.RunEnd:
+    """Run all trials of a plan, or what ``earlier`` ones left to be run, with a bar over them."""
+    trials = 2 * plan.blocks * len(plan.cells())
+    pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
+    locustfile = stacks.project_root() / LOCUSTFILE
+    with progress.shown(console.err, pace, trials) as display:
+        started = RuntimeStacks(runtimes.get(plan.runtime), display)
+        return session.run(
+            plan,
+            origin,
+            folder,
+            Tools(started, display, interrupts),
+            lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
+            titles={design: designs.load(design).title for design in plan.designs},
+            keep_going=keep_going,
+            resumed=earlier,
+        )
 
 
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
