@@ -42,7 +42,7 @@ DOCS_LOCK := docs/site/requirements.lock
 ##   make load           Locust's web UI on the stack that is up; OBSERVE=1 for its metrics
 ##   make status         what is up, where, is it healthy?
 ##   make down           stop everything
-##   make faults         break both designs on purpose: is an accepted job lost? About an hour and a half;
+##   make faults         inject faults into both designs: is an accepted job lost? About an hour and a half;
 ##                       testbed faults lists shorter plans
 ##   make bench          jobs/s and calls/s as ratios to a bare echo server
 

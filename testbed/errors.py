@@ -6,6 +6,8 @@ import errno
 
 # Exit code of a command that could not do its work; 1 is a verdict.
 ERROR_EXIT = 2
+# Of one that a signal ended before its time, after it had cleaned up.
+INTERRUPT_EXIT = 130
 
 _NOT_ALLOWED = "results, state and logs are written below the project, or below TESTBED_HOME"
 _IN_THE_WAY = "a file is where a folder should be, or a folder where a file should be"

@@ -15,7 +15,7 @@ QUEUED, RUNNING, DONE, FAILED, CANCELED = JobState
 
 
 @dataclass(frozen=True)
-class Step:
+class Move:
     """One row of the table: who moves a job from ``source`` to ``target``, and when."""
 
     source: JobState | None
@@ -24,13 +24,13 @@ class Step:
     by: str
 
 
-TABLE: tuple[Step, ...] = (
-    Step(None, QUEUED, "a submit is accepted", "gateway → job (+ queue)"),
-    Step(QUEUED, RUNNING, "dispatched", "coordinator → job"),
-    Step(RUNNING, DONE, "success reported, output stored first", "worker → coordinator → job"),
-    Step(RUNNING, FAILED, "failure reported, reason stored", "worker → coordinator → job"),
-    Step(QUEUED, CANCELED, "cancel before the start", "gateway/coordinator → job"),
-    Step(RUNNING, CANCELED, "cancel reached the worker first", "worker → coordinator → job"),
+TABLE: tuple[Move, ...] = (
+    Move(None, QUEUED, "a submit is accepted", "gateway → job (+ queue)"),
+    Move(QUEUED, RUNNING, "dispatched", "coordinator → job"),
+    Move(RUNNING, DONE, "success reported, output stored first", "worker → coordinator → job"),
+    Move(RUNNING, FAILED, "failure reported, reason stored", "worker → coordinator → job"),
+    Move(QUEUED, CANCELED, "cancel before the start", "gateway/coordinator → job"),
+    Move(RUNNING, CANCELED, "cancel reached the worker first", "worker → coordinator → job"),
 )
 
 ALLOWED: frozenset[tuple[JobState | None, JobState]] = frozenset(

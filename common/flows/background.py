@@ -64,4 +64,4 @@ class Background:
 
 def _log_failure(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.info("failed after its caller had gone: %s", error)
+        logger.info("failed after its caller had disconnected: %s", error)

@@ -122,7 +122,6 @@ class OwnedTaskQueue:
             await self._queue.remove([job_id])
 
     async def status(self, job_id: str) -> Job:
-        """Return the job's record."""
         return await only_success(self._jobs.get([job_id]))
 
     async def result(self, job_id: str) -> JobResult:
@@ -153,7 +152,6 @@ class OwnedTaskQueue:
     async def list_jobs(
         self, state: JobState | None, kind: str, page_size: int, page_token: str
     ) -> JobPage:
-        """Return one page of jobs, newest first."""
         query = paging.open_query(state, kind, page_size, page_token)
         newest = await self._jobs.page(dataclasses.replace(query, limit=query.limit + 1))
         return paging.close_page(query, newest)

@@ -21,7 +21,7 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Draw:
     """What one execution does, drawn from the parameters."""
 
     milliseconds: float
@@ -33,12 +33,12 @@ def parse(payload: bytes) -> Params:
     return parse_json(payload, Params)
 
 
-def plan(params: Params) -> Plan:
+def plan(params: Params) -> Draw:
     """Draw the delay and whether the job fails; equal seeds draw the same."""
     generator = random.Random(params.seed)
     deviation = params.jitter * generator.uniform(-1, 1)
     fails = generator.random() < params.failure_probability
-    return Plan(params.milliseconds * (1 + deviation), fails)
+    return Draw(params.milliseconds * (1 + deviation), fails)
 
 
 async def run(params: Params) -> bytes:
@@ -50,7 +50,7 @@ async def run(params: Params) -> bytes:
     return output(drawn)
 
 
-def output(drawn: Plan) -> bytes:
+def output(drawn: Draw) -> bytes:
     """Return what an execution gives that does not fail."""
     return dump_json({"milliseconds": round(drawn.milliseconds, 3)})
 

@@ -28,7 +28,7 @@ class Delay:
 
 
 @dataclass(frozen=True)
-class Fault:
+class LinkFault:
     """What happens to the calls of a link; by default nothing.
 
     A lost request is never sent on, a lost answer never sent back: either way the caller waits
@@ -57,7 +57,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Fate:
+class CallFault:
     """What was drawn for one call, in seconds; no second time if that is ``None``."""
 
     request_delay: float = 0.0
@@ -65,17 +65,17 @@ class Fate:
     repeat_after: float | None = None
 
 
-class FateSampler:
+class CallFaultSampler:
     """Draws the fate of one call after the other under a fault."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: LinkFault) -> None:
         self._fault = fault
         self._random = random.Random(fault.seed)
 
-    def draw(self) -> Fate:
+    def draw(self) -> CallFault:
         """Draw for the next call: the same number of draws for each, whatever they are used for."""
         fault, drawn = self._fault, [self._random.random() for _ in range(4)]
-        return Fate(
+        return CallFault(
             _late(fault.delay_requests, drawn[0]),
             _late(fault.delay_answers, drawn[1]),
             drawn[3] * fault.repeat_within if drawn[2] < fault.repeat_part else None,
@@ -92,4 +92,4 @@ def _check(what: str, seconds: float) -> None:
         raise ValueError(f"{what} is {seconds:g} seconds, not 0 to {MOST_SECONDS:g}")
 
 
-NONE = Fault()
+NONE = LinkFault()

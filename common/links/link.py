@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import grpc
 
 from common.config import ConfigError
-from common.links.fault import NONE, FateSampler, Fault
+from common.links.fault import NONE, CallFaultSampler, LinkFault
 from common.rpc import connect
 from common.rpc.channel import SERVER_OPTIONS
 
@@ -27,7 +27,7 @@ _Pairs = tuple[tuple[str, str | bytes], ...]
 
 
 @dataclass
-class Counts:
+class CallCounts:
     """What became of the calls of a link."""
 
     forwarded: int = 0
@@ -48,22 +48,22 @@ class Link(grpc.GenericRpcHandler):
         """Lead to the callee at ``address``, ``host:port``."""
         self.caller = caller
         self.callee = callee
-        self.counts = Counts()
+        self.counts = CallCounts()
         self._address = address
         self._fault = NONE
-        self._sampler = FateSampler(NONE)
+        self._sampler = CallFaultSampler(NONE)
         self._again: set[asyncio.Task[None]] = set()
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
 
     @property
-    def fault(self) -> Fault:
+    def fault(self) -> LinkFault:
         """What happens to its calls."""
         return self._fault
 
-    def set(self, fault: Fault) -> None:
+    def set(self, fault: LinkFault) -> None:
         """Have this happen from now on, also to answers of calls that are under way."""
         self._fault = fault
-        self._sampler = FateSampler(fault)
+        self._sampler = CallFaultSampler(fault)
 
     def bind(self, listen: str) -> int:
         """Take the port of ``listen`` and return its number; ``ConfigError`` if it is taken."""

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from common.links.link import Counts, Link
+from common.links.link import CallCounts, Link
 
 PREFIX = "taskqueue_link_"
 _HELP = {
@@ -34,7 +34,7 @@ class _LinkCounts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Give a metric for each count, with caller and callee of each link as labels."""
-        for each in dataclasses.fields(Counts):
+        for each in dataclasses.fields(CallCounts):
             family = CounterMetricFamily(
                 PREFIX + each.name, _HELP[each.name], labels=["caller", "callee"]
             )

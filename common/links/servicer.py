@@ -10,7 +10,7 @@ from common.domain.errors import InvalidArgument
 from common.gen.testbed.links.v1 import link_service_pb2 as pb
 from common.gen.testbed.links.v1.link_service_pb2_grpc import LinkServiceServicer
 from common.links.fault import NONE
-from common.links.link import Counts, Link
+from common.links.link import CallCounts, Link
 from common.links.wire import fault_from, fault_to
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def _link_to(link: Link) -> pb.Link:
     )
 
 
-def _counts_to(counts: Counts) -> pb.Counts:
+def _counts_to(counts: CallCounts) -> pb.Counts:
     return pb.Counts(
         forwarded=counts.forwarded,
         lost_requests=counts.lost_requests,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from common.gen.testbed.links.v1 import link_service_pb2 as pb
-from common.links.fault import Delay, Fault
+from common.links.fault import Delay, LinkFault
 from common.rpc.convert import seconds_from, seconds_to
 
 
-def fault_from(message: pb.Fault) -> Fault:
+def fault_from(message: pb.Fault) -> LinkFault:
     """Read a fault. Raises ``ValueError`` or ``InvalidArgument`` for what is out of range."""
-    return Fault(
+    return LinkFault(
         message.lose_requests,
         message.lose_answers,
         _delay_from(message.delay_requests, "delay_requests"),
@@ -20,7 +20,7 @@ def fault_from(message: pb.Fault) -> Fault:
     )
 
 
-def fault_to(fault: Fault) -> pb.Fault:
+def fault_to(fault: LinkFault) -> pb.Fault:
     """Write a fault."""
     return pb.Fault(
         lose_requests=fault.lose_requests,

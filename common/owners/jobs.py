@@ -72,7 +72,6 @@ class JobOwner:
         return [self._transition(step) for step in steps]
 
     async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
-        """Cancel queued jobs and mark running ones."""
         return [self._cancel(job_id) for job_id in job_ids]
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:

@@ -58,17 +58,14 @@ class JobsClient:
         return [wire.record_from(entry) for entry in response.entries]
 
     async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
-        """Cancel queued jobs and mark running ones."""
         return await self._cancel(job_ids, pb.CANCEL_REASON_CLIENT)
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
-        """Take back a submit that was not accepted; returns its record as it is afterwards."""
         job_ids = [job_id] if job_id else []
         answers = await self._cancel(job_ids, pb.CANCEL_REASON_SUBMIT_WITHDRAWN, submit_id)
         return answers[0] if answers else None
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
-        """Forget jobs that wait and that the queue keeps out."""
         return await self._cancel(job_ids, pb.CANCEL_REASON_NOT_IN_QUEUE)
 
     async def _cancel(

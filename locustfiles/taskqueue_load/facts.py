@@ -57,19 +57,19 @@ def _offered(asked: LoadOptions, profile: Profile | None) -> dict[str, Any]:
 
 
 def _steps(run: Run, to_unix: float, users: int) -> Iterator[dict[str, Any]]:
-    """Give the parts of the profile that were begun, in whole or in part."""
+    """Give the steps of the profile that were begun, in whole or in step."""
     word = "rate" if run.options.is_open else "users"
     if run.profile is None:
         spans = [(float(users), run.start_unix, to_unix)]
     else:
         spans = [
             (
-                part.value,
-                run.start_unix + part.from_seconds,
-                min(run.start_unix + part.to_seconds, to_unix),
+                step.value,
+                run.start_unix + step.from_seconds,
+                min(run.start_unix + step.to_seconds, to_unix),
             )
-            for part in run.profile.parts
-            if run.start_unix + part.from_seconds < to_unix
+            for step in run.profile.steps
+            if run.start_unix + step.from_seconds < to_unix
         ]
     for index, (value, begin, end) in enumerate(spans):
         yield {

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
-from taskqueue_load.tally import HIGHEST_US, Part, Row
+from taskqueue_load.tally import HIGHEST_US, Part, SecondCounts
 
 FORMAT = 2
 LOAD, CALLS = "load.json", "calls.hlog"
@@ -36,8 +36,8 @@ class Ledger:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self.total = Row()
-        self._rows: dict[int, Row] = defaultdict(Row)
+        self.total = SecondCounts()
+        self._rows: dict[int, SecondCounts] = defaultdict(SecondCounts)
         self._error_kinds: dict[str, Counter[str]] = defaultdict(Counter)
         self._accepted = 0
         self._cut = False

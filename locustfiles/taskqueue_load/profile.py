@@ -15,8 +15,8 @@ EXAMPLES = (
     "steps:50,100,200@10s (each for 10 s), ramp:10,200@1m (from 10 to 200), "
     "spike:50,500@30s,10s (50, then 500 for 10 s, then 50) or sine:50,150@1m (one wave in 1 min)"
 )
-# A ramp, and each wave of a sine, is cut into so many parts.
-PARTS = 10
+# A ramp, and each wave of a sine, is cut into so many steps.
+STEPS = 10
 # How many straight pieces stand for one wave; its load is off by less than 0.2 % of the swing.
 WAVE_PIECES = 50
 
@@ -50,7 +50,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Part:
+class Step:
     """A stretch of the load that gets figures of its own; ``value`` is the mean load in it."""
 
     from_seconds: float
@@ -60,13 +60,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Profile:
-    """A load over time, from its start at second 0; ``parts`` cover it without gaps.
+    """A load over time, from its start at second 0; ``steps`` cover it without gaps.
 
     ``whole`` is whether it was written in whole numbers, ``text`` how.
     """
 
     pieces: tuple[Piece, ...]
-    parts: tuple[Part, ...]
+    steps: tuple[Step, ...]
     whole: bool = True
     text: str = ""
 
@@ -96,7 +96,7 @@ class Profile:
 
 def constant(load: float) -> Profile:
     """Return a load that never changes and never ends."""
-    return Profile((Piece(math.inf, load, load),), (Part(0.0, math.inf, load),))
+    return Profile((Piece(math.inf, load, load),), (Step(0.0, math.inf, load),))
 
 
 def parse(text: str) -> Profile | None:
@@ -159,7 +159,7 @@ def _spike(values: Sequence[float], times: Sequence[float]) -> Profile:
 def _ramp(values: Sequence[float], times: Sequence[float]) -> Profile:
     _need("values", values, 2, 2)
     _need("times", times, 1, 1)
-    return _parted((Piece(times[0], values[0], values[1]),), PARTS)
+    return _stepped((Piece(times[0], values[0], values[1]),), STEPS)
 
 
 def _sine(values: Sequence[float], times: Sequence[float]) -> Profile:
@@ -176,29 +176,29 @@ def _sine(values: Sequence[float], times: Sequence[float]) -> Profile:
 
     length = period / WAVE_PIECES
     wave = tuple(Piece(length, load(step), load(step + 1)) for step in range(WAVE_PIECES))
-    return _parted(wave * round(waves), PARTS * round(waves))
+    return _stepped(wave * round(waves), STEPS * round(waves))
 
 
 def _plateaus(loads: Sequence[tuple[float, float]]) -> Profile:
-    parts, begin = [], 0.0
+    steps, begin = [], 0.0
     for value, seconds in loads:
-        parts.append(Part(begin, begin + seconds, value))
+        steps.append(Step(begin, begin + seconds, value))
         begin += seconds
     return _checked(
-        Profile(tuple(Piece(seconds, value, value) for value, seconds in loads), tuple(parts))
+        Profile(tuple(Piece(seconds, value, value) for value, seconds in loads), tuple(steps))
     )
 
 
-def _parted(pieces: tuple[Piece, ...], parts: int) -> Profile:
-    """Cut the pieces into equal parts; ``value`` is the load in the middle of a part."""
+def _stepped(pieces: tuple[Piece, ...], steps: int) -> Profile:
+    """Cut the pieces into equal steps; ``value`` is the load in the middle of a step."""
     whole = Profile(pieces, ())
-    length = whole.seconds / parts
+    length = whole.seconds / steps
     return _checked(
         Profile(
             pieces,
             tuple(
-                Part(number * length, (number + 1) * length, whole.at((number + 0.5) * length))
-                for number in range(parts)
+                Step(number * length, (number + 1) * length, whole.at((number + 0.5) * length))
+                for number in range(steps)
             ),
         )
     )

@@ -15,7 +15,7 @@ HIGHEST_US = 60_000_000
 
 
 @dataclass(slots=True)
-class Row:
+class SecondCounts:
     """The calls of one second. Those that are due, sent, dropped; and those that ended, by how.
 
     ``in_flight_max`` is the highest number in flight, ``generator_cpu`` in seconds.
@@ -31,7 +31,7 @@ class Row:
     in_flight_max: int = 0
     generator_cpu: float = 0.0
 
-    def add(self, other: Row) -> None:
+    def add(self, other: SecondCounts) -> None:
         """Add the row of another process for the same second, or of another second."""
         for name in COLUMNS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -42,7 +42,7 @@ class Row:
         return {**data, "generator_cpu": round(self.generator_cpu, 6)}
 
 
-COLUMNS = tuple(each.name for each in fields(Row))
+COLUMNS = tuple(each.name for each in fields(SecondCounts))
 
 
 def _times() -> dict[tuple[int, str], dict[int, int]]:
@@ -57,7 +57,7 @@ class Part:
     ``error_kinds`` by name how many failed in which way; ``accepted`` is the number of jobs.
     """
 
-    rows: dict[int, Row] = field(default_factory=lambda: defaultdict(Row))
+    rows: dict[int, SecondCounts] = field(default_factory=lambda: defaultdict(SecondCounts))
     times: dict[tuple[int, str], dict[int, int]] = field(default_factory=_times)
     error_kinds: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     accepted: int = 0
@@ -93,7 +93,7 @@ class Part:
     def from_data(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_data` returned."""
         part = cls(accepted=data["accepted"])
-        part.rows.update({int(second): Row(*row) for second, row in data["rows"].items()})
+        part.rows.update({int(second): SecondCounts(*row) for second, row in data["rows"].items()})
         part.times.update({(second, tag): counts for second, tag, counts in data["times"]})
         part.error_kinds.update({n: Counter(kinds) for n, kinds in data["error_kinds"].items()})
         return part

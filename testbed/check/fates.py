@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from testbed.check.index import Job
+from testbed.check.index import JobHistory
 from testbed.check.observations import AUDIT, Observation, Sign
 from testbed.record.history.model import OPEN_END
 
@@ -34,7 +34,7 @@ _KEPT = Ending(Fate.KEPT)
 _UNKNOWN = Ending(Fate.NOT_LOOKED_UP)
 
 
-def ending_of(job: Job) -> Ending:
+def ending_of(job: JobHistory) -> Ending:
     """Return what became of a job."""
     accepted = job.accepted
     found = _lost(job.observations, OPEN_END if accepted is None else accepted.completed)
@@ -57,7 +57,7 @@ def _lost(observations: Sequence[Observation], accepted: int) -> tuple[Observati
     return None
 
 
-def _at_last(job: Job) -> Ending:
+def _at_last(job: JobHistory) -> Ending:
     """Judge a job by the last observation of the audit."""
     last: Observation | None = None
     terminal = False

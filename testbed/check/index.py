@@ -7,13 +7,13 @@ from collections.abc import Callable
 from testbed.check.loss import LossTimes
 from testbed.check.observations import AUDIT, Observation, Sign, in_real_time, observations_of
 from testbed.record.history import lines
-from testbed.record.history.model import OPEN_END, History, Operation, Outcome, Page, Submitted
+from testbed.record.history.model import OPEN_END, CallOutcome, History, Operation, Page, Submitted
 
 Scan = tuple[str, str]
 """A listing: the client that made it and its name for it."""
 
 
-class Job:
+class JobHistory:
     """What the history says of one job.
 
     ``submits`` are those that were answered with it, ``cancels`` those that asked for it and may
@@ -81,7 +81,7 @@ class Index:
 
     def __init__(self, history: History, on_progress: Callable[[int], None]) -> None:
         self.history = history
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, JobHistory] = {}
         self.submits: list[Operation] = []
         self.by_request: dict[str, list[Operation]] = {}
         self.scans: dict[Scan, list[Operation]] = {}
@@ -94,11 +94,11 @@ class Index:
                 on_progress(number)
         self._cut()
 
-    def job(self, job_id: str) -> Job:
+    def job(self, job_id: str) -> JobHistory:
         """Return what is known of a job, at first nothing."""
         job = self.jobs.get(job_id)
         if job is None:
-            job = self.jobs[job_id] = Job(job_id)
+            job = self.jobs[job_id] = JobHistory(job_id)
         return job
 
     def _take(self, operation: Operation) -> None:
@@ -111,10 +111,10 @@ class Index:
             self.job(job_id).observations.append(observation)
             answered = True
         if isinstance(asked, Page):
-            if operation.outcome is Outcome.OK:
+            if operation.outcome is CallOutcome.OK:
                 self.scans.setdefault((operation.client, asked.scan), []).append(operation)
             return
-        if operation.call == lines.CANCEL and operation.outcome is not Outcome.FAIL:
+        if operation.call == lines.CANCEL and operation.outcome is not CallOutcome.FAIL:
             self.job(asked).cancels.append(operation)
         if not answered and operation.client == AUDIT:
             self.job(asked).unanswered = operation.invoked
@@ -123,7 +123,7 @@ class Index:
         self.submits.append(operation)
         if asked.request_id:
             self.by_request.setdefault(asked.request_id, []).append(operation)
-        if operation.outcome is Outcome.OK and isinstance(operation.answer, str):
+        if operation.outcome is CallOutcome.OK and isinstance(operation.answer, str):
             self.job(operation.answer).submits.append(operation)
 
     def _cut(self) -> None:

@@ -12,7 +12,7 @@ from testbed.check.origins import trace
 from testbed.check.slices import slice_of
 from testbed.check.verdict import Finding, Rule, Verdict, Violation
 from testbed.record.history.files import collector_paused
-from testbed.record.history.model import History, Outcome
+from testbed.record.history.model import CallOutcome, History
 
 DETAILED = 20
 """How many violations of each rule are described in detail."""
@@ -64,7 +64,7 @@ def _counts(index: Index, found: Mapping[str, int]) -> dict[str, int]:
     operations = index.history.operations
     return {
         "operations": len(operations),
-        "indefinite": sum(each.outcome is Outcome.INDEFINITE for each in operations),
+        "indefinite": sum(each.outcome is CallOutcome.INDEFINITE for each in operations),
         "faults": len(index.history.faults),
         "accepted": len(accepted),
         "recovered": len(origins.recovered),

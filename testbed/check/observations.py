@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from testbed.record.history import lines
-from testbed.record.history.model import Listed, Operation, Outcome, Result, Seen
+from testbed.record.history.model import CallOutcome, Listed, Operation, Result, Seen
 
 RANK = {"QUEUED": 0, "RUNNING": 1, "DONE": 2, "FAILED": 2, "CANCELED": 2}
 TERMINAL = frozenset(state for state, rank in RANK.items() if rank == 2)
@@ -72,7 +72,7 @@ def observations_of(operation: Operation) -> Iterator[tuple[str, Observation]]:
     elif isinstance(operation.asked, str):
         if isinstance(answer, Seen | Result):
             yield operation.asked, Observation(operation, answer)
-        elif operation.outcome is Outcome.FAIL and (sign := _sign(operation)) is not None:
+        elif operation.outcome is CallOutcome.FAIL and (sign := _sign(operation)) is not None:
             yield operation.asked, Observation(operation, sign)
 
 

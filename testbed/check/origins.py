@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import Sign
-from testbed.record.history.model import OPEN_END, Operation, Outcome, Seen, Submitted
+from testbed.record.history.model import OPEN_END, CallOutcome, Operation, Seen, Submitted
 
 
 class Origins(NamedTuple):
@@ -24,15 +24,15 @@ class Origins(NamedTuple):
     removed.
     """
 
-    recovered: list[Job]
-    passing: list[Job]
-    unexplained: list[Job]
+    recovered: list[JobHistory]
+    passing: list[JobHistory]
+    unexplained: list[JobHistory]
     replaced: Replaced
 
 
 class _Orphan(NamedTuple):
     first_seen: int
-    job: Job
+    job: JobHistory
     kind: str
 
 
@@ -40,14 +40,14 @@ def trace(index: Index) -> Origins:
     """Find the origins of all jobs that no submit was answered with."""
     sources, undone, replaced = _sources(index)
     orphans: dict[str, list[_Orphan]] = {}
-    passing: list[Job] = []
+    passing: list[JobHistory] = []
     for orphan in _orphans(index):
         if undone.explains(orphan):
             passing.append(orphan.job)
         else:
             orphans.setdefault(orphan.kind, []).append(orphan)
-    recovered: list[Job] = []
-    unexplained: list[Job] = []
+    recovered: list[JobHistory] = []
+    unexplained: list[JobHistory] = []
     # Jobs whose kind no answer showed take what the others leave.
     unknown = orphans.pop("", [])
     for kind, some in orphans.items():
@@ -73,8 +73,8 @@ def _orphans(index: Index) -> list[_Orphan]:
 def _assign(
     orphans: Iterable[_Orphan],
     sources: list[Operation],
-    recovered: list[Job],
-    unexplained: list[Job],
+    recovered: list[JobHistory],
+    unexplained: list[JobHistory],
 ) -> None:
     """Give each job a source that was invoked before; take those that are used out of ``sources``.
 
@@ -100,9 +100,9 @@ def _sources(index: Index) -> tuple[dict[str, list[Operation]], _Undone, Replace
     replaced: list[tuple[Operation, Operation]] = []
     accepted = _Accepted(index)
     for submit in index.submits:
-        if submit.outcome is Outcome.OK or not isinstance(submit.asked, Submitted):
+        if submit.outcome is CallOutcome.OK or not isinstance(submit.asked, Submitted):
             continue
-        if submit.outcome is Outcome.FAIL:
+        if submit.outcome is CallOutcome.FAIL:
             undone.append((submit, submit.completed))
         elif (other := accepted.instead_of(submit.invoked, submit.asked.request_id)) is not None:
             undone.append((submit, other.completed))
@@ -135,7 +135,7 @@ class _Accepted:
         self._losses = index.losses
         self._first: dict[str, tuple[int, Operation]] = {}
         for request_id, submits in index.by_request.items():
-            accepted = [submit for submit in submits if submit.outcome is Outcome.OK]
+            accepted = [submit for submit in submits if submit.outcome is CallOutcome.OK]
             if accepted:
                 first = min(accepted, key=lambda submit: submit.completed)
                 self._first[request_id] = accepted[0].invoked, first

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from testbed.check.verdict import Violation
 from testbed.record.history.model import (
     OPEN_END,
+    CallOutcome,
     FaultEvent,
     Listed,
     Operation,
-    Outcome,
     Page,
     Result,
     Seen,
@@ -38,10 +38,10 @@ def timeline(violation: Violation, start: int) -> Iterator[Row]:
 
 def answered(operation: Operation) -> str:
     """Return in words how a call ended."""
-    if operation.outcome is Outcome.OK:
+    if operation.outcome is CallOutcome.OK:
         return _answer(operation)
     why = f"{operation.code} {operation.reason}".strip()
-    if operation.outcome is Outcome.FAIL:
+    if operation.outcome is CallOutcome.FAIL:
         return f"refused: {why}"
     return f"no answer: {why}" if why else "no answer"
 

@@ -17,11 +17,10 @@ from typer import rich_utils
 from typer.core import TyperGroup
 
 from testbed.cli import commands
-from testbed.errors import ERROR_EXIT, TestbedError, of_system
+from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT, TestbedError, of_system
 from testbed.report import console
 from testbed.stack import records as stacks
 
-INTERRUPT_EXIT = 130
 # Of help that is piped, whatever COLUMNS says.
 HELP_WIDTH = 120
 

@@ -1,27 +1,101 @@
-"""Options of the command line that several commands have."""
+"""Options of the command line that several commands have.
+
+Those that are generic leave their type to the command: one that changes a plan has ``None`` as
+default, for the value of the plan, and one that has no plan a value of its own.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
+from testbed.drive.key_values import read_key_values
 from testbed.errors import TestbedError
 from testbed.stack import runtimes
 from testbed.stack.spec import Budget, StackSpec
 
 _SIZE = "Size of a stack"
+TRAFFIC = "Traffic"
 _FAULTS = "Fault injection"
+T = TypeVar("T")
+
+Designs = Annotated[str, typer.Option(help="The designs to measure, with commas between them.")]
+
+Mix = Annotated[
+    T,
+    typer.Option(
+        help="Weights of the calls that a user makes, as Locust's --mix.", rich_help_panel=TRAFFIC
+    ),
+]
+Kind = Annotated[
+    T,
+    typer.Option(
+        help="Kind of the jobs: sleep, spin, noop, word_count and so on.", rich_help_panel=TRAFFIC
+    ),
+]
+JobMs = Annotated[
+    T,
+    typer.Option(help="Milliseconds of a job that sleeps or spins.", rich_help_panel=TRAFFIC),
+]
+Warmup = Annotated[
+    T,
+    typer.Option(
+        help="Seconds driven before those that are measured, and discarded.",
+        rich_help_panel=TRAFFIC,
+    ),
+]
+# What only `testbed compare` has, which changes a plan.
+Users = Annotated[
+    int | None,
+    typer.Option(
+        help="Users of the closed loop, each with one call in flight at most.",
+        rich_help_panel=TRAFFIC,
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        help="Calls per second of an open loop, instead of users who wait.",
+        rich_help_panel=TRAFFIC,
+    ),
+]
+Duration = Annotated[
+    float | None,
+    typer.Option(help="Seconds that are measured in each trial.", rich_help_panel=TRAFFIC),
+]
+PayloadBytes = Annotated[
+    int | None,
+    typer.Option(help="Bytes of payload of the kinds that read one.", rich_help_panel=TRAFFIC),
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option(help="Deadline of every call, in seconds.", rich_help_panel=TRAFFIC),
+]
+ThinkTime = Annotated[
+    float | None,
+    typer.Option(
+        help="Mean pause of a user between two calls, in seconds. With 0 the users ask as fast as "
+        "they are answered, and two cores are soon full.",
+        rich_help_panel=TRAFFIC,
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        help="Seed of the traffic of the first block, and of the order.", rich_help_panel=TRAFFIC
+    ),
+]
 
 Runtime = Annotated[
-    str,
+    T,
     typer.Option(help=f"Where stacks run: {', '.join(runtimes.RUNTIMES)}.", rich_help_panel=_SIZE),
 ]
 Slots = Annotated[
-    int, typer.Option(help="Jobs that a stack runs at a time, all in all.", rich_help_panel=_SIZE)
+    T, typer.Option(help="Jobs that a stack runs at a time, all in all.", rich_help_panel=_SIZE)
 ]
 Workers = Annotated[
-    int,
+    T,
     typer.Option(
         help="Worker processes over which design A shares out the slots; the nodes of design B "
         "are their own workers.",
@@ -81,7 +155,7 @@ def stack_spec(
     clock: bool = False,
 ) -> StackSpec:
     """Return what the options say of a stack. Raises :class:`TestbedError` for impossible ones."""
-    given = _settings(settings or [])
+    given = read_key_values(settings or [], "lease=3")
     return StackSpec(slots, workers, budget(cpus, memory_mib), given, links, clock)
 
 
@@ -100,16 +174,3 @@ def budget(cpus: float | None, memory_mib: int | None) -> Budget | None:
         Budget.cpus if cpus is None else cpus,
         Budget.memory_mib if memory_mib is None else memory_mib,
     )
-
-
-def _settings(pairs: list[str]) -> dict[str, str]:
-    """Read ``KEY=VALUE`` pairs. Raises :class:`TestbedError` for anything else."""
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key or not value:
-            raise TestbedError(f"--set {pair}: not KEY=VALUE", "for example --set lease=3")
-        if key in found:
-            raise TestbedError(f"--set {pair}: {key} is given twice")
-        found[key] = value
-    return found

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from testbed.drive.key_values import read_key_values
 from testbed.drive.values import Spec, hint
 from testbed.errors import TestbedError
 
@@ -23,7 +24,7 @@ class PlanError(TestbedError):
 
 
 @dataclass(frozen=True)
-class Source:
+class PlanSource:
     """Where the values of a plan are from: ``file``, and by key the option that replaced it."""
 
     file: str
@@ -40,7 +41,7 @@ class Source:
 class PlanReader:
     """Reads the tables of one plan and collects what is wrong with them."""
 
-    def __init__(self, data: Mapping[str, Any], source: Source) -> None:
+    def __init__(self, data: Mapping[str, Any], source: PlanSource) -> None:
         self._data = data
         self._source = source
         self._problems: list[str] = []
@@ -147,15 +148,8 @@ def changes_from(pairs: Sequence[str]) -> dict[str, Any]:
 
     Raises :class:`PlanError` for anything else and for a key that is given twice.
     """
-    changes: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator or not key or not text:
-            raise PlanError(f"--set {pair}: not KEY=VALUE", "for example --set users=10,20")
-        if key in changes:
-            raise PlanError(f"--set {pair}: {key} is given twice")
-        changes[key] = _value(key, text)
-    return changes
+    texts = read_key_values(pairs, "users=10,20", PlanError)
+    return {key: _value(key, text) for key, text in texts.items()}
 
 
 def _value(key: str, text: str) -> Any:

@@ -22,7 +22,6 @@ class RuntimeStacks:
         self._ours: set[str] = set()
 
     def up(self, design: str, spec: StackSpec) -> StackRecord:
-        """Start a stack and return once it is ready."""
         self._ours.add(design)
         try:
             return self._runtime.up(designs.load(design), spec, self._progress.detail)
@@ -31,7 +30,6 @@ class RuntimeStacks:
             raise
 
     def meter(self, stack: StackRecord) -> Meter:
-        """Return what reads the use of a stack that was started here."""
         return self._runtime.meter(stack)
 
     def now(self, design: str) -> StackRecord:

@@ -11,7 +11,7 @@ from testbed.drive import live
 from testbed.drive.load import END_GRACE, run_seconds
 from testbed.drive.ports import LoadCommand
 from testbed.drive.traffic import Traffic
-from testbed.drive.trial import Audited, Drive
+from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Audited, Drive
 from testbed.record import files
 from testbed.record.model import JobRow
 from testbed.stack.records import StackRecord
@@ -21,6 +21,18 @@ Auditor = Callable[
 ]
 # Seconds that the load generator takes to start.
 START_SECONDS = 2.0
+# Seconds of a trial besides its drive, as measured on two cores.
+_UP_SECONDS, _DRIVE_OVERHEAD, _AUDIT_SECONDS, _DOWN_SECONDS = 3.0, 3.0, 1.0, 2.0
+
+
+def expected_phases(traffic: Traffic) -> dict[str, float]:
+    """Return the phases of a trial with a timed load, in order, and the seconds of each."""
+    return {
+        UP: _UP_SECONDS,
+        DRIVE: traffic.seconds + _DRIVE_OVERHEAD,
+        AUDIT: _AUDIT_SECONDS,
+        DOWN: _DOWN_SECONDS,
+    }
 
 
 @dataclass(frozen=True)
@@ -38,11 +50,9 @@ class TimedLoad:
 
     @property
     def seconds(self) -> float:
-        """Seconds that the drive is expected to take."""
         return run_seconds(self.traffic) + START_SECONDS
 
     def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
-        """Return the command of the load generator."""
         return self.load(stack, folder)
 
     def drive(self, drive: Drive) -> None:

@@ -44,7 +44,7 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Interval:
+class IntervalHistogram:
     """The calls that ended in one second, as the filled places of an HDR histogram of ours.
 
     ``places`` are indices of its buckets, ``counts`` the calls in each. A whole histogram for each
@@ -65,7 +65,7 @@ class Interval:
         return np.repeat(np.array(values, dtype=np.int64), self.counts)
 
     @classmethod
-    def decode(cls, encoded: str) -> Interval:
+    def decode(cls, encoded: str) -> IntervalHistogram:
         """Read an encoded HDR histogram. Raises ``ValueError`` if it is damaged or not of ours."""
         try:
             histogram = HdrHistogram.decode(encoded)
@@ -76,7 +76,7 @@ class Interval:
         return cls.of(histogram)
 
     @classmethod
-    def of(cls, histogram: HdrHistogram) -> Interval:
+    def of(cls, histogram: HdrHistogram) -> IntervalHistogram:
         """Take over the counts of a histogram made by :func:`blank`."""
         counts = _counts(histogram)
         places = np.flatnonzero(counts)
@@ -88,7 +88,7 @@ def blank() -> HdrHistogram:
     return HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
 
 
-def merge(intervals: Iterable[Interval]) -> HdrHistogram:
+def merge(intervals: Iterable[IntervalHistogram]) -> HdrHistogram:
     """Return one histogram of all the calls."""
     merged = blank()
     counts = _counts(merged)
@@ -125,7 +125,7 @@ class CallSeries:
     """
 
     name: str
-    intervals: Mapping[str, Mapping[int, Interval]]
+    intervals: Mapping[str, Mapping[int, IntervalHistogram]]
     error_kinds: Mapping[str, int] = field(default_factory=dict)
 
     def histogram(self, kind: str, window: Window) -> HdrHistogram:
@@ -135,7 +135,7 @@ class CallSeries:
         """
         return merge(interval for _, interval in self.each_second(kind, window))
 
-    def each_second(self, kind: str, window: Window) -> Iterator[tuple[int, Interval]]:
+    def each_second(self, kind: str, window: Window) -> Iterator[tuple[int, IntervalHistogram]]:
         """Give the intervals in ``window`` with their seconds, in order; some may have none."""
         intervals = self.intervals.get(kind, {})
         for second in window.whole_seconds():

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from testbed.record.calls import KINDS, Interval, merge
+from testbed.record.calls import KINDS, IntervalHistogram, merge
 from testbed.record.damage import numbered, reading
 
-Intervals = Mapping[str, Mapping[str, Mapping[int, Interval]]]
+Intervals = Mapping[str, Mapping[str, Mapping[int, IntervalHistogram]]]
 
 _LINE = re.compile(
     r"Tag=(?P<name>[^,|]+)\|(?P<kind>[a-z]+),(?P<start>\d+)\.0+,1\.0+,[\d.]+,(?P<data>.+)"
@@ -28,7 +28,9 @@ def read_intervals(path: Path) -> Intervals:
 
     Raises :class:`RecordingError` that names the file and the line if it is damaged.
     """
-    found: dict[str, dict[str, dict[int, Interval]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[str, dict[str, dict[int, IntervalHistogram]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     with reading(path) as place, path.open(encoding="utf-8") as file:
         for line in numbered(file, place):
             if line.startswith(_NO_DATA):
@@ -36,12 +38,12 @@ def read_intervals(path: Path) -> Intervals:
             name, kind, second, interval = _parse(line.rstrip("\n"))
             seconds = found[name][kind]
             if second in seconds:
-                interval = Interval.of(merge((seconds[second], interval)))
+                interval = IntervalHistogram.of(merge((seconds[second], interval)))
             seconds[second] = interval
     return found
 
 
-def _parse(line: str) -> tuple[str, str, int, Interval]:
+def _parse(line: str) -> tuple[str, str, int, IntervalHistogram]:
     match = _LINE.fullmatch(line)
     if match is None:
         raise ValueError("not Tag=NAME|KIND,second,1.0,max,histogram")
@@ -51,5 +53,5 @@ def _parse(line: str) -> tuple[str, str, int, Interval]:
         unquote(match["name"]),
         match["kind"],
         int(match["start"]),
-        Interval.decode(match["data"]),
+        IntervalHistogram.decode(match["data"]),
     )

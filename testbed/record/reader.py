@@ -23,7 +23,7 @@ from testbed.record.model import (
     TrialRecording,
 )
 from testbed.record.series import MetricSeries
-from testbed.record.shapes import Plan, Provenance
+from testbed.record.shapes import Provenance, RecordedPlan
 from testbed.record.typed import typed
 
 __all__ = [
@@ -47,7 +47,7 @@ class _EndRecord(TypedDict, total=False):
 
 
 class _Whole(TypedDict):
-    plan: Plan
+    plan: RecordedPlan
     provenance: Provenance
     schedule: tuple[_Scheduled, ...]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 
-class Traffic(TypedDict, total=False):
+class RecordedTraffic(TypedDict, total=False):
     """The load of a plan. What is a factor of the plan is not in it."""
 
     rate: float | None
@@ -22,7 +22,7 @@ class _Named(TypedDict):
     designs: list[str]
 
 
-class Plan(_Named, total=False):
+class RecordedPlan(_Named, total=False):
     """A plan, in the keys and tables of a plan file; ``titles`` say what each design is."""
 
     name: str
@@ -34,7 +34,7 @@ class Plan(_Named, total=False):
     duration: float
     seed: int
     slots: int
-    traffic: Traffic
+    traffic: RecordedTraffic
     factors: Mapping[str, list[Any]]
     limits: Mapping[str, float]
     thresholds: list[Mapping[str, Any]]

@@ -22,7 +22,7 @@ STRIP = (260.0, 26.0)
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """A line: ``side`` gives its style; ``low`` and ``high`` bound a band around it."""
 
     name: str
@@ -120,7 +120,7 @@ def lines(
     title: str,
     description: str,
     axes: Axes,
-    series: Sequence[Line],
+    series: Sequence[ChartLine],
     shade: Point | None = None,
 ) -> Markup:
     """Draw lines with their bands; the name of a line that is not thin stands at its end.
@@ -139,7 +139,7 @@ def lines(
     return svg.picture(size, name, title, description, *drawn)
 
 
-def _line(frame: _Frame, series: Line) -> list[Markup]:
+def _line(frame: _Frame, series: ChartLine) -> list[Markup]:
     points = [frame.at(point) for point in series.points]
     drawn = []
     if len(points) > 1:
@@ -149,7 +149,7 @@ def _line(frame: _Frame, series: Line) -> list[Markup]:
     return drawn
 
 
-def _ends(frame: _Frame, series: Sequence[Line]) -> list[Markup]:
+def _ends(frame: _Frame, series: Sequence[ChartLine]) -> list[Markup]:
     """Write the names at the ends of lines, moved apart where they would touch."""
     ends = sorted(((frame.at(each.points[-1]), each) for each in series), key=lambda end: end[0][1])
     drawn, last = [], -100.0

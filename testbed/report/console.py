@@ -144,6 +144,16 @@ def repeating(show: Callable[[], None], seconds: float | None = None) -> Iterato
         thread.join()
 
 
+def note(line: str) -> None:
+    """Print a line beside the results, on stderr; what looks like markup is shown as it is."""
+    err.print(Text(line))
+
+
+def note_still_stopping() -> None:
+    """Answer a second Ctrl-C while what was started is still being stopped."""
+    note("still stopping, a few seconds more")
+
+
 def show_error(error: TestbedError) -> None:
     """Print an error and its hint."""
     err.print(f"[bold red]error:[/] {escape(str(error))}")

@@ -112,7 +112,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Finding:
+class VerdictText:
     """A verdict in plain words. ``style`` is ``s0``, ``s1``, ``none`` or ``few``."""
 
     style: str
@@ -122,11 +122,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """The findings of one cell of the plan."""
+class CellVerdicts:
+    """The verdicts of one cell of the plan."""
 
     name: str
-    findings: Sequence[Finding]
+    verdicts: Sequence[VerdictText]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """A report of one experiment."""
 
     name: str
@@ -150,7 +150,7 @@ class Page:
     summary: str
     alerts: Sequence[Alert]
     matrix: Table | None
-    findings: Sequence[Findings]
+    verdicts: Sequence[CellVerdicts]
     method: Sequence[str]
     sections: Sequence[Section]
     footer: str
@@ -184,7 +184,7 @@ class FaultPage:
     footer: str
 
 
-def render(template: str, page: Page | RunsPage | FaultPage) -> str:
+def render(template: str, page: ReportPage | RunsPage | FaultPage) -> str:
     """Return the HTML of a page, with its style inside."""
     return _TEMPLATES.get_template(template).render(page=page)
 

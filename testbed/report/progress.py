@@ -46,17 +46,14 @@ class PlainProgress:
         self._detail = ""
 
     def trial(self, number: int, title: str) -> None:
-        """Trial ``number`` begins."""
         self._head = f"[{number}/{self._trials}] {title}"
 
     def phase(self, name: str, _seconds: float | None = None) -> None:
-        """The trial enters a phase."""
         self._pace.enter(name)
         self._phase, self._detail = name, ""
         self.repeat()
 
     def detail(self, text: str) -> None:
-        """A few words on the phase, which are printed when it has gone on for a while."""
         self._detail = f", {text}"
 
     def repeat(self) -> None:
@@ -66,18 +63,15 @@ class PlainProgress:
             self._print(f"{self._head}: {self._phase}{self._detail} (about {left} left)")
 
     def trial_done(self, text: str, good: bool = True) -> None:
-        """The trial ended."""
         del good
         self._pace.end_trial()
         self._phase = ""
         self._print(f"{self._head}: {text}")
 
     def note(self, text: str) -> None:
-        """Something about the experiment as a whole."""
         self._print(text)
 
     def expect(self, trials: int) -> None:
-        """There will be so many trials in all."""
         self._pace.expect(trials)
 
     def _print(self, line: str) -> None:
@@ -95,30 +89,24 @@ class BarProgress:
         self._phase = ""
 
     def trial(self, number: int, title: str) -> None:
-        """Trial ``number`` begins."""
         self._head = f"trial {number} of {self._trials}, {title}"
 
     def phase(self, name: str, _seconds: float | None = None) -> None:
-        """The trial enters a phase."""
         self._pace.enter(name)
         self._phase = name
         self._bar.show(f"{self._head}: {name}")
 
     def detail(self, text: str) -> None:
-        """A few words on the phase."""
         self._bar.show(f"{self._head}: {self._phase}, {text}")
 
     def trial_done(self, text: str, good: bool = True) -> None:
-        """The trial ended; its figures stay on the screen, above the bar."""
         self._pace.end_trial()
         self._print(f"{self._head}: {text}", "dim" if good else "red")
 
     def note(self, text: str) -> None:
-        """Something about the experiment as a whole."""
         self._print(text, "")
 
     def expect(self, trials: int) -> None:
-        """There will be so many trials in all."""
         self._pace.expect(trials)
 
     def _print(self, line: str, style: str) -> None:

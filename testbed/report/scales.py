@@ -37,7 +37,6 @@ class Linear:
         return cls(0.0, math.ceil(top / step - 1e-9) * step, count)
 
     def place(self, value: float) -> float:
-        """Return where ``value`` lies."""
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> Sequence[tuple[float, str]]:

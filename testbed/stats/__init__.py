@@ -19,7 +19,7 @@ arguments that make no sense raise ``ValueError``.
 from testbed.stats.intervals import Interval
 from testbed.stats.means import mean_interval
 from testbed.stats.percentiles import (
-    Counts,
+    CumulativeCounts,
     design_effect,
     percentile,
     percentile_interval,
@@ -30,18 +30,18 @@ from testbed.stats.sequential import MIN_STOPPING_BLOCKS, enough
 from testbed.stats.stall import PeriodicStall
 from testbed.stats.steady import warmup_end
 from testbed.stats.usl import UslFit, fit_usl
-from testbed.stats.verdicts import Better, Measured, RatioOutcome, Verdict, verdict, verdicts
+from testbed.stats.verdicts import Better, Measured, MetricVerdict, RatioOutcome, verdict, verdicts
 
 __all__ = [
     "MIN_STOPPING_BLOCKS",
     "Better",
-    "Counts",
+    "CumulativeCounts",
     "Interval",
     "Measured",
+    "MetricVerdict",
     "PeriodicStall",
     "RatioOutcome",
     "UslFit",
-    "Verdict",
     "design_effect",
     "enough",
     "fit_usl",

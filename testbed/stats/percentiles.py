@@ -41,7 +41,7 @@ class RecordedHistogram(Protocol):
 
 
 @dataclass(frozen=True)
-class Counts:
+class CumulativeCounts:
     """Distinct values in ascending order and how many samples are at or below each.
 
     Both arrays have the shape (distinct,). Made once, it answers any number of percentiles.
@@ -51,12 +51,12 @@ class Counts:
     up_to: NDArray[np.int64]
 
     @classmethod
-    def of(cls, data: Data) -> Counts:
+    def of(cls, data: Data) -> CumulativeCounts:
         """Count an HDR histogram (the highest equivalent value of each bucket) or raw samples.
 
         Raises ``ValueError`` for samples that are not numbers.
         """
-        if isinstance(data, Counts):
+        if isinstance(data, CumulativeCounts):
             return data
         if isinstance(data, RecordedHistogram):
             steps = [
@@ -82,7 +82,7 @@ class Counts:
         return float(self.values[np.searchsorted(self.up_to, rank)])
 
 
-Data = RecordedHistogram | Counts | Sequence[float] | NDArray[np.float64]
+Data = RecordedHistogram | CumulativeCounts | Sequence[float] | NDArray[np.float64]
 
 
 def samples_needed(percent: float) -> int:
@@ -99,7 +99,7 @@ def samples_needed(percent: float) -> int:
 def percentile(data: Data, percent: float) -> float | None:
     """Return the percentile of nearest rank in the unit of the data, ``None`` if there are none."""
     _check_percent(percent)
-    counts = Counts.of(data)
+    counts = CumulativeCounts.of(data)
     return counts.at_rank(_rank(counts.total, percent)) if counts.total else None
 
 
@@ -108,11 +108,11 @@ def percentile_interval(
 ) -> Interval | None:
     """Return a percentile (``percent`` between 0 and 100) and its order-statistic interval.
 
-    ``data`` is an HDR histogram, :class:`Counts` or raw samples; the result has their unit and
-    counts samples as ``blocks``. ``effect`` is the design effect of :func:`design_effect`: calls
-    that wait behind the same stall are not independent, and 1,000 of them with an effect of 4 say
-    as much as 250. The interval is about this one trial: what another trial would give differs by
-    more, and :func:`ratio_interval` deals with that.
+    ``data`` is an HDR histogram, :class:`CumulativeCounts` or raw samples; the result has their
+    unit and counts samples as ``blocks``. ``effect`` is the design effect of :func:`design_effect`:
+    calls that wait behind the same stall are not independent, and 1,000 of them with an effect of 4
+    say as much as 250. The interval is about this one trial: what another trial would give differs
+    by more, and :func:`ratio_interval` deals with that.
 
     Returns ``None`` if the independent samples (number / effect) are fewer than
     :func:`samples_needed`, or too few for the ends to exist at this confidence. Raises
@@ -122,7 +122,7 @@ def percentile_interval(
     _check_percent(percent)
     if effect <= 0 or not math.isfinite(effect):
         raise ValueError(f"the design effect is {effect}; it must be above 0")
-    counts = Counts.of(data)
+    counts = CumulativeCounts.of(data)
     independent = math.floor(counts.total / max(effect, 1.0))
     if independent < samples_needed(percent):
         return None

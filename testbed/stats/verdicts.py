@@ -60,7 +60,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class MetricVerdict:
     """What a metric says, in one word and in a sentence.
 
     ``floor`` is the noise floor as a relative half width, ``None`` without a control. ``p_value``
@@ -83,7 +83,7 @@ def verdict(
     label: str = "the metric",
     claim: str = "",
     sides: tuple[str, str] = ("A", "B"),
-) -> Verdict:
+) -> MetricVerdict:
     """Judge one ratio second/first on its own, at the confidence of its interval.
 
     For the metrics of a report use :func:`verdicts`, which bounds the false ones among many.
@@ -99,7 +99,7 @@ def verdicts(
     *,
     confidence: float = 0.95,
     sides: tuple[str, str] = ("A", "B"),
-) -> tuple[Verdict, ...]:
+) -> tuple[MetricVerdict, ...]:
     """Judge the metrics of one comparison together; the verdicts are in their order.
 
     A side is better if the adjusted p-value is at most 1 - ``confidence``. There is not enough data
@@ -167,18 +167,18 @@ def _judge(
     together: float | None,
     level: float,
     sides: tuple[str, str],
-) -> Verdict:
+) -> MetricVerdict:
     sentence = Sentence(each.label, each.claim, floor, sides)
     ratio = each.ratio
     if ratio is None or alone is None or together is None:
         words = sentence.missing(ratio, LEAST_BLOCKS)
-        return Verdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, None)
+        return MetricVerdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, None)
     if together <= level:
         second = (ratio.low * ratio.high < 1) == (each.better == "lower")
         outcome = RatioOutcome.B_BETTER if second else RatioOutcome.A_BETTER
-        return Verdict(outcome, sentence.better(int(second), ratio), ratio, floor, together)
+        return MetricVerdict(outcome, sentence.better(int(second), ratio), ratio, floor, together)
     if ratio.high / ratio.low > WIDEST_SPAN:
         words = sentence.too_wide(ratio)
-        return Verdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, together)
+        return MetricVerdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, together)
     words = sentence.no_difference(ratio, by_chance=alone <= level)
-    return Verdict(RatioOutcome.NO_DIFFERENCE, words, ratio, floor, together)
+    return MetricVerdict(RatioOutcome.NO_DIFFERENCE, words, ratio, floor, together)

@@ -158,7 +158,7 @@ def _commit(stack: Stack, abuse: Abuse) -> None:
 
 def _memory_after(stack: Stack, abuse: Abuse) -> int:
     _commit(stack, abuse)
-    # The good calls come after whatever of a flood still waits to be looked at.
+    # The good calls come after whatever of a flood still waits to be handled.
     assert_serves(stack)
     wait_until_idle(stack)
     return memory_of(stack, entry_of(stack))

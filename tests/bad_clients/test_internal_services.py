@@ -35,7 +35,7 @@ METHODS = sorted(
         if f"/{service.full_name}/{method.name}" in allowed
     }.items()
 )
-# A fetch may wait for work, as long as it is told.
+# A fetch may wait for work, as long as its request says.
 EXPECTED = {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "DEADLINE_EXCEEDED"}
 
 

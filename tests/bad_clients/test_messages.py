@@ -92,7 +92,7 @@ def test_random_bytes_as_messages(stack: Stack) -> None:
 
 
 def test_messages_with_random_fields(stack: Stack) -> None:
-    # The job is real, so that most of what is wrong is not found at the first look.
+    # The job is real, so that most of what is wrong is not found by the first check.
     client = stack.client(entry_of(stack))
     job_id = client.run(jobs.noop()).job_id
     client.submit(jobs.noop())

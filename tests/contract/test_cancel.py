@@ -71,9 +71,9 @@ def test_a_running_job_ends_canceled(client: Client, job: pb.JobSpec) -> None:
     job_id = client.submit(job)
     client.wait(job_id, RUNNING)
 
-    told = client.cancel(job_id)
+    answer = client.cancel(job_id)
 
-    assert (told.state, told.cancel_requested) == (RUNNING, True)
+    assert (answer.state, answer.cancel_requested) == (RUNNING, True)
     status = client.wait(job_id)
     assert (status.state, status.cancel_requested, status.attempt) == (CANCELED, True, 1)
     assert not status.HasField("failure")
@@ -120,11 +120,11 @@ def test_a_cancel_that_races_with_the_start_always_ends_the_job(client: Client, 
     for _ in range(8 * slots):
         job_ids.append(client.submit(jobs.sleep(600_000)))
         time.sleep(pauses.uniform(0, 0.004))
-        told = client.cancel(job_ids[-1])
-        if told.state == CANCELED:
-            assert told.attempt == 0, "canceled in the queue, so it never started"
+        answer = client.cancel(job_ids[-1])
+        if answer.state == CANCELED:
+            assert answer.attempt == 0, "canceled in the queue, so it never started"
         else:
-            assert (told.state, told.cancel_requested) == (RUNNING, True)
+            assert (answer.state, answer.cancel_requested) == (RUNNING, True)
     statuses = [client.wait(job_id) for job_id in job_ids]
     assert {status.state for status in statuses} == {CANCELED}
     assert {status.attempt for status in statuses} <= {0, 1}

@@ -15,7 +15,7 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
 from common.rpc import status
 from testbed.record.history.messages import answer_of, asked_of
-from testbed.record.history.model import Operation, Outcome, Submitted
+from testbed.record.history.model import CallOutcome, Operation, Submitted
 from tests.simulation.network import Network, SimulatedChannel
 
 KINDS = ("noop", "sleep")
@@ -63,14 +63,14 @@ class Client:
             asked = replace(asked, output="")
         call_id = next(self.record.numbers)
         invoked = _now()
-        reply, answer, outcome, code, reason = None, None, Outcome.OK, "", ""
+        reply, answer, outcome, code, reason = None, None, CallOutcome.OK, "", ""
         try:
             reply = await getattr(self._stubs[endpoint], method)(request, timeout=timeout)
             answer = answer_of(reply)
         except grpc.aio.AioRpcError as error:
             outcome, code, reason = _failure(error)
         except asyncio.CancelledError:
-            outcome = Outcome.INDEFINITE
+            outcome = CallOutcome.INDEFINITE
             raise
         finally:
             self.record.operations.append(
@@ -270,13 +270,13 @@ def _some_job(client: Client) -> str | None:
     return client.random.choice(jobs[-6:] if client.random.random() < 0.7 else jobs)
 
 
-def _failure(error: grpc.aio.AioRpcError) -> tuple[Outcome, str, str]:
+def _failure(error: grpc.aio.AioRpcError) -> tuple[CallOutcome, str, str]:
     info = status.error_info(error)
     code = error.code().name
     if info is None:
-        return Outcome.INDEFINITE, code, ""
+        return CallOutcome.INDEFINITE, code, ""
     definite = info.metadata.get(status.OUTCOME) == "definite"
-    return (Outcome.FAIL if definite else Outcome.INDEFINITE), code, info.reason
+    return (CallOutcome.FAIL if definite else CallOutcome.INDEFINITE), code, info.reason
 
 
 def _now() -> int:

@@ -150,7 +150,7 @@ class _Simulation:
         while True:
             waited_for = [job for job, at in self._record.accepted.items() if at > state_lost]
             left = self._world.entries_left()
-            # What lost its queue with the memory of that may be left for good.
+            # Jobs whose queue has lost its memory may never end.
             unfinished = self._world.unfinished() if state_lost < 0 else 0
             if not waited_for and not left and not unfinished:
                 return

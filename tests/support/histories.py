@@ -26,11 +26,11 @@ from testbed.record.history.lines import Answer, Asked
 from testbed.record.history.model import (
     IDS_BY_HOME,
     OPEN_END,
+    CallOutcome,
     FaultEvent,
     History,
     Listed,
     Operation,
-    Outcome,
     Page,
     Submitted,
 )
@@ -263,9 +263,9 @@ class _Simulation:
         answer: Answer | None,
         refusal: Refused | None,
     ) -> None:
-        ended: dict[str, Any] = {"outcome": Outcome.OK, "answer": answer}
+        ended: dict[str, Any] = {"outcome": CallOutcome.OK, "answer": answer}
         if refusal is not None:
-            ended = {"outcome": Outcome.FAIL, "code": refusal.code, "reason": refusal.reason}
+            ended = {"outcome": CallOutcome.FAIL, "code": refusal.code, "reason": refusal.reason}
         self._done.append(dataclasses.replace(made, completed=self._now, **ended))
         then(answer)
 
@@ -332,7 +332,7 @@ def _events(history: History) -> Iterator[tuple[int, int, dict[str, Any]]]:
         if each.answer is not None:
             end = {"t": each.completed, "ok": each.id, **lines.write_answer(each.answer)}
         else:
-            name = "fail" if each.outcome is Outcome.FAIL else "info"
+            name = "fail" if each.outcome is CallOutcome.FAIL else "info"
             end = {"t": each.completed, name: each.id, "code": each.code, "reason": each.reason}
         yield each.completed, OPEN_END, end
     for fault in history.faults:

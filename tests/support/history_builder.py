@@ -13,12 +13,12 @@ from testbed.record.history.lines import Asked
 from testbed.record.history.model import (
     IDS_BY_HOME,
     OPEN_END,
+    CallOutcome,
     FaultEvent,
     History,
     Listed,
     LostJobs,
     Operation,
-    Outcome,
     Page,
     Result,
     Seen,
@@ -77,13 +77,15 @@ class HistoryBuilder:
 
     def answered(self, call: str, asked: Asked, span: Span, answer: Any, **more: Any) -> Operation:
         """Add a call that was answered."""
-        return self.call(call, asked, span, outcome=Outcome.OK, answer=answer, **more)
+        return self.call(call, asked, span, outcome=CallOutcome.OK, answer=answer, **more)
 
     def refused(
         self, call: str, asked: Asked, span: Span, code: str, reason: str = "", **more: Any
     ):
         """Add a call that certainly had no effect."""
-        return self.call(call, asked, span, outcome=Outcome.FAIL, code=code, reason=reason, **more)
+        return self.call(
+            call, asked, span, outcome=CallOutcome.FAIL, code=code, reason=reason, **more
+        )
 
     def submit(
         self, job: str, span: Span, request_id: str = "", digest: str = "d", kind: str = "noop"

@@ -15,18 +15,18 @@ from urllib.parse import quote
 from hdrh.log import HistogramLogWriter
 
 from testbed.record import files
-from testbed.record.calls import SERVICE, CallSeries, Interval, blank
+from testbed.record.calls import SERVICE, CallSeries, IntervalHistogram, blank
 from testbed.record.model import CLOSED, LoadRecording, Offered, Second, Step, Window
 
 START = 1_000
 
 
-def interval(values_us: Iterable[int]) -> Interval:
+def interval(values_us: Iterable[int]) -> IntervalHistogram:
     """The interval of a second in which calls of these times ended."""
     histogram = blank()
     for value in values_us:
         histogram.record_value(value)
-    return Interval.of(histogram)
+    return IntervalHistogram.of(histogram)
 
 
 @dataclass
@@ -116,7 +116,7 @@ class LoadMaker:
         return {n: {**self.calls.get(n, {}), **own.get(n, {})} for n in {**self.calls, **own}}
 
     def _series(self, name: str) -> CallSeries:
-        intervals: dict[str, dict[int, Interval]] = {}
+        intervals: dict[str, dict[int, IntervalHistogram]] = {}
         for second in range(self.seconds):
             for kind, values in self._times(second).get(name, {}).items():
                 if values:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from testbed.check.index import Job
+from testbed.check.index import JobHistory
 from testbed.check.observations import Observation
 from testbed.record.history import lines
 from testbed.record.history.model import Seen
 
 
-def acknowledged(job: Job) -> Observation | None:
+def acknowledged(job: JobHistory) -> Observation | None:
     """Return the first answer to a cancel that says that the job will never start."""
     if not job.cancels:
         return None

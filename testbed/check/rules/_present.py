@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sortedcontainers import SortedList
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import Sign
 from testbed.check.rules._scans import Filters, Scan
 from testbed.record.history.model import Operation, Seen, Submitted
@@ -90,7 +90,7 @@ def _events(index: Index, wanted: set[Filters]) -> Iterator[_Event]:
                 yield since, filters, job.id
 
 
-def _known(job: Job) -> Iterator[tuple[str, Since]]:
+def _known(job: JobHistory) -> Iterator[tuple[str, Since]]:
     """Iterate over the states that the job is known to be in, empty for any, and since when."""
     accepted, terminal = job.accepted, job.first_terminal
     if accepted is not None:
@@ -102,7 +102,7 @@ def _known(job: Job) -> Iterator[tuple[str, Since]]:
     yield from _unfinished(job)
 
 
-def _unfinished(job: Job) -> Iterator[tuple[str, Since]]:
+def _unfinished(job: JobHistory) -> Iterator[tuple[str, Since]]:
     """Iterate over the states before the end that two observations show, and from when to when."""
     there = [each.op for each in job.observations if each.what is not Sign.NOT_FOUND]
     if job.accepted is not None:
@@ -123,7 +123,7 @@ def _unfinished(job: Job) -> Iterator[tuple[str, Since]]:
                 yield state, Since(since, until)
 
 
-def _kind(job: Job) -> str:
+def _kind(job: JobHistory) -> str:
     """Return the kind of a job, or what is no filter if no call shows it."""
     for submit in job.submits:
         if isinstance(submit.asked, Submitted):

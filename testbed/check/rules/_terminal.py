@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from testbed.check.index import Job
+from testbed.check.index import JobHistory
 from testbed.check.observations import Observation
 from testbed.record.history.model import Result, Seen
 
 
-def references(job: Job) -> list[Observation]:
+def references(job: JobHistory) -> list[Observation]:
     """Return the terminal record and the result that were answered first, in the order of that.
 
     A record says nothing of the output and a result nothing of the attempt, so it takes both.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import Observation
 from testbed.check.verdict import Finding, Rule
 from testbed.record.history import lines
@@ -54,7 +54,7 @@ def _too_late(observation: Observation, latest: int, born: int | None) -> str:
     return "was canceled while it ran, and ended more than 10 s later" if late else ""
 
 
-def _earliest_birth(index: Index, job: Job) -> int | None:
+def _earliest_birth(index: Index, job: JobHistory) -> int | None:
     """Return when the job can have been made at the earliest, ``None`` if no call shows it."""
     makers: list[Operation] = []
     for submit in job.submits:

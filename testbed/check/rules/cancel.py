@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import Observation
 from testbed.check.rules._canceled import acknowledged, contradicts
 from testbed.check.rules._terminal import difference, references
@@ -22,7 +22,7 @@ def _find(index: Index) -> Iterator[Finding]:
             yield finding
 
 
-def _started(job: Job) -> Finding | None:
+def _started(job: JobHistory) -> Finding | None:
     canceled = acknowledged(job)
     if canceled is None:
         return None
@@ -33,7 +33,7 @@ def _started(job: Job) -> Finding | None:
     return None
 
 
-def _answered_wrongly(job: Job) -> Finding | None:
+def _answered_wrongly(job: JobHistory) -> Finding | None:
     known = references(job)
     for observation in job.observations:
         if observation.op.call != lines.CANCEL or not isinstance(observation.what, Seen):

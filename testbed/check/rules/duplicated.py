@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from testbed.check.index import Index
 from testbed.check.verdict import Finding, Rule
-from testbed.record.history.model import OPEN_END, Operation, Outcome, Submitted
+from testbed.record.history.model import OPEN_END, CallOutcome, Operation, Submitted
 
 
 def _find(index: Index) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def _of_request(index: Index, request_id: str, submits: list[Operation]) -> Iter
     reported = set()
     for submit in submits:
         # Where memory was lost with the first job, its request id was too.
-        if submit.outcome is not Outcome.OK or _exempt(index, submit):
+        if submit.outcome is not CallOutcome.OK or _exempt(index, submit):
             continue
         if first is None:
             first = submit

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from common.domain import ids
 from common.domain.errors import MalformedJobId
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import Sign
 from testbed.check.verdict import Finding, Rule
 from testbed.record.history.model import IDS_BY_HOME, OPEN_END, Operation, Seen, Submitted
@@ -20,7 +20,7 @@ def _find(index: Index) -> Iterator[Finding]:
             yield from _against_acceptance(index, some)
 
 
-def _against_creation(jobs: Iterable[Job]) -> Iterator[Finding]:
+def _against_creation(jobs: Iterable[JobHistory]) -> Iterator[Finding]:
     """Go up the ids: none has a time of creation before that of a lower one."""
     latest: tuple[int, str, Operation] | None = None
     for job in jobs:
@@ -35,7 +35,7 @@ def _against_creation(jobs: Iterable[Job]) -> Iterator[Finding]:
             latest = time, job.id, shown
 
 
-def _created(job: Job) -> tuple[int, Operation] | None:
+def _created(job: JobHistory) -> tuple[int, Operation] | None:
     for observation in (*job.observations, *job.late):
         seen = observation.what
         if isinstance(seen, Seen) and seen.create_us is not None and seen.job_id == job.id:
@@ -43,9 +43,9 @@ def _created(job: Job) -> tuple[int, Operation] | None:
     return None
 
 
-def _by_owner(jobs: Iterable[Job]) -> dict[tuple[int, int], list[Job]]:
+def _by_owner(jobs: Iterable[JobHistory]) -> dict[tuple[int, int], list[JobHistory]]:
     """Return the jobs whose ids one process made between its start and its end."""
-    owners: dict[tuple[int, int], list[Job]] = {}
+    owners: dict[tuple[int, int], list[JobHistory]] = {}
     for job in jobs:
         try:
             parsed = ids.parse(job.id)
@@ -55,7 +55,7 @@ def _by_owner(jobs: Iterable[Job]) -> dict[tuple[int, int], list[Job]]:
     return owners
 
 
-def _against_acceptance(index: Index, jobs: list[Job]) -> Iterator[Finding]:
+def _against_acceptance(index: Index, jobs: list[JobHistory]) -> Iterator[Finding]:
     """Go down the ids of one owner: none was submitted when a higher one was there already."""
     first: tuple[int, str, Operation] | None = None
     for job in reversed(jobs):
@@ -68,7 +68,7 @@ def _against_acceptance(index: Index, jobs: list[Job]) -> Iterator[Finding]:
             first = there.completed, job.id, there
 
 
-def _first_submit(index: Index, job: Job) -> Operation | None:
+def _first_submit(index: Index, job: JobHistory) -> Operation | None:
     """Return the submit before which the job cannot have been made, ``None`` if none is known."""
     may_have: list[Operation] = []
     for submit in job.submits:
@@ -77,7 +77,7 @@ def _first_submit(index: Index, job: Job) -> Operation | None:
     return min(may_have, key=lambda submit: submit.invoked, default=None)
 
 
-def _there(job: Job) -> Operation | None:
+def _there(job: JobHistory) -> Operation | None:
     """Return the first answer that shows the job to be there."""
     sights = (each.op for each in (*job.observations, *job.late) if each.what is not Sign.NOT_FOUND)
     shown = [each for each in (*job.submits, *sights) if each.completed < OPEN_END]

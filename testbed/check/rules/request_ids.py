@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from testbed.check.index import Index
 from testbed.check.verdict import Finding, Rule
-from testbed.record.history.model import Operation, Outcome, Submitted
+from testbed.record.history.model import CallOutcome, Operation, Submitted
 
 _REUSED = "REQUEST_ID_REUSED"
 
@@ -29,7 +29,7 @@ def _used(refused: Operation, asked: Submitted, same: Sequence[Operation]) -> bo
         if other.reason == _REUSED or not isinstance(other.asked, Submitted):
             continue
         # One that is refused may hold it until it is undone, which is before its answer.
-        held = other.outcome is not Outcome.FAIL or other.completed >= refused.invoked
+        held = other.outcome is not CallOutcome.FAIL or other.completed >= refused.invoked
         if held and other.asked.digest != asked.digest:
             return True
     return False

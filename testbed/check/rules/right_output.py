@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.verdict import Finding, Rule
 from testbed.record.history.model import Operation, Result, Submitted
 
@@ -22,7 +22,7 @@ def _find(index: Index) -> Iterator[Finding]:
                 break
 
 
-def _wanted(job: Job) -> tuple[Operation | None, str]:
+def _wanted(job: JobHistory) -> tuple[Operation | None, str]:
     """Return the submit that says what the output has to be, if all that made the job agree."""
     outputs = {
         submit.asked.output: submit

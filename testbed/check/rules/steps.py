@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import TERMINAL, Observation, Sign
 from testbed.check.rules._canceled import acknowledged, contradicts
 from testbed.check.rules._record import wrong_by_itself
@@ -20,7 +20,7 @@ def _find(index: Index) -> Iterator[Finding]:
                 yield finding
 
 
-def _alone(job: Job) -> Finding | None:
+def _alone(job: JobHistory) -> Finding | None:
     """Return the first observation that no job can show."""
     for observation in job.observations:
         if problem := wrong_by_itself(job.id, observation):
@@ -28,7 +28,7 @@ def _alone(job: Job) -> Finding | None:
     return None
 
 
-def _together(job: Job) -> Finding | None:
+def _together(job: JobHistory) -> Finding | None:
     """Compare what is the same in all observations, or in all of an attempt, in any order."""
     whole: tuple[Observation, Seen] | None = None
     attempts: dict[int, tuple[Observation, Seen]] = {}
@@ -51,7 +51,7 @@ def _together(job: Job) -> Finding | None:
     return None
 
 
-def _not_submitted(job: Job, observation: Observation, seen: Seen) -> Finding | None:
+def _not_submitted(job: JobHistory, observation: Observation, seen: Seen) -> Finding | None:
     for submit in job.submits:
         if isinstance(submit.asked, Submitted) and submit.asked.kind != seen.kind:
             text = f"was submitted as {submit.asked.kind}, and is {seen.kind}"
@@ -59,7 +59,7 @@ def _not_submitted(job: Job, observation: Observation, seen: Seen) -> Finding | 
     return None
 
 
-def _backwards(job: Job) -> Finding | None:
+def _backwards(job: JobHistory) -> Finding | None:
     """Follow the observations in real time: none may show less than one answered before."""
     if len(job.observations) == 1:
         return None
@@ -81,7 +81,7 @@ class _Known:
     Terminal observations are left out: what may follow them is a rule of its own.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: JobHistory) -> None:
         self._job = job
         self._running: Observation | None = None
         self._highest: Observation | None = None
@@ -131,7 +131,7 @@ class _Known:
         return None
 
 
-def _owed(job: Job, observation: Observation) -> bool:
+def _owed(job: JobHistory, observation: Observation) -> bool:
     """Say whether other rules forbid that the job is not found by then."""
     accepted, terminal = job.accepted, job.first_terminal
     return (accepted is not None and accepted.completed < observation.op.invoked) or (
@@ -139,7 +139,7 @@ def _owed(job: Job, observation: Observation) -> bool:
     )
 
 
-def _beyond_the_end(job: Job) -> Finding | None:
+def _beyond_the_end(job: JobHistory) -> Finding | None:
     """Find an attempt above that of the terminal record, which is the last there is."""
     ends = (each for each in job.observations if each.terminal and isinstance(each.what, Seen))
     end = min(ends, key=lambda each: each.op.completed, default=None)
@@ -160,7 +160,7 @@ def _beyond_the_end(job: Job) -> Finding | None:
     return None
 
 
-def _uncaused(job: Job) -> Finding | None:
+def _uncaused(job: JobHistory) -> Finding | None:
     """Return the first observation that shows a cancel that nobody can have asked for by then."""
     first = job.cancels[0].invoked if job.cancels else None
     for observation in job.observations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import Observation, Sign
 from testbed.check.rules._canceled import acknowledged, contradicts
 from testbed.check.rules._terminal import difference, references
@@ -20,7 +20,7 @@ def _find(index: Index) -> Iterator[Finding]:
                 yield finding
 
 
-def _changed(job: Job, first: Observation) -> Finding | None:
+def _changed(job: JobHistory, first: Observation) -> Finding | None:
     """Return the first observation that disagrees with the terminal ones that were there first."""
     canceled = acknowledged(job)
     known = references(job)
@@ -40,7 +40,7 @@ def _changed(job: Job, first: Observation) -> Finding | None:
     return None
 
 
-def _stale(job: Job, first: Observation, observation: Observation) -> str:
+def _stale(job: JobHistory, first: Observation, observation: Observation) -> str:
     """Say what is wrong with an observation after a terminal one that shows no terminal state."""
     if observation.what is Sign.NOT_FOUND:
         accepted = job.accepted

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from testbed.check.index import Index, Job
+from testbed.check.index import Index, JobHistory
 from testbed.check.observations import Observation, Sign
 from testbed.check.origins import trace
 from testbed.check.verdict import Finding, Rule
-from testbed.record.history.model import Outcome, Seen, Submitted
+from testbed.record.history.model import CallOutcome, Seen, Submitted
 
 
 def _find(index: Index) -> Iterator[Finding]:
@@ -25,17 +25,17 @@ def _find(index: Index) -> Iterator[Finding]:
             yield Finding(job.id, "was there before anybody submitted it", shown)
 
 
-def _kind(job: Job) -> str:
+def _kind(job: JobHistory) -> str:
     shown = (each.what for each in (*job.observations, *job.late))
     return next((what.kind for what in shown if isinstance(what, Seen)), "")
 
 
-def _first_sight(job: Job) -> Observation:
+def _first_sight(job: JobHistory) -> Observation:
     sights = (each for each in (*job.observations, *job.late) if each.what is not Sign.NOT_FOUND)
     return min(sights, key=lambda each: each.op.completed)
 
 
-def _too_early(index: Index, job: Job) -> bool:
+def _too_early(index: Index, job: JobHistory) -> bool:
     """Say whether it was seen before all submits that may have made it."""
     seen = job.first_sight
     if job.submits[0].invoked <= seen:
@@ -43,7 +43,7 @@ def _too_early(index: Index, job: Job) -> bool:
     for submit in job.submits:
         if isinstance(submit.asked, Submitted) and submit.asked.request_id:
             same = index.by_request[submit.asked.request_id]
-            if any(each.invoked <= seen and each.outcome is not Outcome.FAIL for each in same):
+            if any(each.invoked <= seen and each.outcome is not CallOutcome.FAIL for each in same):
                 return False
     return True
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from testbed.cli import options
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
+from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
-from testbed.report.provenance import busy_note
+from testbed.report.surroundings import note_surroundings
 from testbed.runs.bench import report, session
 from testbed.runs.bench.session import BenchPlan
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 from testbed.stack.spec import StackSpec
 
-INTERRUPTED_CODE = 130
 NAME = "bench"
 QUICK = BenchPlan(
     rounds=1,
@@ -41,9 +43,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    designs: Annotated[
-        str, typer.Option(help="The designs to measure, with commas between them.")
-    ] = "a,b",
+    designs: options.Designs = "a,b",
     rounds: Annotated[
         int,
         typer.Option(
@@ -65,9 +65,7 @@ def bench(
     idle_seconds: Annotated[
         float, typer.Option(min=1, max=600, help="Seconds over which idle CPU is measured.")
     ] = _PLAN.idle_seconds,
-    slots: Annotated[
-        int, typer.Option(min=1, help="Jobs that each design can run at a time, all in all.")
-    ] = _PLAN.slots,
+    slots: options.Slots[int] = _PLAN.slots,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="A few seconds of everything: shows that it works, no more."),
@@ -81,6 +79,8 @@ def bench(
     results/bench/<UTC>/bench.json.
     """
     names = tuple(dict.fromkeys(name.strip().lower() for name in designs.split(",")))
+    if quick:
+        raise typer.Exit(run(replace(QUICK, designs=names, callers=callers, slots=slots)))
     plan = BenchPlan(
         names,
         rounds,
@@ -90,18 +90,6 @@ def bench(
         memory_jobs=memory_jobs,
         slots=slots,
     )
-    if quick:
-        plan = BenchPlan(
-            names,
-            QUICK.rounds,
-            QUICK.seconds,
-            QUICK.warmup,
-            callers,
-            QUICK.idle_seconds,
-            QUICK.memory_jobs,
-            slots,
-            QUICK.owner_jobs,
-        )
     raise typer.Exit(run(plan))
 
 
@@ -112,16 +100,11 @@ def run(plan: BenchPlan) -> int:
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = outputs.new_folder(home / "results", NAME)
     phases = plan.phases()
-    console.err.print(
-        Text(
-            f"Measuring {' and '.join(each.upper() for each in plan.designs)} against an echo "
-            f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
-        )
+    console.note(
+        f"Measuring {' and '.join(each.upper() for each in plan.designs)} against an echo "
+        f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
     )
-    if note := busy_note(origin["machine"]):
-        console.err.print(Text(note))
-    for other in others_up(plan.designs):
-        console.err.print(f"note  design {other.upper()} is up and shares the machine")
+    note_surroundings(origin["machine"], plan.designs)
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(1, phases, time.monotonic)
@@ -134,5 +117,5 @@ def run(plan: BenchPlan) -> int:
         console.out.print(report.owner_table(owner))
         console.out.print(Text(f"\n{report.explanation(plan)}\n\nReport: {path}"))
         return 0
-    console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))
-    return INTERRUPTED_CODE
+    console.note(f"interrupted; nothing is left running, raw data is in {folder}")
+    return INTERRUPT_EXIT

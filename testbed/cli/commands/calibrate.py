@@ -13,13 +13,13 @@ from rich.text import Text
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
+from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
 from testbed.report.provenance import busy_note
 from testbed.runs.calibrate import drive, report
 from testbed.runs.calibrate.plan import CalibrationPlan
 from testbed.stack import records as stacks
 
-INTERRUPTED_CODE = 130
 NAME = "calibrate"
 QUICK_SECONDS = 5
 _PLAN = CalibrationPlan()
@@ -69,14 +69,12 @@ def run(plan: CalibrationPlan) -> int:
     phases = list(plan.phases())
     planned = {**_PLANNED_EXTRA, drive.DRIVING: plan.warmup + plan.duration + _STARTUP_SECONDS}
     planned = {name: planned[name] for name in (drive.STARTING, drive.DRIVING, drive.STOPPING)}
-    console.err.print(
-        Text(
-            f"Calibrating at {plan.rate:g} calls/s, about "
-            f"{progress.minutes(len(phases) * sum(planned.values()))}. Raw data: {folder}"
-        )
+    console.note(
+        f"Calibrating at {plan.rate:g} calls/s, about "
+        f"{progress.minutes(len(phases) * sum(planned.values()))}. Raw data: {folder}"
     )
-    if note := busy_note(origin["machine"]):
-        console.err.print(Text(note))
+    if busy := busy_note(origin["machine"]):
+        console.note(busy)
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(len(phases), planned, time.monotonic)
@@ -91,5 +89,5 @@ def run(plan: CalibrationPlan) -> int:
             console.out.print(Text(f"\n{words}"))
         console.out.print(Text(f"\nReport: {path}"))
         return 0 if all(each.agrees for each in figures) else 1
-    console.err.print(Text(f"interrupted; nothing is left running, raw data is in {folder}"))
-    return INTERRUPTED_CODE
+    console.note(f"interrupted; nothing is left running, raw data is in {folder}")
+    return INTERRUPT_EXIT

@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import sys
-import time
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from common.handlers import registry
 from testbed.cli import options
-from testbed.drive import outputs, provenance
-from testbed.drive.interrupts import Interrupted, Interrupts
-from testbed.drive.load import Locust
-from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
-from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
-from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
 from testbed.errors import TestbedError
-from testbed.report import console, progress
-from testbed.report.provenance import busy_note
 from testbed.runs.capacity import plan as planning
-from testbed.runs.capacity import report, session, slo
-from testbed.runs.capacity.drive import TrialDriver
+from testbed.runs.capacity import run as runner
+from testbed.runs.capacity import slo
 from testbed.runs.capacity.plan import CapacityPlan
-from testbed.runs.capacity.search import SearchOutcome, SearchPlan
-from testbed.runs.capacity.session import Result
-from testbed.runs.compare.plan import AUDIT_SECONDS, DOWN_SECONDS, DRIVE_OVERHEAD, UP_SECONDS
-from testbed.stack import designs as known_designs
-from testbed.stack import records as stacks
-from testbed.stack import runtimes
+from testbed.runs.capacity.search import SearchPlan
 from testbed.stack.spec import StackSpec
 
-INTERRUPTED_CODE = 130
-NAME = "capacity"
 _PLAN = CapacityPlan()
 _SEARCH = SearchPlan()
+_DESIGNS = ",".join(_PLAN.designs)
 _QUICK = {"duration": 4.0, "warmup": 1.0}
 _QUICK_SEARCH = {"precision": 0.25, "confirmations": 1}
 _QUICK_USERS = (1, 2, 4, 8, 16)
@@ -49,13 +27,11 @@ _QUICK_USERS = (1, 2, 4, 8, 16)
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(NAME)(capacity)
+    app.command("capacity")(capacity)
 
 
 def capacity(
-    designs: Annotated[
-        str, typer.Option(help="The designs to measure, with commas between them.")
-    ] = ",".join(_PLAN.designs),
+    designs: options.Designs = _DESIGNS,
     objective: Annotated[
         str,
         typer.Option(
@@ -65,11 +41,13 @@ def capacity(
         ),
     ] = slo.EXAMPLE,
     duration: Annotated[
-        float, typer.Option(help="Seconds measured in each step; confirming drives take twice.")
+        float,
+        typer.Option(
+            help="Seconds measured in each step; confirming drives take twice.",
+            rich_help_panel=options.TRAFFIC,
+        ),
     ] = _PLAN.traffic.duration,
-    warmup: Annotated[
-        float, typer.Option(help="Seconds driven before those, and discarded.")
-    ] = _PLAN.traffic.warmup,
+    warmup: options.Warmup[float] = _PLAN.traffic.warmup,
     first: Annotated[
         float, typer.Option(help="Rate to begin with, in calls per second.")
     ] = _SEARCH.first,
@@ -87,14 +65,12 @@ def capacity(
         ),
     ] = ",".join(map(str, _PLAN.users)),
     repeats: Annotated[int, typer.Option(help="Drives at each number of users.")] = _PLAN.repeats,
-    mix: Annotated[str, typer.Option(help="Weights of the calls.")] = _PLAN.traffic.mix,
-    kind: Annotated[str, typer.Option(help="Kind of the jobs.")] = _PLAN.traffic.kind,
-    job_ms: Annotated[
-        float, typer.Option(help="Milliseconds of a job that sleeps or spins.")
-    ] = _PLAN.traffic.job_ms,
-    slots: options.Slots = _PLAN.spec.slots,
-    workers: options.Workers = 1,
-    runtime: options.Runtime = _PLAN.runtime,
+    mix: options.Mix[str] = _PLAN.traffic.mix,
+    kind: options.Kind[str] = _PLAN.traffic.kind,
+    job_ms: options.JobMs[float] = _PLAN.traffic.job_ms,
+    slots: options.Slots[int] = _PLAN.spec.slots,
+    workers: options.Workers[int] = 1,
+    runtime: options.Runtime[str] = _PLAN.runtime,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
     quick: Annotated[
@@ -112,9 +88,22 @@ def capacity(
     Ends with 1 if a design has no confirmed figure, with 130 after Ctrl-C; nothing is left running
     and what was found is written either way.
     """
-    traffic = Traffic(duration=duration, warmup=warmup, mix=mix, kind=kind, job_ms=job_ms)
+    plan = CapacityPlan(
+        designs=tuple(name.strip().lower() for name in designs.split(",")),
+        slo=slo.parse(objective),
+        search=_search(first, most, precision, confirmations),
+        users=planning.parse_users(users),
+        repeats=repeats,
+        spec=StackSpec(slots, workers, options.budget(cpus, memory_mib)),
+        runtime=runtime,
+        traffic=Traffic(duration=duration, warmup=warmup, mix=mix, kind=kind, job_ms=job_ms),
+    )
+    raise typer.Exit(runner.run_plan(_quickened(plan) if quick else plan))
+
+
+def _search(first: float, most: float, precision: float, confirmations: int) -> SearchPlan:
     try:
-        search = SearchPlan(
+        return SearchPlan(
             first=first,
             least=min(_SEARCH.least, first),
             most=most,
@@ -123,20 +112,9 @@ def capacity(
         )
     except ValueError as error:
         raise TestbedError(f"--first, --most, --precision, --confirmations: {error}") from error
-    plan = CapacityPlan(
-        designs=tuple(name.strip().lower() for name in designs.split(",")),
-        slo=slo.parse(objective),
-        search=search,
-        users=planning.parse_users(users),
-        repeats=repeats,
-        spec=StackSpec(slots, workers, options.budget(cpus, memory_mib)),
-        runtime=runtime,
-        traffic=traffic,
-    )
-    raise typer.Exit(run(quickened(plan) if quick else plan))
 
 
-def quickened(plan: CapacityPlan) -> CapacityPlan:
+def _quickened(plan: CapacityPlan) -> CapacityPlan:
     """Return the plan with short steps and a coarse search."""
     return replace(
         plan,
@@ -145,91 +123,3 @@ def quickened(plan: CapacityPlan) -> CapacityPlan:
         repeats=1,
         traffic=replace(plan.traffic, **_QUICK),  # type: ignore[arg-type]
     )
-
-
-def run(plan: CapacityPlan) -> int:
-    """Run a capacity run and return the exit code.
-
-    Raises :class:`TestbedError` if it cannot start; then nothing was started or written.
-    """
-    home = stacks.project_root()
-    planning.check(plan, known_designs.names(), registry.load().names())
-    check_fresh(plan.designs, plan.spec)
-    locustfile = home / "locustfiles" / "mixed.py"
-    Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check()
-    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
-    folder = outputs.new_folder(home / "results", NAME)
-    planned = {
-        UP: UP_SECONDS,
-        DRIVE: plan.traffic.seconds + DRIVE_OVERHEAD,
-        AUDIT: AUDIT_SECONDS,
-        DOWN: DOWN_SECONDS,
-    }
-    drives = plan.expected_drives()
-    _opening(plan, origin, folder, drives * sum(planned.values()))
-    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
-    result = Result()
-    complete = False
-    with interrupts.installed(), contextlib.suppress(Interrupted):
-        try:
-            pace = Pace(drives, planned, time.monotonic)
-            with progress.shown(console.err, pace, drives) as display:
-                control = RuntimeStacks(runtimes.get(plan.runtime), display)
-                driver = TrialDriver(
-                    plan,
-                    folder,
-                    Tools(control, display, interrupts),
-                    lambda traffic: TimedLoad(
-                        traffic, Locust(locustfile, traffic), plan.audit_seconds
-                    ),
-                )
-                _drive(plan, driver, result)
-                complete = True
-        finally:
-            with interrupts.shield():
-                _closing(plan, origin, folder, result, complete)
-    if interrupts.happened:
-        return INTERRUPTED_CODE
-    named = {SearchOutcome.FOUND, SearchOutcome.AT_LEAST}
-    return 0 if all(each.outcome in named for each in result.searches.values()) else 1
-
-
-def _drive(plan: CapacityPlan, driver: TrialDriver, result: Result) -> None:
-    session.search_all(plan.designs, plan.search, driver, result)
-    if plan.users:
-        seed = plan.traffic.seed
-        session.sweep_all(plan.designs, plan.users, plan.repeats, seed, driver, result)
-
-
-def _opening(plan: CapacityPlan, origin: dict[str, Any], folder: Path, seconds: float) -> None:
-    named = " and ".join(each.upper() for each in plan.designs)
-    # The number of steps depends on what they show.
-    about = progress.minutes(math.ceil(seconds / 30) * 30)
-    _say(f"Capacity of {named}, about {about}. Ctrl-C stops it and keeps what there is.")
-    _say(f"Objective: {plan.slo.words()}.")
-    _say(f"Raw data: {folder}")
-    if note := busy_note(origin["machine"]):
-        _say(note)
-    for other in others_up(plan.designs):
-        _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
-
-
-def _closing(
-    plan: CapacityPlan, origin: dict[str, Any], folder: Path, result: Result, complete: bool
-) -> None:
-    path = report.write(folder, plan, origin, result, complete)
-    if result.steps:
-        console.out.print(report.steps_table(result))
-    if result.points:
-        console.out.print()
-        console.out.print(report.sweep_table(plan.designs, result))
-    console.out.print()
-    for words in report.verdicts(plan, result):
-        console.out.print(Text(words))
-    if not complete:
-        console.out.print(Text("Stopped before its end. Nothing is left running."))
-    console.out.print(Text(f"\nReport: {path}"))
-
-
-def _say(line: str) -> None:
-    console.err.print(Text(line))

@@ -8,11 +8,10 @@ import typer
 
 from testbed.cli import options
 from testbed.drive import plan_reader
-from testbed.drive.plan_reader import Source
+from testbed.drive.plan_reader import PlanSource
 from testbed.runs.compare import overrides, planfile
 from testbed.runs.compare import run as runner
 from testbed.stack import records as stacks
-from testbed.stack import runtimes
 
 PLAN = "quick"
 NAME = "compare"
@@ -40,56 +39,20 @@ def compare(
             "is what separates an effect from noise."
         ),
     ] = None,
-    users: Annotated[
-        int | None,
-        typer.Option(help="Users of the closed loop, each with one call in flight at most."),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(help="Calls per second of an open loop, instead of users who wait."),
-    ] = None,
-    duration: Annotated[
-        float | None, typer.Option(help="Seconds that are measured in each trial.")
-    ] = None,
-    warmup: Annotated[
-        float | None, typer.Option(help="Seconds driven before those, and discarded.")
-    ] = None,
-    mix: Annotated[
-        str | None,
-        typer.Option(help="Weights of the calls that a user makes, as Locust's --mix."),
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="Kind of the jobs: sleep, spin, noop, word_count and so on.")
-    ] = None,
-    job_ms: Annotated[
-        float | None, typer.Option(help="Milliseconds of a job that sleeps or spins.")
-    ] = None,
-    payload_bytes: Annotated[
-        int | None, typer.Option(help="Bytes of payload of the kinds that read one.")
-    ] = None,
-    deadline: Annotated[
-        float | None, typer.Option(help="Deadline of every call, in seconds.")
-    ] = None,
-    think_time: Annotated[
-        float | None,
-        typer.Option(
-            help="Mean pause of a user between two calls, in seconds. With 0 the users ask as fast "
-            "as they are answered, and two cores are soon full."
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the traffic of the first block, and of the order.")
-    ] = None,
-    slots: Annotated[
-        int | None, typer.Option(help="Jobs that each design can run at a time, all in all.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Worker processes over which design A shares out the slots.")
-    ] = None,
-    runtime: Annotated[
-        str | None,
-        typer.Option(help=f"Where stacks run: {', '.join(runtimes.RUNTIMES)}."),
-    ] = None,
+    users: options.Users = None,
+    rate: options.Rate = None,
+    duration: options.Duration = None,
+    warmup: options.Warmup[float | None] = None,
+    mix: options.Mix[str | None] = None,
+    kind: options.Kind[str | None] = None,
+    job_ms: options.JobMs[float | None] = None,
+    payload_bytes: options.PayloadBytes = None,
+    deadline: options.Deadline = None,
+    think_time: options.ThinkTime = None,
+    seed: options.Seed = None,
+    slots: options.Slots[int | None] = None,
+    workers: options.Workers[int | None] = None,
+    runtime: options.Runtime[str | None] = None,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
     faults: Annotated[
@@ -122,23 +85,23 @@ def compare(
     path = plan_reader.find(home / planfile.FOLDER, PLAN)
     if faults is not None:
         given["faults"] = plan_reader.resolved(faults)
-    changes, options = _changes(given)
+    changes, named = _changes(given)
     data = overrides.apply(plan_reader.load(path), changes)
-    plan = planfile.parse(data, Source(str(path), options), runner.known())
+    plan = planfile.parse(data, PlanSource(str(path), named), runner.known())
     raise typer.Exit(runner.run_plan(plan, keep_going=keep_going))
 
 
 def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the keys of the plan that the options change, and how each was given."""
     changes: dict[str, Any] = {}
-    options: dict[str, str] = {}
+    named: dict[str, str] = {}
     for option, value in given.items():
         if value is None:
             continue
         key = _KEYS.get(option, option)
         changes[key] = _designs(value) if option == "designs" else value
-        options[key] = f"--{option.replace('_', '-')} {value}"
-    return changes, options
+        named[key] = f"--{option.replace('_', '-')} {value}"
+    return changes, named
 
 
 def _designs(text: str) -> list[str]:

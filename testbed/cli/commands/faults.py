@@ -15,7 +15,7 @@ from rich.text import Text
 from testbed import hints
 from testbed.drive import outputs, plan_reader, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
-from testbed.errors import ERROR_EXIT
+from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT
 from testbed.record.files import TRIAL
 from testbed.report import console, progress
 from testbed.report.page import REPORT
@@ -27,7 +27,6 @@ from testbed.runs.faults.report import FAULTS_CSV, FAULTS_JSON, drift, terminal
 from testbed.stack import designs
 from testbed.stack import records as stacks
 
-INTERRUPTED_CODE = 130
 # Seconds of a drive from which on it is worth checking what grows.
 LONG = 1200.0
 
@@ -85,8 +84,8 @@ def run_plan(plan: FaultPlan, home: Path) -> int:
     runner.check(plan, home)
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = outputs.new_folder(home / "results", f"faults-{plan.name}")
-    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
-    _say(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
+    interrupts = Interrupts(console.note_still_stopping)
+    console.note(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
     ended, kept = session.FaultRunEnd("interrupted"), False
     with interrupts.installed(), contextlib.suppress(Interrupted):
         ended = runner.run_plan(plan, home, folder, origin, interrupts)
@@ -94,7 +93,7 @@ def run_plan(plan: FaultPlan, home: Path) -> int:
             kept = _report(folder)
             _closing(folder, ended, kept)
     if interrupts.happened:
-        return INTERRUPTED_CODE
+        return INTERRUPT_EXIT
     if ended.system_error:
         return ERROR_EXIT
     return 0 if kept and not ended.stopped else 1
@@ -159,7 +158,3 @@ def _show(plan: FaultPlan) -> None:
         ]
         table.add_row(str(index + 1), *cells)
     console.out.print(table)
-
-
-def _say(line: str) -> None:
-    console.err.print(Text(line))

@@ -37,8 +37,8 @@ def manifest(
     form: Annotated[
         str, typer.Option("--format", help=f"For what: {', '.join(manifests.FORMATS)}.")
     ] = next(iter(manifests.FORMATS)),
-    slots: options.Slots = DEFAULT_SLOTS,
-    workers: options.Workers = 1,
+    slots: options.Slots[int] = DEFAULT_SLOTS,
+    workers: options.Workers[int] = 1,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
     settings: options.Settings = None,

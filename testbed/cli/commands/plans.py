@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed.drive import plan_reader
-from testbed.drive.plan_reader import PlanError, Source
+from testbed.drive.plan_reader import PlanError, PlanSource
 from testbed.errors import TestbedError
 from testbed.report import console, progress
 from testbed.runs.compare import planfile
@@ -37,7 +37,7 @@ def plans() -> None:
     for path in named:
         try:
             data = plan_reader.load(path)
-            good.append(planfile.parse(data, Source(str(path)), runner.known()))
+            good.append(planfile.parse(data, PlanSource(str(path)), runner.known()))
         except PlanError as error:
             problems.append(str(error))
     for name in sorted({name for name in named.values() if list(named.values()).count(name) > 1}):

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed.drive import plan_reader
-from testbed.drive.plan_reader import Source
+from testbed.drive.plan_reader import PlanSource
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.report import console, progress
@@ -123,7 +123,7 @@ def _plan(
     data = overrides.apply(data, changes)
     if isinstance(data.get("faults"), str):
         data["faults"] = plan_reader.resolved(data["faults"])
-    return planfile.parse(data, Source(file, options), runner.known())
+    return planfile.parse(data, PlanSource(file, options), runner.known())
 
 
 def show_schedule(plan: Plan) -> None:

@@ -48,8 +48,8 @@ def up(
     design: Annotated[
         str, typer.Argument(help=f"Which design: {', '.join(designs.names())}.", metavar="DESIGN")
     ],
-    slots: options.Slots = DEFAULT_SLOTS,
-    workers: options.Workers = 1,
+    slots: options.Slots[int] = DEFAULT_SLOTS,
+    workers: options.Workers[int] = 1,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
     settings: options.Settings = None,

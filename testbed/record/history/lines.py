@@ -48,7 +48,7 @@ class Head(Struct):
     boot: str = ""
 
 
-class Line(Struct):
+class EventLine(Struct):
     """Any other line: the fields of all events and calls, in the order in which they are written.
 
     ``t`` is a time of the history's clock. What a line does not have is ``UNSET``, which is false.
@@ -118,7 +118,7 @@ def write_answer(answer: Answer) -> dict[str, Any]:
     return {"result": answer}
 
 
-def read_asked(call: str, line: Line) -> Asked:
+def read_asked(call: str, line: EventLine) -> Asked:
     """Return what a call was asked. Raises :class:`Damaged`."""
     if call == SUBMIT:
         return Submitted(
@@ -140,12 +140,12 @@ def read_asked(call: str, line: Line) -> Asked:
     return needed(line.job, "job")
 
 
-def read_answer(call: str, line: Line) -> Answer:
+def read_answer(call: str, line: EventLine) -> Answer:
     """Return what a call was answered. Raises :class:`Damaged`."""
     return _READERS[call](line)
 
 
-_READERS: Mapping[str, Callable[[Line], Answer]] = {
+_READERS: Mapping[str, Callable[[EventLine], Answer]] = {
     SUBMIT: lambda line: needed(line.job, "job"),
     STATUS: lambda line: needed(line.seen, "seen"),
     RESULT: lambda line: needed(line.result, "result"),

@@ -21,7 +21,7 @@ _PREFIX = "JOB_STATE_"
 def asked_of(request: Message, scan: str = "", number: int = 0, outputs: bool = True) -> Asked:
     """Return what a call asks. ``scan`` and ``number`` place a page of a listing.
 
-    Without ``outputs`` nothing is said of what a job gives: kinds of these names may be others.
+    Without ``outputs`` no output is expected of a job: kinds of these names may be others.
     Raises ``TypeError`` for a message that is no request of the contract.
     """
     if isinstance(request, pb.SubmitJobRequest):

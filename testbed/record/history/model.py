@@ -29,7 +29,7 @@ IDS_BY_HOME: Final = "by home"
 one home are in the order of acceptance."""
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What is known of a call."""
 
     OK = "ok"
@@ -117,7 +117,7 @@ class Operation:
     asked: Submitted | Page | str
     invoked: int
     completed: int = OPEN_END
-    outcome: Outcome = Outcome.INDEFINITE
+    outcome: CallOutcome = CallOutcome.INDEFINITE
     answer: str | Seen | Result | Listed | None = None
     code: str = ""
     reason: str = ""

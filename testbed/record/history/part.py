@@ -13,17 +13,17 @@ from msgspec import UNSET
 
 from testbed.record.damage import nested_too_deep
 from testbed.record.history import lines, older
-from testbed.record.history.lines import Damaged, Head, Line, needed
+from testbed.record.history.lines import Damaged, EventLine, Head, needed
 from testbed.record.history.model import (
     IDS_BY_HOME,
     OPEN_END,
+    CallOutcome,
     FaultEvent,
     LostJobs,
     Operation,
-    Outcome,
 )
 
-_decode = msgspec.json.Decoder(Line).decode
+_decode = msgspec.json.Decoder(EventLine).decode
 _encode = msgspec.json.Encoder().encode
 # Half of a pair: no text holds it, so nothing could print or write what is read here.
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -45,7 +45,7 @@ class HistoryPart:
         self.closed = False
         self._number = 1
         self._ids: set[int] = set()
-        self._events: Mapping[str, Callable[[int, int, Line], None]] = {
+        self._events: Mapping[str, Callable[[int, int, EventLine], None]] = {
             "ok": self._ok,
             "invoke": self._invoke,
             "fail": self._failed,
@@ -86,7 +86,7 @@ class HistoryPart:
             raise Damaged(f"id {identity} is not new, or negative")
         self._ids.add(identity)
 
-    def _invoke(self, time: int, identity: int, line: Line) -> None:
+    def _invoke(self, time: int, identity: int, line: EventLine) -> None:
         self._new(identity)
         call = needed(line.call, "call")
         self.open[identity] = (
@@ -98,18 +98,18 @@ class HistoryPart:
             time,
         )
 
-    def _ok(self, time: int, identity: int, line: Line) -> None:
+    def _ok(self, time: int, identity: int, line: EventLine) -> None:
         asked = self._ended(time, identity)
         answer = lines.read_answer(asked[3], line)
-        self.done.append(Operation(*asked, time, Outcome.OK, answer))
+        self.done.append(Operation(*asked, time, CallOutcome.OK, answer))
 
-    def _failed(self, time: int, identity: int, line: Line) -> None:
+    def _failed(self, time: int, identity: int, line: EventLine) -> None:
         asked = self._ended(time, identity)
         self.done.append(
             Operation(
                 *asked,
                 completed=time,
-                outcome=Outcome.INDEFINITE if line.fail is UNSET else Outcome.FAIL,
+                outcome=CallOutcome.INDEFINITE if line.fail is UNSET else CallOutcome.FAIL,
                 code=needed(line.code, "code"),
                 reason=line.reason or "",
             )
@@ -124,7 +124,7 @@ class HistoryPart:
             raise Damaged(f"call {identity} ends {invoked - time} us before it began")
         return asked
 
-    def _fault(self, time: int, identity: int, line: Line) -> None:
+    def _fault(self, time: int, identity: int, line: EventLine) -> None:
         self._new(identity)
         self.faults[identity] = FaultEvent(
             identity,
@@ -136,13 +136,13 @@ class HistoryPart:
             lost_jobs=self._lost_jobs(line),
         )
 
-    def _lost_jobs(self, line: Line) -> LostJobs:
+    def _lost_jobs(self, line: EventLine) -> LostJobs:
         if line.lost_jobs is not UNSET:
             return line.lost_jobs
         design = self.head.design if self.head else ""
         return older.lost_jobs(design, line.lost_state or ())
 
-    def _healed(self, time: int, identity: int, line: Line) -> None:  # noqa: ARG002
+    def _healed(self, time: int, identity: int, line: EventLine) -> None:  # noqa: ARG002
         fault = self.faults.get(identity)
         if fault is None or fault.ended < OPEN_END:
             raise Damaged(f"fault {identity} is healed, but none of that id is under way")
@@ -150,7 +150,7 @@ class HistoryPart:
             raise Damaged(f"fault {identity} is healed before it began")
         self.faults[identity] = dataclasses.replace(fault, ended=time)
 
-    def _end(self, time: int, count: int, line: Line) -> None:  # noqa: ARG002
+    def _end(self, time: int, count: int, line: EventLine) -> None:  # noqa: ARG002
         if count != self._number - 1:
             raise Damaged(f"ends a history of {count} lines, of which {self._number - 1} are here")
         self.closed = True
@@ -176,12 +176,12 @@ def _head(line: bytes) -> Head | None:
     return head
 
 
-def _event(line: bytes) -> Line | None:
+def _event(line: bytes) -> EventLine | None:
     """Return a line, ``None`` if the file ends within it.
 
     msgspec keeps the last of two fields of one name, and does not look into those that it does not
-    know. A line that it would write in the same way has neither, and any other is read again by
-    who looks at all of it.
+    know. A line that it would write in the same way has neither, and any other is read again
+    strictly.
     """
     problem = ""
     try:

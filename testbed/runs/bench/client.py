@@ -1,7 +1,7 @@
 """Submits no-op jobs as fast as a fixed number of callers can, and waits for them to finish.
 
 ``python -m testbed.runs.bench.client`` reads a :class:`Task` as JSON from its first argument and
-prints a :class:`Run` as JSON. It is a process of its own so that its work is not counted as a
+prints a :class:`ClientRun` as JSON. It is a process of its own so that its work is not counted as a
 server's.
 """
 
@@ -48,7 +48,7 @@ class Task:
 
 
 @dataclass
-class Run:
+class ClientRun:
     """What came of it. Calls are those that were answered within the measured window.
 
     ``started_unix`` to ``ended_unix`` spans everything, warm-up and drain too; ``accepted`` counts
@@ -73,11 +73,11 @@ class Client:
     def __init__(self, task: Task, stubs: list[TaskQueueServiceAsyncStub]) -> None:
         self._task = task
         self._stubs = stubs
-        self._run = Run()
+        self._run = ClientRun()
         self._first_id = ""
         self._tickets = itertools.count()
 
-    async def run(self) -> Run:
+    async def run(self) -> ClientRun:
         """Submit, drain and return what came of it."""
         run, task = self._run, self._task
         run.started_unix = time.time()
@@ -141,7 +141,7 @@ class Client:
             self._run.job_seconds = (max(finished) - min(created)) / 1e6
 
 
-async def main(task: Task) -> Run:
+async def main(task: Task) -> ClientRun:
     """Connect each caller on a connection of its own and run the task."""
     endpoints = itertools.cycle(task.endpoints)
     channels = [

@@ -25,8 +25,8 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How one subject does. Ratios are to the echo server in the same round.
+class SubjectFigures:
+    """The figures of one subject. Ratios are to the echo server in the same round.
 
     The echo server has no jobs, memory or ratios, which are ``None`` then.
     """
@@ -62,11 +62,11 @@ def bytes_per_job(each: Measurement) -> float:
     return (each.rss_after - each.rss_before) / each.run.finished
 
 
-def standings(
+def summarize(
     rounds: Sequence[Measurement],
     memory: Mapping[str, Measurement],
     idle_cores: Mapping[str, float],
-) -> list[Standing]:
+) -> list[SubjectFigures]:
     """Sum up the rounds of each subject, in the order of their first appearance.
 
     ``memory`` and ``idle_cores`` are by the name of a subject. Every round has one measurement of
@@ -76,7 +76,7 @@ def standings(
     result = []
     for name in dict.fromkeys(each.subject for each in rounds):
         mine = [each for each in rounds if each.subject == name]
-        common = Standing(
+        common = SubjectFigures(
             name,
             Spread.of(map(submits_per_second, mine)),
             Spread.of(map(cpu_us_per_call, mine)),
@@ -87,13 +87,13 @@ def standings(
 
 
 def _compared(
-    base: Standing,
+    base: SubjectFigures,
     mine: Sequence[Measurement],
     echo: Mapping[int, float],
     memory: Mapping[str, Measurement],
     idle_cores: Mapping[str, float],
-) -> Standing:
-    return Standing(
+) -> SubjectFigures:
+    return SubjectFigures(
         name=base.name,
         submits_per_second=base.submits_per_second,
         cpu_us_per_call=base.cpu_us_per_call,

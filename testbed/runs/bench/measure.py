@@ -17,7 +17,7 @@ from testbed.drive.sampler import Sampler
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import STACK, Window
-from testbed.runs.bench.client import DRAIN_SECONDS, Run, Task
+from testbed.runs.bench.client import DRAIN_SECONDS, ClientRun, Task
 from testbed.stack import environment
 from testbed.stack.runtimes import Meter
 from testbed.stack.runtimes.local.meter import ProcessMeter
@@ -42,7 +42,7 @@ class Measurement:
 
     round: int
     subject: str
-    run: Run
+    run: ClientRun
     server_cpu_seconds: float
     rss_before: int
     rss_after: int
@@ -109,7 +109,7 @@ def idle(subjects: list[Subject], seconds: float, folder: Path) -> dict[str, flo
     }
 
 
-def run_client(task: Task) -> Run:
+def run_client(task: Task) -> ClientRun:
     """Run the client as a process of its own and return what it says."""
     with _process("testbed.runs.bench.client", json.dumps(asdict(task))) as process:
         limit = task.warmup + task.seconds + 2 * DRAIN_SECONDS
@@ -119,7 +119,7 @@ def run_client(task: Task) -> Run:
             raise BenchFailed(f"the client did not end within {limit:.0f} s") from None
     if process.returncode:
         raise BenchFailed(f"the client failed: {err.strip().splitlines()[-1:]}")
-    return Run(**json.loads(out))
+    return ClientRun(**json.loads(out))
 
 
 def _require_jobs(measurement: Measurement, task: Task) -> None:

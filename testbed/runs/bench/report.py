@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from testbed.record.files import write_json
-from testbed.runs.bench.figures import Spread, Standing
+from testbed.runs.bench.figures import Spread, SubjectFigures
 from testbed.runs.bench.measure import ECHO
 from testbed.runs.bench.scaling import OwnerCost
 from testbed.runs.bench.session import BenchPlan
@@ -23,7 +23,7 @@ def write(
     folder: Path,
     plan: BenchPlan,
     provenance: Mapping[str, Any],
-    result: Sequence[Standing],
+    result: Sequence[SubjectFigures],
     owner: Sequence[OwnerCost],
 ) -> Path:
     """Write ``bench.json`` and return its path."""
@@ -39,7 +39,7 @@ def write(
     return path
 
 
-def table(result: Sequence[Standing]) -> Table:
+def table(result: Sequence[SubjectFigures]) -> Table:
     """Lay out one column per subject."""
     laid = Table(box=None, pad_edge=False, header_style="bold")
     laid.add_column("", no_wrap=True)
@@ -81,7 +81,7 @@ def _rounds(rounds: int) -> str:
     return "One round" if rounds == 1 else f"Medians of {rounds} rounds, least–greatest below"
 
 
-def _rows(result: Sequence[Standing]) -> list[tuple[str, str, list[str]]]:
+def _rows(result: Sequence[SubjectFigures]) -> list[tuple[str, str, list[str]]]:
     return [
         ("submit calls", "1/s", [_spread(each.submits_per_second, 0) for each in result]),
         ("  as a ratio to echo", "", [_spread(each.submit_ratio, 3) for each in result]),

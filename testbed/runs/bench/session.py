@@ -11,7 +11,7 @@ from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import Progress, Stacks
 from testbed.runs.bench import measure, scaling
 from testbed.runs.bench.client import Task
-from testbed.runs.bench.figures import Standing, standings
+from testbed.runs.bench.figures import SubjectFigures, summarize
 from testbed.runs.bench.measure import Measurement, Subject
 from testbed.runs.bench.scaling import OwnerCost
 from testbed.stack.spec import StackSpec
@@ -65,7 +65,7 @@ def round_phase(turn: int, name: str) -> str:
 
 def run(
     plan: BenchPlan, folder: Path, stacks: Stacks, interrupts: Interrupts, progress: Progress
-) -> tuple[list[Standing], list[OwnerCost]]:
+) -> tuple[list[SubjectFigures], list[OwnerCost]]:
     """Run it all, raw data into ``folder``; return how each subject stands and the owner's costs.
 
     Nothing is left running, whatever happens. Raises :class:`TestbedError`.
@@ -84,7 +84,7 @@ def run(
     progress.phase(OWNER)
     owner = scaling.costs(plan.owner_jobs)
     progress.trial_done("complete")
-    return standings(rounds, memory, idle), owner
+    return summarize(rounds, memory, idle), owner
 
 
 @contextmanager

@@ -33,7 +33,7 @@ CUT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Line:
+class PercentileCheck:
     """One percentile as reported and in truth, in milliseconds.
 
     ``low`` and ``high`` are its order-statistic interval. The truth may lie ``above`` less than
@@ -87,7 +87,7 @@ class PhaseFigures:
 
     phase: Phase
     window: Window
-    lines: tuple[Line, ...]
+    lines: tuple[PercentileCheck, ...]
     checks: tuple[Check, ...]
     delay: dict[float, float]
     rate: float
@@ -145,7 +145,7 @@ def measured(phase: Phase, load: LoadRecording) -> Window:
 
 def _service_lines(
     phase: Phase, load: LoadRecording, journal: Journal, window: Window
-) -> Iterator[Line]:
+) -> Iterator[PercentileCheck]:
     for method in METHODS:
         served = journal.service_ms(method, window)
         for percent in PERCENTS:
@@ -156,7 +156,7 @@ def _service_lines(
                 )
 
 
-def _response_lines(phase: Phase, load: LoadRecording, window: Window) -> Iterator[Line]:
+def _response_lines(phase: Phase, load: LoadRecording, window: Window) -> Iterator[PercentileCheck]:
     stall = phase.behaviour.stall
     # Even arrivals meet a stall on a grid, and the stub's own timers are late by a millisecond.
     grid = 0.0 if stall is None else 1000 / phase.rate
@@ -188,7 +188,7 @@ def _line(
     *,
     below: float,
     above: float = 0.0,
-) -> Iterator[Line]:
+) -> Iterator[PercentileCheck]:
     """Give the line of a percentile, none if there are too few calls to speak of it."""
     if method not in load.calls:
         return
@@ -196,7 +196,7 @@ def _line(
     interval = percentile_interval(histogram, percent)
     if interval is None:
         return
-    yield Line(
+    yield PercentileCheck(
         phase=phase.name,
         kind=kind,
         method=method,

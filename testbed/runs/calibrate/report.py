@@ -14,7 +14,7 @@ from testbed.record.calls import RESPONSE
 from testbed.record.calls import SERVICE as SERVICE_TIME
 from testbed.record.files import write_json
 from testbed.runs.calibrate import truth
-from testbed.runs.calibrate.compare import ALLOWED_MS, PERCENTS, Line, PhaseFigures
+from testbed.runs.calibrate.compare import ALLOWED_MS, PERCENTS, PercentileCheck, PhaseFigures
 from testbed.runs.calibrate.plan import CLOSED_LOOP, SERVICE, STALLS, STEADY, CalibrationPlan
 
 FORMAT = 1
@@ -81,7 +81,7 @@ def table(figures: Sequence[PhaseFigures]) -> Table:
     return laid
 
 
-def _cells(line: Line) -> tuple[str | Text, ...]:
+def _cells(line: PercentileCheck) -> tuple[str | Text, ...]:
     return (
         f"p{line.percent:g}",
         f"{line.true:.2f}",
@@ -159,7 +159,7 @@ def _stalls(plan: CalibrationPlan, opened: PhaseFigures, closed: PhaseFigures) -
 
 def _lines(
     figures: PhaseFigures, kind: str, percent: float, method: str | None = None
-) -> list[Line]:
+) -> list[PercentileCheck]:
     return [
         each
         for each in figures.lines

@@ -47,7 +47,6 @@ class TrialDriver:
         self._number = 0
 
     def open_loop(self, design: str, rate: float, confirm: bool) -> Judgement:
-        """Drive at a rate and judge it by the objective."""
         traffic = replace(
             self._plan.traffic, rate=rate, duration=self._plan.drive_seconds(rate, confirm)
         )
@@ -58,7 +57,6 @@ class TrialDriver:
         return judgement
 
     def closed_loop(self, design: str, users: int) -> Judgement:
-        """Drive with users that never think."""
         traffic = replace(self._plan.traffic, users=users, think_time=SWEEP_THINK)
         title = f"design {design.upper()}, {users} users"
         path = self._run(design, title, traffic, {"users": users})

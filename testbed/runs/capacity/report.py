@@ -15,7 +15,7 @@ from rich.text import Text
 from testbed.record.files import write_json
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import DriveVerdict, Search, SearchOutcome
-from testbed.runs.capacity.session import Result
+from testbed.runs.capacity.session import CapacityResult
 from testbed.stats import Interval, UslFit
 
 FORMAT = 1
@@ -36,7 +36,11 @@ STEP_COLUMNS = (
 
 
 def write(
-    folder: Path, plan: CapacityPlan, provenance: Mapping[str, Any], result: Result, complete: bool
+    folder: Path,
+    plan: CapacityPlan,
+    provenance: Mapping[str, Any],
+    result: CapacityResult,
+    complete: bool,
 ) -> Path:
     """Write ``capacity.json``, ``steps.csv`` and ``sweep.csv``; return the path of the first."""
     path = folder / CAPACITY_JSON
@@ -78,7 +82,7 @@ def write(
     return path
 
 
-def steps_table(result: Result) -> Table:
+def steps_table(result: CapacityResult) -> Table:
     """Lay out every step in the order in which it was driven."""
     laid = Table(box=None, pad_edge=False, header_style="bold")
     for title, justify in (("design", "left"), ("stage", "left"), ("calls/s", "right")):
@@ -97,7 +101,7 @@ def steps_table(result: Result) -> Table:
     return laid
 
 
-def sweep_table(designs: Sequence[str], result: Result) -> Table:
+def sweep_table(designs: Sequence[str], result: CapacityResult) -> Table:
     """Lay out the throughput of each design by the number of users: median of what counts."""
     laid = Table(box=None, pad_edge=False, header_style="bold")
     laid.add_column("users", justify="right")
@@ -119,7 +123,7 @@ def sweep_table(designs: Sequence[str], result: Result) -> Table:
     return laid
 
 
-def verdicts(plan: CapacityPlan, result: Result) -> Iterator[str]:
+def verdicts(plan: CapacityPlan, result: CapacityResult) -> Iterator[str]:
     """Say in plain words what each design holds, and how it scales."""
     for design, search in result.searches.items():
         yield _capacity(design, search, plan)
@@ -157,7 +161,7 @@ def _capacity(design: str, search: Search, plan: CapacityPlan) -> str:
     return f"{name}: not confirmed, the search was cut short between {held:.0f}{upper} calls/s."
 
 
-def _law(design: str, result: Result) -> Iterator[str]:
+def _law(design: str, result: CapacityResult) -> Iterator[str]:
     points = [each for each in result.points if each.design == design]
     if not points:
         return
@@ -189,7 +193,7 @@ def _interval(value: Interval, form: str) -> str:
     return f"{value.estimate:{form}} [{value.low:{form}}, {value.high:{form}}]"
 
 
-def _design(design: str, result: Result) -> dict[str, Any]:
+def _design(design: str, result: CapacityResult) -> dict[str, Any]:
     search = result.searches[design]
     return {
         "outcome": search.outcome,
@@ -204,7 +208,7 @@ def _fit(fit: UslFit | None) -> dict[str, Any] | None:
     return None if fit is None else asdict(fit)
 
 
-def _step_rows(result: Result) -> Iterator[tuple[object, ...]]:
+def _step_rows(result: CapacityResult) -> Iterator[tuple[object, ...]]:
     for number, each in enumerate(result.steps, start=1):
         figures = each.judgement.figures
         yield (

@@ -27,7 +27,7 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True)
-class Step:
+class SearchStep:
     """One drive of a search: what it was for, and what came of it."""
 
     design: str
@@ -53,11 +53,11 @@ class Point:
 
 
 @dataclass
-class Result:
+class CapacityResult:
     """All that was found; grows drive by drive, so that an interrupted run keeps what it has."""
 
     searches: dict[str, Search] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[SearchStep] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
 
     def fit(self, design: str) -> UslFit | None:
@@ -70,7 +70,9 @@ class Result:
         return fit_usl([users for users, _ in counted], [rate for _, rate in counted])
 
 
-def search_all(designs: Sequence[str], plan: SearchPlan, driver: Driver, result: Result) -> None:
+def search_all(
+    designs: Sequence[str], plan: SearchPlan, driver: Driver, result: CapacityResult
+) -> None:
     """Search for the capacity of every design."""
     result.searches |= {design: Search(plan) for design in designs}
     turn = 0
@@ -81,7 +83,7 @@ def search_all(designs: Sequence[str], plan: SearchPlan, driver: Driver, result:
             rate, stage = search.next_rate(), search.stage
             assert rate is not None
             judgement = driver.open_loop(design, rate, stage is Stage.CONFIRM)
-            result.steps.append(Step(design, stage, rate, judgement))
+            result.steps.append(SearchStep(design, stage, rate, judgement))
             search.record(rate, judgement.verdict)
 
 
@@ -91,7 +93,7 @@ def sweep_all(
     repeats: int,
     seed: int,
     driver: Driver,
-    result: Result,
+    result: CapacityResult,
 ) -> None:
     """Drive every design with every number of users; each repeat in a random order of its own."""
     for turn in range(1, repeats + 1):

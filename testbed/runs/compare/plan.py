@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from testbed.drive.figures.validity import Limits
+from testbed.drive.timed import expected_phases
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
-from testbed.drive.trial import Level
+from testbed.drive.trial import DOWN, UP, Level
 from testbed.runs.compare.thresholds import Threshold
 from testbed.stack import runtimes
 from testbed.stack.spec import DEFAULT_SLOTS, Budget, StackSpec
@@ -29,9 +30,6 @@ FACTORS = (
 )
 # The factor that a plan with several pairs of designs has by that.
 PAIR = "designs"
-# Seconds of a trial besides its drive, as measured on two cores.
-UP_SECONDS, DRIVE_OVERHEAD, AUDIT_SECONDS, DOWN_SECONDS = 3.0, 3.0, 1.0, 2.0
-ASK_SECONDS = UP_SECONDS + DOWN_SECONDS
 
 
 @dataclass(frozen=True)
@@ -131,17 +129,14 @@ class Plan:
             ),
         )
 
-    def trial_phases(self) -> tuple[float, float, float, float]:
-        """Return the seconds expected of bringing up, driving, auditing and stopping."""
-        drive = self.traffic.seconds + DRIVE_OVERHEAD
-        return UP_SECONDS, drive, AUDIT_SECONDS, DOWN_SECONDS
-
     def seconds(self) -> float:
         """Return the seconds expected of the whole experiment, if nothing stops it early."""
         cells = self.cells()
         stacks = {(cell.spec, design) for cell in cells for design in cell.designs}
         trials = 2 * len(cells) * self.blocks
-        return trials * sum(self.trial_phases()) + len(stacks) * ASK_SECONDS
+        phases = expected_phases(self.traffic)
+        # Each stack is brought up once before the trials, to be asked what it runs with.
+        return trials * sum(phases.values()) + len(stacks) * (phases[UP] + phases[DOWN])
 
     def as_data(self) -> dict[str, Any]:
         """Return the plan as plain data, in the keys and tables of a plan file, nothing left out.

@@ -11,7 +11,7 @@ from typing import Any
 from testbed.drive import values
 from testbed.drive.figures import metrics
 from testbed.drive.figures.validity import Limits
-from testbed.drive.plan_reader import PlanReader, Source
+from testbed.drive.plan_reader import PlanReader, PlanSource
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.values import Spec, hint
 from testbed.runs.compare.plan import (
@@ -40,7 +40,7 @@ class Known:
     kinds: tuple[str, ...]
 
 
-def parse(data: Mapping[str, Any], source: Source, known: Known) -> Plan:
+def parse(data: Mapping[str, Any], source: PlanSource, known: Known) -> Plan:
     """Make a plan of the contents of a file. Raises :class:`PlanError` naming all that is wrong."""
     return _Reader(data, source, known).plan()
 
@@ -48,7 +48,7 @@ def parse(data: Mapping[str, Any], source: Source, known: Known) -> Plan:
 class _Reader(PlanReader):
     """Reads one plan."""
 
-    def __init__(self, data: Mapping[str, Any], source: Source, known: Known) -> None:
+    def __init__(self, data: Mapping[str, Any], source: PlanSource, known: Known) -> None:
         super().__init__(data, source)
         self._known = known
         self._traffic_specs = values.traffic(known.kinds)

@@ -20,13 +20,13 @@ from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh, others_up
-from testbed.drive.timed import TimedLoad
-from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Tools
-from testbed.errors import ERROR_EXIT, TestbedError
+from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.drive.timed import TimedLoad, expected_phases
+from testbed.drive.trial import Tools
+from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT, TestbedError
 from testbed.report import console, progress
 from testbed.report.page import REPORT
-from testbed.report.provenance import busy_note
+from testbed.report.surroundings import note_surroundings
 from testbed.runs.compare import resume, session, thresholds
 from testbed.runs.compare.comparison import Comparison
 from testbed.runs.compare.plan import Plan
@@ -43,7 +43,6 @@ from testbed.runs.faults.report import terminal as under_faults
 from testbed.stack import designs, runtimes
 from testbed.stack import records as stacks
 
-INTERRUPTED_CODE = 130
 LOCUSTFILE = Path("locustfiles", "mixed.py")
 
 
@@ -66,7 +65,6 @@ def run_plan(
     :class:`TestbedError` if it cannot start; then nothing was started or written.
     """
     home = stacks.project_root()
-    locustfile = home / LOCUSTFILE
     _check(plan, home)
     fault_plan = _fault_plan(plan, home)
     if fault_plan is not None:
@@ -82,25 +80,9 @@ def run_plan(
     target = folder or outputs.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
     faulted: fault_session.FaultRunEnd | None = None
-    titles = {design: designs.load(design).title for design in plan.designs}
-    interrupts = Interrupts(lambda: _say("still stopping, a few seconds more"))
-    trials = 2 * plan.blocks * len(plan.cells())
-    phases = dict(zip((UP, DRIVE, AUDIT, DOWN), plan.trial_phases(), strict=True))
-    pace = Pace(trials, phases, time.monotonic)
+    interrupts = Interrupts(console.note_still_stopping)
     with interrupts.installed(), contextlib.suppress(Interrupted):
-        with progress.shown(console.err, pace, trials) as display:
-            started = RuntimeStacks(runtimes.get(plan.runtime), display)
-            tools = Tools(started, display, interrupts)
-            ended = session.run(
-                plan,
-                origin,
-                target,
-                tools,
-                lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
-                titles=titles,
-                keep_going=keep_going,
-                resumed=earlier,
-            )
+        ended = _run_trials(plan, target, origin, interrupts, keep_going, earlier)
         if fault_plan is not None and not ended.stopped:
             faulted = _run_faults(fault_plan, home, target / rebuild.FAULTS, origin, interrupts)
         with interrupts.shield():
@@ -108,11 +90,37 @@ def run_plan(
             met = _show_thresholds(rebuilt.comparison, plan)
             _closing(target, ended, rebuilt.comparison)
     if interrupts.happened:
-        return INTERRUPTED_CODE
+        return INTERRUPT_EXIT
     if ended.system_error or (faulted is not None and faulted.system_error):
         return ERROR_EXIT
     good = not ended.stopped and (faulted is None or not faulted.stopped)
     return 0 if good and rebuilt.comparison.complete and met and rebuilt.kept else 1
+
+
+def _run_trials(
+    plan: Plan,
+    folder: Path,
+    origin: Mapping[str, Any],
+    interrupts: Interrupts,
+    keep_going: bool,
+    earlier: Mapping[str, Any] | None,
+) -> session.RunEnd:
+    """Run all trials of a plan, or what ``earlier`` ones left to be run, with a bar over them."""
+    trials = 2 * plan.blocks * len(plan.cells())
+    pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
+    locustfile = stacks.project_root() / LOCUSTFILE
+    with progress.shown(console.err, pace, trials) as display:
+        started = RuntimeStacks(runtimes.get(plan.runtime), display)
+        return session.run(
+            plan,
+            origin,
+            folder,
+            Tools(started, display, interrupts),
+            lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
+            titles={design: designs.load(design).title for design in plan.designs},
+            keep_going=keep_going,
+            resumed=earlier,
+        )
 
 
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
@@ -170,7 +178,7 @@ def _check_resumed(
             f"this is not the experiment that was interrupted:{listed}",
             "--force goes on all the same, and the trials then do not all measure the same",
         )
-    _say(f"note  goes on although something is not the same:{listed}")
+    console.note(f"note  goes on although something is not the same:{listed}")
 
 
 def report(folder: Path) -> Rebuilt:
@@ -198,16 +206,13 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
     cells = len(plan.cells())
     what = f"{plan.blocks} blocks" + (f" of {cells} cells" if cells > 1 else "")
     pairs = "; ".join(" and ".join(each.upper() for each in pair) for pair in plan.pairs)
-    _say(
+    console.note(
         f"{'Going on with' if resumed else 'Running'} {plan.name}: {pairs}, {what}, "
         f"{'at most' if plan.stop else 'about'} {progress.minutes(plan.seconds())}. Ctrl-C stops "
         "it and keeps what there is."
     )
-    _say(f"Raw data: {folder}")
-    if note := busy_note(origin["machine"]):
-        _say(note)
-    for other in others_up(plan.designs):
-        _say(f"note  design {other.upper()} is up and shares the machine; testbed down {other}")
+    console.note(f"Raw data: {folder}")
+    note_surroundings(origin["machine"], plan.designs)
 
 
 def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> None:
@@ -229,7 +234,3 @@ def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> Non
     console.out.print()
     for line in lines:
         console.out.print(Text(line))
-
-
-def _say(line: str) -> None:
-    console.err.print(Text(line))

@@ -20,7 +20,7 @@ from testbed.record.model import FAILED, TrialHeader
 from testbed.runs.compare import resume, schedule
 from testbed.runs.compare.plan import Plan
 from testbed.runs.compare.schedule import TrialPlan
-from testbed.runs.compare.stopping import Standing, standings
+from testbed.runs.compare.stopping import CellProgress, cell_progress
 
 FORMAT = 2
 ATTEMPTS = 2
@@ -149,7 +149,7 @@ class _Session:
                     return self._ended(stopped=problem)
             if block == 1 and not any(each.valid for each in self._figures):
                 return self._ended(stopped="no trial of the first block could be used")
-            precise |= self._note_standings(block, precise)
+            precise |= self._note_progress(block, precise)
             self._plan_more(len(precise) * (self._plan.blocks - block))
         return self._ended(reason=NARROW if self._needless else ALL_BLOCKS)
 
@@ -224,9 +224,9 @@ class _Session:
                 statement = asked[design, cell.spec]
                 self._fairness.compare(cell.designs, cell.spec, side, statement)
 
-    def _note_standings(self, block: int, precise: set[str]) -> set[str]:
+    def _note_progress(self, block: int, precise: set[str]) -> set[str]:
         """Report how the cells stand after a block, and return those that know enough."""
-        found = standings(self._plan.stop, SHOWN[1:], self._figures, block)
+        found = cell_progress(self._plan.stop, SHOWN[1:], self._figures, block)
         for each in found:
             if _name(each) not in precise and (each.text or each.precise):
                 where = f", {each.cell.name}" if each.cell.name else ""
@@ -268,5 +268,5 @@ def _key(figures: TrialFigures) -> tuple[int, int, str]:
     return header.block, header.side, repr(sorted(header.plan_cell.items()))
 
 
-def _name(standing: Standing) -> str:
-    return repr(sorted(standing.cell.factors.items()))
+def _name(progress: CellProgress) -> str:
+    return repr(sorted(progress.cell.factors.items()))

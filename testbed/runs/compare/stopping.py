@@ -12,25 +12,26 @@ from testbed.stats import enough
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a cell stands after some blocks: whether it is precise enough, and its ratios."""
+class CellProgress:
+    """How far a cell has come after some blocks: whether it is precise enough, and its ratios."""
 
     cell: CellComparison
     precise: bool
     text: str
 
 
-def standings(
+def cell_progress(
     stop: Stop | None, shown: tuple[str, ...], trials: Iterable[TrialFigures], block: int
-) -> tuple[Standing, ...]:
-    """Return how each cell stands by the trials up to ``block``; without a rule none is precise.
+) -> tuple[CellProgress, ...]:
+    """Return how far each cell is by the trials up to ``block``; without a rule none is precise.
 
     The words are of the metrics of the rule, else of those ``shown``.
     """
     so_far = [each for each in trials if each.header.block <= block]
     metrics = stop.metrics if stop else shown
     return tuple(
-        Standing(cell, _is_precise(cell, stop), _words(cell, metrics)) for cell in cells_of(so_far)
+        CellProgress(cell, _is_precise(cell, stop), _words(cell, metrics))
+        for cell in cells_of(so_far)
     )
 
 

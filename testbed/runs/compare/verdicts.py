@@ -10,7 +10,7 @@ from typing import Any
 from testbed.drive.figures import metrics
 from testbed.drive.figures.metrics import Metric
 from testbed.drive.figures.trial import TrialFigures
-from testbed.stats import Interval, Measured, RatioOutcome, Verdict, ratio_interval, verdicts
+from testbed.stats import Interval, Measured, MetricVerdict, RatioOutcome, ratio_interval, verdicts
 
 CONFIDENCE = 0.95
 
@@ -33,7 +33,7 @@ class Judged:
     values: tuple[Blocks, Blocks]
     ratio: Interval | None
     noise: Interval | None
-    verdict: Verdict | None
+    verdict: MetricVerdict | None
     too_few: tuple[bool, bool] = (False, False)
 
     @property

@@ -13,7 +13,7 @@ from testbed.record.history.model import ALL_JOBS, LostJobs
 from testbed.record.history.writer import HistoryWriter
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import usual_seconds
-from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.runs.faults.plan import FaultPlan, PlannedFault
 from testbed.stack.runtimes.controls import Controls
 
 # Seconds between two checks whether something has exited that should not have.
@@ -32,7 +32,7 @@ class InjectedFault:
     be over, ``waited`` the seconds that it took them beyond that.
     """
 
-    planned: Planned
+    planned: PlannedFault
     begun: float
     ended: float = 0.0
     lost_state: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class FaultInjector:
     on_progress: Callable[[str], None]
     done: list[InjectedFault] = field(default_factory=list)
 
-    def run(self, schedule: Sequence[Planned]) -> None:
+    def run(self, schedule: Sequence[PlannedFault]) -> None:
         """Inject all of ``schedule``.
 
         Raises :class:`NotHealed`, and whatever a fault raises that cannot be injected.
@@ -75,7 +75,7 @@ class FaultInjector:
             self._wait_until(start + done.ended + self.plan.health)
             self._recover(done)
 
-    def _inject(self, which: Planned, start: float) -> InjectedFault:
+    def _inject(self, which: PlannedFault, start: float) -> InjectedFault:
         kind = registry.get(which.kind)
         target = kind.target(self.topology, which.target)
         parameters = kind.read(which.parameters)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from testbed.runs.faults.kind import Target
 from testbed.runs.faults.targets import ends
 from testbed.stack.runtimes.controls import Controls
 
 
-def put(controls: Controls, target: Target, fault_of: Callable[[str], Fault]) -> None:
+def put(controls: Controls, target: Target, fault_of: Callable[[str], LinkFault]) -> None:
     """Set on each link of the target the fault that it is to have."""
     for link in target.affected:
         controls.set_link(*ends(link), fault_of(link))

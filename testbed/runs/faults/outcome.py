@@ -98,7 +98,7 @@ def write(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRu
     return outcome
 
 
-def _side(path: Path, record: recorded.FaultRun, on_progress: OnProgress) -> SideOutcome:
+def _side(path: Path, record: recorded.RecordedFaultRun, on_progress: OnProgress) -> SideOutcome:
     header = files.read_header(path)
     plan, name = record["plan"], f"design {header.design.upper()}"
     with naming(path / files.TRIAL):
@@ -121,7 +121,7 @@ def _side(path: Path, record: recorded.FaultRun, on_progress: OnProgress) -> Sid
     return SideOutcome(header, verdict, figures, drifts(left.metrics))
 
 
-def _what_ran(plan: recorded.FaultPlan, sides: tuple[SideOutcome, ...]) -> Iterator[str]:
+def _what_ran(plan: recorded.RecordedFaultPlan, sides: tuple[SideOutcome, ...]) -> Iterator[str]:
     """Say in a few sentences what was done."""
     traffic = plan["traffic"]
     load = (

@@ -22,7 +22,7 @@ UP_SECONDS, LOOKUP_SECONDS, DOWN_SECONDS = 4.0, 8.0, 3.0
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnFaults:
     """Faults at random: ``count`` of them, of ``kinds``, on the ``parts`` named.
 
     ``stateless`` leaves out what would lose the memory of a process that holds state; what only
@@ -35,7 +35,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedFault:
     """A fault that the plan names: its kind, and its target in each design."""
 
     kind: str
@@ -44,7 +44,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedFault:
     """A fault of a schedule: what is done to which target, and how."""
 
     number: int
@@ -82,10 +82,10 @@ class FaultPlan:
     audit: float = 120.0
     traffic: Traffic = field(default_factory=Traffic)
     settings: Mapping[str, str] = field(default_factory=dict)
-    drawn: Drawn | None = None
-    listed: tuple[Listed, ...] = ()
+    drawn: DrawnFaults | None = None
+    listed: tuple[ListedFault, ...] = ()
 
-    def schedule(self, topology: Topology) -> tuple[Planned, ...]:
+    def schedule(self, topology: Topology) -> tuple[PlannedFault, ...]:
         """Return the faults for one design, in their order; the same for equal seeds.
 
         Kinds take turns in random order, so that each is there about equally often; targets are
@@ -93,7 +93,7 @@ class FaultPlan:
         """
         if self.drawn is None:
             return tuple(
-                Planned(number, each.kind, _first_of(each, topology), each.parameters)
+                PlannedFault(number, each.kind, _first_of(each, topology), each.parameters)
                 for number, each in enumerate(self.listed, start=1)
                 if topology.design in each.targets
             )
@@ -106,11 +106,11 @@ class FaultPlan:
         rng = random.Random(f"{self.seed}/{topology.design}")
         turns = _turns(sorted(possible), rng)
         return tuple(
-            Planned(number, kind := next(turns), rng.choice(possible[kind]))
+            PlannedFault(number, kind := next(turns), rng.choice(possible[kind]))
             for number in range(1, self.drawn.count + 1)
         )
 
-    def _possible(self, drawn: Drawn, topology: Topology) -> dict[str, list[str]]:
+    def _possible(self, drawn: DrawnFaults, topology: Topology) -> dict[str, list[str]]:
         """Return the possible targets by kind."""
         found = {}
         for name in drawn.kinds or self._usual_kinds():
@@ -132,7 +132,7 @@ class FaultPlan:
             if kind.needs != CLOCK or self.runtime == runtimes.DEFAULT
         )
 
-    def spec(self, schedule: tuple[Planned, ...]) -> StackSpec:
+    def spec(self, schedule: tuple[PlannedFault, ...]) -> StackSpec:
         """Return how the stack has to be started for these faults to be possible."""
         needs = {registry.get(each.kind).needs for each in schedule}
         return StackSpec(
@@ -152,7 +152,7 @@ class FaultPlan:
         return asdict(self)
 
 
-def _first_of(listed: Listed, topology: Topology) -> str:
+def _first_of(listed: ListedFault, topology: Topology) -> str:
     """Return the target in a design; where a process has several copies, the first of them."""
     target = listed.targets[topology.design]
     names = {each.name for each in topology.processes}

@@ -8,12 +8,12 @@ from typing import Any
 
 from common.config import ConfigError, environment_of
 from testbed.drive import values
-from testbed.drive.plan_reader import PlanError, PlanReader, Source
+from testbed.drive.plan_reader import PlanError, PlanReader, PlanSource
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.values import Number, Spec, Text, hint
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
-from testbed.runs.faults.plan import PARTS, Drawn, FaultPlan, Listed
+from testbed.runs.faults.plan import PARTS, DrawnFaults, FaultPlan, ListedFault
 from testbed.stack import designs as known_designs
 
 FOLDER = Path("experiments", "faults")
@@ -35,7 +35,7 @@ _DRAWN: dict[str, Spec] = {
 _TABLES = ("traffic", "settings", "draw", "faults", "designs")
 
 
-def parse(data: Mapping[str, Any], source: Source, job_kinds: tuple[str, ...]) -> FaultPlan:
+def parse(data: Mapping[str, Any], source: PlanSource, job_kinds: tuple[str, ...]) -> FaultPlan:
     """Make a plan of the contents of a file. Raises :class:`PlanError` naming all that is wrong."""
     return _Reader(data, source, job_kinds).plan()
 
@@ -64,7 +64,9 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 class _Reader(PlanReader):
     """Reads one plan."""
 
-    def __init__(self, data: Mapping[str, Any], source: Source, job_kinds: tuple[str, ...]) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], source: PlanSource, job_kinds: tuple[str, ...]
+    ) -> None:
         super().__init__(data, source)
         self._traffic_specs = values.traffic(job_kinds)
         self._kinds = registry.load()
@@ -117,7 +119,7 @@ class _Reader(PlanReader):
             self._reject("settings", "", str(error))
         return given
 
-    def _drawn(self) -> Drawn | None:
+    def _drawn(self) -> DrawnFaults | None:
         if "draw" not in self._data:
             return None
         table = dict(self._table("draw"))
@@ -127,16 +129,18 @@ class _Reader(PlanReader):
             named = []
         for kind in named:
             self._check_kind("draw", "kinds", kind)
-        return Drawn(kinds=tuple(map(str, named)), **self._values("draw", table, _DRAWN))
+        return DrawnFaults(kinds=tuple(map(str, named)), **self._values("draw", table, _DRAWN))
 
-    def _listed(self, designs: tuple[str, ...]) -> tuple[Listed, ...]:
+    def _listed(self, designs: tuple[str, ...]) -> tuple[ListedFault, ...]:
         return tuple(
             listed
             for number, table in enumerate(self._tables("faults"), start=1)
             if (listed := self._one(f"faults {number}", table, designs))
         )
 
-    def _one(self, table: str, given: dict[str, Any], designs: tuple[str, ...]) -> Listed | None:
+    def _one(
+        self, table: str, given: dict[str, Any], designs: tuple[str, ...]
+    ) -> ListedFault | None:
         kind = given.pop("kind", None)
         if not self._check_kind(table, "kind", kind):
             return None
@@ -158,7 +162,7 @@ class _Reader(PlanReader):
             self._kinds[str(kind)].read(numbers)
         except TestbedError as error:
             self._reject(table, "", f"{error} ({error.hint})")
-        return Listed(str(kind), targets, numbers)
+        return ListedFault(str(kind), targets, numbers)
 
     def _check_kind(self, table: str, key: str, kind: Any) -> bool:
         if kind in self._kinds:

@@ -18,7 +18,7 @@ from testbed.record.history.model import History, Submitted
 from testbed.record.metrics import METRICS, read_metrics
 from testbed.record.model import COMPLETE, JobRow, TrialHeader
 from testbed.record.series import MetricSeries
-from testbed.record.shapes import Provenance, Traffic
+from testbed.record.shapes import Provenance, RecordedTraffic
 from testbed.record.typed import typed
 from testbed.runs.faults.lookup import CLIENT
 from testbed.runs.faults.workload import FAULTS, INJECTOR
@@ -31,19 +31,19 @@ class _Plan(TypedDict):
     seed: int
     seconds: float
     health: float
-    traffic: Traffic
+    traffic: RecordedTraffic
 
 
-class FaultPlan(_Plan, total=False):
+class RecordedFaultPlan(_Plan, total=False):
     """A fault plan as plain data; what is not declared here is only listed."""
 
     workers: int
 
 
-class FaultRun(TypedDict):
+class RecordedFaultRun(TypedDict):
     """What ``fault-run.json`` holds."""
 
-    plan: FaultPlan
+    plan: RecordedFaultPlan
     titles: Mapping[str, str]
     provenance: Provenance
 
@@ -61,11 +61,11 @@ class Left:
     metrics: MetricSeries = field(default_factory=MetricSeries)
 
 
-def read_head(path: Path) -> FaultRun:
+def read_head(path: Path) -> RecordedFaultRun:
     """Read ``fault-run.json``. Raises :class:`RecordingError` naming it and the key."""
     raw = files.read_json(path)
     with reading(path):
-        head: FaultRun = typed(raw, FaultRun)
+        head: RecordedFaultRun = typed(raw, RecordedFaultRun)
         if not head["plan"]["designs"]:
             raise ValueError("plan.designs names none")
         return head

@@ -14,7 +14,7 @@ from testbed.drive import plan_reader
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
-from testbed.drive.plan_reader import Source
+from testbed.drive.plan_reader import PlanSource
 from testbed.drive.stacks import RuntimeStacks, check_fresh
 from testbed.drive.trial import Tools
 from testbed.report import console, progress
@@ -30,7 +30,7 @@ def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
     path = plan_reader.find(home / FOLDER, plan)
     options = {key: f"--set {key}" for key in changes}
     data = changed(plan_reader.load(path), changes)
-    return parse(data, Source(str(path), options), tuple(registry.load().names()))
+    return parse(data, PlanSource(str(path), options), tuple(registry.load().names()))
 
 
 def check(plan: FaultPlan, home: Path) -> None:

@@ -19,7 +19,7 @@ from testbed.record.history.writer import HistoryWriter
 from testbed.record.load import read_load
 from testbed.runs.faults.injector import FaultInjector
 from testbed.runs.faults.lookup import CLIENT, lookup
-from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.runs.faults.plan import FaultPlan, PlannedFault
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
 from testbed.stack.spec import StackSpec
@@ -46,7 +46,7 @@ class FaultWorkload:
     runtime: Runtime
     stacks: RuntimeStacks
     home: Path
-    schedule: tuple[Planned, ...] = field(init=False)
+    schedule: tuple[PlannedFault, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         schedule = self.plan.schedule(self.topology.scaled(self.plan.workers))

@@ -1,4 +1,4 @@
-"""Tells Prometheus what runs on this machine: a file of targets for each stack and each load.
+"""Lists for Prometheus what runs on this machine: a file of targets for each stack and each load.
 
 Prometheus reads ``<root>/.testbed/prometheus/targets/*.json`` again whenever a file changes, so
 nobody edits a list. Only the standard library is needed, as a load generator writes here too.

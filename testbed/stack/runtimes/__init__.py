@@ -114,7 +114,7 @@ class Runtime(Protocol):
         """Stop a stack, also one that is there only in part. None at all is no error."""
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
-        """Look at each process of a stack, in the order of the record."""
+        """Return how each process of a stack is, in the order of the record."""
 
     def save_logs(self, design: str) -> None:
         """Bring the log files of a stack up to date, where its processes do not write them."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Protocol
 
-from common.config import Settings
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from testbed.errors import TestbedError
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.links import Links
+from testbed.stack.runtimes.order import stop_grace
 
 
 class Controls(Protocol):
@@ -47,7 +47,7 @@ class Controls(Protocol):
     def rejoin(self, name: str) -> bool:
         """Have a process that was isolated reached again, under the same name."""
 
-    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
+    def set_link(self, caller: str, callee: str, fault: LinkFault) -> None:
         """Set what happens to the calls of a link, in place of what was set before."""
 
     def clear_link(self, caller: str, callee: str) -> bool:
@@ -81,7 +81,6 @@ class RecordedControls:
 
     @property
     def record(self) -> StackRecord:
-        """The stack as it is now."""
         record = stacks.load(self._design)
         if record is None or record.started != self._started or record.runtime != self._runtime:
             raise TestbedError(
@@ -90,16 +89,13 @@ class RecordedControls:
             )
         return record
 
-    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
-        """Set the fault of a link."""
+    def set_link(self, caller: str, callee: str, fault: LinkFault) -> None:
         self._links().set(caller, callee, fault)
 
     def clear_link(self, caller: str, callee: str) -> bool:
-        """Clear the fault of a link."""
         return self._links().clear(caller, callee) > 0
 
     def clear_links(self) -> int:
-        """Clear the faults of all links."""
         return self._links().clear() if self.record.links is not None else 0
 
     def _links(self) -> Links:
@@ -107,8 +103,7 @@ class RecordedControls:
 
     def _grace(self) -> float:
         """Return the seconds that a process has to stop before it is killed."""
-        settings = self.record.settings
-        return float(settings.get("stop_grace", Settings.stop_grace)) + self._margin
+        return stop_grace(self.record) + self._margin
 
     def _save_restarted(self, record: StackRecord, new: ProcessRecord) -> None:
         """Save a record in which a process has been started again. Holds the lock already."""

@@ -10,7 +10,7 @@ import grpc
 
 from common.gen.testbed.links.v1 import link_service_pb2 as pb
 from common.gen.testbed.links.v1.link_service_pb2_grpc import LinkServiceStub
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from common.links.wire import fault_to
 from common.rpc import connect
 from testbed.errors import TestbedError
@@ -39,7 +39,7 @@ class Links:
             )
         return cls(f"{HOST}:{record.links.port}")
 
-    def set(self, caller: str, callee: str, fault: Fault) -> None:
+    def set(self, caller: str, callee: str, fault: LinkFault) -> None:
         """Set the fault of a link. Raises :class:`TestbedError`, also for an unknown link."""
         request = pb.SetLinkRequest(caller=caller, callee=callee, fault=fault_to(fault))
         self._ask(lambda stub: stub.SetLink(request, timeout=_TIMEOUT, wait_for_ready=True))
@@ -64,7 +64,7 @@ class Links:
         """Lose all that the calls of a process and those to it carry, in both directions."""
         for link in self.all():
             if name in {link.caller, link.callee}:
-                self.set(link.caller, link.callee, Fault(lose_requests=True, lose_answers=True))
+                self.set(link.caller, link.callee, LinkFault(lose_requests=True, lose_answers=True))
 
     def rejoin(self, name: str) -> int:
         """Clear all faults of the calls of a process and of those to it; count them."""

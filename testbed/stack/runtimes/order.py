@@ -1,10 +1,11 @@
-"""The order in which the processes of a stack stop, wherever they run."""
+"""In which order the processes of a stack stop, and how long they may take, wherever they run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from testbed.stack.records import ProcessRecord
+from common.config import Settings
+from testbed.stack.records import ProcessRecord, StackRecord
 
 
 def waves(records: Sequence[ProcessRecord]) -> list[list[ProcessRecord]]:
@@ -19,3 +20,9 @@ def waves(records: Sequence[ProcessRecord]) -> list[list[ProcessRecord]]:
         order.append(wave)
         left = [record for record in left if record not in wave]
     return order
+
+
+def stop_grace(record: StackRecord | None) -> float:
+    """Return the seconds that each process of a stack gives itself to stop."""
+    settings = record.settings if record else {}
+    return float(settings.get("stop_grace", Settings.stop_grace))

@@ -23,7 +23,7 @@ from testbed.runs.capacity import session
 from testbed.runs.capacity.drive import DriveFailed, TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import DriveVerdict
-from testbed.runs.capacity.session import Result
+from testbed.runs.capacity.session import CapacityResult
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
 from testbed.stack.spec import StackSpec
@@ -176,7 +176,7 @@ class ObeysTheLaw(Rig):
 
 def test_sweep_of_whole_trials_finds_the_law_of_each_design(tmp_path: Path) -> None:
     """From starting a stack, over what the generator left on disk, to the fitted law."""
-    made, result = ObeysTheLaw(tmp_path, "", os.getpid()), Result()
+    made, result = ObeysTheLaw(tmp_path, "", os.getpid()), CapacityResult()
     users = (1, 2, 4, 8, 16, 32)
     session.sweep_all(["a", "b"], users, 1, 1, made.driver, result)
     assert sorted(made.stacks.done) == sorted(

@@ -12,7 +12,7 @@ from common.config import ConfigError, Settings
 from common.gen.testbed.links.v1 import link_service_pb2 as pb
 from common.gen.testbed.links.v1.link_service_pb2_grpc import LinkServiceStub
 from common.links.__main__ import assemble, made
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from common.links.wire import fault_from
 from common.rpc import connect, metadata, status
 from common.rpc.process import Process
@@ -57,13 +57,13 @@ def test_fault_is_set_on_one_link_shown_and_cleared() -> None:
         answer = await links.SetLink(
             pb.SetLinkRequest(caller="a", callee="c", fault=fault), timeout=5
         )
-        assert fault_from(answer.link.fault) == Fault(lose_requests=True)
+        assert fault_from(answer.link.fault) == LinkFault(lose_requests=True)
         call = channel.unary_unary(ECHO)(b"x", timeout=0.3)
         assert await code_of(call) == "DEADLINE_EXCEEDED"
 
         first, second = (await links.GetLinks(pb.GetLinksRequest(), timeout=5)).links
         assert (first.caller, first.callee) == ("a", "c")
-        assert fault_from(first.fault) == Fault(lose_requests=True)
+        assert fault_from(first.fault) == LinkFault(lose_requests=True)
         assert (second.caller, second.HasField("fault")) == ("b", False)
         assert first.counts == pb.Counts(lost_requests=1)
 

@@ -6,7 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 from testbed.record.history import files
-from testbed.record.history.model import IDS_BY_HOME, History, Operation, Outcome, Page, Submitted
+from testbed.record.history.model import (
+    IDS_BY_HOME,
+    CallOutcome,
+    History,
+    Operation,
+    Page,
+    Submitted,
+)
 from tests.integration.load.processes import StartLocust, StartStub, free_master_port
 from tests.support.waiting import eventually
 
@@ -85,7 +92,10 @@ def test_pages_of_a_listing_bear_its_name_in_order(
 def test_definite_and_indefinite_refusals_are_distinguished(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
-    for refusal, outcome in (("definite", Outcome.FAIL), ("indefinite", Outcome.INDEFINITE)):
+    for refusal, outcome in (
+        ("definite", CallOutcome.FAIL),
+        ("indefinite", CallOutcome.INDEFINITE),
+    ):
         stub = start_stub("--refuse", refusal)
         start_locust(
             "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "3s",
@@ -114,7 +124,7 @@ def test_a_killed_generator_leaves_its_open_calls_indefinite(
     running.wait()
 
     operations = files.read(folder).operations
-    assert [each.outcome for each in operations] == [Outcome.INDEFINITE] * 3
+    assert [each.outcome for each in operations] == [CallOutcome.INDEFINITE] * 3
 
 
 def test_a_history_that_cannot_be_written_keeps_the_test_from_beginning(

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.runs.faults.heal import heal_all
@@ -217,7 +217,7 @@ def test_what_a_stack_was_not_started_with_is_refused_with_how_to_have_it(
 ) -> None:
     controls = runtime.controls(up())
     for use, option in (
-        (lambda: controls.set_link("second", "first", Fault(lose_requests=True)), "--links"),
+        (lambda: controls.set_link("second", "first", LinkFault(lose_requests=True)), "--links"),
         (lambda: controls.isolate("first"), "--links"),
         (lambda: controls.set_clock("first", 3600), "--clock"),
     ):
@@ -274,13 +274,13 @@ def test_links_of_a_stack_are_one_more_process_that_is_measured_with_nobody(
     assert {each.name for each in record.measured} == {"first", "second"}
     assert set(runtime.meter(record).read()) == {"first", "second"}
     controls = runtime.controls(record)
-    controls.set_link("second", "first", Fault(lose_answers=True))
+    controls.set_link("second", "first", LinkFault(lose_answers=True))
     assert controls.clear_link("second", "first")
     controls.isolate("first")
     assert controls.rejoin("first")
     assert controls.clear_links() == 0
     with pytest.raises(TestbedError, match="there is no link first>second"):
-        controls.set_link("first", "second", Fault())
+        controls.set_link("first", "second", LinkFault())
     stopped = runtime.down("fake", silent)
     assert sorted(stopped.ended) == ["first", "links", "second"]
 

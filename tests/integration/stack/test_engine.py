@@ -73,9 +73,9 @@ def test_file_of_variables_beside_a_project_changes_nothing(
     (tmp_path / ".env").write_text("TESTBED_IMAGE=another\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TESTBED_IMAGE", raising=False)
-    said: list[str] = []
-    engine.compose(file, tmp_path, {}, ["config"], said.append)
-    assert "image: usual" in said
+    reported: list[str] = []
+    engine.compose(file, tmp_path, {}, ["config"], reported.append)
+    assert "image: usual" in reported
 
 
 @contextmanager

@@ -13,10 +13,10 @@ import pytest
 
 from common.topology import Topology
 from testbed.errors import TestbedError
+from testbed.stack import lock, ports, runtimes
 from testbed.stack import records as stacks
-from testbed.stack import runtimes
 from testbed.stack.runtimes import silent
-from testbed.stack.runtimes.local import LocalRuntime, lock, ports, processes
+from testbed.stack.runtimes.local import LocalRuntime, processes
 from testbed.stack.spec import StackSpec
 from tests.integration.stack.fake_process import CRASH, UNWELL
 from tests.support.waiting import eventually

@@ -19,8 +19,8 @@ from testbed.record.history.model import (
     ALL_JOBS,
     IDS_BY_HOME,
     OPEN_END,
+    CallOutcome,
     Listed,
-    Outcome,
     Page,
     Result,
     Seen,
@@ -63,10 +63,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert (history.design, history.ids) == ("b", IDS_BY_HOME)
     done = {each.call: each for each in history.operations[:5]}
     assert {call: (each.asked, each.answer) for call, each in done.items()} == asked
-    assert {each.outcome for each in done.values()} == {Outcome.OK}
+    assert {each.outcome for each in done.values()} == {CallOutcome.OK}
     refused, unknown = history.operations[5:]
-    assert (refused.outcome, refused.code, refused.reason) == (Outcome.FAIL, "NOT_FOUND", "X")
-    assert (unknown.outcome, unknown.code) == (Outcome.INDEFINITE, "UNAVAILABLE")
+    assert (refused.outcome, refused.code, refused.reason) == (CallOutcome.FAIL, "NOT_FOUND", "X")
+    assert (unknown.outcome, unknown.code) == (CallOutcome.INDEFINITE, "UNAVAILABLE")
     assert all(each.invoked <= each.completed < OPEN_END for each in history.operations)
     (read,) = history.faults
     assert (read.kind, read.targets, read.lost_state) == ("kill", ("node-1",), ("node-1",))
@@ -135,7 +135,7 @@ def test_ids_of_a_form_that_nobody_knows_are_refused(tmp_path: Path) -> None:
 def test_a_call_without_an_end_is_indefinite_for_ever(tmp_path: Path) -> None:
     history = files.read(write(tmp_path / "history.jsonl", HEAD, SUBMIT))
     (submit,) = history.operations
-    assert (submit.outcome, submit.completed) == (Outcome.INDEFINITE, OPEN_END)
+    assert (submit.outcome, submit.completed) == (CallOutcome.INDEFINITE, OPEN_END)
     assert (history.unix_us, history.clock_us) == (5000000, 1000)
 
 

@@ -15,10 +15,10 @@ from testbed.check import Verdict, check
 from testbed.record.history import files, lines
 from testbed.record.history.model import (
     OPEN_END,
+    CallOutcome,
     History,
     Listed,
     Operation,
-    Outcome,
     Page,
     Result,
     Seen,
@@ -324,7 +324,7 @@ def test_an_accepted_job_that_is_lost_is_noticed(seed: int, data: st.DataObject)
     history = perfect(seed, 150)
     places = _numbers(history, lambda each: each.client == "audit" and each.call != lines.LIST)
     number = data.draw(st.sampled_from(places))
-    refused = {"outcome": Outcome.FAIL, "answer": None, "code": "NOT_FOUND"}
+    refused = {"outcome": CallOutcome.FAIL, "answer": None, "code": "NOT_FOUND"}
     assert _noticed(_with(history, number, **refused)).counts["lost"] == 1
 
 
@@ -338,7 +338,7 @@ def test_a_repeat_that_made_another_job_is_noticed(seed: int, data: st.DataObjec
         history,
         lambda each: (
             isinstance(each.asked, Submitted)
-            and each.outcome is Outcome.OK
+            and each.outcome is CallOutcome.OK
             and bool(each.asked.request_id)
             and requests.count(each.asked.request_id) > 1
         ),
@@ -360,5 +360,5 @@ def test_an_accepted_submit_that_is_taken_for_refused_is_noticed(
             _numbers(history, lambda each: each.call == lines.SUBMIT and bool(each.answer))
         )
     )
-    refused = {"outcome": Outcome.FAIL, "answer": None, "code": "RESOURCE_EXHAUSTED"}
+    refused = {"outcome": CallOutcome.FAIL, "answer": None, "code": "RESOURCE_EXHAUSTED"}
     assert _noticed(_with(history, number, **refused)).counts["unexpected"] == 1

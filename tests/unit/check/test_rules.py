@@ -113,7 +113,7 @@ def test_only_the_last_observations_show_that_a_job_is_unfinished() -> None:
     assert history.accused() == []
 
 
-def test_a_job_that_may_have_gone_with_its_queue_may_be_left() -> None:
+def test_a_job_that_may_be_lost_with_its_queue_may_be_unfinished() -> None:
     history = HistoryBuilder()
     history.maybe_submit(0, 10)
     history.status(queued(), (11, 12))
@@ -939,7 +939,7 @@ def test_ids_of_one_form_with_ours_are_not_judged_as_ours_unless_the_history_say
     assert history.accused() == []
 
 
-def test_ids_may_be_in_another_order_where_it_cannot_be_told_or_kept() -> None:
+def test_ids_may_be_in_another_order_where_it_cannot_be_known_or_kept() -> None:
     history = HistoryBuilder()
     history.submit(HOME_0, (0, 10))
     history.submit(SAME_OWNER, (9, 12))  # at the same time

@@ -52,10 +52,10 @@ def test_submit_is_withdrawn_from_a_job_on_which_no_other_relies() -> None:
         assert await jobs.withdraw("s2", first.id) == first
         (waiting,) = await jobs.get([first.id])
         assert waiting == first
-        gone = await jobs.withdraw("s1", first.id)
-        assert gone.state is JobState.CANCELED
-        (gone,) = await jobs.get([first.id])
-        assert isinstance(gone, JobNotFound)
+        withdrawn = await jobs.withdraw("s1", first.id)
+        assert withdrawn.state is JobState.CANCELED
+        (missing,) = await jobs.get([first.id])
+        assert isinstance(missing, JobNotFound)
 
     over_grpc(scenario)
 
@@ -80,8 +80,8 @@ def test_jobs_that_are_kept_out_are_forgotten_though_relied_on_and_running_ones_
         first, _, other = await jobs.create([*RELIED_ON, NewJob("noop")])
         start = Transition(Execution(other.id, 1), JobState.RUNNING, "w")
         (running,) = await jobs.transition([start])
-        gone, left, unknown = await jobs.forget([first.id, other.id, "0" * 16])
-        assert (gone.state, left) == (JobState.CANCELED, running)
+        forgotten, left, unknown = await jobs.forget([first.id, other.id, "0" * 16])
+        assert (forgotten.state, left) == (JobState.CANCELED, running)
         assert isinstance(unknown, JobNotFound)
 
     over_grpc(scenario)

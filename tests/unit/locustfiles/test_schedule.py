@@ -87,15 +87,15 @@ def test_shares_of_a_number_add_up_to_it() -> None:
     assert [schedule.Share(index, 3).of(10) for index in range(3)] == [4, 3, 3]
 
 
-def test_a_shape_is_cut_into_parts_without_gaps() -> None:
-    parts = profile.parse("spike:50,500@30s,1m").parts
+def test_a_shape_is_cut_into_steps_without_gaps() -> None:
+    steps = profile.parse("spike:50,500@30s,1m").steps
 
-    assert [(each.from_seconds, each.to_seconds, each.value) for each in parts] == [
+    assert [(each.from_seconds, each.to_seconds, each.value) for each in steps] == [
         (0, 30, 50),
         (30, 90, 500),
         (90, 120, 50),
     ]
-    ramp = profile.parse("ramp:0,100@10s").parts
+    ramp = profile.parse("ramp:0,100@10s").steps
     assert [each.value for each in ramp] == pytest.approx([5 + 10 * part for part in range(10)])
     assert [each.to_seconds for each in ramp[:-1]] == [each.from_seconds for each in ramp[1:]]
 

@@ -382,7 +382,7 @@ class CancelJobResponse(_message.Message):
     @_builtins.property
     def status(self) -> Global___JobStatus:
         """CANCELED for a job that was queued, RUNNING with cancel_requested for one
-        that has to be told, the unchanged terminal state otherwise.
+        whose worker is notified, the unchanged terminal state otherwise.
         """
 
     def __init__(

@@ -123,7 +123,7 @@ class TaskQueueServiceServicer:
 
     def CancelJob(self, request, context):
         """Cancels a job: a queued job at once, a running job as soon as its worker
-        hears of it. A terminal job stays as it is and its state is returned.
+        learns of it. A terminal job stays as it is and its state is returned.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -67,7 +67,7 @@ class TaskQueueServiceStub:
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_task_queue_service_pb2.CancelJobRequest, _task_queue_service_pb2.CancelJobResponse]
     """Cancels a job: a queued job at once, a running job as soon as its worker
-    hears of it. A terminal job stays as it is and its state is returned.
+    learns of it. A terminal job stays as it is and its state is returned.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_task_queue_service_pb2.ListJobsRequest, _task_queue_service_pb2.ListJobsResponse]
     """Lists jobs, newest first."""
@@ -106,7 +106,7 @@ class TaskQueueServiceAsyncStub(TaskQueueServiceStub):
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_task_queue_service_pb2.CancelJobRequest, _task_queue_service_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Cancels a job: a queued job at once, a running job as soon as its worker
-    hears of it. A terminal job stays as it is and its state is returned.
+    learns of it. A terminal job stays as it is and its state is returned.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_task_queue_service_pb2.ListJobsRequest, _task_queue_service_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Lists jobs, newest first."""
@@ -166,7 +166,7 @@ class TaskQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_queue_service_pb2.CancelJobResponse, _abc.Awaitable[_task_queue_service_pb2.CancelJobResponse]]:
         """Cancels a job: a queued job at once, a running job as soon as its worker
-        hears of it. A terminal job stays as it is and its state is returned.
+        learns of it. A terminal job stays as it is and its state is returned.
         """
 
     @_abc_1.abstractmethod

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from testbed.record.model import OPEN_STATES, JobRow
 from testbed.record.series import MetricSeries
-from testbed.runs.faults.figures.model import SECOND, Backlog, Fault
-from testbed.runs.faults.figures.windows import Drive
+from testbed.runs.faults.figures.model import SECOND, Backlog, MeasuredFault
+from testbed.runs.faults.figures.windows import DriveWindow
 
 # The gauge of the owners of jobs, by state.
 GAUGE = "taskqueue_jobs"
@@ -68,7 +68,7 @@ class Level:
         return int(self.times[first + reached[0]]) if reached.size else None
 
 
-def usable(job: JobRow, offset: int, over: Drive) -> bool:
+def usable(job: JobRow, offset: int, over: DriveWindow) -> bool:
     """Say whether the times of a job can be: in the right order, and not before the drive."""
     if job.create_us is None:
         return False
@@ -120,7 +120,7 @@ def sampled(metrics: MetricSeries, offset: int) -> Level | None:
     return Level(times[order], np.cumsum(changes[order]))
 
 
-def around(faults: Sequence[Fault], jobs: Level) -> list[Backlog]:
+def around(faults: Sequence[MeasuredFault], jobs: Level) -> list[Backlog]:
     """Return the backlog around each fault."""
     found = []
     for index, fault in enumerate(faults):
@@ -134,7 +134,7 @@ def scatter(level: float) -> float:
     return max(1.0, 2 * math.sqrt(level))
 
 
-def _around(fault: Fault, since: int, jobs: Level) -> Backlog:
+def _around(fault: MeasuredFault, since: int, jobs: Level) -> Backlog:
     begun, healed = fault.begun_us, fault.ended_us
     before = jobs.median(max(begun - BASELINE_US, min(since, begun)), begun)
     drained = jobs.falls_to(before + scatter(before), healed, fault.until_us)

@@ -11,12 +11,12 @@ import numpy as np
 
 from testbed.record.history.model import OPEN_END, History, Listed, Operation, Seen
 from testbed.record.model import OPEN_STATES, JobRow
-from testbed.runs.faults.figures.model import SECOND, Fault, Recovery
+from testbed.runs.faults.figures.model import SECOND, MeasuredFault, Recovery
 from testbed.runs.faults.figures.windows import ARROW
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class ObservedExecution:
     """An execution that was seen: where it ran, and since when on the clock of the history."""
 
     attempt: int
@@ -24,7 +24,7 @@ class Execution:
     start_us: int
 
 
-Known = Mapping[str, Sequence[Execution]]
+Known = Mapping[str, Sequence[ObservedExecution]]
 
 
 def shown(call: Operation) -> Iterator[Seen]:
@@ -37,13 +37,13 @@ def shown(call: Operation) -> Iterator[Seen]:
 
 def known(history: History, jobs: Iterable[JobRow]) -> Known:
     """Return the executions of each job that were seen, by their attempt."""
-    found: dict[str, dict[int, Execution]] = defaultdict(dict)
+    found: dict[str, dict[int, ObservedExecution]] = defaultdict(dict)
     offset = history.clock_us - history.unix_us
     seen: Iterator[Seen | JobRow] = (each for call in history.operations for each in shown(call))
     for source in (seen, jobs):
         for each in source:
             if each.start_us is not None and each.attempt:
-                found[each.job_id][each.attempt] = Execution(
+                found[each.job_id][each.attempt] = ObservedExecution(
                     each.attempt, each.worker, each.start_us + offset
                 )
     return {
@@ -98,20 +98,22 @@ class Afoot:
             dtype=np.int64,
         )
 
-    def during(self, fault: Fault) -> Iterator[tuple[JobRow, Sequence[Execution], bool]]:
+    def during(
+        self, fault: MeasuredFault
+    ) -> Iterator[tuple[JobRow, Sequence[ObservedExecution], bool]]:
         """Give each of them with its executions, and whether it was there when the fault began."""
         open_then = (self._created < fault.ended_us) & (self._finished > fault.begun_us)
         for index in np.flatnonzero(open_then):
             yield *self._jobs[index], bool(self._created[index] <= fault.begun_us)
 
 
-def _created(job: JobRow, runs: Sequence[Execution], offset: int) -> int:
+def _created(job: JobRow, runs: Sequence[ObservedExecution], offset: int) -> int:
     if job.create_us is not None:
         return job.create_us + offset
     return runs[0].start_us if runs else OPEN_END
 
 
-def recovery(fault: Fault, workers: frozenset[str], afoot: Afoot) -> Recovery | None:
+def recovery(fault: MeasuredFault, workers: frozenset[str], afoot: Afoot) -> Recovery | None:
     """Return what became of the jobs on the workers that a fault hit; ``None`` if it hit none."""
     hit = {name for target in fault.targets for name in target.split(ARROW)} & workers
     if not hit:
@@ -141,13 +143,13 @@ def recovery(fault: Fault, workers: frozenset[str], afoot: Afoot) -> Recovery | 
     return Recovery(held, tuple(sorted(rerun)), went_on, never, unknown, tuple(sorted(inferred)))
 
 
-def _running(runs: Sequence[Execution], fault: Fault) -> Execution | None:
+def _running(runs: Sequence[ObservedExecution], fault: MeasuredFault) -> ObservedExecution | None:
     """Return the latest execution that had begun at the begin of a fault, or was cut off later."""
     begun = [each for each in runs if each.start_us <= fault.begun_us]
     return begun[-1] if begun else _cut_off(runs, fault)
 
 
-def _cut_off(runs: Sequence[Execution], fault: Fault) -> Execution | None:
+def _cut_off(runs: Sequence[ObservedExecution], fault: MeasuredFault) -> ObservedExecution | None:
     """Return the first execution that began within a fault and was followed by another.
 
     A process takes some time to die after the history has recorded it, and starts jobs meanwhile.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from testbed.runs.faults.figures.model import Availability, Downtime, Fault
+from testbed.runs.faults.figures.model import Availability, Downtime, MeasuredFault
 
 EVERY = "all faults"
 KEEPING, LOSING = "faults that lose no state", "faults that lose state"
@@ -33,7 +33,7 @@ class Group:
     """Faults of one sort, in the order in which they were made."""
 
     name: str
-    faults: tuple[Fault, ...]
+    faults: tuple[MeasuredFault, ...]
 
     def downtime(self, method: str) -> Downtime:
         """Return the time without service after all of them, added up, and the longest."""
@@ -93,31 +93,33 @@ class Group:
         )
 
 
-def everything(faults: Sequence[Fault]) -> Group:
+def everything(faults: Sequence[MeasuredFault]) -> Group:
     """Return all faults as one group."""
     return Group(EVERY, tuple(faults))
 
 
-def by_state(faults: Sequence[Fault]) -> list[Group]:
+def by_state(faults: Sequence[MeasuredFault]) -> list[Group]:
     """Return the faults by whether they cost a process its memory, as far as there are any."""
     found = _by(faults, lambda fault: LOSING if fault.loss else KEEPING)
     return [found[name] for name in (KEEPING, LOSING) if name in found]
 
 
-def by_kind(faults: Sequence[Fault]) -> list[Group]:
+def by_kind(faults: Sequence[MeasuredFault]) -> list[Group]:
     """Return the faults by kind and role of the target."""
     found = _by(faults, lambda fault: f"{fault.kind} {fault.role}".strip())
     return [found[name] for name in sorted(found)]
 
 
-def by_role(faults: Sequence[Fault]) -> list[Group]:
+def by_role(faults: Sequence[MeasuredFault]) -> list[Group]:
     """Return the faults by role of the target alone."""
     found = _by(faults, lambda fault: fault.role)
     return [found[name] for name in sorted(found)]
 
 
-def _by(faults: Sequence[Fault], name_of: Callable[[Fault], str]) -> dict[str, Group]:
-    found: dict[str, list[Fault]] = {}
+def _by(
+    faults: Sequence[MeasuredFault], name_of: Callable[[MeasuredFault], str]
+) -> dict[str, Group]:
+    found: dict[str, list[MeasuredFault]] = {}
     for fault in faults:
         found.setdefault(name_of(fault), []).append(fault)
     return {name: Group(name, tuple(each)) for name, each in found.items()}

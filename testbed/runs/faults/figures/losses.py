@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from testbed.record.history.model import OPEN_END, FaultEvent, Operation, Outcome, Result
+from testbed.record.history.model import OPEN_END, CallOutcome, FaultEvent, Operation, Result
 from testbed.runs.faults.figures.executions import shown
 from testbed.runs.faults.figures.model import FaultTrial, StateLoss
 
@@ -113,7 +113,7 @@ def _spans(
         if isinstance(call.asked, str) and call.asked in wanted:
             if isinstance(call.answer, Result):
                 alive[call.asked] = max(alive[call.asked], call.invoked)
-            elif call.outcome is Outcome.FAIL and call.code == NOT_FOUND:
+            elif call.outcome is CallOutcome.FAIL and call.code == NOT_FOUND:
                 missed[call.asked] = min(missed[call.asked], call.completed)
         for each in shown(call):
             if each.job_id in wanted:

@@ -149,7 +149,7 @@ class StateLoss:
 
 
 @dataclass(frozen=True)
-class Fault:
+class MeasuredFault:
     """One fault and all that is known of it.
 
     It lasts from ``begun_us`` to ``ended_us``, when it was healed, and is followed by health until
@@ -205,7 +205,7 @@ class ErrorKind:
 
 
 @dataclass(frozen=True)
-class Service:
+class MethodService:
     """A method over the whole drive. ``before`` are outages that began before any fault."""
 
     during: Availability
@@ -260,8 +260,8 @@ class FaultFigures:
     begun_us: int
     ended_us: int
     jobs: JobCounts
-    faults: tuple[Fault, ...]
-    service: Mapping[str, Service]
+    faults: tuple[MeasuredFault, ...]
+    service: Mapping[str, MethodService]
     errors: tuple[ErrorKind, ...]
     timeline: Timeline
     verdict: Verdict

@@ -14,17 +14,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from testbed.record.history.model import OPEN_END, Operation, Outcome
+from testbed.record.history.model import OPEN_END, CallOutcome, Operation
 from testbed.runs.faults.figures.model import (
     ALL,
     SECOND,
     Availability,
     Downtime,
-    Fault,
+    MeasuredFault,
+    MethodService,
     Outage,
-    Service,
 )
-from testbed.runs.faults.figures.windows import Drive, Met
+from testbed.runs.faults.figures.windows import DriveWindow, Met
 
 TOO_LONG_US = SECOND // 2
 PAUSE_US = 2 * SECOND
@@ -47,11 +47,13 @@ _Stretch = tuple[int, int]
 
 def is_answered(call: Operation) -> bool:
     """Say whether the service did what it is there for."""
-    return call.outcome is Outcome.OK or (call.outcome is Outcome.FAIL and call.code in ANSWERS)
+    return call.outcome is CallOutcome.OK or (
+        call.outcome is CallOutcome.FAIL and call.code in ANSWERS
+    )
 
 
 @dataclass
-class Calls:
+class MethodCalls:
     """The calls of a method, as far as time without service depends on them."""
 
     answers: list[int] = field(default_factory=list)
@@ -66,7 +68,7 @@ class Calls:
             self.waiting.append((call.invoked, ended))
 
 
-def outages(calls: Calls, over: Drive) -> list[Outage]:
+def outages(calls: MethodCalls, over: DriveWindow) -> list[Outage]:
     """Return all outages of a method in a drive, in order."""
     edges = [over.begun, *sorted(calls.answers), over.ended]
     gaps = [gap for gap in pairwise(edges) if gap[1] - gap[0] >= TOO_LONG_US]
@@ -125,21 +127,23 @@ def downtime(found: Iterable[Outage], begun: int, ended: int) -> Downtime:
 class Served:
     """What all methods did: over the drive, and in each fault by its place."""
 
-    methods: Mapping[str, Service]
+    methods: Mapping[str, MethodService]
     downtime: Sequence[Mapping[str, Downtime]]
     availability: Sequence[Mapping[str, Availability]]
     unended: int
 
 
-def served(calls: Iterable[Operation], faults: Sequence[Fault], over: Drive) -> Served:
+def served(
+    calls: Iterable[Operation], faults: Sequence[MeasuredFault], over: DriveWindow
+) -> Served:
     """Work out the service of every method, and of all of them together as :data:`ALL`."""
     met, unended = Met(faults), 0
-    by_method: dict[str, Calls] = {ALL: Calls()}
+    by_method: dict[str, MethodCalls] = {ALL: MethodCalls()}
     tally: dict[str, dict[int | None, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for call in calls:
         answered = is_answered(call)
         for method in (ALL, call.call):
-            by_method.setdefault(method, Calls()).take(call, answered)
+            by_method.setdefault(method, MethodCalls()).take(call, answered)
         if call.completed >= OPEN_END:
             unended += 1
             continue
@@ -170,12 +174,15 @@ def served(calls: Iterable[Operation], faults: Sequence[Fault], over: Drive) -> 
 
 
 def _service(
-    available: Mapping[int | None, Availability], found: Sequence[Outage], first: int, over: Drive
-) -> Service:
+    available: Mapping[int | None, Availability],
+    found: Sequence[Outage],
+    first: int,
+    over: DriveWindow,
+) -> MethodService:
     during = sum(
         (each for place, each in available.items() if place is not None), start=Availability()
     )
-    return Service(
+    return MethodService(
         during,
         available.get(None, Availability()),
         downtime(found, first, over.ended),

@@ -8,10 +8,10 @@ from testbed.record.history.model import OPEN_END, Operation
 from testbed.runs.faults.figures.backlog import Level
 from testbed.runs.faults.figures.model import SECOND, Timeline
 from testbed.runs.faults.figures.service import is_answered
-from testbed.runs.faults.figures.windows import Drive
+from testbed.runs.faults.figures.windows import DriveWindow
 
 
-def timeline(calls: Iterable[Operation], jobs: Level | None, over: Drive) -> Timeline:
+def timeline(calls: Iterable[Operation], jobs: Level | None, over: DriveWindow) -> Timeline:
     """Count each call in the second in which it ended; one without an end is not counted."""
     seconds = (over.ended - over.begun) // SECOND
     answered, errors = [0] * seconds, [0] * seconds

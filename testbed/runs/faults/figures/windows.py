@@ -9,13 +9,13 @@ from itertools import accumulate
 
 from common.topology import role_of
 from testbed.record.history.model import OPEN_END, FaultEvent, History, Operation
-from testbed.runs.faults.figures.model import AUDIT, Fault
+from testbed.runs.faults.figures.model import AUDIT, MeasuredFault
 
 ARROW = ">"
 
 
 @dataclass(frozen=True, slots=True)
-class Drive:
+class DriveWindow:
     """From the first call of the load to the end of its last, the audit left out."""
 
     begun: int
@@ -31,7 +31,7 @@ def driven(history: History) -> Iterator[Operation]:
     return (each for each in history.operations if each.client != AUDIT)
 
 
-def drive(history: History) -> Drive:
+def drive(history: History) -> DriveWindow:
     """Return when the load began and ended; without a call, when the faults did."""
     begun, ended = OPEN_END, 0
     for each in driven(history):
@@ -40,11 +40,11 @@ def drive(history: History) -> Drive:
     if not ended:
         times = [time for each in history.faults for time in (each.begun, each.ended)]
         known = [time for time in times if time < OPEN_END] or [0]
-        return Drive(min(known), max(known))
-    return Drive(begun, ended)
+        return DriveWindow(min(known), max(known))
+    return DriveWindow(begun, ended)
 
 
-def bare_faults(history: History, over: Drive) -> list[Fault]:
+def bare_faults(history: History, over: DriveWindow) -> list[MeasuredFault]:
     """Return the faults that began in the drive, in order, without any figure yet."""
     events = sorted(
         (each for each in history.faults if each.begun < over.ended),
@@ -54,8 +54,8 @@ def bare_faults(history: History, over: Drive) -> list[Fault]:
     return [_bare(event, over, until) for event, until in zip(events, ends, strict=True)]
 
 
-def _bare(event: FaultEvent, over: Drive, until: int) -> Fault:
-    return Fault(
+def _bare(event: FaultEvent, over: DriveWindow, until: int) -> MeasuredFault:
+    return MeasuredFault(
         id=event.id,
         kind=event.kind,
         targets=event.targets,
@@ -75,7 +75,7 @@ def role(target: str) -> str:
 class Met:
     """Finds the fault that a call met: the first that was on between its begin and its end."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[MeasuredFault]) -> None:
         self._begun = [each.begun_us for each in faults]
         # Of faults that overlap, the one that is over later hides the ends of those before it.
         self._ended = list(accumulate((each.ended_us for each in faults), max))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from testbed.runs.faults import links, targets
 from testbed.runs.faults.kind import LINKS, Kind, Parameters, Target
 from testbed.stack.runtimes.controls import Controls
 
 
 def _inject(controls: Controls, target: Target, _parameters: Parameters) -> None:
-    links.put(controls, target, lambda _link: Fault(lose_requests=True, lose_answers=True))
+    links.put(controls, target, lambda _link: LinkFault(lose_requests=True, lose_answers=True))
 
 
 KIND = Kind(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from testbed.runs.faults import links, targets
 from testbed.runs.faults.kind import LINKS, Kind, Parameters, Target
 from testbed.stack.runtimes.controls import Controls
@@ -13,7 +13,7 @@ def _inject(controls: Controls, target: Target, _parameters: Parameters) -> None
     links.put(
         controls,
         target,
-        lambda link: Fault(
+        lambda link: LinkFault(
             lose_requests=link == target.name,
             lose_answers=link != target.name,
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.links.fault import Delay, Fault
+from common.links.fault import Delay, LinkFault
 from testbed.runs.faults import links, targets
 from testbed.runs.faults.kind import LINKS, Kind, Parameter, Parameters, Target
 from testbed.stack.runtimes.controls import Controls
@@ -12,7 +12,7 @@ _MOST = 60_000
 
 def _inject(controls: Controls, target: Target, parameters: Parameters) -> None:
     jitter = parameters["random_ms"] / 1000
-    fault = Fault(
+    fault = LinkFault(
         delay_requests=Delay(parameters["request_ms"] / 1000, jitter),
         delay_answers=Delay(parameters["answer_ms"] / 1000, jitter),
         seed=int(parameters["seed"]),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from common.links.fault import Fault
+from common.links.fault import LinkFault
 from testbed.runs.faults import links, targets
 from testbed.runs.faults.kind import LINKS, Kind, Parameter, Parameters, Target
 from testbed.stack.runtimes.controls import Controls
 
 
 def _inject(controls: Controls, target: Target, parameters: Parameters) -> None:
-    fault = Fault(
+    fault = LinkFault(
         repeat_part=parameters["part"],
         repeat_within=parameters["within_ms"] / 1000,
         seed=int(parameters["seed"]),

@@ -15,7 +15,7 @@ from typing import Any
 
 from testbed.record.files import write_json
 from testbed.runs.faults.figures.groups import Group, by_kind, by_state, everything
-from testbed.runs.faults.figures.model import SECOND, Fault, FaultFigures
+from testbed.runs.faults.figures.model import SECOND, FaultFigures, MeasuredFault
 from testbed.runs.faults.report import words
 from testbed.runs.faults.report.run import FaultRun, labels
 
@@ -150,7 +150,7 @@ def _trial(figures: FaultFigures) -> dict[str, Any]:
     }
 
 
-def _fault(fault: Fault, begun_us: int) -> dict[str, Any]:
+def _fault(fault: MeasuredFault, begun_us: int) -> dict[str, Any]:
     def at(moment: int) -> float:
         return (moment - begun_us) / SECOND
 

@@ -10,7 +10,7 @@ from testbed.report.provenance import flat, machine_words, origin, two_columns, 
 from testbed.runs.faults.figures.model import FaultFigures
 from testbed.runs.faults.report import section as faults
 from testbed.runs.faults.report import words
-from testbed.runs.faults.report.run import FaultRun, labels
+from testbed.runs.faults.report.run import FaultRun, labels, style
 
 
 def page(figures: Sequence[FaultFigures], run: FaultRun) -> str:
@@ -27,7 +27,7 @@ def build(figures: Sequence[FaultFigures], run: FaultRun) -> FaultPage:
         when=when(run.when),
         labels=names,
         titles=[each.title for each in figures],
-        styles=[faults.style(figures, index) for index in range(len(figures))],
+        styles=[style(figures, index) for index in range(len(figures))],
         what_ran=[*run.what_ran, *_machine(run)],
         summary=[words.sentence(label, each) for label, each in zip(names, figures, strict=True)],
         alerts=list(alerts(figures)),

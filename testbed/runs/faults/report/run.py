@@ -33,3 +33,14 @@ def labels(figures: Sequence[FaultFigures]) -> list[str]:
         design if designs.count(design) == 1 else f"{design} {designs[: index + 1].count(design)}"
         for index, design in enumerate(designs)
     ]
+
+
+def labelled(figures: Sequence[FaultFigures]) -> list[tuple[str, FaultFigures]]:
+    """Return each trial with its short name."""
+    return list(zip(labels(figures), figures, strict=True))
+
+
+def style(figures: Sequence[FaultFigures], index: int) -> int:
+    """Return the style of a trial: that of its design, the first plain, any other the second."""
+    designs = list(dict.fromkeys(each.design for each in figures))
+    return min(designs.index(figures[index].design), 1)

@@ -12,7 +12,7 @@ from testbed.runs.faults.report import written
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """A figure of every trial, of one ``method`` or of none; ``group`` says what it belongs to."""
 
     group: str
@@ -42,7 +42,7 @@ JOBS = (
 )
 
 
-def rows(figures: Sequence[FaultFigures]) -> list[Row]:
+def rows(figures: Sequence[FaultFigures]) -> list[FigureRow]:
     """Return all rows, in groups."""
     methods = _methods(figures)
     found = list(_jobs(figures))
@@ -54,7 +54,7 @@ def rows(figures: Sequence[FaultFigures]) -> list[Row]:
     for method in methods:
         services = [each.service.get(method) for each in figures]
         values = tuple(written.share(each.outside) if each else NOTHING for each in services)
-        found.append(Row(OUTSIDE, ANSWERED, "%", values, method))
+        found.append(FigureRow(OUTSIDE, ANSWERED, "%", values, method))
     return found
 
 
@@ -62,12 +62,12 @@ def _methods(figures: Sequence[FaultFigures]) -> list[str]:
     return list(dict.fromkeys(method for each in figures for method in each.methods))
 
 
-def _jobs(figures: Sequence[FaultFigures]) -> Iterator[Row]:
+def _jobs(figures: Sequence[FaultFigures]) -> Iterator[FigureRow]:
     for label, name in JOBS:
         values = tuple(written.count(getattr(each.jobs, name)) for each in figures)
-        yield Row("jobs", label, "jobs", values)
+        yield FigureRow("jobs", label, "jobs", values)
     excess = tuple(_between(each.jobs.excess_seen, each.jobs.excess_at_most) for each in figures)
-    yield Row("jobs", "executions beyond the first of a job", "", excess)
+    yield FigureRow("jobs", "executions beyond the first of a job", "", excess)
 
 
 def _between(least: int, most: int) -> str:
@@ -79,9 +79,9 @@ def _of(figures: FaultFigures, name: str) -> Group:
     return found.get(name, Group(name, ()))
 
 
-def _behaviour(name: str, groups: Sequence[Group]) -> Iterator[Row]:
-    def row(label: str, unit: str, of: Callable[[Group], str]) -> Row:
-        return Row(name, label, unit, _values(groups, of))
+def _behaviour(name: str, groups: Sequence[Group]) -> Iterator[FigureRow]:
+    def row(label: str, unit: str, of: Callable[[Group], str]) -> FigureRow:
+        return FigureRow(name, label, unit, _values(groups, of))
 
     yield row("faults", "", lambda group: f"{len(group.faults):,}")
     yield row("jobs of a hit worker, run again after", "s", written.running_again)
@@ -89,11 +89,11 @@ def _behaviour(name: str, groups: Sequence[Group]) -> Iterator[Row]:
     yield row("backlog drained after", "s", written.drained)
 
 
-def _service(name: str, groups: Sequence[Group], method: str) -> Iterator[Row]:
+def _service(name: str, groups: Sequence[Group], method: str) -> Iterator[FigureRow]:
     down = _values(groups, lambda group: written.downtime(group.downtime(method)))
-    yield Row(name, NO_SERVICE, "s", down, method)
+    yield FigureRow(name, NO_SERVICE, "s", down, method)
     answered = _values(groups, lambda group: written.share(group.availability(method)))
-    yield Row(name, ANSWERED, "%", answered, method)
+    yield FigureRow(name, ANSWERED, "%", answered, method)
 
 
 def _values(groups: Sequence[Group], of: Callable[[Group], str]) -> tuple[str, ...]:

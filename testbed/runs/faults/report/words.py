@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from testbed.check import Violation
 from testbed.record.history.model import (
     OPEN_END,
+    CallOutcome,
     FaultEvent,
     Listed,
     Operation,
-    Outcome,
     Page,
     Result,
     Seen,
@@ -132,8 +132,8 @@ def came(call: Operation, begun_us: int) -> str:
     if call.completed >= OPEN_END:
         return "no end was recorded"
     end = _at(call.completed, begun_us)
-    if call.outcome is not Outcome.OK:
-        sort = "definite" if call.outcome is Outcome.FAIL else "indefinite"
+    if call.outcome is not CallOutcome.OK:
+        sort = "definite" if call.outcome is CallOutcome.FAIL else "indefinite"
         return f"{end}: {call.code} {call.reason}".strip() + f" ({sort})"
     return f"{end}: {_answer(call.answer)}"
 

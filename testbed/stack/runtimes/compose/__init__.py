@@ -5,38 +5,39 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import SECRET_VARIABLE, Settings
+from common.config import SECRET_VARIABLE
 from common.topology import Topology
 from testbed import CHECKOUT, hints
 from testbed.errors import StateError, TestbedError
-from testbed.stack import lock, ports, prepare
+from testbed.stack import ports
 from testbed.stack import records as stacks
 from testbed.stack.manifests import compose as manifest
 from testbed.stack.manifests import parts
 from testbed.stack.records import StackRecord
-from testbed.stack.runtimes import ProcessStatus, Progress, Stopped, health, secret
+from testbed.stack.runtimes import ProcessStatus, Progress, Stopped, health
 from testbed.stack.runtimes.compose import containers, engine, processes, usage
 from testbed.stack.runtimes.compose.controls import FILE, ComposeControls
 from testbed.stack.runtimes.compose.engine import answers
 from testbed.stack.runtimes.compose.meter import ContainerMeter
-from testbed.stack.runtimes.logs import log_tail
+from testbed.stack.runtimes.lifecycle import StackLifecycle, Start, ended_during_start
 from testbed.stack.spec import StackSpec
 
 __all__ = ["ComposeRuntime", "answers", "make"]
 
-NAME = "compose"
-# The image is built from the checkout that this is a part of, wherever the state of stacks lies.
-
 
 @dataclass(frozen=True)
-class ComposeRuntime:
+class ComposeRuntime(StackLifecycle):
     """The :class:`testbed.stack.runtimes.Runtime` of containers. Times are in seconds.
 
     The image is built once for each runtime, which takes a second or two if nothing has changed.
     """
+
+    NAME = "compose"
+    STRAYS = "stray containers"
 
     start_timeout: float = 90.0
     margin: float = 3.0
@@ -44,44 +45,7 @@ class ComposeRuntime:
     lock_wait: float = 10.0
     _built: list[bool] = dataclasses.field(default_factory=list)
 
-    def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
-        """Start a stack, as :meth:`testbed.stack.runtimes.Runtime.up` says."""
-        if spec.clock:
-            raise TestbedError(
-                "the clocks of containers cannot be set: they share that of their host",
-                "leave --clock out, or run local processes: --runtime local",
-            )
-        scaled = spec.scaled(topology)
-        text = manifest.render(topology, spec)
-        engine.connect()
-        with lock.held(topology.design, "up"):
-            self._make_way(topology.design, progress)
-            ports.require_free(prepare.port_uses(scaled))
-            record = dataclasses.replace(
-                prepare.blank(NAME, scaled, spec), budget=parts.budget_of_each(scaled, spec)
-            )
-            try:
-                stacks.save(record)
-                secret.make(stacks.secret_file(topology.design))
-                self._start(scaled, text, progress)
-                record = dataclasses.replace(record, processes=processes.records(scaled))
-                stacks.save(record)
-                self._wait_until_ready(record, progress)
-                record = dataclasses.replace(record, ready=True)
-                stacks.save(record)
-            except BaseException:
-                progress("stopping what was started")
-                self._clean(topology.design, progress)
-                raise
-            return record
-
-    def down(self, design: str, progress: Progress) -> Stopped:
-        """Stop a stack, as :meth:`testbed.stack.runtimes.Runtime.down` says."""
-        with lock.held(design, "down", self.lock_wait):
-            return self._clean(design, progress)
-
     def status(self, record: StackRecord) -> list[ProcessStatus]:
-        """Look at each process, as :meth:`testbed.stack.runtimes.Runtime.status` says."""
         found = containers.find(record.design)
         running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
         addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}
@@ -97,12 +61,10 @@ class ComposeRuntime:
         ]
 
     def meter(self, record: StackRecord) -> ContainerMeter:
-        """Return the meter of a stack, as :meth:`testbed.stack.runtimes.Runtime.meter` says."""
         found = containers.find(record.design)
         return ContainerMeter({each.name: found[each.name] for each in record.measured})
 
     def controls(self, record: StackRecord) -> ComposeControls:
-        """Return what injects faults, as :meth:`testbed.stack.runtimes.Runtime.controls` says."""
         limits = (self.start_timeout, self.margin, self.lock_wait)
         return ComposeControls(record, project(), *limits)
 
@@ -111,18 +73,22 @@ class ComposeRuntime:
         for name, container in containers.find(design).items():
             containers.save_log(container, stacks.log_file(design, name))
 
-    def _make_way(self, design: str, progress: Progress) -> None:
-        """Clean up what an earlier run left; raise :class:`TestbedError` if the stack is up."""
-        try:
-            record = stacks.load(design)
-        except StateError:
-            record = None
-        if record and record.ready and record.alive():
+    def _prepare(self, topology: Topology, spec: StackSpec) -> Start:
+        if spec.clock:
             raise TestbedError(
-                f"design {design} is already up at {', '.join(record.endpoints)}",
-                f"run `testbed down {design}` first for a fresh stack; "
-                "`testbed status` shows this one",
+                "the clocks of containers cannot be set: they share that of their host",
+                "leave --clock out, or run local processes: --runtime local",
             )
+        scaled = spec.scaled(topology)
+        text = manifest.render(topology, spec)
+        engine.connect()
+        return lambda record, progress: self._start(record, scaled, text, progress)
+
+    def _blank(self, topology: Topology, spec: StackSpec) -> StackRecord:
+        blank = super()._blank(topology, spec)
+        return dataclasses.replace(blank, budget=parts.budget_of_each(topology, spec))
+
+    def _require_no_others(self, design: str) -> None:
         if others := containers.foreign(design):
             name, marker = next(iter(others.items()))
             where = marker.rpartition(":")[0]
@@ -134,10 +100,10 @@ class ComposeRuntime:
                 if where
                 else f"docker compose --file {file} down",
             )
-        if not (stopped := self._clean(design, progress)).nothing:
-            progress(f"cleaned up after an earlier run: {stopped.notice or 'stray containers'}")
 
-    def _start(self, topology: Topology, text: str, progress: Progress) -> None:
+    def _start(
+        self, record: StackRecord, topology: Topology, text: str, progress: Progress
+    ) -> StackRecord:
         design = topology.design
         file = stacks.folder_of(design) / FILE
         file.write_text(text, encoding="utf-8")
@@ -148,9 +114,11 @@ class ComposeRuntime:
             self._built.append(True)
         progress("starting the containers")
         _compose(design, file, ["up", "--detach", "--no-build", "--force-recreate"], progress)
+        started = dataclasses.replace(record, processes=processes.records(topology))
+        stacks.save(started)
+        return started
 
-    def _wait_until_ready(self, record: StackRecord, progress: Progress) -> None:
-        serving: list[str] = []
+    def _watcher(self, record: StackRecord) -> Callable[[], None]:
         checked = [0.0]
 
         def watch() -> None:
@@ -162,25 +130,17 @@ class ComposeRuntime:
             for each in record.processes:
                 if ended := containers.exit_text(found[each.name]):
                     containers.save_log(found[each.name], Path(each.log))
-                    raise TestbedError(
-                        f"{each.name} ended during start ({ended}). The end of {each.log}:\n"
-                        f"{log_tail(each.log)}",
-                        "the rest was stopped; fix the cause, then try again",
-                    )
+                    raise ended_during_start(each, ended)
 
-        def ready(name: str) -> None:
-            serving.append(name)
-            progress(f"{name} serves ({len(serving)} of {len(record.processes)})")
+        return watch
 
-        addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}
-        if late := health.wait_until_serving(addresses, self.start_timeout, watch, ready):
-            raise TestbedError(
-                f"{', '.join(late)} did not serve within {self.start_timeout:g} s",
-                f"everything was stopped; `testbed logs {record.design}` shows the logs",
-            )
+    def _late_error(self, record: StackRecord, late: Sequence[str]) -> TestbedError:
+        return TestbedError(
+            f"{', '.join(late)} did not serve within {self.start_timeout:g} s",
+            f"everything was stopped; `testbed logs {record.design}` shows the logs",
+        )
 
     def _clean(self, design: str, progress: Progress) -> Stopped:
-        """Stop and remove all containers of a design and its state file. Holds the lock already."""
         notice = ""
         try:
             record = stacks.load(design)
@@ -208,11 +168,6 @@ class ComposeRuntime:
             notice,
         )
 
-    def _grace(self, record: StackRecord | None) -> float:
-        """Return the seconds that a process has to stop before it is killed."""
-        settings = record.settings if record else {}
-        return float(settings.get("stop_grace", Settings.stop_grace)) + self.margin
-
 
 def make() -> ComposeRuntime:
     """Return the runtime with its usual limits."""
@@ -229,4 +184,5 @@ def _compose(design: str, file: Path, arguments: list[str], progress: Progress) 
         manifest.STACK_VARIABLE: stacks.marker(design),
         SECRET_VARIABLE: str(stacks.secret_file(design)),
     }
+    # The image is built from the checkout that this is a part of, wherever state lies.
     engine.compose(file, CHECKOUT / "compose", variables, arguments, progress)

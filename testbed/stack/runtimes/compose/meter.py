@@ -28,11 +28,9 @@ class ContainerMeter:
 
     @property
     def interval(self) -> float:
-        """Seconds from one reading to the next."""
         return self._interval
 
     def read(self) -> Mapping[str, Usage | None]:
-        """Return the use of each process by its name, ``None`` for one that has ended."""
         used = usage.read(self._found)
         return {name: self._total(name, used.get(name)) for name in self._found}
 

@@ -36,11 +36,9 @@ class ProcessMeter:
 
     @property
     def interval(self) -> float:
-        """Seconds from one reading to the next."""
         return self._interval
 
     def read(self) -> Mapping[str, Usage | None]:
-        """Return the use of each process by its name, ``None`` for one that has ended."""
         children = _PASSES.latest()
         return {
             name: _of_tree(process, children) if process else None

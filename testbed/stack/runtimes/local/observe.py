@@ -1,4 +1,4 @@
-"""Looks at a process and its descendants: whether they run, and what they have used."""
+"""Observes a process and its descendants: whether they run, and what they have used."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def test_submit_that_comes_too_late_for_its_record_is_refused_and_can_be_repeate
     assert stack.states() == [JobState.QUEUED]
 
 
-def test_job_that_the_queue_keeps_out_is_gone_before_its_repeat_is_refused() -> None:
+def test_job_that_the_queue_refuses_is_removed_before_its_repeat_is_refused() -> None:
     stack = Stack()
     stack.jobs.broken = {"withdraw": "before", "forget": "before"}
     stack.queue.broken = {"enqueue": "before"}
@@ -252,7 +252,7 @@ def test_repeat_after_a_failed_enqueue_is_accepted_as_a_new_job() -> None:
     assert stack.run(stack.client.status(job_id)).state is JobState.QUEUED
 
 
-def test_submit_goes_on_though_its_client_has_gone() -> None:
+def test_submit_goes_on_though_its_client_has_disconnected() -> None:
     stack = Stack()
 
     async def abandon() -> None:

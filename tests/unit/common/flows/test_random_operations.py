@@ -28,7 +28,7 @@ WORKERS = st.sampled_from(["worker-0", "worker-1", "worker-2"])
 
 
 class Witness:
-    """Hears every step and checks it against the lifecycle table."""
+    """Observes every transition and checks it against the lifecycle table."""
 
     def __init__(self) -> None:
         self.cancelled_in_queue: set[str] = set()

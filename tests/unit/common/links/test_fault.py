@@ -6,19 +6,19 @@ import math
 
 import pytest
 
-from common.links.fault import NONE, Delay, FateSampler, Fault
+from common.links.fault import NONE, CallFaultSampler, Delay, LinkFault
 from common.links.wire import fault_from, fault_to
 
 
 def test_fault_that_does_nothing_is_none() -> None:
     assert not NONE
-    assert not Fault(seed=7, repeat_within=3)
+    assert not LinkFault(seed=7, repeat_within=3)
     for some in (
-        Fault(lose_requests=True),
-        Fault(lose_answers=True),
-        Fault(delay_requests=Delay(random=1)),
-        Fault(delay_answers=Delay(fixed=1)),
-        Fault(repeat_part=0.1),
+        LinkFault(lose_requests=True),
+        LinkFault(lose_answers=True),
+        LinkFault(delay_requests=Delay(random=1)),
+        LinkFault(delay_answers=Delay(fixed=1)),
+        LinkFault(repeat_part=0.1),
     ):
         assert some
 
@@ -26,7 +26,7 @@ def test_fault_that_does_nothing_is_none() -> None:
 @pytest.mark.parametrize("part", [-0.1, 1.1, math.nan])
 def test_part_of_calls_that_is_no_part_is_refused(part: float) -> None:
     with pytest.raises(ValueError, match="not 0 to 1"):
-        Fault(repeat_part=part)
+        LinkFault(repeat_part=part)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 3601.0, math.nan, math.inf])
@@ -34,21 +34,23 @@ def test_time_that_is_out_of_range_is_refused(seconds: float) -> None:
     for made in (
         lambda: Delay(fixed=seconds),
         lambda: Delay(random=seconds),
-        lambda: Fault(repeat_within=seconds),
+        lambda: LinkFault(repeat_within=seconds),
     ):
         with pytest.raises(ValueError, match="not 0 to 3600"):
             made()
 
 
 def test_message_says_all_of_a_fault() -> None:
-    fault = Fault(True, True, Delay(0.25, 0.5), Delay(1.0, 2.0), 0.75, 1.5, 42)
+    fault = LinkFault(True, True, Delay(0.25, 0.5), Delay(1.0, 2.0), 0.75, 1.5, 42)
     assert fault_from(fault_to(fault)) == fault
     assert fault_from(fault_to(NONE)) == NONE
 
 
 def test_equal_seeds_draw_equal_fates_and_others_do_not() -> None:
     def fates(seed: int) -> list[object]:
-        sampler = FateSampler(Fault(delay_requests=Delay(0.1, 0.2), repeat_part=0.5, seed=seed))
+        sampler = CallFaultSampler(
+            LinkFault(delay_requests=Delay(0.1, 0.2), repeat_part=0.5, seed=seed)
+        )
         return [sampler.draw() for _ in range(50)]
 
     assert fates(1) == fates(1)
@@ -56,7 +58,9 @@ def test_equal_seeds_draw_equal_fates_and_others_do_not() -> None:
 
 
 def test_what_is_drawn_stays_within_what_the_fault_says() -> None:
-    sampler = FateSampler(Fault(False, False, Delay(0.1, 0.2), Delay(0.0, 0.4), 0.25, 2.0, seed=3))
+    sampler = CallFaultSampler(
+        LinkFault(False, False, Delay(0.1, 0.2), Delay(0.0, 0.4), 0.25, 2.0, seed=3)
+    )
     fates = [sampler.draw() for _ in range(4000)]
     assert all(0.1 <= each.request_delay < 0.3 for each in fates)
     assert all(0.0 <= each.answer_delay < 0.4 for each in fates)

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from common.domain.errors import JobNotFound
-from common.links.fault import NONE, Delay, Fault
+from common.links.fault import NONE, Delay, LinkFault
 from common.rpc import metadata, status
 from tests.unit.common.links.callee import (
     ECHO,
@@ -75,7 +75,7 @@ def test_cancel_and_deadline_of_a_caller_reach_the_callee() -> None:
 
 def test_lost_request_never_reaches_the_callee_and_is_never_answered() -> None:
     async def scenario(way: Way) -> None:
-        way.link.set(Fault(lose_requests=True))
+        way.link.set(LinkFault(lose_requests=True))
         assert await code_of(way.call(ECHO, timeout=BRIEF)) == "DEADLINE_EXCEEDED"
         assert way.callee.calls() == 0
         assert (way.link.counts.lost_requests, way.link.counts.forwarded) == (1, 0)
@@ -87,7 +87,7 @@ def test_lost_request_never_reaches_the_callee_and_is_never_answered() -> None:
 
 def test_lost_answer_is_that_of_a_call_which_was_served() -> None:
     async def scenario(way: Way) -> None:
-        way.link.set(Fault(lose_answers=True))
+        way.link.set(LinkFault(lose_answers=True))
         assert await code_of(way.call(ECHO, b"served", timeout=BRIEF)) == "DEADLINE_EXCEEDED"
         assert way.callee.received.get_nowait().request == b"served"
         assert (way.link.counts.lost_answers, way.link.counts.forwarded) == (1, 1)
@@ -102,13 +102,13 @@ def test_answer_is_lost_if_the_cut_came_while_the_callee_was_at_work() -> None:
         call = asyncio.create_task(code_of(way.call(ECHO, timeout=1.0)))
         # Held up on its way, so that the cut comes before the answer.
         await asyncio.wait_for(way.callee.received.get(), SOON)
-        way.link.set(Fault(lose_answers=True))
+        way.link.set(LinkFault(lose_answers=True))
         assert await call == "DEADLINE_EXCEEDED"
 
     async def whole() -> None:
         callee = Callee()
         async with serving(callee), linked(callee) as way:
-            way.link.set(Fault(delay_answers=Delay(fixed=0.2)))
+            way.link.set(LinkFault(delay_answers=Delay(fixed=0.2)))
             await asyncio.wait_for(scenario(way), FOREVER)
             assert way.link.counts.lost_answers == 1
 
@@ -118,7 +118,7 @@ def test_answer_is_lost_if_the_cut_came_while_the_callee_was_at_work() -> None:
 def test_delayed_messages_arrive_and_are_counted_each() -> None:
     async def scenario(way: Way) -> None:
         late = Delay(fixed=0.01, random=0.01)
-        way.link.set(Fault(delay_requests=late, delay_answers=late))
+        way.link.set(LinkFault(delay_requests=late, delay_answers=late))
         assert await way.call(ECHO, b"late") == b"late"
         assert way.link.counts.delayed == 2
 
@@ -127,7 +127,7 @@ def test_delayed_messages_arrive_and_are_counted_each() -> None:
 
 def test_request_that_is_late_beyond_its_deadline_does_not_arrive() -> None:
     async def scenario(way: Way) -> None:
-        way.link.set(Fault(delay_requests=Delay(fixed=FOREVER)))
+        way.link.set(LinkFault(delay_requests=Delay(fixed=FOREVER)))
         assert await code_of(way.call(ECHO, timeout=BRIEF)) == "DEADLINE_EXCEEDED"
         assert way.callee.calls() == 0
 
@@ -136,7 +136,7 @@ def test_request_that_is_late_beyond_its_deadline_does_not_arrive() -> None:
 
 def test_repeated_call_arrives_twice_and_its_caller_has_the_first_answer() -> None:
     async def scenario(way: Way) -> None:
-        way.link.set(Fault(repeat_part=1.0, repeat_within=0.05))
+        way.link.set(LinkFault(repeat_part=1.0, repeat_within=0.05))
         assert await way.call(ECHO, b"twice", caller="worker") == b"twice"
         received = [await asyncio.wait_for(way.callee.received.get(), SOON) for _ in range(2)]
         assert [each.request for each in received] == [b"twice", b"twice"]
@@ -148,7 +148,7 @@ def test_repeated_call_arrives_twice_and_its_caller_has_the_first_answer() -> No
 
 def test_second_time_that_fails_is_nobodys_business() -> None:
     async def scenario(way: Way) -> None:
-        way.link.set(Fault(repeat_part=1.0))
+        way.link.set(LinkFault(repeat_part=1.0))
         way.callee.error = status.to_grpc(JobNotFound("j1"))
         assert await code_of(way.call(FAIL)) == "NOT_FOUND"
         for _ in range(2):
@@ -192,7 +192,7 @@ def test_calls_that_are_lost_do_not_hold_up_the_end_of_a_link() -> None:
         callee = Callee()
         async with serving(callee):
             async with linked(callee) as way:
-                way.link.set(Fault(lose_requests=True))
+                way.link.set(LinkFault(lose_requests=True))
                 lost = asyncio.create_task(code_of(way.call(ECHO)))
                 for _ in range(1000):
                     if way.link.counts.lost_requests:

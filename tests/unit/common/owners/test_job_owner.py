@@ -124,7 +124,7 @@ def test_submit_that_arrives_again_once_it_is_withdrawn_makes_none() -> None:
     assert jobs.page() == []
 
 
-def test_submits_are_not_remembered_for_good() -> None:
+def test_submits_are_not_remembered_for_ever() -> None:
     jobs = Jobs()
     for number in range(100):
         jobs.create(submit_id=f"s{number}")

@@ -35,7 +35,7 @@ def test_silent_worker_expires_with_what_it_held(liveness: LivenessOwner, clock:
     assert (liveness.alive(), liveness.held()) == (0, [])
 
 
-def test_worker_that_is_heard_of_lives_on(liveness: LivenessOwner, clock: HandClock) -> None:
+def test_worker_with_heartbeats_stays_alive(liveness: LivenessOwner, clock: HandClock) -> None:
     liveness.seen("w", 2)
     for _ in range(5):
         clock.advance(2.9)

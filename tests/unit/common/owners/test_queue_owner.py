@@ -107,7 +107,7 @@ def test_release_by_an_earlier_attempt_is_ignored() -> None:
     assert queue.renew(*current) == []
 
 
-def test_remove_ends_a_lease_for_good() -> None:
+def test_remove_ends_a_lease_permanently() -> None:
     queue = Queue()
     queue.enqueue("a")
     queue.lease(1)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.drive.figures import inside
-from testbed.record.calls import RESPONSE, SERVICE, CallSeries, Interval, Window, blank
+from testbed.record.calls import RESPONSE, SERVICE, CallSeries, IntervalHistogram, Window, blank
 from testbed.record.model import (
     CLOSED,
     COMPLETE,
@@ -52,12 +52,12 @@ def asked(
 
 
 def times(name: str, kinds: dict[str, list[int]]) -> CallSeries:
-    intervals: dict[str, dict[int, Interval]] = {}
+    intervals: dict[str, dict[int, IntervalHistogram]] = {}
     for kind, values in kinds.items():
         histogram = blank()
         for value in values:
             histogram.record_value(value)
-        intervals[kind] = {105: Interval.of(histogram)}
+        intervals[kind] = {105: IntervalHistogram.of(histogram)}
     return CallSeries(name, intervals)
 
 

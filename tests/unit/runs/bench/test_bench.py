@@ -8,14 +8,16 @@ import psutil
 import pytest
 
 from testbed.runs.bench import figures, measure, report, scaling, session
-from testbed.runs.bench.client import Run, Task
+from testbed.runs.bench.client import ClientRun, Task
 from testbed.runs.bench.measure import ECHO, Measurement
 from testbed.runs.bench.scaling import OwnerCost
 from testbed.runs.bench.session import BenchPlan
 
 
 def measurement(name: str, round_: int, calls: int, **changes: Any) -> Measurement:
-    run = Run(calls=calls, window_seconds=2.0, accepted=calls, finished=calls, job_seconds=4.0)
+    run = ClientRun(
+        calls=calls, window_seconds=2.0, accepted=calls, finished=calls, job_seconds=4.0
+    )
     values: dict[str, Any] = {
         "round": round_,
         "subject": name,
@@ -34,7 +36,7 @@ def test_ratios_are_to_the_echo_server_of_the_same_round() -> None:
         measurement(ECHO, 2, 2000),
         measurement("a", 2, 200),
     ]
-    echo, a = figures.standings(rounds, {"a": measurement("a", 0, 1000)}, {"a": 0.02})
+    echo, a = figures.summarize(rounds, {"a": measurement("a", 0, 1000)}, {"a": 0.02})
     assert (echo.submits_per_second.median, echo.submit_ratio, echo.jobs_per_second) == (
         750,
         None,
@@ -49,7 +51,7 @@ def test_ratios_are_to_the_echo_server_of_the_same_round() -> None:
 
 def test_report_shows_every_subject_and_the_json_has_plan_and_provenance(tmp_path: Path) -> None:
     rounds = [measurement(ECHO, 1, 1000), measurement("a", 1, 500)]
-    result = figures.standings(rounds, {}, {})
+    result = figures.summarize(rounds, {}, {})
     path = report.write(
         tmp_path, BenchPlan(("a",)), {"python": "3"}, result, [OwnerCost(10, 20.0, 30.0)]
     )

@@ -10,7 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from testbed.record.calls import DELAY, RESPONSE, SERVICE, CallSeries, Interval, Window, blank
+from testbed.record.calls import (
+    DELAY,
+    RESPONSE,
+    SERVICE,
+    CallSeries,
+    IntervalHistogram,
+    Window,
+    blank,
+)
 from testbed.record.model import OPEN, LoadRecording, Offered, Second
 from testbed.runs.calibrate.behaviour import METHODS
 from testbed.runs.calibrate.journal import Journal, from_rows
@@ -102,11 +110,11 @@ def record(phase: Phase, calls: list[Call], sent: Counter[int], seconds: int) ->
     )
 
 
-def interval(values_ms: list[float]) -> Interval:
+def interval(values_ms: list[float]) -> IntervalHistogram:
     histogram = blank()
     for value in values_ms:
         histogram.record_value(max(1, round(value * 1000)))
-    return Interval.of(histogram)
+    return IntervalHistogram.of(histogram)
 
 
 def omit_coordinated(calls: list[Call]) -> list[Call]:

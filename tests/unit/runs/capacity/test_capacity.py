@@ -28,7 +28,7 @@ from testbed.runs.capacity import judge, report, session, slo
 from testbed.runs.capacity.judge import Judgement
 from testbed.runs.capacity.plan import CapacityPlan, check, parse_users
 from testbed.runs.capacity.search import DriveVerdict, SearchOutcome, SearchPlan, Stage
-from testbed.runs.capacity.session import Result
+from testbed.runs.capacity.session import CapacityResult
 from testbed.stack.spec import StackSpec
 from tests.unit.runs.calibrate.recordings import interval
 
@@ -245,8 +245,8 @@ class FakeDriver:
         return Judgement(DriveVerdict.HELD, "", {"calls_per_second": rate})
 
 
-def found(driver: FakeDriver, designs: Sequence[str] = ("a", "b")) -> Result:
-    result = Result()
+def found(driver: FakeDriver, designs: Sequence[str] = ("a", "b")) -> CapacityResult:
+    result = CapacityResult()
     session.search_all(designs, SearchPlan(), driver, result)
     return result
 
@@ -278,7 +278,7 @@ def test_generator_at_its_end_is_named_and_no_capacity_given() -> None:
 
 
 def test_sweep_finds_the_law_from_what_counts() -> None:
-    result, driver = Result(), FakeDriver({})
+    result, driver = CapacityResult(), FakeDriver({})
     session.sweep_all(["a", "b"], (1, 2, 4, 8, 16, 32), 2, 1, driver, result)
     assert len(result.points) == 24
     fit = result.fit("a")
@@ -289,7 +289,7 @@ def test_sweep_finds_the_law_from_what_counts() -> None:
 
 
 def test_repeats_of_a_sweep_come_in_different_orders_and_pairs_stay_together() -> None:
-    result, driver = Result(), FakeDriver({})
+    result, driver = CapacityResult(), FakeDriver({})
     session.sweep_all(["a", "b"], (1, 2, 4, 8), 2, 1, driver, result)
     orders = [each.users for each in result.points]
     assert orders[0:8:2] == orders[1:8:2]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.drive import plan_reader
-from testbed.drive.plan_reader import PlanError, Source
+from testbed.drive.plan_reader import PlanError, PlanSource
 from testbed.drive.traffic import Traffic
 from testbed.runs.compare import overrides, planfile, schedule
 from testbed.runs.compare.plan import Plan
@@ -29,7 +29,7 @@ READY = (
 
 
 def parse(text: str) -> Plan:
-    return planfile.parse(tomllib.loads(text), Source("x.toml"), KNOWN)
+    return planfile.parse(tomllib.loads(text), PlanSource("x.toml"), KNOWN)
 
 
 def test_plan_of_two_lines_has_defaults() -> None:
@@ -139,14 +139,14 @@ def test_plan_is_found_by_its_name_and_two_of_one_name_are_refused(tmp_path: Pat
 @pytest.mark.parametrize("name", READY)
 def test_ready_plan_can_be_carried_out(name: str) -> None:
     path = ROOT / planfile.FOLDER / f"{name}.toml"
-    plan = planfile.parse(plan_reader.load(path), Source(str(path)), KNOWN)
+    plan = planfile.parse(plan_reader.load(path), PlanSource(str(path)), KNOWN)
     assert plan.name == name
     assert plan.about
 
 
 def test_quick_plan_takes_less_than_five_minutes() -> None:
     path = ROOT / planfile.FOLDER / "quick.toml"
-    assert planfile.parse(plan_reader.load(path), Source(str(path)), KNOWN).seconds() < 300
+    assert planfile.parse(plan_reader.load(path), PlanSource(str(path)), KNOWN).seconds() < 300
 
 
 def test_recorded_plan_is_read_back_as_it_was() -> None:
@@ -156,7 +156,7 @@ def test_recorded_plan_is_read_back_as_it_was() -> None:
         '[[thresholds]]\nmetric = "completion_p99_ms"\ndesign = "b"\nmax = 50\n'
     )
     data = plan.as_data()
-    assert planfile.parse(data, Source("recorded"), KNOWN) == plan
+    assert planfile.parse(data, PlanSource("recorded"), KNOWN) == plan
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from itertools import count
 from testbed.check import Verdict, Violation
 from testbed.record.history.model import (
     OPEN_END,
+    CallOutcome,
     FaultEvent,
     History,
     Listed,
     Operation,
-    Outcome,
     Page,
     Result,
     Seen,
@@ -77,9 +77,9 @@ class Story:
         endpoint: str = "h:1",
     ) -> None:
         """Add a call: answered without a code, failed with one, without an end if it took None."""
-        outcome = Outcome.FAIL if definite else Outcome.INDEFINITE
+        outcome = CallOutcome.FAIL if definite else CallOutcome.INDEFINITE
         if not code and took is not None:
-            outcome, answer = Outcome.OK, answer or seen("j", "DONE")
+            outcome, answer = CallOutcome.OK, answer or seen("j", "DONE")
         self.calls.append(
             Operation(
                 next(self._ids),

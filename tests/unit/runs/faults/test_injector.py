@@ -17,13 +17,13 @@ from testbed.record.history import files
 from testbed.record.history.model import ALL_JOBS, LostJobs
 from testbed.record.history.writer import HistoryWriter
 from testbed.runs.faults.injector import FaultInjector, NotHealed
-from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.runs.faults.plan import FaultPlan, PlannedFault
 from testbed.stack import prepare
 from testbed.stack.spec import StackSpec
 
 QUICK = FaultPlan("x", lead=0.01, seconds=0.01, health=0.01, recovery=0.1)
-KILL = Planned(1, "kill", "worker")
-OWNER = Planned(2, "kill", "job")
+KILL = PlannedFault(1, "kill", "worker")
+OWNER = PlannedFault(2, "kill", "job")
 
 
 @dataclass
@@ -90,10 +90,10 @@ def test_each_fault_is_injected_and_healed_and_in_the_history(
         (design_b.topology.TOPOLOGY, "node-3", (3,)),
     ],
 )
-def test_the_history_says_which_jobs_went_with_the_memory_of_a_process(
+def test_the_history_says_which_jobs_were_lost_with_the_memory_of_a_process(
     writer: HistoryWriter, tmp_path: Path, topology: Topology, target: str, lost_jobs: LostJobs
 ) -> None:
-    injector(writer, Notebook(), topology=topology).run((Planned(1, "kill", target),))
+    injector(writer, Notebook(), topology=topology).run((PlannedFault(1, "kill", target),))
     writer.close()
 
     assert files.read(tmp_path).faults[0].lost_jobs == lost_jobs
@@ -143,7 +143,7 @@ def test_a_stack_that_does_not_become_healthy_ends_the_run_and_is_named(
 
 
 def test_a_pause_lasts_as_long_as_its_kind_says(writer: HistoryWriter, tmp_path: Path) -> None:
-    injector(writer, Notebook()).run((Planned(1, "pause_short", "worker"),))
+    injector(writer, Notebook()).run((PlannedFault(1, "pause_short", "worker"),))
     writer.close()
     (fault,) = files.read(tmp_path).faults
     assert fault.ended - fault.begun > 50_000, "longer than the plan says of others"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.links.fault import Delay, Fault
+from common.links.fault import Delay, LinkFault
 from common.topology import LINKS, ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as A
 from design_b.topology import TOPOLOGY as B
@@ -16,7 +16,7 @@ from testbed.stack.spec import StackSpec
 
 BOTH = [A, B]
 ALL = sorted(registry.load().values(), key=lambda kind: kind.name)
-CUT = Fault(lose_requests=True, lose_answers=True)
+CUT = LinkFault(lose_requests=True, lose_answers=True)
 
 
 class Recorder:
@@ -24,10 +24,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
-        self.links: dict[str, Fault] = {}
+        self.links: dict[str, LinkFault] = {}
         self.record = StackRecord("a", "local", (), {}, (), 12, {"heartbeat_timeout": "4"}, "")
 
-    def set_link(self, caller: str, callee: str, fault: Fault) -> None:
+    def set_link(self, caller: str, callee: str, fault: LinkFault) -> None:
         self.links[f"{caller}>{callee}"] = fault
 
     def clear_link(self, caller: str, callee: str) -> bool:
@@ -89,7 +89,7 @@ def test_cut_between_two_nodes_is_one_of_both_links() -> None:
 
 
 def test_cut_in_one_direction_takes_what_is_sent_that_way_whatever_it_is() -> None:
-    requests, answers = Fault(lose_requests=True), Fault(lose_answers=True)
+    requests, answers = LinkFault(lose_requests=True), LinkFault(lose_answers=True)
     assert hit("cut_requests", A, "gateway:job").links == {"gateway>job": requests}
     assert hit("cut_answers", A, "gateway:job").links == {"gateway>job": answers}
     assert hit("cut_requests", B, "node-0:node-1").links == {
@@ -102,7 +102,7 @@ def test_cut_in_one_direction_takes_what_is_sent_that_way_whatever_it_is() -> No
 
 def test_delay_and_repeat_reach_one_link_those_of_a_process_or_all() -> None:
     one = hit("delay", A, "gateway:job", request_ms=20, answer_ms=30, random_ms=40, seed=5)
-    late = Fault(delay_requests=Delay(0.02, 0.04), delay_answers=Delay(0.03, 0.04), seed=5)
+    late = LinkFault(delay_requests=Delay(0.02, 0.04), delay_answers=Delay(0.03, 0.04), seed=5)
     assert one.links == {"gateway>job": late}
     around = hit("repeat", A, "coordinator", part=1, within_ms=100).links
     assert set(around) == {
@@ -111,7 +111,7 @@ def test_delay_and_repeat_reach_one_link_those_of_a_process_or_all() -> None:
         "coordinator>queue",
         "coordinator>result",
     }
-    assert set(around.values()) == {Fault(repeat_part=1, repeat_within=0.1, seed=1)}
+    assert set(around.values()) == {LinkFault(repeat_part=1, repeat_within=0.1, seed=1)}
     assert len(hit("repeat", B, "all").links) == 30
 
 

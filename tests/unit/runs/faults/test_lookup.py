@@ -1,4 +1,4 @@
-"""The look at every job after a fault run, against a real server."""
+"""The lookup of every job after a fault run, against a real server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from testbed.record.history import files
-from testbed.record.history.model import Listed, Outcome, Page, Result, Seen
+from testbed.record.history.model import CallOutcome, Listed, Page, Result, Seen
 from testbed.record.history.writer import HistoryWriter
 from testbed.runs.faults.lookup import CLIENT, lookup
 from tests.support import inprocess, jobs
@@ -48,7 +48,7 @@ def test_status_and_result_of_every_job_are_asked_for_and_recorded(
     asked = Counter((each.call, str(each.asked)) for each in history.operations)
     for job_id in accepted:
         assert asked["GetJobStatus", job_id] == asked["GetJobResult", job_id] == 1
-    kinds = {type(each.answer) for each in history.operations if each.outcome is Outcome.OK}
+    kinds = {type(each.answer) for each in history.operations if each.outcome is CallOutcome.OK}
     assert kinds == {Seen, Result, Listed}
     (whole,) = [
         each
@@ -71,7 +71,7 @@ def test_a_job_that_is_unknown_has_a_problem_and_a_definite_answer(
     assert rows[unknown].state in {"", "MISSING"}
     assert rows[unknown].problem
     answers = [each for each in files.read(tmp_path).operations if each.asked == unknown]
-    assert [each.outcome for each in answers] == [Outcome.FAIL] * 2
+    assert [each.outcome for each in answers] == [CallOutcome.FAIL] * 2
 
 
 def test_jobs_that_do_not_end_are_looked_up_as_they_are_and_are_a_problem(
@@ -99,5 +99,5 @@ def test_endpoints_out_of_reach_are_asked_again_and_leave_indefinite_calls(tmp_p
     assert "not all jobs could be listed: UNAVAILABLE" in found.unlisted
     assert "UNAVAILABLE" in row.problem
     operations = files.read(tmp_path).operations
-    assert {each.outcome for each in operations} == {Outcome.INDEFINITE}
+    assert {each.outcome for each in operations} == {CallOutcome.INDEFINITE}
     assert Counter(each.call for each in operations)["GetJobStatus"] > 1

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from testbed.drive import plan_reader
-from testbed.drive.plan_reader import PlanError, Source
+from testbed.drive.plan_reader import PlanError, PlanSource
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults import run as runner
-from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.runs.faults.plan import FaultPlan, PlannedFault
 from testbed.runs.faults.planfile import FOLDER, changed, parse
 from testbed.stack import designs
 from testbed.stack.records import project_root
@@ -24,10 +24,10 @@ READY = ("quick", "short", "soak", "state", "stateless")
 
 
 def plan_of(text: str) -> FaultPlan:
-    return parse(tomllib.loads(text), Source("x.toml"), ("noop", "sleep"))
+    return parse(tomllib.loads(text), PlanSource("x.toml"), ("noop", "sleep"))
 
 
-def schedule_of(plan: FaultPlan, design: str) -> tuple[Planned, ...]:
+def schedule_of(plan: FaultPlan, design: str) -> tuple[PlannedFault, ...]:
     return plan.schedule(designs.load(design))
 
 
@@ -159,7 +159,7 @@ def test_changes_are_made_by_key_and_by_table() -> None:
     data = tomllib.loads(DRAW + "count = 3")
     plan = parse(
         changed(data, {"draw.count": 9, "rate": 20, "designs": "a", "settings.lease": 10}),
-        Source("x.toml"),
+        PlanSource("x.toml"),
         ("sleep",),
     )
     assert plan.drawn is not None

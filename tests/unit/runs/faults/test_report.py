@@ -15,7 +15,14 @@ from testbed.check import Violation
 from testbed.runs.faults.figures import FaultFigures, analyse
 from testbed.runs.faults.figures.groups import Spread
 from testbed.runs.faults.figures.model import Availability, Downtime
-from testbed.runs.faults.report import FAULTS_CSV, FAULTS_JSON, terminal, write_files, written
+from testbed.runs.faults.report import (
+    FAULTS_CSV,
+    FAULTS_JSON,
+    state,
+    terminal,
+    write_files,
+    written,
+)
 from testbed.runs.faults.report import section as html
 from testbed.runs.faults.report.page import page
 from testbed.runs.faults.report.run import labels
@@ -125,7 +132,7 @@ def test_many_faults_are_numbered_where_there_is_space() -> None:
 def test_loss_of_state_is_reported_for_one_of_six_nodes_and_for_the_job_service(
     figures: list[FaultFigures],
 ) -> None:
-    found = html.state_section(figures).blocks[0].table
+    found = state.section(figures).blocks[0].table
     assert found is not None
     rows = {row[0]: row for row in found.rows}
     assert set(rows) == {"A job", "B node"}

@@ -72,7 +72,7 @@ class NewJob(_message.Message):
     request_id: _builtins.str
     """Idempotency key of the client; empty for none."""
     digest: _builtins.bytes
-    """Digest of everything that makes the job, by which a repeat is told from
+    """Digest of everything that makes the job, which distinguishes a repeat from
     another job under the same request_id; empty without one.
     """
     submit_id: _builtins.str

@@ -72,7 +72,7 @@ class QueueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RemoveJobIfPresent(self, request, context):
-        """Removes jobs: the acknowledgement that ends a lease for good.
+        """Removes jobs: the acknowledgement that ends a lease.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,7 @@ class QueueServiceStub:
     or returns leases taken before.
     """
     RemoveJobIfPresent: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.RemoveJobIfPresentRequest, _queue_service_pb2.RemoveJobIfPresentResponse]
-    """Removes jobs: the acknowledgement that ends a lease for good."""
+    """Removes jobs: the acknowledgement that ends a lease."""
 
 @_typing.type_check_only
 class QueueServiceAsyncStub(QueueServiceStub):
@@ -54,7 +54,7 @@ class QueueServiceAsyncStub(QueueServiceStub):
     or returns leases taken before.
     """
     RemoveJobIfPresent: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.RemoveJobIfPresentRequest, _queue_service_pb2.RemoveJobIfPresentResponse]  # type: ignore[assignment]
-    """Removes jobs: the acknowledgement that ends a lease for good."""
+    """Removes jobs: the acknowledgement that ends a lease."""
 
 class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Owns which jobs wait for an execution slot, and who holds the others."""
@@ -83,6 +83,6 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _queue_service_pb2.RemoveJobIfPresentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_queue_service_pb2.RemoveJobIfPresentResponse, _abc.Awaitable[_queue_service_pb2.RemoveJobIfPresentResponse]]:
-        """Removes jobs: the acknowledgement that ends a lease for good."""
+        """Removes jobs: the acknowledgement that ends a lease."""
 
 def add_QueueServiceServicer_to_server(servicer: QueueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

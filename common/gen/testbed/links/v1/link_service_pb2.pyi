@@ -35,7 +35,7 @@ class Delay(_message.Message):
 
     @_builtins.property
     def random(self) -> _duration_pb2.Duration:
-        """And up to this much longer, by chance and evenly."""
+        """And up to this much longer, drawn evenly."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Fault(_message.Message):
     REPEAT_WITHIN_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     lose_requests: _builtins.bool
-    """Requests are lost: the callee never hears of the call, and the caller waits
+    """Requests are lost: the callee never gets the call, and the caller waits
     until its deadline.
     """
     lose_answers: _builtins.bool
@@ -77,9 +77,7 @@ class Fault(_message.Message):
     caller has the first answer, nobody the second.
     """
     seed: _builtins.int
-    """From what chance is drawn: equal seeds, equal chances for the calls of a
-    link in their order.
-    """
+    """Equal seeds give equal draws for the calls of a link in their order."""
     @_builtins.property
     def delay_requests(self) -> Global___Delay:
         """Requests come late."""
@@ -90,7 +88,7 @@ class Fault(_message.Message):
 
     @_builtins.property
     def repeat_within(self) -> _duration_pb2.Duration:
-        """The second time comes up to this much later, by chance and evenly."""
+        """The second time comes up to this much later, drawn evenly."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 from testbed.record.model import OPEN
 from testbed.report.numbers import listed, plural
-from testbed.report.page import Alert, Page
+from testbed.report.page import Alert, ReportPage
 from testbed.report.provenance import machine_words, when
 from testbed.runs.compare.report.html import (
     budgets,
@@ -24,9 +24,9 @@ from testbed.runs.compare.report.html.view import View
 from testbed.runs.faults.report import section as faults
 
 
-def page(view: View) -> Page:
+def page(view: View) -> ReportPage:
     """Return the page of one experiment."""
-    return Page(
+    return ReportPage(
         name=view.name,
         title=title(view),
         when=when(view.started()),
@@ -36,7 +36,7 @@ def page(view: View) -> Page:
         summary=words.summary(view),
         alerts=list(alerts(view)),
         matrix=words.matrix(view.cells),
-        findings=[words.findings(cell) for cell in view.cells],
+        verdicts=[words.verdicts(cell) for cell in view.cells],
         method=list(method(view)),
         sections=[
             latency.calls_section(view),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from testbed.drive.figures.quantiles import TAIL_SAMPLES
 from testbed.record.model import FINISHED_STATES
 from testbed.report import charts
-from testbed.report.charts import Axes, Line
+from testbed.report.charts import Axes, ChartLine
 from testbed.report.numbers import NOTHING, listed, number
 from testbed.report.page import Chart, Table
 from testbed.report.scales import Log, Percentile
@@ -111,7 +111,7 @@ def chart(
     furthest = max(each.quantiles[-1] for each in curves)
     axes = Axes(Percentile(furthest), Log.around([least, top]), "percentile", "ms")
     series = [
-        Line(
+        ChartLine(
             labels[each.side],
             each.side,
             list(zip(each.quantiles, each.middle, strict=True)),

@@ -9,7 +9,7 @@ from typing import Any
 
 from testbed.drive.figures.warmup import FOUND
 from testbed.report import charts
-from testbed.report.charts import Axes, Line
+from testbed.report.charts import Axes, ChartLine
 from testbed.report.numbers import number, optional
 from testbed.report.page import Block, Chart, Section, Table
 from testbed.report.scales import Linear, Log
@@ -91,7 +91,7 @@ def _against(cells: list[CellView], factor: str, title: str, rest: str) -> Itera
         yield Chart(drawn, label)
 
 
-def _series(cells: list[CellView], factor: str, metric: str, side: int) -> Line:
+def _series(cells: list[CellView], factor: str, metric: str, side: int) -> ChartLine:
     points, low, high = [], [], []
     for cell in cells:
         row = cell.compared.row(metric)
@@ -101,7 +101,7 @@ def _series(cells: list[CellView], factor: str, metric: str, side: int) -> Line:
             points.append((at, median(values)))
             low.append((at, min(values)))
             high.append((at, max(values)))
-    return Line(cells[0].labels[side], side, points, low, high, marked=True)
+    return ChartLine(cells[0].labels[side], side, points, low, high, marked=True)
 
 
 def _table(cells: list[CellView], factor: str, labels: tuple[str, str]) -> Table:
@@ -142,7 +142,7 @@ def steps(view: View) -> list[Block]:
     return blocks
 
 
-def _stepped(cell: CellView, side: int) -> Line:
+def _stepped(cell: CellView, side: int) -> ChartLine:
     """Return the median over the trials of what was answered in the whole seconds of a step."""
     found: dict[float, list[float]] = {}
     for trial in cell.valid(side):
@@ -153,7 +153,7 @@ def _stepped(cell: CellView, side: int) -> Line:
                 rate = sum(row.answered + row.expected for row in rows) / len(rows)
                 found.setdefault(step.value, []).append(rate)
     points = [(value, median(rates)) for value, rates in sorted(found.items())]
-    return Line(cell.labels[side], side, points, marked=True)
+    return ChartLine(cell.labels[side], side, points, marked=True)
 
 
 def _over_time(cell: CellView) -> Block:
@@ -199,7 +199,7 @@ def _later(trials: Sequence[SeenTrial]) -> str:
     )
 
 
-def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> Line:
+def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> ChartLine:
     """Leave out the last second, which the end of the drive cuts."""
     load, _ = trial.measured()
     side = trial.figures.header.side
@@ -208,4 +208,4 @@ def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> Line:
         for row in load.seconds
         if row.unix >= load.window.from_unix and row.unix + 1 <= load.window.to_unix
     ]
-    return Line(labels[side], side, points, thin=True)
+    return ChartLine(labels[side], side, points, thin=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from testbed.report.numbers import change, listed, number, optional, plural, with_unit
-from testbed.report.page import Finding, Findings, Table
+from testbed.report.page import CellVerdicts, Table, VerdictText
 from testbed.runs.compare.report.html.view import CellView, View
 from testbed.runs.compare.verdicts import Judged
 from testbed.stats import RatioOutcome
@@ -78,14 +78,16 @@ def summary(view: View) -> str:
     return text
 
 
-def findings(cell: CellView) -> Findings:
+def verdicts(cell: CellView) -> CellVerdicts:
     """Give the metrics that matter most, each in a sentence."""
     rows = (cell.compared.row(name) for name in HEADLINES)
-    return Findings(cell.name, [_finding(row, cell.labels) for row in rows if row and row.verdict])
+    return CellVerdicts(
+        cell.name, [_verdict(row, cell.labels) for row in rows if row and row.verdict]
+    )
 
 
-def _finding(row: Judged, labels: tuple[str, str]) -> Finding:
-    return Finding(style(row), short(row, labels), _sentence(row, labels), _basis(row, labels))
+def _verdict(row: Judged, labels: tuple[str, str]) -> VerdictText:
+    return VerdictText(style(row), short(row, labels), _sentence(row, labels), _basis(row, labels))
 
 
 def _sentence(row: Judged, labels: tuple[str, str]) -> str:
