@@ -20,7 +20,7 @@ from testbed.record.model import COMPLETE, JobRow, TrialHeader
 from testbed.record.series import MetricSeries
 from testbed.record.shapes import Provenance, Traffic
 from testbed.record.typed import typed
-from testbed.runs.faults.lookup import CLIENT
+from testbed.runs.faults.recorded_audit import CLIENT
 from testbed.runs.faults.workload import FAULTS, INJECTOR
 
 

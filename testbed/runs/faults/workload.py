@@ -18,8 +18,8 @@ from testbed.record.history.model import IDS_BY_HOME
 from testbed.record.history.writer import HistoryWriter
 from testbed.record.load import read_load
 from testbed.runs.faults.injector import FaultInjector
-from testbed.runs.faults.lookup import CLIENT, lookup
 from testbed.runs.faults.plan import FaultPlan, Planned
+from testbed.runs.faults.recorded_audit import CLIENT, recorded_audit
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
 from testbed.stack.spec import StackSpec
@@ -110,7 +110,7 @@ class FaultWorkload:
         accepted = files.read_accepted(folder)
         writer = self._writer(folder, CLIENT)
         try:
-            found = lookup(stack.endpoints, accepted, self.plan.audit, writer, count)
+            found = recorded_audit(stack.endpoints, accepted, self.plan.audit, writer, count)
         finally:
             writer.close()
         schedule = files.read_json(folder / FAULTS)["schedule"]
