@@ -54,7 +54,7 @@ class TimedLoad:
                 drive.progress.detail(figures)
 
         drive.load.wait(run_seconds(self.traffic) + END_GRACE, watch=watch)
-        drive.sampler.sample()
+        drive.sampler.finish()
         drive.require_stack()
 
     def audit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.topology import Topology
@@ -16,7 +16,7 @@ from testbed.drive.trial import Audited, Drive
 from testbed.record import files
 from testbed.record.history.model import IDS_BY_HOME
 from testbed.record.history.writer import HistoryWriter
-from testbed.record.load import read_load
+from testbed.record.load import read_window
 from testbed.runs.faults.injector import FaultInjector
 from testbed.runs.faults.plan import FaultPlan, Planned
 from testbed.runs.faults.recorded_audit import CLIENT, recorded_audit
@@ -76,7 +76,7 @@ class FaultWorkload:
         asked = time.time() - begun
         with drive.interrupts.shield():
             drive.load.finish(END_SECONDS)
-        for problem in length_problems(replace(read_load(drive.folder), asked_seconds=asked)):
+        for problem in length_problems(read_window(drive.folder), asked):
             raise TrialFailed(f"{problem} of the schedule of faults")
 
     def _inject(self, drive: Drive) -> None:
