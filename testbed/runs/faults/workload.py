@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.topology import Topology
 from testbed.drive.figures.validity import length_problems
-from testbed.drive.load import Locust
+from testbed.drive.load import LOCUST, Locust
 from testbed.drive.ports import TrialFailed
 from testbed.drive.stacks import RuntimeStacks
 from testbed.drive.trial import Audited, Drive
@@ -53,6 +53,11 @@ class FaultWorkload:
         object.__setattr__(self, "schedule", schedule)
 
     @property
+    def generator(self) -> str:
+        """Name of the load generator."""
+        return LOCUST
+
+    @property
     def seconds(self) -> float:
         """Seconds that the drive takes if every fault is healed in time."""
         return self.plan.drive_seconds(len(self.schedule))
@@ -76,6 +81,7 @@ class FaultWorkload:
         asked = time.time() - begun
         with drive.interrupts.shield():
             drive.load.finish(END_SECONDS)
+        drive.load.require_left(files.LOAD)
         for problem in length_problems(read_window(drive.folder), asked):
             raise TrialFailed(f"{problem} of the schedule of faults")
 
