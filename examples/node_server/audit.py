@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from testbed.record.history.writer import HistoryWriter
-from testbed.runs.faults.lookup import lookup
+from testbed.runs.faults.recorded_audit import recorded_audit
 
 # The longest that jobs may take to end.
 SECONDS = 30.0
@@ -23,7 +23,7 @@ def audit(endpoints: str, record: Path, history: Path) -> str:
         for job_id in file.read_text().split()
     ]
     writer = HistoryWriter(history / "history-audit.jsonl")
-    found = lookup(endpoints.split(","), accepted, SECONDS, writer)
+    found = recorded_audit(endpoints.split(","), accepted, SECONDS, writer)
     return found.problem or f"looked up {len(found.jobs)} jobs"
 
 

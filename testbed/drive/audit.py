@@ -1,39 +1,72 @@
-"""After a drive, looks up every accepted job until it is terminal, within a bounded time."""
+"""After a drive, looks up every accepted job until it is terminal, within a bounded time.
+
+How a call is made is a hook (:mod:`testbed.drive.audit_calls`): plainly where a stack is measured,
+written to the history in a fault run (:mod:`testbed.runs.faults.recorded_audit`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import Any
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.message import Message
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceStub
-from common.rpc import connect
+from testbed.drive.audit_calls import CALL_SECONDS, Call, Caller, connected, plain, words_of
+from testbed.drive.job_rows import row_of
 from testbed.drive.ports import TrialFailed
-from testbed.record.model import TERMINAL_STATES, JobRow
-
-if TYPE_CHECKING:
-    from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import TaskQueueServiceAsyncStub
+from testbed.record.model import OPEN_STATES, TERMINAL_STATES, JobRow
 
 PAGE = 1000
-CALL_SECONDS = 5.0
 LAST_CALL_SECONDS = 0.05
 CONCURRENCY = 32
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 MISSING = "MISSING"
+SETTLED_STATES = TERMINAL_STATES | {MISSING}
+
+OnProgress = Callable[[int, int], None]
+"""Is called with how many jobs are looked up, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an audit found: a row for each job that was accepted or is listed, by ascending id.
+
+    ``unlisted`` says why these may not be all jobs, ``unfinished`` which are still queued or
+    running; both are empty if nothing is wrong.
+    """
+
+    jobs: tuple[JobRow, ...]
+    unlisted: str = ""
+    unfinished: str = ""
+
+    @property
+    def problem(self) -> str:
+        """What keeps these from being all jobs at rest, empty if nothing does."""
+        return self.unlisted or self.unfinished
+
+    def all_jobs(self) -> tuple[JobRow, ...]:
+        """Return the jobs. Raises :class:`TrialFailed` if they may not be all.
+
+        A job that nobody was promised would be looked for nowhere but in the list.
+        """
+        if self.unlisted:
+            raise TrialFailed(self.unlisted)
+        return self.jobs
 
 
 class Audit:
     """Looks up jobs at the endpoints of a stack. ``seconds`` bounds the whole of it.
 
-    ``on_progress`` is called now and then with how many jobs are done, and how many there are.
+    ``caller`` makes the calls. With ``results`` each job is asked for its status and its result;
+    without, what the list says of a terminal job is enough.
     """
 
     def __init__(
@@ -41,54 +74,54 @@ class Audit:
         endpoints: Sequence[str],
         accepted: Iterable[str],
         seconds: float,
-        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+        on_progress: OnProgress = lambda _done, _total: None,
+        *,
+        caller: Caller = plain,
+        results: bool = False,
     ) -> None:
         self._endpoints = endpoints
         self._accepted = frozenset(accepted)
         self._seconds = seconds
         self._on_progress = on_progress
+        self._caller = caller
+        self._results = results
         self._rows: dict[str, JobRow] = {}
+        self._settled: set[str] = set()
+        self._listings = itertools.count(1)
 
-    async def run(self) -> tuple[JobRow, ...]:
-        """Return a row for every job that was accepted or is listed, in the order of their ids.
+    async def run(self) -> Found:
+        """Look up every job that was accepted or is listed until it is terminal or unknown.
 
-        A job that is unknown, or not terminal when the time is up, has its ``problem`` filled in.
-        Raises :class:`TrialFailed` if the jobs cannot be listed in that time: what nobody was
-        promised would be looked for nowhere else.
+        One that is not when the time is up has its ``problem`` filled in.
         """
         self._end = time.monotonic() + self._seconds
-        channels = [connect.aio_channel(each) for each in self._endpoints]
-        self._stubs = itertools.cycle([TaskQueueServiceStub(channel) for channel in channels])
-        try:
+        pause = FIRST_PAUSE
+        async with connected(self._endpoints) as self._servers:
             unlisted = await self._list()
-            await self._follow(self._open())
-            while unlisted and time.monotonic() < self._end:
-                await asyncio.sleep(LONGEST_PAUSE)
-                unlisted = await self._list()
-                await self._follow(self._open())
-        finally:
-            await asyncio.gather(*(channel.close() for channel in channels))
+            await self._look_up(self._open())
+            while (unlisted or self._open()) and time.monotonic() + pause < self._end:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                if unlisted:
+                    unlisted = await self._list()
+                await self._look_up(self._open())
+        jobs = tuple(self._rows[job_id] for job_id in sorted(self._rows))
         if unlisted:
-            raise TrialFailed(f"the jobs could not be listed after the drive: {unlisted}")
-        return tuple(self._rows[job_id] for job_id in sorted(self._rows))
+            unlisted = f"the jobs could not be listed after the drive: {unlisted}"
+        return Found(jobs, unlisted, _unfinished(jobs, self._seconds))
 
     def _open(self) -> list[str]:
-        """Return the jobs that have not been seen terminal."""
-        known = self._accepted | self._rows.keys()
-        return sorted(job_id for job_id in known if not self._is_final(job_id))
-
-    def _is_final(self, job_id: str) -> bool:
-        row = self._rows.get(job_id)
-        return row is not None and (row.state in TERMINAL_STATES or row.state == MISSING)
+        """Return the jobs that have to be looked up, again or for the first time."""
+        return sorted((self._accepted | self._rows.keys()) - self._settled)
 
     async def _list(self) -> str:
         """Take in the bulk of the jobs page by page; return why that failed, nothing if not."""
         try:
             await self._drain()
             async for status in self._all_jobs():
-                self._rows[status.job_id] = self._row(status)
+                self._take(self._row(status), enough=not self._results)
         except grpc.aio.AioRpcError as error:
-            return f"{error.code().name}: {error.details()}"
+            return words_of(error)
         finally:
             self._report_progress()
         return ""
@@ -99,61 +132,60 @@ class Audit:
         for state in (pb.JOB_STATE_QUEUED, pb.JOB_STATE_RUNNING):
             while time.monotonic() < self._end:
                 request = pb.ListJobsRequest(state=state, page_size=1)
-                if not (await self._stub().ListJobs(request, timeout=CALL_SECONDS)).jobs:
+                if not (await self._call("ListJobs", request, CALL_SECONDS)).jobs:
                     break
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _all_jobs(self) -> AsyncIterator[pb.JobStatus]:
-        token = ""
-        while True:
+        token, scan = "", f"whole-{next(self._listings)}"
+        for number in itertools.count():
             request = pb.ListJobsRequest(page_size=PAGE, page_token=token)
-            page = await self._stub().ListJobs(request, timeout=CALL_SECONDS)
+            page = await self._call("ListJobs", request, CALL_SECONDS, scan, number)
             for status in page.jobs:
                 yield status
             token = page.next_page_token
             if not token:
                 return
 
-    async def _follow(self, job_ids: list[str]) -> None:
-        """Ask for each job until it is terminal, a few at a time."""
-        if not job_ids:
-            return
-        todo = iter(job_ids)
+    async def _look_up(self, job_ids: Sequence[str]) -> None:
+        """Ask for each job once, a few at a time."""
+        turns = iter(job_ids)
 
         async def ask_in_turn() -> None:
-            for job_id in todo:
-                self._rows[job_id] = await self._until_final(job_id)
+            for job_id in turns:
+                await self._ask(job_id)
                 self._report_progress()
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(CONCURRENCY, len(job_ids))):
                 group.create_task(ask_in_turn())
 
-    async def _until_final(self, job_id: str) -> JobRow:
-        pause = FIRST_PAUSE
-        while True:
-            row = await self._ask(job_id)
-            if row.state in TERMINAL_STATES or row.state == MISSING:
-                return row
-            if time.monotonic() + pause > self._end:
-                return row
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+    async def _ask(self, job_id: str) -> None:
+        row = await self._status(job_id)
+        if self._results:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await self._call("GetJobResult", pb.GetJobResultRequest(job_id=job_id))
+        self._take(row)
 
-    async def _ask(self, job_id: str) -> JobRow:
-        request = pb.GetJobStatusRequest(job_id=job_id)
+    async def _status(self, job_id: str) -> JobRow:
         try:
-            answer = await self._stub().GetJobStatus(request, timeout=self._left())
+            reply = await self._call("GetJobStatus", pb.GetJobStatusRequest(job_id=job_id))
         except grpc.aio.AioRpcError as error:
-            unknown = error.code() is grpc.StatusCode.NOT_FOUND
-            return JobRow(
-                job_id,
-                job_id in self._accepted,
-                state=MISSING if unknown else "",
-                problem=f"{error.code().name}: {error.details()}",
-            )
-        return self._row(answer.status)
+            state = MISSING if error.code() is grpc.StatusCode.NOT_FOUND else ""
+            return JobRow(job_id, job_id in self._accepted, state=state, problem=words_of(error))
+        return self._row(reply.status)
+
+    async def _call(
+        self,
+        method: str,
+        request: Message,
+        seconds: float | None = None,
+        scan: str = "",
+        number: int = 0,
+    ) -> Any:
+        call = Call(method, request, seconds or self._left(), scan, number)
+        return await self._caller(self._servers, call)
 
     def _left(self) -> float:
         """Seconds that the next call may take; a moment once time is up, to name what is lost."""
@@ -165,46 +197,31 @@ class Audit:
             return row
         return replace(row, problem=f"still {row.state} {self._seconds:g} s after the drive")
 
-    def _report_progress(self) -> None:
-        total = len(self._accepted | self._rows.keys())
-        self._on_progress(sum(map(self._is_final, self._rows)), total)
+    def _take(self, row: JobRow, enough: bool = True) -> None:
+        """Keep what was found of a job; ``enough`` says whether a state that stays settles it."""
+        self._rows[row.job_id] = row
+        if enough and row.state in SETTLED_STATES:
+            self._settled.add(row.job_id)
 
-    def _stub(self) -> TaskQueueServiceAsyncStub:
-        return next(self._stubs)
+    def _report_progress(self) -> None:
+        self._on_progress(len(self._settled), len(self._accepted | self._rows.keys()))
 
 
 def audit(
     endpoints: Sequence[str],
     accepted: Iterable[str],
     seconds: float,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    on_progress: OnProgress = lambda _done, _total: None,
 ) -> tuple[JobRow, ...]:
-    """Run an :class:`Audit` to its end."""
-    return asyncio.run(Audit(endpoints, accepted, seconds, on_progress).run())
+    """Run an :class:`Audit` to its end. Raises :class:`TrialFailed` if there may be more jobs."""
+    return asyncio.run(Audit(endpoints, accepted, seconds, on_progress).run()).all_jobs()
 
 
-def row_of(status: pb.JobStatus, accepted: bool) -> JobRow:
-    """Return a status as a row; ``accepted`` says whether the load generator was promised it."""
-    return JobRow(
-        job_id=status.job_id,
-        accepted=accepted,
-        state=_state(status.state),
-        attempt=status.attempt,
-        create_us=_microseconds(status, "create_time", status.create_time),
-        start_us=_microseconds(status, "start_time", status.start_time),
-        finish_us=_microseconds(status, "finish_time", status.finish_time),
-        worker=status.worker,
-        failure=status.failure.reason,
+def _unfinished(jobs: Iterable[JobRow], seconds: float) -> str:
+    left = [job.job_id for job in jobs if job.state in OPEN_STATES]
+    if not left:
+        return ""
+    return (
+        f"jobs that were still queued or running {seconds:g} s after the load: {len(left)}, the "
+        f"first is {left[0]}"
     )
-
-
-def _state(value: int) -> str:
-    """Return the state's name; a number that is no state stays one, and is no terminal state."""
-    try:
-        return pb.JobState.Name(value).removeprefix("JOB_STATE_")  # type: ignore[arg-type]
-    except ValueError:
-        return str(value)
-
-
-def _microseconds(status: pb.JobStatus, field: str, time_of: Timestamp) -> int | None:
-    return time_of.ToMicroseconds() if status.HasField(field) else None  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The load generator as a subprocess: Locust without its web page."""
+"""The load generator as a subprocess, and the command lines of Locust, the usual one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from testbed.drive.ports import TrialFailed
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
-from testbed.record.files import ACCEPTED, LOAD, LOCUST_LOG
+from testbed.record.files import ACCEPTED
 from testbed.stack import environment
 from testbed.stack.records import StackRecord
 
@@ -26,6 +26,7 @@ LOG_LINES = 12
 WATCH_SECONDS = 0.5
 POLL_SECONDS = 0.05
 CHECK_SECONDS = 60.0
+LOCUST = "locust"
 # As in locustfiles/taskqueue_load/duration.py.
 SHORT_CODE = 3
 
@@ -140,10 +141,14 @@ def _surroundings(folder: Path) -> dict[str, Any]:
 
 
 class LoadProcess:
-    """A running load generator, in a session of its own so that Ctrl-C does not reach it twice."""
+    """A running load generator, in a session of its own so that Ctrl-C does not reach it twice.
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
-        self.log = folder / LOCUST_LOG
+    It runs in ``folder``, where its output goes to a file of its ``name``.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, name: str = LOCUST) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
         with self.log.open("wb") as log:
             try:
                 self._process = subprocess.Popen(
@@ -163,7 +168,7 @@ class LoadProcess:
         return self._process.pid
 
     def wait(self, seconds: float, watch: Callable[[], None] = lambda: None) -> None:
-        """Wait for its end. Raises :class:`TrialFailed` if it fails, hangs or leaves nothing.
+        """Wait for its end. Raises :class:`TrialFailed` if it fails or hangs.
 
         Errors of calls are no failure of the generator: they are in its recording. ``watch`` is
         called now and then and may end the wait by raising.
@@ -215,8 +220,11 @@ class LoadProcess:
         # Of a drive that was too short the record says so, and whoever reads that.
         if code and code != SHORT_CODE:
             raise TrialFailed(f"the load generator ended with code {code}; {self._tail()}")
-        if not (self.log.parent / LOAD).exists():
-            raise TrialFailed(f"the load generator left no {LOAD}; {self._tail()}")
+
+    def require_left(self, name: str) -> None:
+        """Raise :class:`TrialFailed` if it has not written the file that it is run for."""
+        if not (self.log.parent / name).exists():
+            raise TrialFailed(f"the load generator left no {name}; {self._tail()}")
 
     def stop(self) -> None:
         """End it and whatever it started. Does nothing if it has ended."""

@@ -26,7 +26,7 @@ class Sampler:
     """Appends a row per process to ``resources.csv``, as often as the meter of each role asks for.
 
     Each meter is read in a thread of its own, so that a slow one holds up no other. A context
-    manager: leaving it takes a last sample, stops the threads and raises what went wrong in them.
+    manager: leaving it finishes, and raises what went wrong in the threads.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,17 +57,23 @@ class Sampler:
         for watch in self._watches:
             self._sample(watch)
 
+    def finish(self) -> None:
+        """Take a last sample, unless it has been taken: no other follows."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        if not self._errors:
+            self.sample()
+
     def __enter__(self) -> Self:
         self._log.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
         try:
-            if not self._errors:
-                self.sample()
+            self.finish()
         finally:
             self._log.__exit__(None, None, None)
         if self._errors:

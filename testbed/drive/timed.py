@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.drive import audit as auditing
 from testbed.drive import live
-from testbed.drive.load import END_GRACE, run_seconds
+from testbed.drive.load import END_GRACE, LOCUST, run_seconds
 from testbed.drive.ports import LoadCommand
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Audited, Drive
@@ -49,6 +49,11 @@ class TimedLoad:
     auditor: Auditor = auditing.audit
 
     @property
+    def generator(self) -> str:
+        """Name of the load generator."""
+        return LOCUST
+
+    @property
     def seconds(self) -> float:
         return run_seconds(self.traffic) + START_SECONDS
 
@@ -64,7 +69,8 @@ class TimedLoad:
                 drive.progress.detail(figures)
 
         drive.load.wait(run_seconds(self.traffic) + END_GRACE, watch=watch)
-        drive.sampler.sample()
+        drive.load.require_left(files.LOAD)
+        drive.sampler.finish()
         drive.require_stack()
 
     def audit(

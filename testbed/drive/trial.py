@@ -1,8 +1,9 @@
 """One trial: stack up, drive, audit, stack down, whatever happens in between.
 
 Every run drives its stacks with this engine. What is driven and how its jobs are looked up is a
-:class:`Workload`: a load of fixed duration (:mod:`testbed.drive.timed`), or one that goes on while
-faults are injected.
+:class:`Workload`: a load of fixed duration (:mod:`testbed.drive.timed`), one that goes on while
+faults are injected, or the client of a bench. What is driven need not be a stack that is fresh, nor
+one of a design: :class:`~testbed.drive.ports.Stacks` brings it up.
 """
 
 from __future__ import annotations
@@ -96,6 +97,10 @@ class Workload(Protocol):
     @property
     def seconds(self) -> float:
         """Seconds that the drive is expected to take."""
+
+    @property
+    def generator(self) -> str:
+        """Name of the load generator, of which its log and the samples of its CPU are."""
 
     def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
         """Return the command of the load generator, which records into ``folder``."""
@@ -212,7 +217,7 @@ class Trial:
         with Sampler(self._folder) as sampler, Scraper(self._folder, stack.metrics):
             sampler.watch(STACK, self._tools.stacks.meter(stack))
             with self._load(command) as load:
-                sampler.watch(GENERATOR, ProcessMeter.of_pids({"locust": load.pid}))
+                sampler.watch(GENERATOR, ProcessMeter.of_pids({load.name: load.pid}))
                 drive = Drive(
                     stack,
                     self._folder,
@@ -235,7 +240,7 @@ class Trial:
         shield = self._tools.interrupts.shield
         try:
             with shield():
-                self._process = LoadProcess(command, self._folder)
+                self._process = LoadProcess(command, self._folder, self._workload.generator)
             yield self._process
         finally:
             with shield():

@@ -32,7 +32,6 @@ CALLS = "calls.hlog"
 ACCEPTED = "accepted-*.txt"
 RESOURCES = "resources.csv"
 JOBS = "jobs.csv"
-LOCUST_LOG = "locust.log"
 EXPERIMENT = "experiment.json"
 TRIALS = "trials"
 

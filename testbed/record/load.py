@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from testbed.record import files
 from testbed.record.calls import KINDS, SERVICE, CallSeries
@@ -31,12 +31,15 @@ class _Call(TypedDict):
     error_kinds: Mapping[str, int]
 
 
-class _Load(TypedDict):
+class _Span(TypedDict):
+    window: Window
+
+
+class _Load(_Span):
     """What ``load.json`` holds; windows and steps are as in the model."""
 
     loop: str
     offered: Offered
-    window: Window
     nominal_warmup: float
     steps: tuple[_Step, ...]
     seconds: tuple[Second, ...]
@@ -52,10 +55,8 @@ def read_load(folder: Path) -> LoadRecording:
     belong together.
     """
     path = folder / files.LOAD
-    raw = files.read_json(path)
+    raw = _raw(path)
     with reading(path):
-        if raw.get("format") != LOAD_FORMAT:
-            raise ValueError(f"it has format {raw.get('format')!r}, not {LOAD_FORMAT}")
         data: _Load = typed(raw, _Load)
         _check(data)
     accepted = files.read_accepted(folder)
@@ -68,6 +69,23 @@ def read_load(folder: Path) -> LoadRecording:
     load = _load(data, intervals, frozenset(accepted))
     _check_whole(folder, load)
     return load
+
+
+def read_window(folder: Path) -> Window:
+    """Read how long a whole drive was, and nothing else. Raises :class:`RecordingError`."""
+    path = folder / files.LOAD
+    raw = _raw(path)
+    with reading(path):
+        span: _Span = typed(raw, _Span)
+        return span["window"]
+
+
+def _raw(path: Path) -> dict[str, Any]:
+    raw = files.read_json(path)
+    with reading(path):
+        if raw.get("format") != LOAD_FORMAT:
+            raise ValueError(f"it has format {raw.get('format')!r}, not {LOAD_FORMAT}")
+        return raw
 
 
 def _check(data: _Load) -> None:

@@ -27,8 +27,7 @@ from testbed.record.shapes import Provenance, RecordedPlan
 from testbed.record.typed import typed
 
 __all__ = [
-    "check_jobs",
-    "check_processes",
+    "read_complete",
     "read_experiment",
     "read_head",
     "read_load",
@@ -108,16 +107,24 @@ def read_trial(folder: Path) -> TrialRecording:
     header = files.read_header(folder)
     if header.status != COMPLETE:
         return TrialRecording(header)
+    return read_complete(folder, header)
+
+
+def read_complete(folder: Path, header: TrialHeader) -> TrialRecording:
+    """Read all that a trial wrote which ran to its end, whatever it was driven for.
+
+    Raises :class:`RecordingError` naming the file that is damaged, or that lacks what another has.
+    """
     load = read_load(folder)
     jobs = files.read_jobs(folder)
-    check_jobs(folder, load, jobs)
+    _check_jobs(folder, load, jobs)
     resources = files.read_resources(folder)
     metrics = read_metrics(folder)
-    check_processes(folder, header, metrics)
+    _check_processes(folder, header, metrics)
     return TrialRecording(header, load, jobs, resources, metrics)
 
 
-def check_jobs(folder: Path, load: LoadRecording, jobs: Iterable[JobRow]) -> None:
+def _check_jobs(folder: Path, load: LoadRecording, jobs: Iterable[JobRow]) -> None:
     """Raise :class:`RecordingError` unless each accepted job has one row, and no others say so.
 
     The audit writes a row for every one of them, whatever became of it. One without a row was not
@@ -141,7 +148,7 @@ def check_jobs(folder: Path, load: LoadRecording, jobs: Iterable[JobRow]) -> Non
         )
 
 
-def check_processes(folder: Path, header: TrialHeader, metrics: MetricSeries) -> None:
+def _check_processes(folder: Path, header: TrialHeader, metrics: MetricSeries) -> None:
     """Raise :class:`RecordingError` if a process has no scrape: one that fails is recorded too."""
     if missing := sorted(set(header.scraped) - set(metrics.processes)):
         raise RecordingError(f"{folder / METRICS} has nothing of {', '.join(missing)}")

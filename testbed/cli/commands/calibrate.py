@@ -13,6 +13,7 @@ from rich.text import Text
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
+from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP
 from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
 from testbed.report.provenance import busy_note
@@ -23,7 +24,6 @@ from testbed.stack import records as stacks
 NAME = "calibrate"
 QUICK_SECONDS = 5
 _PLAN = CalibrationPlan()
-_PLANNED_EXTRA = {drive.STARTING: 1.5, drive.STOPPING: 1.0}
 _STARTUP_SECONDS = 3.0
 
 
@@ -64,11 +64,12 @@ def calibrate(
 def run(plan: CalibrationPlan) -> int:
     """Run a calibration and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
+    drive.check(plan, home)
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
     folder = outputs.new_folder(home / "results", NAME)
     phases = list(plan.phases())
-    planned = {**_PLANNED_EXTRA, drive.DRIVING: plan.warmup + plan.duration + _STARTUP_SECONDS}
-    planned = {name: planned[name] for name in (drive.STARTING, drive.DRIVING, drive.STOPPING)}
+    driving = plan.warmup + plan.duration + _STARTUP_SECONDS
+    planned = {UP: 1.5, DRIVE: driving, AUDIT: 0.0, DOWN: 1.0}
     console.note(
         f"Calibrating at {plan.rate:g} calls/s, about "
         f"{progress.minutes(len(phases) * sum(planned.values()))}. Raw data: {folder}"
@@ -79,7 +80,7 @@ def run(plan: CalibrationPlan) -> int:
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(len(phases), planned, time.monotonic)
         with progress.shown(console.err, pace, len(phases)) as display:
-            figures = drive.Bench(plan, home, interrupts, display).run(folder)
+            figures = drive.run(plan, home, folder, interrupts, display)
         path = report.write(folder, plan, origin, figures)
         console.out.print(report.table(figures))
         console.out.print()

@@ -45,7 +45,7 @@ def problems(trial: TrialRecording, cut: Cut, limits: Limits) -> Iterator[str]:
     load = trial.load
     if load is None:
         raise ValueError("a trial that did not complete has nothing to judge")
-    yield from length_problems(load)
+    yield from length_problems(load.window, load.asked_seconds)
     lost = sum(job.lost for job in trial.jobs)
     if lost:
         yield f"{lost} of {len(load.accepted_ids)} accepted jobs lost"
@@ -60,9 +60,12 @@ def problems(trial: TrialRecording, cut: Cut, limits: Limits) -> Iterator[str]:
         yield cut.problem
 
 
-def length_problems(load: LoadRecording) -> Iterator[str]:
-    """Say that a drive ended too early, whatever the cause: a timer, a master without workers."""
-    asked, lasted = load.asked_seconds, load.window.seconds
+def length_problems(window: Window, asked: float | None) -> Iterator[str]:
+    """Say that a drive ended too early, whatever the cause: a timer, a master without workers.
+
+    ``asked`` is how many seconds it was to last, ``None`` if that is not known.
+    """
+    lasted = window.seconds
     if asked is not None and lasted < LEAST_LENGTH * asked:
         yield (
             f"the drive lasted {lasted:.2f} s of the {asked:g} s asked for; "

@@ -1,8 +1,8 @@
 """Submits no-op jobs as fast as a fixed number of callers can, and waits for them to finish.
 
-``python -m testbed.runs.bench.client`` reads a :class:`Task` as JSON from its first argument and
-prints a :class:`ClientRun` as JSON. It is a process of its own so that its work is not counted as a
-server's.
+``python -m testbed.runs.bench.client TASK [PATH]`` reads a :class:`Task` as JSON and writes a
+:class:`ClientRun` as JSON, to PATH or to its output. It is a process of its own so that its work is
+not counted as a server's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -39,7 +40,7 @@ class Task:
     when every job is terminal.
     """
 
-    endpoints: list[str]
+    endpoints: list[str] = field(default_factory=list)
     callers: int = 16
     warmup: float = 0.5
     seconds: float = 4.0
@@ -156,4 +157,8 @@ async def main(task: Task) -> ClientRun:
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         outcome = runner.run(main(Task(**json.loads(sys.argv[1]))))
-    sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    written = json.dumps(asdict(outcome)) + "\n"
+    if len(sys.argv) > 2:
+        Path(sys.argv[2]).write_text(written, encoding="utf-8")
+    else:
+        sys.stdout.write(written)

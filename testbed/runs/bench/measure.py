@@ -1,39 +1,38 @@
-"""Runs the echo server, the client and the measurements on what they do."""
+"""Runs the echo server and the measurements; each of a client against a subject is a trial."""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import itertools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
+from testbed.drive.fairness import Statement
 from testbed.drive.figures import resources
+from testbed.drive.interrupts import Interrupts
+from testbed.drive.ports import Progress
 from testbed.drive.sampler import Sampler
+from testbed.drive.trial import Tools, Trial, TrialSpec
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import STACK, Window
-from testbed.runs.bench.client import DRAIN_SECONDS, ClientRun, Task
+from testbed.runs.bench.client import ClientRun, Task
+from testbed.runs.bench.load import ClientLoad, Details, StacksUpAlready, Subject, read_run
 from testbed.stack import environment
-from testbed.stack.runtimes import Meter
+from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
+from testbed.stack.spec import StackSpec
 
 ECHO = "echo"
 STOP_SECONDS = 5.0
-SETTLE_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is measured: its endpoints, and what reads the use of its processes."""
-
-    name: str
-    endpoints: tuple[str, ...]
-    meter: Meter
 
 
 @dataclass(frozen=True)
@@ -49,48 +48,53 @@ class Measurement:
 
 
 class BenchFailed(TestbedError):
-    """A run of the bench did not come to a figure; the message says why."""
+    """A part of the bench does not run; the message says which."""
 
 
-@contextlib.contextmanager
-def echo_server() -> Iterator[Subject]:
-    """Run the echo server for the length of the block."""
-    with _process("testbed.runs.bench.echo") as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line.strip().isdigit():
-            raise BenchFailed(
-                "the echo server does not start; try: python -m testbed.runs.bench.echo"
-            )
-        yield Subject(ECHO, (f"127.0.0.1:{int(line)}",), ProcessMeter.of_pids({ECHO: process.pid}))
+@dataclass(frozen=True)
+class Measurer:
+    """Measures subjects that stay up, one trial after the other, into folders below ``folder``."""
 
+    folder: Path
+    interrupts: Interrupts
+    progress: Progress
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-def measure(round_: int, subject: Subject, task: Task, folder: Path) -> Measurement:
-    """Let the client do ``task`` and say what it cost the subject. Keeps the raw data."""
-    folder.mkdir(parents=True)
-    with Sampler(folder) as sampler:
-        sampler.watch(STACK, subject.meter)
-        sampler.sample()
-        run = run_client(task)
-        time.sleep(SETTLE_SECONDS)
-    if exited := sampler.exited(STACK):
-        raise BenchFailed(
-            f"{', '.join(exited)} of {subject.name.upper()} ended while it was driven"
+    def measure(self, name: str, round_: int, subject: Subject, task: Task) -> Measurement:
+        """Let the client do ``task`` and say what it cost the subject. Keeps the raw data.
+
+        Raises :class:`TestbedError` or ``OSError`` if that came to no figure.
+        """
+        path = self.folder / name
+        tools = Tools(
+            StacksUpAlready(subject),
+            Details(self.progress),
+            self.interrupts,
+            ask=lambda stack: Statement(stack.design),
         )
-    rows = files.read_resources(folder)
-    window = Window(run.started_unix, run.ended_unix)
+        spec = TrialSpec(next(self.numbers), subject.name, StackSpec(), block=max(1, round_))
+        trial = Trial(spec, ClientLoad(task), path, tools)
+        trial.run()
+        if trial.failure is not None:
+            raise trial.failure
+        measurement = _measurement(round_, subject.name, path)
+        files.write_json(path / "measurement.json", asdict(measurement))
+        return measurement
+
+
+def _measurement(round_: int, subject: str, folder: Path) -> Measurement:
+    run = read_run(folder)
+    rows = [row for row in files.read_resources(folder) if row.role == STACK]
     first, last = (edge(row.unix for row in rows) for edge in (min, max))
-    measurement = Measurement(
+    window = Window(run.started_unix, run.ended_unix)
+    return Measurement(
         round=round_,
-        subject=subject.name,
+        subject=subject,
         run=run,
         server_cpu_seconds=resources.cpu_seconds(rows, STACK, window) or 0.0,
         rss_before=sum(row.rss_bytes for row in rows if row.unix == first),
         rss_after=sum(row.rss_bytes for row in rows if row.unix == last),
     )
-    files.write_json(folder / "measurement.json", asdict(measurement))
-    _require_jobs(measurement, task)
-    return measurement
 
 
 def idle(subjects: list[Subject], seconds: float, folder: Path) -> dict[str, float]:
@@ -109,32 +113,11 @@ def idle(subjects: list[Subject], seconds: float, folder: Path) -> dict[str, flo
     }
 
 
-def run_client(task: Task) -> ClientRun:
-    """Run the client as a process of its own and return what it says."""
-    with _process("testbed.runs.bench.client", json.dumps(asdict(task))) as process:
-        limit = task.warmup + task.seconds + 2 * DRAIN_SECONDS
-        try:
-            out, err = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            raise BenchFailed(f"the client did not end within {limit:.0f} s") from None
-    if process.returncode:
-        raise BenchFailed(f"the client failed: {err.strip().splitlines()[-1:]}")
-    return ClientRun(**json.loads(out))
-
-
-def _require_jobs(measurement: Measurement, task: Task) -> None:
-    run, name = measurement.run, measurement.subject.upper()
-    if not run.calls:
-        raise BenchFailed(f"{name} accepted nothing: {run.errors or 'no call was answered'}")
-    if task.drain and run.finished < run.accepted:
-        raise BenchFailed(f"{name} finished {run.finished} of {run.accepted} accepted jobs")
-
-
 @contextlib.contextmanager
-def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a module of this project; it has ended at the end of the block."""
+def echo_server() -> Iterator[Subject]:
+    """Run the echo server for the length of the block."""
     process = subprocess.Popen(
-        (sys.executable, "-m", module, *arguments),
+        (sys.executable, "-m", "testbed.runs.bench.echo"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -143,12 +126,37 @@ def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         start_new_session=True,
     )
     try:
-        yield process
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        if not line.isdigit():
+            raise BenchFailed(
+                "the echo server does not start; try: python -m testbed.runs.bench.echo"
+            )
+        yield Subject(_record(process.pid, int(line)), ProcessMeter.of_pids({ECHO: process.pid}))
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.communicate()
+        _end(process)
+
+
+def _record(pid: int, port: int) -> StackRecord:
+    """Describe the echo server as a stack of one process."""
+    started = psutil.Process(pid).create_time()
+    return StackRecord(
+        design=ECHO,
+        runtime=ECHO,
+        endpoints=(f"127.0.0.1:{port}",),
+        metrics={},
+        processes=(ProcessRecord(ECHO, pid, started, port, ""),),
+        slots=0,
+        settings={},
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.communicate()

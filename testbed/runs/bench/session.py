@@ -12,7 +12,8 @@ from testbed.drive.ports import Progress, Stacks
 from testbed.runs.bench import measure, scaling
 from testbed.runs.bench.client import Task
 from testbed.runs.bench.figures import SubjectFigures, summarize
-from testbed.runs.bench.measure import Measurement, Subject
+from testbed.runs.bench.load import Subject
+from testbed.runs.bench.measure import Measurement, Measurer
 from testbed.runs.bench.scaling import OwnerCost
 from testbed.stack.spec import StackSpec
 
@@ -79,8 +80,9 @@ def run(
         progress.phase(IDLE)
         idle = measure.idle(list(subjects.values()), plan.idle_seconds, folder / "idle")
         subjects[measure.ECHO] = echo
-        rounds = list(_rounds(plan, subjects, folder, progress))
-        memory = _memory(plan, subjects, folder, progress)
+        measurer = Measurer(folder, interrupts, progress)
+        rounds = list(_rounds(plan, subjects, measurer))
+        memory = _memory(plan, subjects, measurer)
     progress.phase(OWNER)
     owner = scaling.costs(plan.owner_jobs)
     progress.trial_done("complete")
@@ -102,34 +104,31 @@ def _stopped(
 
 def _subject(stacks: Stacks, name: str, slots: int) -> Subject:
     record = stacks.up(name, StackSpec(slots))
-    return Subject(name, record.endpoints, stacks.meter(record))
+    return Subject(record, stacks.meter(record))
 
 
 def _rounds(
-    plan: BenchPlan, subjects: dict[str, Subject], folder: Path, progress: Progress
+    plan: BenchPlan, subjects: dict[str, Subject], measurer: Measurer
 ) -> Iterator[Measurement]:
     for turn in range(1, plan.rounds + 1):
         for name in (measure.ECHO, *plan.order(turn)):
-            progress.phase(round_phase(turn, name))
-            subject = subjects[name]
+            measurer.progress.phase(round_phase(turn, name))
             task = Task(
-                list(subject.endpoints),
                 callers=plan.callers,
                 warmup=plan.warmup,
                 seconds=plan.seconds,
                 drain=name != measure.ECHO,
             )
-            yield measure.measure(turn, subject, task, folder / f"round-{turn}-{name}")
+            yield measurer.measure(f"round-{turn}-{name}", turn, subjects[name], task)
 
 
 def _memory(
-    plan: BenchPlan, subjects: dict[str, Subject], folder: Path, progress: Progress
+    plan: BenchPlan, subjects: dict[str, Subject], measurer: Measurer
 ) -> dict[str, Measurement]:
     """Measure memory last: by then allocators and caches have grown to their working size."""
     found = {}
     for name in plan.designs if plan.memory_jobs else ():
-        progress.phase(f"{MEMORY}, {name.upper()}")
-        subject = subjects[name]
-        task = Task(list(subject.endpoints), callers=plan.callers, jobs=plan.memory_jobs)
-        found[name] = measure.measure(0, subject, task, folder / f"memory-{name}")
+        measurer.progress.phase(f"{MEMORY}, {name.upper()}")
+        task = Task(callers=plan.callers, jobs=plan.memory_jobs)
+        found[name] = measurer.measure(f"memory-{name}", 0, subjects[name], task)
     return found

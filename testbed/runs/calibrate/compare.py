@@ -224,7 +224,7 @@ def _checks(phase: Phase, load: LoadRecording, journal: Journal, rate: float) ->
         yield Check(
             phase.name,
             f"the drive lasted {lasted:.2f} s of the {asked:g} s asked for",
-            not list(length_problems(load)),
+            not list(length_problems(load.window, load.asked_seconds)),
         )
     yield Check(
         phase.name,

@@ -1,4 +1,4 @@
-"""Runs the stub server and the instrument against each other, one phase into one folder."""
+"""Drives the stub server with the instrument: each phase is a trial like any other."""
 
 from __future__ import annotations
 
@@ -7,27 +7,37 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import psutil
+
+from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupts
-from testbed.drive.load import END_GRACE, LoadProcess, Locust
+from testbed.drive.load import Locust
 from testbed.drive.ports import Progress
+from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
+from testbed.drive.trial import Tools, Trial, TrialSpec
 from testbed.errors import TestbedError
 from testbed.record.load import read_load
-from testbed.record.model import OPEN
+from testbed.record.model import OPEN, JobRow
 from testbed.runs.calibrate import journal
 from testbed.runs.calibrate.behaviour import Behaviour
 from testbed.runs.calibrate.compare import PhaseFigures, compare
 from testbed.runs.calibrate.plan import THINK_SECONDS, CalibrationPlan, Phase
 from testbed.stack import environment
-from testbed.stack.records import StackRecord
+from testbed.stack.records import ProcessRecord, StackRecord
+from testbed.stack.runtimes.local.meter import ProcessMeter
+from testbed.stack.spec import StackSpec
 
+LOCUSTFILE = Path("locustfiles", "mixed.py")
+STUB = "stub"
 STUB_LOG = "stub.log"
 STOP_SECONDS = 5.0
-STARTING, DRIVING, STOPPING = "starting", "driving", "stopping"
 # Far more than a stall lets pile up: nothing may be dropped here.
 _IN_FLIGHT_SECONDS = 5.0
 
@@ -36,54 +46,41 @@ class CalibrationFailed(TestbedError):
     """A part of the calibration does not run; the message says which."""
 
 
-class Bench:
-    """Runs phases; ``home`` is the project, whose locustfiles are the instrument."""
+def run(
+    plan: CalibrationPlan, home: Path, folder: Path, interrupts: Interrupts, progress: Progress
+) -> list[PhaseFigures]:
+    """Run all phases; ``home`` is the project, whose locustfiles are the instrument.
 
-    def __init__(
-        self, plan: CalibrationPlan, home: Path, interrupts: Interrupts, progress: Progress
-    ) -> None:
-        self._plan = plan
-        self._home = home
-        self._interrupts = interrupts
-        self._progress = progress
-
-    def run(self, folder: Path) -> list[PhaseFigures]:
-        """Run all phases. Nothing is left running. Raises :class:`TestbedError`."""
-        done = []
-        for number, phase in enumerate(self._plan.phases(), start=1):
-            self._progress.trial(number, phase.words())
-            path = folder / phase.folder
-            path.mkdir()
-            self._drive(phase, path)
-            done.append(compare(phase, read_load(path), journal.read(path / journal.NAME)))
-            self._progress.trial_done("complete")
-        return done
-
-    def _drive(self, phase: Phase, folder: Path) -> None:
-        seconds = self._plan.warmup + self._plan.duration
-        self._progress.phase(STARTING)
-        running = contextlib.ExitStack()
-        try:
-            with self._interrupts.shield():
-                port = running.enter_context(stub_server(phase.behaviour, folder))
-                arguments = command(self._plan, phase, f"127.0.0.1:{port}", folder, self._home)
-                load = LoadProcess(arguments, folder)
-                running.callback(load.stop)
-            self._progress.phase(DRIVING, seconds)
-            load.wait(seconds + END_GRACE)
-            self._progress.phase(STOPPING)
-        finally:
-            with self._interrupts.shield():
-                running.close()
-
-
-def command(
-    plan: CalibrationPlan, phase: Phase, host: str, folder: Path, home: Path
-) -> Sequence[str]:
-    """Return the command line of the instrument, made by what makes those of all trials.
-
-    Raises :class:`CalibrationFailed` if the project is not at ``home``.
+    Nothing is left running. Raises :class:`TestbedError`, or ``OSError`` if a phase cannot be run.
     """
+    done = []
+    for number, phase in enumerate(plan.phases(), start=1):
+        progress.trial(number, phase.words())
+        path = folder / phase.folder
+        stacks = StubStacks(phase.behaviour, path, interrupts)
+        tools = Tools(stacks, progress, interrupts, ask=lambda stack: Statement(stack.design))
+        spec = TrialSpec(number, STUB, StackSpec())
+        trial = Trial(spec, workload(plan, phase, home), path, tools)
+        trial.run()
+        if trial.failure is not None:
+            raise trial.failure
+        done.append(compare(phase, read_load(path), journal.read(path / journal.NAME)))
+        progress.trial_done("complete")
+    return done
+
+
+def check(plan: CalibrationPlan, home: Path) -> None:
+    """Raise :class:`TestbedError` if the instrument is not at ``home``, or refuses its options."""
+    Locust(home / LOCUSTFILE, _traffic(plan, next(plan.phases()))).check()
+
+
+def workload(plan: CalibrationPlan, phase: Phase, home: Path) -> TimedLoad:
+    """Return the load of a phase, made by what makes those of all trials."""
+    traffic = _traffic(plan, phase)
+    return TimedLoad(traffic, Locust(home / LOCUSTFILE, traffic), 0.0, _nothing_kept)
+
+
+def _traffic(plan: CalibrationPlan, phase: Phase) -> Traffic:
     traffic = Traffic(
         duration=plan.duration,
         warmup=plan.warmup,
@@ -93,21 +90,41 @@ def command(
     )
     if phase.loop == OPEN:
         flying = round(phase.rate * _IN_FLIGHT_SECONDS)
-        traffic = replace(traffic, rate=phase.rate, arrivals="even", max_in_flight=flying)
-    else:
-        traffic = replace(traffic, users=phase.users, think_time=THINK_SECONDS)
-    locustfile = home / "locustfiles" / "mixed.py"
-    if not locustfile.is_file():
-        raise CalibrationFailed(
-            f"{locustfile} is missing", "run this in the project, or set TESTBED_HOME to it"
-        )
-    stub = StackRecord("stub", "stub", (host,), {}, (), 0, {}, "")
-    return Locust(locustfile, traffic)(stub, folder)
+        return replace(traffic, rate=phase.rate, arrivals="even", max_in_flight=flying)
+    return replace(traffic, users=phase.users, think_time=THINK_SECONDS)
+
+
+def _nothing_kept(*_: Any) -> tuple[JobRow, ...]:
+    """Be the audit of a server that forgets its jobs; what it answered is in its journal."""
+    return ()
+
+
+class StubStacks:
+    """Starts a stub server in place of a stack; its journal and its log go to ``folder``."""
+
+    def __init__(self, behaviour: Behaviour, folder: Path, interrupts: Interrupts) -> None:
+        self._behaviour = behaviour
+        self._folder = folder
+        self._interrupts = interrupts
+        self._running = contextlib.ExitStack()
+
+    def up(self, _design: str, _spec: StackSpec) -> StackRecord:
+        """Start the server. Raises :class:`CalibrationFailed` if it does not start."""
+        with self._interrupts.shield():
+            return self._running.enter_context(stub_server(self._behaviour, self._folder))
+
+    def meter(self, stack: StackRecord) -> ProcessMeter:
+        """Return what reads the use of the server."""
+        return ProcessMeter.of_pids({each.name: each.pid for each in stack.processes})
+
+    def down(self, _design: str) -> None:
+        """Stop the server; its journal is complete then."""
+        self._running.close()
 
 
 @contextlib.contextmanager
-def stub_server(behaviour: Behaviour, folder: Path) -> Iterator[int]:
-    """Run a stub server for the length of the block; gives its port. Its journal is complete then.
+def stub_server(behaviour: Behaviour, folder: Path) -> Iterator[StackRecord]:
+    """Run a stub server for the length of the block. Its journal is complete then.
 
     Raises :class:`CalibrationFailed` if it does not start.
     """
@@ -133,9 +150,24 @@ def stub_server(behaviour: Behaviour, folder: Path) -> Iterator[int]:
         line = process.stdout.readline().strip()
         if not line.isdigit():
             raise CalibrationFailed(f"the stub server does not start; the reason is in {log}")
-        yield int(line)
+        yield _record(process.pid, int(line), log)
     finally:
         _end(process)
+
+
+def _record(pid: int, port: int, log: Path) -> StackRecord:
+    """Describe the server as a stack of one process."""
+    started = psutil.Process(pid).create_time()
+    return StackRecord(
+        design=STUB,
+        runtime=STUB,
+        endpoints=(f"127.0.0.1:{port}",),
+        metrics={},
+        processes=(ProcessRecord(STUB, pid, started, port, str(log)),),
+        slots=0,
+        settings={},
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -55,7 +55,7 @@ def judge(trial: TrialRecording, slo: Slo, limits: Limits) -> Judgement:
         )
     window = load.after_nominal
     figures = _figures(trial, load, window, slo)
-    for reason in validity.length_problems(load):
+    for reason in validity.length_problems(load.window, load.asked_seconds):
         return Judgement(DriveVerdict.VOID, reason, figures)
     for reason in _certain(trial, window, slo, figures):
         return Judgement(DriveVerdict.FAILED, reason, figures)
@@ -99,7 +99,8 @@ def throughput(trial: TrialRecording, limits: Limits) -> Judgement:
         return Judgement(DriveVerdict.FAILED, "no call was answered")
     figures = {"calls_per_second": answered / window.seconds}
     for reason in chain(
-        validity.length_problems(load), validity.generator_problems(load, window, limits)
+        validity.length_problems(load.window, load.asked_seconds),
+        validity.generator_problems(load, window, limits),
     ):
         return Judgement(DriveVerdict.VOID, reason, figures)
     return Judgement(DriveVerdict.HELD, "", figures)

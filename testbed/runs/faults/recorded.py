@@ -6,7 +6,7 @@ left (docs/decisions/0017).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
@@ -20,7 +20,7 @@ from testbed.record.model import COMPLETE, JobRow, TrialHeader
 from testbed.record.series import MetricSeries
 from testbed.record.shapes import Provenance, RecordedTraffic
 from testbed.record.typed import typed
-from testbed.runs.faults.lookup import CLIENT
+from testbed.runs.faults.recorded_audit import CLIENT
 from testbed.runs.faults.workload import FAULTS, INJECTOR
 
 
@@ -84,13 +84,9 @@ def read_side(folder: Path, header: TrialHeader) -> Left:
     history = history_files.read(folder)
     for path in history.unfinished:
         raise RecordingError(f"{path} is damaged: its last line, where it ends, is missing")
-    load = reader.read_load(folder)
-    jobs = files.read_jobs(folder)
-    reader.check_jobs(folder, load, jobs)
-    metrics = read_metrics(folder)
-    reader.check_processes(folder, header, metrics)
-    _check_history(folder, history, load.accepted_ids)
-    return Left(history, jobs, metrics)
+    trial = reader.read_complete(folder, header)
+    _check_history(folder, history, files.read_accepted(folder))
+    return Left(history, trial.jobs, trial.metrics)
 
 
 def _what_there_is(folder: Path) -> Left:
@@ -107,10 +103,10 @@ def _require_history(folder: Path, who: str) -> None:
         raise RecordingError(f"{folder / f'history-{who}.jsonl'} is missing")
 
 
-def _check_history(folder: Path, history: History, accepted: frozenset[str]) -> None:
+def _check_history(folder: Path, history: History, accepted: Sequence[str]) -> None:
     """Raise :class:`RecordingError` if jobs or faults that other files have are not in it."""
     answered = {each.answer for each in history.operations if isinstance(each.asked, Submitted)}
-    if missing := sorted(accepted - answered):
+    if missing := sorted(set(accepted) - answered):
         raise RecordingError(
             f"{folder / history_files.PATTERN} has no answer to the submits of {len(missing)} of "
             f"{len(accepted)} accepted jobs, one of them {missing[0]}"

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.topology import Topology
 from testbed.drive.figures.validity import length_problems
-from testbed.drive.load import Locust
+from testbed.drive.load import LOCUST, Locust
 from testbed.drive.ports import TrialFailed
 from testbed.drive.stacks import RuntimeStacks
 from testbed.drive.trial import Audited, Drive
 from testbed.record import files
 from testbed.record.history.model import IDS_BY_HOME
 from testbed.record.history.writer import HistoryWriter
-from testbed.record.load import read_load
+from testbed.record.load import read_window
 from testbed.runs.faults.injector import FaultInjector
-from testbed.runs.faults.lookup import CLIENT, lookup
 from testbed.runs.faults.plan import FaultPlan, PlannedFault
+from testbed.runs.faults.recorded_audit import CLIENT, recorded_audit
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
 from testbed.stack.spec import StackSpec
@@ -53,6 +53,11 @@ class FaultWorkload:
         object.__setattr__(self, "schedule", schedule)
 
     @property
+    def generator(self) -> str:
+        """Name of the load generator."""
+        return LOCUST
+
+    @property
     def seconds(self) -> float:
         """Seconds that the drive takes if every fault is healed in time."""
         return self.plan.drive_seconds(len(self.schedule))
@@ -76,7 +81,8 @@ class FaultWorkload:
         asked = time.time() - begun
         with drive.interrupts.shield():
             drive.load.finish(END_SECONDS)
-        for problem in length_problems(replace(read_load(drive.folder), asked_seconds=asked)):
+        drive.load.require_left(files.LOAD)
+        for problem in length_problems(read_window(drive.folder), asked):
             raise TrialFailed(f"{problem} of the schedule of faults")
 
     def _inject(self, drive: Drive) -> None:
@@ -110,7 +116,7 @@ class FaultWorkload:
         accepted = files.read_accepted(folder)
         writer = self._writer(folder, CLIENT)
         try:
-            found = lookup(stack.endpoints, accepted, self.plan.audit, writer, count)
+            found = recorded_audit(stack.endpoints, accepted, self.plan.audit, writer, count)
         finally:
             writer.close()
         schedule = files.read_json(folder / FAULTS)["schedule"]

@@ -27,6 +27,7 @@ from testbed.runs.compare import resume, session
 from testbed.runs.compare.comparison import block_ratios, compare
 from testbed.runs.compare.plan import Plan, Stop
 from testbed.stack.records import ProcessBudget
+from testbed.stack.runtimes.local.meter import StackMeter
 from testbed.stack.spec import StackSpec
 
 GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
@@ -90,6 +91,14 @@ def test_cpu_of_stack_and_generator_is_recorded(bench: Any) -> None:
     rows = files.read_resources(next((folder / files.TRIALS).iterdir()))
     assert {(row.role, row.process) for row in rows} >= {("stack", "server")}
     assert all(row.rss_bytes > 0 for row in rows if row.role == "stack")
+
+
+def test_each_process_is_sampled_once_after_the_drive(bench: Any) -> None:
+    never = 1e9
+    bench.stacks.meter = lambda stack: StackMeter(stack, never)
+    _, folder = run(bench, replace(bench.plan, blocks=1))
+    for path in (folder / files.TRIALS).iterdir():
+        assert [row.role for row in files.read_resources(path)].count("stack") == 1
 
 
 def test_failed_trial_is_recorded_and_run_once_more_before_the_run_stops(bench: Any) -> None:

@@ -17,6 +17,7 @@ from testbed.stack.runtimes import Usage
 from testbed.stack.runtimes.local.meter import ProcessMeter
 
 BOUND = 30.0
+NEVER = 1e9
 
 
 class FakeMeter:
@@ -81,6 +82,14 @@ def test_exited_process_is_reported_and_has_no_row(tmp_path: Path) -> None:
         assert sampler.exited(STACK) == ("exited",)
         assert sampler.exited(GENERATOR) == ()
     assert {row.process for row in files.read_resources(tmp_path)} == {"here"}
+
+
+def test_sampler_that_was_finished_takes_no_other_sample_on_its_way_out(tmp_path: Path) -> None:
+    with Sampler(tmp_path) as sampler:
+        sampler.watch(STACK, FakeMeter({"one": Usage(1.0, 1), "two": None}, interval=NEVER))
+        sampler.finish()
+        assert sampler.exited(STACK) == ("two",)
+    assert len(files.read_resources(tmp_path)) == 1
 
 
 def test_slow_meter_does_not_hold_up_another(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from testbed.runs.calibrate import drive, journal
 from testbed.runs.calibrate.behaviour import Behaviour, Mixture, Stall
 from testbed.runs.calibrate.plan import CalibrationPlan
 from testbed.stack import records as stacks
+from testbed.stack.records import StackRecord
 
 CALLS = 20
 EVER = Window(0, 4e9)
@@ -25,8 +26,8 @@ EVER = Window(0, 4e9)
 def test_stub_takes_the_known_time_and_notes_every_call(tmp_path: Path) -> None:
     service = {"SubmitJob": Mixture(((30.0, 1.0),)), "GetJobStatus": Mixture(((0.0, 1.0),))}
     with (
-        drive.stub_server(Behaviour(service), tmp_path) as port,
-        connect.channel(f"127.0.0.1:{port}") as channel,
+        drive.stub_server(Behaviour(service), tmp_path) as server,
+        connect.channel(server.endpoints[0]) as channel,
     ):
         stub = TaskQueueServiceStub(channel)
         ids = {stub.SubmitJob(pb.SubmitJobRequest()).job_id for _ in range(CALLS)}
@@ -42,8 +43,8 @@ def test_stalled_answer_leaves_only_when_the_stall_is_over(tmp_path: Path) -> No
     stall = Stall(1.0, 0.5, offset=0.0)
     service = {"SubmitJob": Mixture(((0.0, 1.0),))}
     with (
-        drive.stub_server(Behaviour(service, stall), tmp_path) as port,
-        connect.channel(f"127.0.0.1:{port}") as channel,
+        drive.stub_server(Behaviour(service, stall), tmp_path) as server,
+        connect.channel(server.endpoints[0]) as channel,
     ):
         stub = TaskQueueServiceStub(channel)
         end = time.monotonic() + 1.5
@@ -75,15 +76,16 @@ def test_journal_that_is_missing_or_cut_is_named(tmp_path: Path) -> None:
 
 def test_instrument_is_the_one_that_trials_use(tmp_path: Path) -> None:
     plan = CalibrationPlan()
+    stub = StackRecord("stub", "stub", ("h:1",), {}, (), 0, {}, "")
     commands = {
-        phase.name: list(drive.command(plan, phase, "h:1", tmp_path, stacks.project_root()))
+        phase.name: drive.workload(plan, phase, stacks.project_root()).command(stub, tmp_path)
         for phase in plan.phases()
     }
-    for command in commands.values():
+    for command in map(list, commands.values()):
         assert command[1:3] == ["-m", "locust"]
         assert command[command.index("--record") + 1] == str(tmp_path)
     assert "--rate" in commands["stalls"]
-    assert commands["stalls"][commands["stalls"].index("--arrivals") + 1] == "even"
+    assert commands["stalls"][list(commands["stalls"]).index("--arrivals") + 1] == "even"
     assert "--rate" not in commands["closed loop"]
     with pytest.raises(TestbedError, match=r"mixed\.py is missing"):
-        drive.command(plan, next(plan.phases()), "h:1", tmp_path, tmp_path)
+        drive.check(plan, tmp_path)

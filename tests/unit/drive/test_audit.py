@@ -68,9 +68,10 @@ def audited(server: Server, accepted: list[str], seconds: float = 20.0) -> dict[
         port = serving.add_insecure_port("127.0.0.1:0")
         await serving.start()
         try:
-            return await Audit(
+            found = await Audit(
                 [f"127.0.0.1:{port}"], accepted, seconds, lambda *both: progress.append(both)
             ).run()
+            return found.all_jobs()
         finally:
             await serving.stop(None)
 

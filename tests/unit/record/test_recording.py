@@ -13,6 +13,7 @@ from testbed.drive import provenance
 from testbed.record import files
 from testbed.record.calls import SERVICE
 from testbed.record.damage import RecordingError
+from testbed.record.load import read_window
 from testbed.record.metrics import METRICS, MetricLog
 from testbed.record.model import STACK, JobRow, ResourceRow
 from testbed.record.reader import read_experiment, read_load, read_trial
@@ -56,6 +57,13 @@ def test_resources_from_before_there_was_throttling_are_read(tmp_path: Path) -> 
     (tmp_path / files.RESOURCES).write_text("unix,role\n1,stack\n")
     with pytest.raises(RecordingError, match="throttled_periods"):
         files.read_resources(tmp_path)
+
+
+def test_window_of_a_drive_is_read_without_its_calls(tmp_path: Path) -> None:
+    made = LoadMaker(seconds=4).write(tmp_path)
+    window = read_load(made).window
+    (made / files.CALLS).unlink()
+    assert read_window(made) == window
 
 
 def test_negative_amount_is_damage(tmp_path: Path) -> None:

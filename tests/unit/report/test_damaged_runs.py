@@ -33,6 +33,7 @@ FAULT_RUN_FILES = (
     "trials/*/calls.hlog",
     "trials/*/accepted-*.txt",
     "trials/*/jobs.csv",
+    "trials/*/resources.csv",
     "trials/*/metrics.jsonl.gz",
     "trials/*/faults.json",
     "trials/*/history-audit.jsonl",

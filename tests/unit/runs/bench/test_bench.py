@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from testbed.drive.ports import TrialFailed
+from testbed.record import files
+from testbed.record.model import COMPLETE
 from testbed.runs.bench import figures, measure, report, scaling, session
 from testbed.runs.bench.client import ClientRun, Task
-from testbed.runs.bench.measure import ECHO, Measurement
+from testbed.runs.bench.measure import ECHO, Measurement, Measurer
 from testbed.runs.bench.scaling import OwnerCost
 from testbed.runs.bench.session import BenchPlan
 
@@ -67,10 +71,11 @@ def test_designs_take_turns() -> None:
     assert [plan.order(turn) for turn in (1, 2, 3)] == [["a", "b"], ["b", "a"], ["a", "b"]]
 
 
-def test_echo_server_is_measured_and_stopped_afterwards(tmp_path: Path) -> None:
+def test_echo_server_is_measured_and_stopped_afterwards(bench: Any) -> None:
     with measure.echo_server() as echo:
-        task = Task(list(echo.endpoints), callers=2, warmup=0, seconds=0.3, drain=False)
-        found = measure.measure(1, echo, task, tmp_path / "raw")
+        task = Task(callers=2, warmup=0, seconds=0.3, drain=False)
+        measurer = Measurer(bench.home, bench.interrupts, bench.progress)
+        found = measurer.measure("raw", 1, echo, task)
         (pid,) = (
             each.pid
             for each in psutil.Process().children()
@@ -80,6 +85,7 @@ def test_echo_server_is_measured_and_stopped_afterwards(tmp_path: Path) -> None:
     assert found.run.accepted >= found.run.calls
     assert not found.run.errors
     assert found.server_cpu_seconds > 0
+    assert files.read_header(bench.home / "raw").status == COMPLETE
     assert not psutil.pid_exists(pid)
 
 
@@ -90,7 +96,7 @@ def test_stacks_and_echo_server_are_stopped_when_a_measurement_fails(
         raise measure.BenchFailed("no figure")
 
     monkeypatch.setattr(measure, "idle", lambda *_: {})
-    monkeypatch.setattr(measure, "measure", fail)
+    monkeypatch.setattr(Measurer, "measure", fail)
     plan = BenchPlan(("a", "b"), rounds=1)
     before = set(psutil.Process().children())
     with pytest.raises(measure.BenchFailed, match="no figure"):
@@ -100,12 +106,15 @@ def test_stacks_and_echo_server_are_stopped_when_a_measurement_fails(
     assert not [each for each in started if each.is_running()]
 
 
-def test_subject_that_accepts_nothing_is_an_error(tmp_path: Path) -> None:
+def test_subject_that_accepts_nothing_is_an_error(bench: Any) -> None:
     with measure.echo_server() as echo:
-        nobody = measure.Subject("a", ("127.0.0.1:1",), echo.meter)
-        task = Task(list(nobody.endpoints), callers=1, warmup=0, seconds=0.2, drain=False)
-        with pytest.raises(measure.BenchFailed, match="A accepted nothing"):
-            measure.measure(1, nobody, task, tmp_path / "raw")
+        stack = replace(echo.stack, design="a", endpoints=("127.0.0.1:1",))
+        nobody = replace(echo, stack=stack)
+        task = Task(callers=1, warmup=0, seconds=0.2, drain=False)
+        measurer = Measurer(bench.home, bench.interrupts, bench.progress)
+        with pytest.raises(TrialFailed, match="A accepted nothing"):
+            measurer.measure("raw", 1, nobody, task)
+        assert echo.meter.read()[ECHO] is not None, "the subject stays up"
 
 
 def test_costs_of_the_job_owner_are_measured_at_each_size() -> None:
