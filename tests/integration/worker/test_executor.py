@@ -8,8 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import TypeVar
 
 import psutil
 import pytest
@@ -17,9 +15,9 @@ import pytest
 from common.domain.job import MAX_OUTPUT_BYTES, JobState
 from common.handlers.registry import Handler, HandlerRegistry, JobFailed, load
 from common.worker.executor import JobExecutor
+from tests.support.waiting import eventually_async as eventually
 
 BOUND = 20.0
-T = TypeVar("T")
 LONG = b'{"milliseconds": 600000}'
 
 CPU_KINDS = """
@@ -37,13 +35,17 @@ class Odd(Exception):
 """
 
 
-@contextlib.asynccontextmanager
-async def executing(registry: HandlerRegistry | None = None, **settings):
-    runs = JobExecutor(registry or load(), **settings)
-    try:
-        async with asyncio.timeout(3 * BOUND):
-            yield runs
-    finally:
+@pytest.fixture
+async def executing():
+    """Makes executors, which are closed at the end."""
+    made = []
+
+    def make(registry: HandlerRegistry | None = None, **settings) -> JobExecutor:
+        made.append(JobExecutor(registry or load(), **settings))
+        return made[-1]
+
+    yield make
+    for runs in made:
         await runs.close()
 
 
@@ -70,16 +72,8 @@ def processes_for_work() -> list[psutil.Process]:
     ]
 
 
-async def until(condition: Callable[[], T]) -> T:
-    async with asyncio.timeout(BOUND):
-        while True:
-            if value := condition():
-                return value
-            await asyncio.sleep(0.01)
-
-
 async def until_one_computes() -> psutil.Process:
-    return await until(first_that_computes)
+    return await eventually(first_that_computes)
 
 
 def first_that_computes() -> psutil.Process | None:
@@ -91,31 +85,24 @@ def first_that_computes() -> psutil.Process | None:
 
 
 @pytest.mark.parametrize("kind", load().names())
-def test_every_kind_runs_with_the_empty_payload(assignment, kind) -> None:
-    async def scenario():
-        async with executing() as runs:
-            return await runs.run(assignment("a", kind))
-
-    outcome = asyncio.run(scenario())
+async def test_every_kind_runs_with_the_empty_payload(executing, assignment, kind) -> None:
+    runs = executing()
+    outcome = await runs.run(assignment("a", kind))
 
     assert outcome.state is (JobState.FAILED if kind == "fail" else JobState.DONE)
 
 
-def test_output_of_a_cpu_handler_comes_back(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            return await runs.run(assignment("a", "word_count", b"a b a"))
+async def test_output_of_a_cpu_handler_comes_back(executing, assignment) -> None:
+    runs = executing()
+    outcome = await runs.run(assignment("a", "word_count", b"a b a"))
 
-    assert json.loads(asyncio.run(scenario()).output)["distinct"] == 2
+    assert json.loads(outcome.output)["distinct"] == 2
 
 
-def test_failure_keeps_the_reason_that_the_handler_gave(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            payload = json.dumps({"reason": "DISK_FULL", "message": "\ud800"}).encode()
-            return await runs.run(assignment("a", "fail", payload))
-
-    failure = asyncio.run(scenario()).failure
+async def test_failure_keeps_the_reason_that_the_handler_gave(executing, assignment) -> None:
+    runs = executing()
+    payload = json.dumps({"reason": "DISK_FULL", "message": "\ud800"}).encode()
+    failure = (await runs.run(assignment("a", "fail", payload))).failure
 
     assert (failure.reason, failure.message) == ("DISK_FULL", "?")
 
@@ -128,14 +115,11 @@ def test_failure_keeps_the_reason_that_the_handler_gave(assignment) -> None:
         ("spin", b"{", "UNREADABLE_PAYLOAD", "not JSON"),
     ],
 )
-def test_job_that_cannot_be_run_fails_with_an_explanation(
-    assignment, kind, payload, reason, message
+async def test_job_that_cannot_be_run_fails_with_an_explanation(
+    executing, assignment, kind, payload, reason, message
 ) -> None:
-    async def scenario():
-        async with executing() as runs:
-            return await runs.run(assignment("a", kind, payload))
-
-    failure = asyncio.run(scenario()).failure
+    runs = executing()
+    failure = (await runs.run(assignment("a", kind, payload))).failure
 
     assert failure.reason == reason
     assert message in failure.message
@@ -151,17 +135,14 @@ def test_job_that_cannot_be_run_fails_with_an_explanation(
         (KeyError("x" * 9000), "HANDLER_ERROR", "KeyError: 'xxx"),
     ],
 )
-def test_whatever_an_async_handler_raises_becomes_a_failure(
-    assignment, raised, reason, message
+async def test_whatever_an_async_handler_raises_becomes_a_failure(
+    executing, assignment, raised, reason, message
 ) -> None:
     async def raises(params: bytes) -> bytes:
         raise raised
 
-    async def scenario():
-        async with executing(HandlerRegistry([Handler("odd", "", bytes, raises)])) as runs:
-            return await runs.run(assignment("a", "odd", timeout=10_000_000))
-
-    failure = asyncio.run(scenario()).failure
+    runs = executing(HandlerRegistry([Handler("odd", "", bytes, raises)]))
+    failure = (await runs.run(assignment("a", "odd", timeout=10_000_000))).failure
 
     assert failure.reason == reason
     assert failure.message.startswith(message)
@@ -176,198 +157,156 @@ def test_whatever_an_async_handler_raises_becomes_a_failure(
         ("wrong", "HANDLER_ERROR", "TypeError: the handler returned str, not bytes"),
     ],
 )
-def test_whatever_a_cpu_handler_raises_becomes_a_failure(
-    assignment, cpu_kinds, kind, reason, message
+async def test_whatever_a_cpu_handler_raises_becomes_a_failure(
+    executing, assignment, cpu_kinds, kind, reason, message
 ) -> None:
-    async def scenario():
-        async with executing(cpu_kinds) as runs:
-            return await runs.run(assignment("a", kind))
-
-    failure = asyncio.run(scenario()).failure
+    runs = executing(cpu_kinds)
+    failure = (await runs.run(assignment("a", kind))).failure
 
     assert (failure.reason, failure.message) == (reason, message)
 
 
-def test_output_over_the_limit_fails_the_job_and_one_at_the_limit_does_not(
-    assignment, cpu_kinds
+async def test_output_over_the_limit_fails_the_job_and_one_at_the_limit_does_not(
+    executing, assignment, cpu_kinds
 ) -> None:
-    async def scenario():
-        async with executing(cpu_kinds) as runs:
-            return [
-                await runs.run(assignment("a", "big", str(size).encode()))
-                for size in (MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES + 1)
-            ]
-
-    fits, exceeds = asyncio.run(scenario())
+    runs = executing(cpu_kinds)
+    fits, exceeds = [
+        await runs.run(assignment("a", "big", str(size).encode()))
+        for size in (MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES + 1)
+    ]
 
     assert len(fits.output) == MAX_OUTPUT_BYTES
     assert exceeds.failure.reason == "OUTPUT_TOO_LARGE"
 
 
 @pytest.mark.parametrize("kind", ["sleep", "spin"])
-def test_execution_timeout_stops_either_sort_of_job(assignment, kind) -> None:
-    async def scenario():
-        async with executing() as runs:
-            outcome = await runs.run(assignment("a", kind, LONG, timeout=100_000))
-            assert processes_for_work() == []
-            return outcome
+async def test_execution_timeout_stops_either_sort_of_job(executing, assignment, kind) -> None:
+    runs = executing()
+    failure = (await runs.run(assignment("a", kind, LONG, timeout=100_000))).failure
 
-    failure = asyncio.run(scenario()).failure
-
+    assert processes_for_work() == []
     assert failure.reason == "EXECUTION_TIMEOUT"
     assert "0.1 s" in failure.message
 
 
-def test_job_within_its_execution_timeout_is_done(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            return [
-                await runs.run(assignment("a", kind, b'{"milliseconds": 1}', timeout=60_000_000))
-                for kind in ("sleep", "spin")
-            ]
-
-    assert [each.state for each in asyncio.run(scenario())] == [JobState.DONE] * 2
+async def test_job_within_its_execution_timeout_is_done(executing, assignment) -> None:
+    runs = executing()
+    for kind in ("sleep", "spin"):
+        job = assignment("a", kind, b'{"milliseconds": 1}', timeout=60_000_000)
+        assert (await runs.run(job)).state is JobState.DONE
 
 
-def test_canceled_spin_leaves_no_process_behind(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
-            await until_one_computes()
-            execution.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await execution
-            assert processes_for_work() == []
-
-    asyncio.run(scenario())
+async def test_canceled_spin_leaves_no_process_behind(executing, assignment) -> None:
+    runs = executing()
+    execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
+    await until_one_computes()
+    execution.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await execution
+    assert processes_for_work() == []
 
 
-def test_spin_canceled_while_its_process_starts_leaves_none_behind(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
-            await asyncio.sleep(0)
-            execution.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await execution
-            assert processes_for_work() == []
-
-    asyncio.run(scenario())
-
-
-def test_canceling_one_job_leaves_the_others_alone(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            victim = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
-            await until_one_computes()
-            others = [
-                asyncio.create_task(runs.run(assignment(name, "spin", b'{"milliseconds": 50}')))
-                for name in "bc"
-            ]
-            victim.cancel()
-            return await asyncio.gather(*others)
-
-    assert [each.state for each in asyncio.run(scenario())] == [JobState.DONE] * 2
+async def test_spin_canceled_while_its_process_starts_leaves_none_behind(
+    executing, assignment
+) -> None:
+    runs = executing()
+    execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
+    await asyncio.sleep(0)
+    execution.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await execution
+    assert processes_for_work() == []
 
 
-def test_killed_process_fails_its_job_and_the_next_job_runs(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
-            os.kill((await until_one_computes()).pid, signal.SIGKILL)
-            failure = (await execution).failure
-            return failure, await runs.run(assignment("b", "word_count"))
+async def test_canceling_one_job_leaves_the_others_alone(executing, assignment) -> None:
+    runs = executing()
+    victim = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
+    await until_one_computes()
+    others = [
+        asyncio.create_task(runs.run(assignment(name, "spin", b'{"milliseconds": 50}')))
+        for name in "bc"
+    ]
+    victim.cancel()
+    assert [(await each).state for each in others] == [JobState.DONE] * 2
 
-    failure, following = asyncio.run(scenario())
+
+async def test_killed_process_fails_its_job_and_the_next_job_runs(executing, assignment) -> None:
+    runs = executing()
+    execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
+    os.kill((await until_one_computes()).pid, signal.SIGKILL)
+    failure = (await execution).failure
+    following = await runs.run(assignment("b", "word_count"))
 
     assert failure.reason == "WORKER_PROCESS_DIED"
     assert following.state is JobState.DONE
 
 
 @pytest.mark.parametrize("code", [b"0", b"3"])
-def test_process_that_exits_fails_its_job_whatever_its_exit_code(
-    assignment, cpu_kinds, code
+async def test_process_that_exits_fails_its_job_whatever_its_exit_code(
+    executing, assignment, cpu_kinds, code
 ) -> None:
-    async def scenario():
-        async with executing(cpu_kinds) as runs:
-            return await runs.run(assignment("a", "die", code)), await runs.run(
-                assignment("b", "pid")
-            )
-
-    died, following = asyncio.run(scenario())
+    runs = executing(cpu_kinds)
+    died = await runs.run(assignment("a", "die", code))
+    following = await runs.run(assignment("b", "pid"))
 
     assert died.failure.reason == "WORKER_PROCESS_DIED"
     assert following.state is JobState.DONE
 
 
-def test_process_that_died_idle_is_replaced(assignment, cpu_kinds) -> None:
-    async def scenario():
-        async with executing(cpu_kinds, idle_seconds=600) as runs:
-            first = int((await runs.run(assignment("a", "pid"))).output)
-            process = psutil.Process(first)
-            process.kill()
-            # Blocks the event loop on purpose: it must not have seen the end when the job comes.
-            process.wait(timeout=BOUND)
-            second = await runs.run(assignment("b", "pid"))
-            return first, int(second.output)
+async def test_process_that_died_idle_is_replaced(executing, assignment, cpu_kinds) -> None:
+    runs = executing(cpu_kinds, idle_seconds=600)
+    first = int((await runs.run(assignment("a", "pid"))).output)
+    process = psutil.Process(first)
+    process.kill()
+    # Blocks the event loop on purpose: it must not have seen the end when the job comes.
+    process.wait(timeout=BOUND)
+    second = await runs.run(assignment("b", "pid"))
 
-    first, second = asyncio.run(scenario())
-
-    assert first != second
+    assert first != int(second.output)
 
 
-def test_process_is_used_again_by_the_next_job(assignment, cpu_kinds) -> None:
-    async def scenario():
-        async with executing(cpu_kinds, idle_seconds=600) as runs:
-            return {(await runs.run(assignment("a", "pid"))).output for _ in range(5)}
+async def test_process_is_used_again_by_the_next_job(executing, assignment, cpu_kinds) -> None:
+    runs = executing(cpu_kinds, idle_seconds=600)
+    used = {(await runs.run(assignment("a", "pid"))).output for _ in range(5)}
 
-    assert len(asyncio.run(scenario())) == 1
-
-
-def test_idle_processes_are_stopped(assignment) -> None:
-    async def scenario():
-        async with executing(idle_seconds=0.05) as runs:
-            await asyncio.gather(*(runs.run(assignment(name, "word_count")) for name in "abc"))
-            assert processes_for_work()
-            await until(lambda: not processes_for_work())
-
-    asyncio.run(scenario())
+    assert len(used) == 1
 
 
-def test_no_process_exists_before_the_first_cpu_job_and_none_after_close(assignment) -> None:
-    async def scenario():
-        async with executing(idle_seconds=600) as runs:
-            await runs.run(assignment("a", "noop"))
-            assert processes_for_work() == []
-            await runs.run(assignment("b", "word_count"))
-            assert len(processes_for_work()) == 1
-        assert processes_for_work() == []
-
-    asyncio.run(scenario())
+async def test_idle_processes_are_stopped(executing, assignment) -> None:
+    runs = executing(idle_seconds=0.05)
+    await asyncio.gather(*(runs.run(assignment(name, "word_count")) for name in "abc"))
+    assert processes_for_work()
+    await eventually(lambda: not processes_for_work())
 
 
-def test_close_ends_what_still_runs(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
-            await until_one_computes()
-            await runs.close()
-            assert processes_for_work() == []
-            return await execution
+async def test_no_process_exists_before_the_first_cpu_job_and_none_after_close(
+    executing, assignment
+) -> None:
+    runs = executing(idle_seconds=600)
+    await runs.run(assignment("a", "noop"))
+    assert processes_for_work() == []
+    await runs.run(assignment("b", "word_count"))
+    assert len(processes_for_work()) == 1
+    await runs.close()
+    assert processes_for_work() == []
 
-    assert asyncio.run(scenario()).failure.reason == "WORKER_PROCESS_DIED"
+
+async def test_close_ends_what_still_runs(executing, assignment) -> None:
+    runs = executing()
+    execution = asyncio.create_task(runs.run(assignment("a", "spin", LONG)))
+    await until_one_computes()
+    await runs.close()
+    assert processes_for_work() == []
+    assert (await execution).failure.reason == "WORKER_PROCESS_DIED"
 
 
-def test_process_for_work_ignores_the_interrupt_of_the_terminal(assignment) -> None:
-    async def scenario():
-        async with executing() as runs:
-            execution = asyncio.create_task(
-                runs.run(assignment("a", "spin", b'{"milliseconds": 600}'))
-            )
-            os.kill((await until_one_computes()).pid, signal.SIGINT)
-            return await execution
-
-    assert asyncio.run(scenario()).state is JobState.DONE
+async def test_process_for_work_ignores_the_interrupt_of_the_terminal(
+    executing, assignment
+) -> None:
+    runs = executing()
+    execution = asyncio.create_task(runs.run(assignment("a", "spin", b'{"milliseconds": 600}')))
+    os.kill((await until_one_computes()).pid, signal.SIGINT)
+    assert (await execution).state is JobState.DONE
 
 
 PARENT = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +43,8 @@ async def _run(kinds: list[tuple[str, bytes]]) -> list[bytes]:
     return [outcome.output for outcome in outcomes]
 
 
-def test_what_a_payload_decides_is_what_an_execution_gives() -> None:
-    assert asyncio.run(_run(DECIDED)) == [output_of(*each) for each in DECIDED]
+async def test_what_a_payload_decides_is_what_an_execution_gives() -> None:
+    assert await _run(DECIDED) == [output_of(*each) for each in DECIDED]
 
 
 @pytest.mark.parametrize(

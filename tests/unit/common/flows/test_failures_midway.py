@@ -65,43 +65,41 @@ class Stack:
             self.liveness, self.jobs, self.queue, self.results, 6.0, self.background
         )
 
-    def run(self, work: Awaitable[Any]) -> Any:
-        async def whole() -> Any:
-            try:
-                return await work
-            finally:
-                await self.background.drain()
+    async def run(self, work: Awaitable[Any]) -> Any:
+        """Wait for the work, and then for what it left to the background."""
+        try:
+            return await work
+        finally:
+            await self.background.drain()
 
-        return asyncio.run(whole())
+    async def states(self) -> list[JobState]:
+        return [job.state for job in (await self.run(self.client.list_jobs(None, "", 0, ""))).jobs]
 
-    def states(self) -> list[JobState]:
-        return [job.state for job in self.run(self.client.list_jobs(None, "", 0, "")).jobs]
-
-    def fetch(self) -> Any:
-        return self.run(self.coordinator.fetch("w", 5, 5, 0.0))
+    async def fetch(self) -> Any:
+        return await self.run(self.coordinator.fetch("w", 5, 5, 0.0))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_job_whose_enqueue_failed_is_withdrawn_and_never_runs(when: str) -> None:
+async def test_job_whose_enqueue_failed_is_withdrawn_and_never_runs(when: str) -> None:
     stack = Stack()
     stack.queue.broken = {"enqueue": when}
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.client.submit(SPEC))
-    assert stack.states() == []
-    assert stack.fetch() == []
+        await stack.run(stack.client.submit(SPEC))
+    assert await stack.states() == []
+    assert await stack.fetch() == []
     assert stack.queue_owner.depth() == 0
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_job_whose_creation_was_not_answered_is_withdrawn(when: str) -> None:
+async def test_job_whose_creation_was_not_answered_is_withdrawn(when: str) -> None:
     stack = Stack()
     stack.jobs.broken = {"create": when}
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.client.submit(SPEC))
-    assert stack.states() == []
+        await stack.run(stack.client.submit(SPEC))
+    assert await stack.states() == []
 
 
-def test_creation_that_comes_after_its_withdrawal_leaves_nothing() -> None:
+async def test_creation_that_comes_after_its_withdrawal_leaves_nothing() -> None:
     stack = Stack()
     create, late = stack.job_owner.create, []
 
@@ -111,42 +109,42 @@ def test_creation_that_comes_after_its_withdrawal_leaves_nothing() -> None:
 
     stack.client._jobs.create = lost  # type: ignore[method-assign, assignment]
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.client.submit(SPEC))
-    stack.run(create(*late))
-    assert stack.states() == []
+        await stack.run(stack.client.submit(SPEC))
+    await stack.run(create(*late))
+    assert await stack.states() == []
 
 
-def test_submit_that_is_refused_by_the_owner_withdraws_nothing() -> None:
+async def test_submit_that_is_refused_by_the_owner_withdraws_nothing() -> None:
     stack = Stack()
-    stack.run(stack.client.submit(SPEC, "r"))
+    await stack.run(stack.client.submit(SPEC, "r"))
     with pytest.raises(RequestIdReused):
-        stack.run(stack.client.submit(JobSpec("sleep"), "r"))
-    assert stack.states() == [JobState.QUEUED]
+        await stack.run(stack.client.submit(JobSpec("sleep"), "r"))
+    assert await stack.states() == [JobState.QUEUED]
 
 
 @pytest.mark.parametrize("call", ["create", "enqueue"])
-def test_record_whose_withdrawal_was_lost_too_is_forgotten_later(call: str) -> None:
+async def test_record_whose_withdrawal_was_lost_too_is_forgotten_later(call: str) -> None:
     stack = Stack()
-    promised = stack.run(stack.client.submit(SPEC))
+    promised = await stack.run(stack.client.submit(SPEC))
     stack.jobs.broken = {"withdraw": "before"}
     getattr(stack, "jobs" if call == "create" else "queue").broken[call] = (
         "after" if call == "create" else "before"
     )
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.client.submit(SPEC, "r"))
+        await stack.run(stack.client.submit(SPEC, "r"))
     stack.jobs.broken, stack.queue.broken = {}, {}
-    assert stack.states() == [JobState.QUEUED] * 2
+    assert await stack.states() == [JobState.QUEUED] * 2
 
-    stack.run(stack.leftovers.round())
-    assert stack.states() == [JobState.QUEUED] * 2, "it may be of a submit that is under way"
-    stack.run(stack.leftovers.round())
+    await stack.run(stack.leftovers.round())
+    assert await stack.states() == [JobState.QUEUED] * 2, "it may be of a submit that is under way"
+    await stack.run(stack.leftovers.round())
 
-    (left,) = stack.run(stack.client.list_jobs(None, "", 0, "")).jobs
+    (left,) = (await stack.run(stack.client.list_jobs(None, "", 0, ""))).jobs
     assert left.id == promised
-    assert stack.run(stack.client.submit(SPEC, "r")) != promised
+    assert await stack.run(stack.client.submit(SPEC, "r")) != promised
 
 
-def test_submit_that_comes_too_late_for_its_record_is_refused_and_can_be_repeated() -> None:
+async def test_submit_that_comes_too_late_for_its_record_is_refused_and_can_be_repeated() -> None:
     stack = Stack()
     enqueue = stack.queue_owner.enqueue
 
@@ -159,44 +157,44 @@ def test_submit_that_comes_too_late_for_its_record_is_refused_and_can_be_repeate
 
     stack.client._queue.enqueue = overtaken  # type: ignore[method-assign]
     with pytest.raises(SubmitWithdrawn) as caught:
-        stack.run(stack.client.submit(SPEC, "r"))
+        await stack.run(stack.client.submit(SPEC, "r"))
     assert caught.value.definite
-    assert stack.states() == []
+    assert await stack.states() == []
     assert stack.queue_owner.depth() == 0
-    stack.run(stack.client.submit(SPEC, "r"))
-    assert stack.states() == [JobState.QUEUED]
+    await stack.run(stack.client.submit(SPEC, "r"))
+    assert await stack.states() == [JobState.QUEUED]
 
 
-def test_job_that_the_queue_keeps_out_is_gone_before_its_repeat_is_refused() -> None:
+async def test_job_that_the_queue_keeps_out_is_gone_before_its_repeat_is_refused() -> None:
     stack = Stack()
     stack.jobs.broken = {"withdraw": "before", "forget": "before"}
     stack.queue.broken = {"enqueue": "before"}
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.client.submit(SPEC, "r"))
+        await stack.run(stack.client.submit(SPEC, "r"))
     stack.queue.broken = {}
-    stack.run(stack.leftovers.round())
+    await stack.run(stack.leftovers.round())
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.leftovers.round())
+        await stack.run(stack.leftovers.round())
     stack.jobs.broken = {}
     with pytest.raises(SubmitWithdrawn):
-        stack.run(stack.client.submit(SPEC, "r"))
-    stack.run(stack.client.submit(SPEC, "r"))
-    assert stack.states() == [JobState.QUEUED]
+        await stack.run(stack.client.submit(SPEC, "r"))
+    await stack.run(stack.client.submit(SPEC, "r"))
+    assert await stack.states() == [JobState.QUEUED]
 
 
-def test_jobs_that_wait_for_long_or_run_are_no_leftovers() -> None:
+async def test_jobs_that_wait_for_long_or_run_are_no_leftovers() -> None:
     stack = Stack()
     for _ in range(3):
-        stack.run(stack.client.submit(SPEC))
-    stack.run(stack.coordinator.fetch("w", 1, 1, 0.0))
+        await stack.run(stack.client.submit(SPEC))
+    await stack.run(stack.coordinator.fetch("w", 1, 1, 0.0))
     for _ in range(2 * leftovers.AFRESH):
-        stack.run(stack.leftovers.round())
+        await stack.run(stack.leftovers.round())
         stack.clock.advance(leftovers.PAUSE)
-        stack.run(stack.coordinator.heartbeat("w", 1, stack.liveness.held()))
-    assert sorted(stack.states()) == [JobState.QUEUED] * 2 + [JobState.RUNNING]
+        await stack.run(stack.coordinator.heartbeat("w", 1, stack.liveness.held()))
+    assert sorted(await stack.states()) == [JobState.QUEUED] * 2 + [JobState.RUNNING]
 
 
-def test_each_record_that_waits_is_asked_about_once_and_all_of_them_now_and_then(
+async def test_each_record_that_waits_is_asked_about_once_and_all_of_them_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(leftovers, "PAGE", 2)
@@ -209,50 +207,50 @@ def test_each_record_that_waits_is_asked_about_once_and_all_of_them_now_and_then
         return await keep_out(job_ids)
 
     stack.queue_owner.keep_out = noted  # type: ignore[method-assign]
-    first = [stack.run(stack.client.submit(SPEC)) for _ in range(5)]
+    first = [await stack.run(stack.client.submit(SPEC)) for _ in range(5)]
     for _ in range(3):
-        stack.run(stack.leftovers.round())
+        await stack.run(stack.leftovers.round())
     assert asked == [[first[4], first[3]], [first[2], first[1]], [first[0]]]
-    later = stack.run(stack.client.submit(SPEC))
+    later = await stack.run(stack.client.submit(SPEC))
     for _ in range(3):
-        stack.run(stack.leftovers.round())
+        await stack.run(stack.leftovers.round())
     assert asked[3:] == [[later]]
     for _ in range(leftovers.AFRESH - 6):
-        stack.run(stack.leftovers.round())
+        await stack.run(stack.leftovers.round())
     assert sorted(job_id for page in asked[4:] for job_id in page) == [*first, later]
 
 
-def test_leftovers_are_found_though_an_owner_was_out_of_reach_meanwhile() -> None:
+async def test_leftovers_are_found_though_an_owner_was_out_of_reach_meanwhile() -> None:
     stack = Stack()
-    stack.run(stack.job_owner.create([NewJob("noop")]))
-    stack.run(stack.leftovers.round())
+    await stack.run(stack.job_owner.create([NewJob("noop")]))
+    await stack.run(stack.leftovers.round())
     stack.queue.broken = {"keep_out": "after"}
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.leftovers.round())
+        await stack.run(stack.leftovers.round())
     stack.queue.broken = {}
-    stack.run(stack.leftovers.round())
-    assert stack.states() == []
+    await stack.run(stack.leftovers.round())
+    assert await stack.states() == []
 
 
-def test_job_refused_by_a_full_queue_is_withdrawn() -> None:
+async def test_job_refused_by_a_full_queue_is_withdrawn() -> None:
     stack = Stack(max_jobs=1)
-    stack.run(stack.client.submit(SPEC))
+    await stack.run(stack.client.submit(SPEC))
     with pytest.raises(QueueFull):
-        stack.run(stack.client.submit(SPEC))
-    assert stack.states() == [JobState.QUEUED]
+        await stack.run(stack.client.submit(SPEC))
+    assert await stack.states() == [JobState.QUEUED]
 
 
-def test_repeat_after_a_failed_enqueue_is_accepted_as_a_new_job() -> None:
+async def test_repeat_after_a_failed_enqueue_is_accepted_as_a_new_job() -> None:
     stack = Stack()
     stack.queue.broken = {"enqueue": "before"}
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.client.submit(SPEC, "r"))
+        await stack.run(stack.client.submit(SPEC, "r"))
     stack.queue.broken = {}
-    job_id = stack.run(stack.client.submit(SPEC, "r"))
-    assert stack.run(stack.client.status(job_id)).state is JobState.QUEUED
+    job_id = await stack.run(stack.client.submit(SPEC, "r"))
+    assert (await stack.run(stack.client.status(job_id))).state is JobState.QUEUED
 
 
-def test_submit_goes_on_though_its_client_has_gone() -> None:
+async def test_submit_goes_on_though_its_client_has_gone() -> None:
     stack = Stack()
 
     async def abandon() -> None:
@@ -274,145 +272,143 @@ def test_submit_goes_on_though_its_client_has_gone() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
 
-    stack.run(abandon())
-    assert stack.states() == [JobState.QUEUED]
+    await stack.run(abandon())
+    assert await stack.states() == [JobState.QUEUED]
     assert stack.queue_owner.depth() == 1
 
 
-def test_leases_are_given_back_if_the_start_cannot_be_recorded() -> None:
+async def test_leases_are_given_back_if_the_start_cannot_be_recorded() -> None:
     stack = Stack()
-    job_id = stack.run(stack.client.submit(SPEC))
+    job_id = await stack.run(stack.client.submit(SPEC))
     stack.jobs.broken = {"transition": "before"}
     with pytest.raises(OwnerUnreachable):
-        stack.fetch()
+        await stack.fetch()
     stack.jobs.broken = {}
-    (assignment,) = stack.fetch()
+    (assignment,) = await stack.fetch()
     assert assignment.execution == (job_id, 2)
 
 
-def test_start_that_was_recorded_but_not_answered_runs_again_under_the_next_attempt() -> None:
+async def test_start_that_was_recorded_but_not_answered_runs_again_under_the_next_attempt() -> None:
     stack = Stack()
-    job_id = stack.run(stack.client.submit(SPEC))
+    job_id = await stack.run(stack.client.submit(SPEC))
     stack.jobs.broken = {"transition": "after"}
     with pytest.raises(OwnerUnreachable):
-        stack.fetch()
+        await stack.fetch()
     stack.jobs.broken = {}
-    (assignment,) = stack.fetch()
-    assert stack.run(stack.client.status(job_id)).attempt == assignment.execution.attempt == 2
+    (assignment,) = await stack.fetch()
+    assert (
+        (await stack.run(stack.client.status(job_id))).attempt == assignment.execution.attempt == 2
+    )
 
 
 @pytest.mark.parametrize(
     ("port", "method"), [("results", "store"), ("jobs", "transition"), ("queue", "remove")]
 )
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_report_that_failed_half_way_can_be_repeated(port: str, method: str, when: str) -> None:
+async def test_report_that_failed_half_way_can_be_repeated(
+    port: str, method: str, when: str
+) -> None:
     stack = Stack()
-    job_id = stack.run(stack.client.submit(SPEC))
-    (assignment,) = stack.fetch()
+    job_id = await stack.run(stack.client.submit(SPEC))
+    (assignment,) = await stack.fetch()
     report = [(assignment.execution, DONE)]
     getattr(stack, port).broken = {method: when}
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.coordinator.report("w", report))
+        await stack.run(stack.coordinator.report("w", report))
     getattr(stack, port).broken = {}
-    stack.run(stack.coordinator.report("w", report))
-    assert stack.run(stack.client.result(job_id)).output == b"out"
+    await stack.run(stack.coordinator.report("w", report))
+    assert (await stack.run(stack.client.result(job_id))).output == b"out"
     assert stack.queue_owner.leased() == stack.queue_owner.depth() == 0
 
 
-def test_entry_left_by_a_lost_acknowledgement_is_dropped_at_its_redelivery() -> None:
+async def test_entry_left_by_a_lost_acknowledgement_is_dropped_at_its_redelivery() -> None:
     stack = Stack()
-    stack.run(stack.client.submit(SPEC))
-    (assignment,) = stack.fetch()
+    await stack.run(stack.client.submit(SPEC))
+    (assignment,) = await stack.fetch()
     stack.queue.broken = {"remove": "before"}
     with pytest.raises(OwnerUnreachable):
-        stack.run(stack.coordinator.report("w", [(assignment.execution, DONE)]))
+        await stack.run(stack.coordinator.report("w", [(assignment.execution, DONE)]))
     stack.queue.broken = {}
     stack.clock.advance(7)
-    assert stack.fetch() == []
-    assert stack.states() == [JobState.DONE]
+    assert await stack.fetch() == []
+    assert await stack.states() == [JobState.DONE]
     assert stack.queue_owner.leased() == stack.queue_owner.depth() == 0
 
 
-def test_dead_workers_job_is_handed_to_the_next_worker() -> None:
+async def test_dead_workers_job_is_handed_to_the_next_worker() -> None:
     stack = Stack()
-    stack.run(stack.client.submit(SPEC))
-    (first,) = stack.fetch()
+    await stack.run(stack.client.submit(SPEC))
+    (first,) = await stack.fetch()
     stack.clock.advance(3.1)
-    stack.run(stack.coordinator.inspect())
-    (second,) = stack.run(stack.coordinator.fetch("other", 1, 1, 0.0))
+    await stack.run(stack.coordinator.inspect())
+    (second,) = await stack.run(stack.coordinator.fetch("other", 1, 1, 0.0))
     assert second.execution == (first.execution.job_id, 2)
-    (verdict,) = stack.run(stack.coordinator.report("w", [(first.execution, DONE)]))
+    (verdict,) = await stack.run(stack.coordinator.report("w", [(first.execution, DONE)]))
     assert verdict.reason == "STALE_ATTEMPT"
 
 
-def test_job_that_outlives_its_lease_is_not_run_twice_while_its_worker_lives() -> None:
+async def test_job_that_outlives_its_lease_is_not_run_twice_while_its_worker_lives() -> None:
     stack = Stack()
-    stack.run(stack.client.submit(SPEC))
-    (assignment,) = stack.fetch()
+    await stack.run(stack.client.submit(SPEC))
+    (assignment,) = await stack.fetch()
     for _ in range(10):
         stack.clock.advance(2)
-        stack.run(stack.coordinator.heartbeat("w", 1, [assignment.execution]))
-        stack.run(stack.coordinator.inspect())
-        assert stack.run(stack.coordinator.fetch("other", 1, 1, 0.0)) == []
+        await stack.run(stack.coordinator.heartbeat("w", 1, [assignment.execution]))
+        await stack.run(stack.coordinator.inspect())
+        assert await stack.run(stack.coordinator.fetch("other", 1, 1, 0.0)) == []
 
 
-def test_watch_survives_a_queue_out_of_reach() -> None:
+async def test_watch_survives_a_queue_out_of_reach() -> None:
     stack = Stack()
-    stack.run(stack.client.submit(SPEC))
-    stack.fetch()
+    await stack.run(stack.client.submit(SPEC))
+    await stack.fetch()
     stack.queue.broken = {"dequeue": "before"}
-    stack.run(stack.coordinator.inspect())
+    await stack.run(stack.coordinator.inspect())
 
 
-def test_cancel_is_answered_though_the_queue_is_out_of_reach() -> None:
+async def test_cancel_is_answered_though_the_queue_is_out_of_reach() -> None:
     stack = Stack()
-    job_id = stack.run(stack.client.submit(SPEC))
+    job_id = await stack.run(stack.client.submit(SPEC))
     stack.queue.broken = {"remove": "before"}
-    assert stack.run(stack.client.cancel(job_id)).state is JobState.CANCELED
+    assert (await stack.run(stack.client.cancel(job_id))).state is JobState.CANCELED
     stack.queue.broken = {}
-    assert stack.fetch() == []
+    assert await stack.fetch() == []
 
 
-def test_coordinator_that_stops_answers_waiting_fetches_and_holds_no_lease() -> None:
+async def test_coordinator_that_stops_answers_waiting_fetches_and_holds_no_lease() -> None:
     stack = Stack()
 
-    async def scenario() -> Any:
-        waiting = asyncio.create_task(stack.coordinator.fetch("w", 1, 1, 60.0))
-        for _ in range(10):  # turns of the loop, until the fetch waits
-            await asyncio.sleep(0)
-        stack.coordinator.stop_waiting()
-        answer = await asyncio.wait_for(waiting, 5)
-        await stack.client.submit(SPEC)
-        return answer
-
-    assert stack.run(scenario()) == []
+    waiting = asyncio.create_task(stack.coordinator.fetch("w", 1, 1, 60.0))
+    for _ in range(10):  # turns of the loop, until the fetch waits
+        await asyncio.sleep(0)
+    stack.coordinator.stop_waiting()
+    answer = await asyncio.wait_for(waiting, 5)
+    await stack.client.submit(SPEC)
+    assert answer == []
     assert (stack.queue_owner.depth(), stack.queue_owner.leased()) == (1, 0)
 
 
-def test_refusal_is_answered_only_once_nothing_is_left_of_the_submit() -> None:
+async def test_refusal_is_answered_only_once_nothing_is_left_of_the_submit() -> None:
     stack = Stack(max_jobs=1)
-    stack.run(stack.client.submit(SPEC))
+    await stack.run(stack.client.submit(SPEC))
 
-    async def refused() -> int:
-        with pytest.raises(QueueFull):
-            await stack.client.submit(SPEC)
-        return sum(stack.job_owner.counts().values())
-
-    assert asyncio.run(refused()) == 1
+    with pytest.raises(QueueFull):
+        await stack.client.submit(SPEC)
+    assert sum(stack.job_owner.counts().values()) == 1
 
 
-def test_refusal_that_could_not_be_made_good_is_no_definite_one() -> None:
+async def test_refusal_that_could_not_be_made_good_is_no_definite_one() -> None:
     stack = Stack(max_jobs=1)
-    stack.run(stack.client.submit(SPEC))
+    await stack.run(stack.client.submit(SPEC))
     stack.jobs.broken = {"withdraw": "before"}
     with pytest.raises(OwnerUnreachable) as caught:
-        stack.run(stack.client.submit(SPEC))
+        await stack.run(stack.client.submit(SPEC))
     assert not caught.value.definite
 
 
-def test_start_that_comes_too_late_leaves_the_entry_to_the_attempt_that_runs() -> None:
+async def test_start_that_comes_too_late_leaves_the_entry_to_the_attempt_that_runs() -> None:
     stack = Stack()
-    stack.run(stack.client.submit(SPEC))
+    await stack.run(stack.client.submit(SPEC))
     transition = stack.job_owner.transition
 
     async def overtaken(steps: Any) -> Any:
@@ -423,8 +419,8 @@ def test_start_that_comes_too_late_leaves_the_entry_to_the_attempt_that_runs() -
         return await transition(steps)
 
     stack.job_owner.transition = overtaken  # type: ignore[method-assign]
-    assert stack.run(stack.coordinator.fetch("late", 1, 1, 0.0)) == []
+    assert await stack.run(stack.coordinator.fetch("late", 1, 1, 0.0)) == []
     stack.clock.advance(6.1)
-    stack.run(stack.coordinator.inspect())
-    (again,) = stack.fetch()
+    await stack.run(stack.coordinator.inspect())
+    (again,) = await stack.fetch()
     assert again.execution.attempt == 3
