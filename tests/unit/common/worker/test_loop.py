@@ -1,41 +1,11 @@
-from __future__ import annotations
+"""What a worker takes on, runs and drops."""
 
-import asyncio
-import contextlib
-import logging
+from __future__ import annotations
 
 import pytest
 
-from common.domain.errors import StaleAttempt
 from common.domain.job import Failure, JobState, Outcome
-from common.handlers.registry import load
-from common.worker.executor import JobExecutor
 from common.worker.loop import Worker
-
-# Seconds after which a test has failed.
-BOUND = 60.0
-LONG = b'{"milliseconds": 600000}'
-
-
-@pytest.fixture
-def working(coordinator, executor):
-    """Runs a worker around a block."""
-
-    @contextlib.asynccontextmanager
-    async def run(slots=2, runs=executor, **settings):
-        given = {"heartbeat_interval": 0.02, "long_poll": 20.0, "stop_grace": 20.0, **settings}
-        worker = Worker("w", slots, coordinator, runs, **given)
-        worker.start()
-        try:
-            async with asyncio.timeout(BOUND):
-                yield worker
-        finally:
-            for future in list(executor.running.values()):
-                if not future.done():
-                    future.cancel()
-            await worker.stop()
-
-    return run
 
 
 async def test_job_is_run_and_its_outcome_reported(working, coordinator, executor, assignment):
@@ -110,24 +80,6 @@ async def test_canceled_execution_is_stopped_and_reported_as_canceled(
     assert coordinator.outcomes == {job.execution: Outcome(JobState.CANCELED)}
 
 
-@pytest.mark.parametrize("kind", ["sleep", "spin"])
-async def test_running_job_of_each_sort_is_canceled_for_real(
-    working, coordinator, assignment, kind
-):
-    runs = JobExecutor(load())
-    job = assignment("a", kind, LONG)
-    try:
-        async with working(runs=runs) as worker:
-            await coordinator.give(job)
-            await coordinator.until(lambda: [job.execution] in coordinator.heartbeats)
-            coordinator.cancel.append(job.execution)
-            await coordinator.until(lambda: coordinator.outcomes)
-            assert worker.busy == 0
-    finally:
-        await runs.close()
-    assert coordinator.outcomes == {job.execution: Outcome(JobState.CANCELED)}
-
-
 async def test_cancel_that_comes_too_late_leaves_the_outcome_as_it_is(
     working, coordinator, executor, assignment
 ):
@@ -164,22 +116,6 @@ async def test_dropped_execution_is_stopped_and_forgotten_without_a_report(
     assert coordinator.returned == []
 
 
-async def test_ended_execution_that_is_dropped_is_not_reported_any_more(
-    working, coordinator, executor, assignment
-):
-    job = assignment("a")
-    coordinator.unreachable.add("report")
-    async with working():
-        await coordinator.give(job)
-        await executor.until(lambda: executor.running)
-        executor.end(job.execution)
-        await coordinator.until(lambda: "report" in coordinator.failed_calls)
-        coordinator.drop.append(job.execution)
-        await coordinator.until(lambda: coordinator.heartbeats[-1] == [])
-        await coordinator.reach()
-    assert coordinator.outcomes == {}
-
-
 async def test_assignment_that_is_held_already_is_ignored(
     working, coordinator, executor, assignment
 ):
@@ -206,25 +142,6 @@ async def test_higher_attempt_replaces_the_one_that_runs(
     assert list(coordinator.outcomes) == [second.execution]
 
 
-async def test_report_is_repeated_until_the_coordinator_answers(
-    working, coordinator, executor, assignment
-):
-    job = assignment("a")
-    coordinator.unreachable.add("report")
-    async with working() as worker:
-        await coordinator.give(job)
-        await executor.until(lambda: executor.running)
-        executor.end(job.execution)
-        await coordinator.until(lambda: coordinator.failed_calls.count("report") >= 3)
-        assert worker.busy == 0
-        beats = len(coordinator.heartbeats)
-        await coordinator.until(lambda: len(coordinator.heartbeats) > beats)
-        assert coordinator.heartbeats[-1] == [job.execution]
-        await coordinator.reach()
-        await coordinator.until(lambda: coordinator.outcomes)
-        await coordinator.until(lambda: coordinator.heartbeats[-1] == [])
-
-
 async def test_fetch_and_heartbeat_go_on_after_the_coordinator_was_out_of_reach(
     working, coordinator, executor, assignment, caplog
 ):
@@ -237,59 +154,6 @@ async def test_fetch_and_heartbeat_go_on_after_the_coordinator_was_out_of_reach(
         await executor.until(lambda: executor.running)
         await coordinator.until(lambda: coordinator.heartbeats)
     assert "w could not fetch work: coordinator is out of reach" in caplog.text
-
-
-async def test_refused_outcome_is_logged_and_forgotten(
-    working, coordinator, executor, assignment, caplog
-):
-    job = assignment("a")
-    coordinator.verdict = StaleAttempt("a", 1, 2)
-    async with working():
-        await coordinator.give(job)
-        await executor.until(lambda: executor.running)
-        executor.end(job.execution)
-        await coordinator.until(lambda: coordinator.outcomes)
-        await coordinator.until(lambda: coordinator.heartbeats[-1] == [])
-    assert coordinator.batches == [1]
-    (record,) = [each for each in caplog.records if "refused" in each.message]
-    assert (record.job_id, record.attempt) == ("a", 1)
-    assert record.correlation_id == "correlation-a"
-
-
-async def test_nothing_more_is_taken_on_while_too_many_outcomes_wait(
-    working, coordinator, executor, assignment
-):
-    jobs = [assignment(f"job-{number}") for number in range(10)]
-    coordinator.unreachable.add("report")
-    async with working(slots=2):
-        await coordinator.give(*jobs)
-        for job in jobs[:4]:
-            await executor.until(lambda job=job: job.execution in executor.running)
-            executor.end(job.execution)
-        await coordinator.until(lambda: len(coordinator.heartbeats[-1]) >= 4)
-        beats = len(coordinator.heartbeats)
-        await coordinator.until(lambda: len(coordinator.heartbeats) > beats + 3)
-        assert len(executor.started) <= 5
-        await coordinator.reach()
-        await coordinator.until(lambda: len(coordinator.outcomes) >= 4)
-        await executor.until(lambda: len(executor.started) > 5)
-
-
-async def test_report_carries_at_most_four_mebibytes_of_output(
-    working, coordinator, executor, assignment
-):
-    jobs = [assignment(f"job-{number}") for number in range(6)]
-    coordinator.unreachable.add("report")
-    async with working(slots=6):
-        await coordinator.give(*jobs)
-        await executor.until(lambda: len(executor.running) == 6)
-        for job in jobs:
-            executor.end(job.execution, Outcome(JobState.DONE, bytes(1 << 20)))
-        await executor.until(lambda: not executor.running)
-        await coordinator.reach()
-        await coordinator.until(lambda: len(coordinator.outcomes) == 6)
-    assert sum(coordinator.batches) == 6
-    assert max(coordinator.batches) <= 4
 
 
 async def test_empty_answers_that_come_at_once_do_not_make_the_worker_spin(working, coordinator):
@@ -353,84 +217,6 @@ async def test_no_slot_is_lost_whichever_way_executions_end(
         await coordinator.give(*(assignment(f"last-{number}") for number in range(20)))
         await executor.until(lambda: len(executor.started) == before + len(ways))
         assert worker.busy == len(ways)
-
-
-async def test_stop_lets_running_work_finish_and_reports_it(
-    working, coordinator, executor, assignment
-):
-    job = assignment("a")
-    async with working() as worker:
-        await coordinator.give(job)
-        await executor.until(lambda: executor.running)
-        stopping = asyncio.create_task(worker.stop())
-        beats = len(coordinator.heartbeats)
-        await coordinator.until(lambda: len(coordinator.heartbeats) > beats)
-        await coordinator.give(assignment("b"))
-        executor.end(job.execution)
-        await stopping
-    assert coordinator.outcomes == {job.execution: Outcome(JobState.DONE, b"output")}
-    assert coordinator.returned == []
-    assert executor.started == [job.execution]
-
-
-async def test_stop_gives_back_what_does_not_finish_in_time(
-    working, coordinator, executor, assignment
-):
-    jobs = [assignment("a"), assignment("b")]
-    async with working(stop_grace=0.0) as worker:
-        await coordinator.give(*jobs)
-        await executor.until(lambda: len(executor.running) == 2)
-        await worker.stop()
-        assert worker.busy == 0
-    assert sorted(coordinator.returned) == [job.execution for job in jobs]
-    assert sorted(executor.stopped) == [job.execution for job in jobs]
-    assert coordinator.outcomes == {}
-
-
-async def test_stop_repeats_its_last_report_until_it_is_taken(
-    working, coordinator, executor, assignment
-):
-    job = assignment("a")
-    coordinator.unreachable.add("report")
-    async with working(stop_grace=0.0) as worker:
-        await coordinator.give(job)
-        await executor.until(lambda: executor.running)
-        stopping = asyncio.create_task(worker.stop())
-        await coordinator.until(lambda: coordinator.failed_calls.count("report") >= 2)
-        await coordinator.reach()
-        await stopping
-    assert coordinator.returned == [job.execution]
-
-
-async def test_stop_may_be_called_again_and_before_the_start(coordinator, executor):
-    worker = Worker("w", 1, coordinator, executor)
-    await asyncio.gather(worker.stop(), worker.stop())
-    await worker.run()
-    assert coordinator.heartbeats == []
-
-
-async def test_run_returns_once_the_worker_is_stopped(coordinator, executor):
-    worker = Worker("w", 1, coordinator, executor)
-    running = asyncio.create_task(worker.run())
-    await coordinator.until(lambda: coordinator.heartbeats)
-    await worker.stop()
-    await running
-
-
-async def test_defect_of_the_coordinator_ends_the_worker_and_gives_its_work_back(
-    coordinator, executor, assignment, caplog, monkeypatch
-):
-    caplog.set_level(logging.CRITICAL)
-    job = assignment("a")
-    worker = Worker("w", 1, coordinator, executor, 0.02, stop_grace=0.0)
-    running = asyncio.create_task(worker.run())
-    await coordinator.give(job)
-    await executor.until(lambda: executor.running)
-    monkeypatch.setattr(coordinator, "heartbeat", None)
-    with pytest.raises(TypeError):
-        await running
-    assert coordinator.returned == [job.execution]
-    assert "worker-heartbeat failed" in caplog.text
 
 
 def test_worker_without_slots_is_refused(coordinator, executor):
