@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -29,3 +30,15 @@ def eventually(
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come within {within:g} s; last seen: {answer!r}")
         time.sleep(INTERVAL)
+
+
+async def eventually_async(condition: Callable[[], T], within: float = 20.0) -> T:
+    """Turn the event loop until ``condition`` holds, and return what it gave.
+
+    Raises ``TimeoutError`` if it never held ``within`` seconds.
+    """
+    async with asyncio.timeout(within):
+        while True:
+            if value := condition():
+                return value
+            await asyncio.sleep(INTERVAL)

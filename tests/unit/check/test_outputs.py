@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from common.domain.job import Assignment, Execution, JobSpec, JobState
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from common.handlers.registry import load
-from common.worker.executor import JobExecutor
 from testbed.check import check
 from testbed.record.history import files, lines
 from testbed.record.history.messages import asked_of, digest
@@ -20,32 +16,6 @@ from testbed.record.history.model import History, Submitted
 from testbed.record.history.outputs import output_of
 from tests.support.histories import perfect, write
 from tests.support.history_builder import HistoryBuilder
-
-DECIDED = [
-    ("noop", b"whatever"),
-    ("sleep", b'{"milliseconds": 1}'),
-    ("sleep", b'{"milliseconds": 1, "jitter": 0.5, "seed": 3}'),
-    ("spin", b'{"milliseconds": 1}'),
-    ("word_count", b"to be or not to be"),
-    ("text_stats", b"One. Two three."),
-]
-
-
-async def _run(kinds: list[tuple[str, bytes]]) -> list[bytes]:
-    executor = JobExecutor(load())
-    try:
-        outcomes = [
-            await executor.run(Assignment(Execution("0" * 16, 1), JobSpec(kind, payload)))
-            for kind, payload in kinds
-        ]
-    finally:
-        await executor.close()
-    assert {outcome.state for outcome in outcomes} == {JobState.DONE}
-    return [outcome.output for outcome in outcomes]
-
-
-def test_what_a_payload_decides_is_what_an_execution_gives() -> None:
-    assert asyncio.run(_run(DECIDED)) == [output_of(*each) for each in DECIDED]
 
 
 @pytest.mark.parametrize(

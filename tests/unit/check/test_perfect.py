@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,8 +24,7 @@ from testbed.record.history.model import (
     Submitted,
 )
 from tests.support.histories import Odds, perfect, write
-
-TERMINAL = ("DONE", "FAILED", "CANCELED")
+from tests.unit.check import mutations
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -44,7 +42,7 @@ def test_the_simulation_shows_all_that_makes_checking_hard() -> None:
     assert sum(each["lost_with_state"] for each in counts) > 10
     operations = [each for history in histories for each in history.operations]
     seen = [each.answer for each in operations if isinstance(each.answer, Seen)]
-    assert {each.state for each in seen} == {"QUEUED", "RUNNING", *TERMINAL}
+    assert {each.state for each in seen} == {"QUEUED", "RUNNING", *mutations.TERMINAL}
     assert max(each.attempt for each in seen) > 2
     reasons = {each.reason for each in operations}
     assert reasons >= {"JOB_NOT_FOUND", "JOB_NOT_FINISHED", "REQUEST_ID_REUSED", "QUEUE_FULL"}
@@ -63,125 +61,6 @@ def test_a_history_survives_its_file(tmp_path: Path) -> None:
     assert files.read(write(history, tmp_path / "history.jsonl")) == history
 
 
-# Mutations: each takes a place in a history and returns what is there instead.
-
-Place = tuple[int, int]
-"""An operation, and for a page the entry."""
-
-
-def _places(history: History, wanted: Callable[[Operation, Seen], bool]) -> list[Place]:
-    """Return where in the history a record of a job stands that is wanted."""
-    return [
-        (number, entry)
-        for number, operation in enumerate(history.operations)
-        for entry, seen in enumerate(_records(operation))
-        if wanted(operation, seen)
-    ]
-
-
-def _records(operation: Operation) -> tuple[Seen, ...]:
-    if isinstance(operation.answer, Seen):
-        return (operation.answer,)
-    return operation.answer.jobs if isinstance(operation.answer, Listed) else ()
-
-
-def _with_record(history: History, place: Place, *records: Seen) -> History:
-    number, entry = place
-    operation = history.operations[number]
-    answer: Seen | Listed = records[0] if records else _records(operation)[0]
-    if isinstance(operation.answer, Listed):
-        jobs = operation.answer.jobs
-        answer = dataclasses.replace(
-            operation.answer, jobs=(*jobs[:entry], *records, *jobs[entry + 1 :])
-        )
-    return _with(history, number, answer=answer)
-
-
-def _with(history: History, number: int, **changes: object) -> History:
-    operations = list(history.operations)
-    operations[number] = dataclasses.replace(operations[number], **changes)  # type: ignore[arg-type]
-    return dataclasses.replace(history, operations=tuple(operations))
-
-
-def _record(history: History, place: Place) -> Seen:
-    return _records(history.operations[place[0]])[place[1]]
-
-
-def _terminal(_operation: Operation, seen: Seen) -> bool:
-    return seen.state in TERMINAL
-
-
-def _other_terminal(seen: Seen) -> Seen:
-    if seen.state == "DONE":
-        return structs.replace(seen, state="FAILED", failure="MUTATED")
-    return structs.replace(seen, state="CANCELED" if seen.state == "FAILED" else "DONE")
-
-
-RECORDS: dict[str, tuple[Callable[[Operation, Seen], bool], Callable[[Seen], Seen]]] = {
-    "another terminal state": (_terminal, _other_terminal),
-    "another finish": (
-        _terminal,
-        lambda seen: structs.replace(seen, finish_us=(seen.finish_us or 0) + 1),
-    ),
-    "another failure": (
-        lambda _, seen: seen.state == "FAILED",
-        lambda seen: structs.replace(seen, failure="MUTATED"),
-    ),
-    "a higher attempt at the end": (
-        lambda _, seen: seen.state in ("DONE", "FAILED"),
-        lambda seen: structs.replace(seen, attempt=seen.attempt + 1),
-    ),
-    "no start": (
-        lambda _, seen: seen.start_us is not None,
-        lambda seen: structs.replace(seen, start_us=None),
-    ),
-    "another creation": (
-        lambda _, _seen: True,
-        lambda seen: structs.replace(seen, create_us=(seen.create_us or 0) - 1),
-    ),
-    "another kind": (lambda _, _seen: True, lambda seen: structs.replace(seen, kind="spin")),
-    "another worker at the end": (
-        lambda _, seen: seen.state in ("DONE", "FAILED"),
-        lambda seen: structs.replace(seen, worker="worker-x"),
-    ),
-    "a worker before the start": (
-        lambda _, seen: not seen.attempt,
-        lambda seen: structs.replace(seen, worker="worker-x"),
-    ),
-    "no worker though it was started": (
-        lambda _, seen: seen.attempt > 0,
-        lambda seen: structs.replace(seen, worker=""),
-    ),
-    "canceled, and no cancel requested": (
-        lambda _, seen: seen.state == "CANCELED",
-        lambda seen: structs.replace(seen, cancel_requested=False),
-    ),
-    "a cancel requested in one record of the end": (
-        lambda _, seen: seen.state in ("DONE", "FAILED"),
-        lambda seen: structs.replace(seen, cancel_requested=not seen.cancel_requested),
-    ),
-    "back in the queue after the end": (
-        lambda operation, seen: operation.client == "audit",
-        lambda seen: Seen(seen.job_id, seen.kind, "QUEUED", 0, create_us=seen.create_us),
-    ),
-    "a state that there is not": (
-        lambda _, _seen: True,
-        lambda seen: structs.replace(seen, state="PAUSED"),
-    ),
-}
-
-
-def _shown_ended(history: History, place: Place, before: int) -> bool:
-    """Say whether another answer, from before that time, shows how the job ended."""
-    job_id = _record(history, place).job_id
-    return any(
-        seen.job_id == job_id and seen.state in TERMINAL and operation.completed < before
-        for number, operation in enumerate(history.operations)
-        for seen in _records(operation)
-        if number != place[0]
-    )
-
-
 def _noticed(history: History) -> Verdict:
     verdict = check(history)
     assert not verdict.clean
@@ -194,20 +73,22 @@ def _noticed(history: History) -> Verdict:
 SEEDS = st.integers(0, 30)
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", mutations.RECORDS)
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, data=st.data())
 def test_a_changed_record_is_noticed(name: str, seed: int, data: st.DataObject) -> None:
-    wanted, change = RECORDS[name]
+    wanted, change = mutations.RECORDS[name]
     history = perfect(seed, 150)
-    places = _places(history, wanted)
+    places = mutations.places(history, wanted)
     assume(places)
     place = data.draw(st.sampled_from(places))
     # What is left of the truth has to contradict it.
     begun = history.operations[place[0]].invoked
-    assume(_shown_ended(history, place, begun if "back" in name else OPEN_END))
-    verdict = _noticed(_with_record(history, place, change(_record(history, place))))
-    job_id = _record(history, place).job_id
+    assume(mutations.shown_ended(history, place, begun if "back" in name else OPEN_END))
+    verdict = _noticed(
+        mutations.with_record(history, place, change(mutations.record_at(history, place)))
+    )
+    job_id = mutations.record_at(history, place).job_id
     operation = history.operations[place[0]]
     named = {violation.subject for violation in verdict.violations}
     scan = operation.asked.scan if isinstance(operation.asked, Page) else job_id
@@ -236,10 +117,10 @@ def test_a_job_that_is_left_out_of_a_list_is_noticed(seed: int, data: st.DataObj
     places = list(_scans(history))
     assume(places)
     place = data.draw(st.sampled_from(places))
-    verdict = _noticed(_with_record(history, place))
+    verdict = _noticed(mutations.with_record(history, place))
     assert verdict.found["list"] == 1
     (violation,) = (each for each in verdict.violations if each.rule == "list")
-    assert _record(history, place).job_id in violation.text
+    assert mutations.record_at(history, place).job_id in violation.text
     assert len(violation.slice) == 2
 
 
@@ -253,21 +134,24 @@ def test_a_job_in_a_state_that_is_left_out_of_its_list_is_noticed(
     places = list(_lists_of_states(history))
     assume(places)
     number = data.draw(st.sampled_from(places))
-    assert _noticed(_with(history, number, answer=Listed((), False))).found["list"] >= 1
+    assert (
+        _noticed(mutations.with_changes(history, number, answer=Listed((), False))).found["list"]
+        >= 1
+    )
 
 
 def _lists_of_states(history: History) -> Iterator[int]:
     """Iterate over first pages with a job that other answers show in the state on both sides."""
     shown: dict[tuple[str, str], list[Operation]] = {}
     for each in history.operations:
-        for seen in _records(each):
+        for seen in mutations.records(each):
             shown.setdefault((seen.job_id, seen.state), []).append(each)
     for number, each in enumerate(history.operations):
         if not isinstance(each.asked, Page) or each.asked.number:
             continue
         if each.asked.state not in {"QUEUED", "RUNNING"} or not _only(history, each):
             continue
-        for seen in _records(each):
+        for seen in mutations.records(each):
             others = shown[seen.job_id, seen.state]
             before = any(other.completed < each.invoked for other in others)
             if before and any(other.invoked > each.completed for other in others):
@@ -291,11 +175,11 @@ def _only(history: History, page: Operation) -> bool:
 @given(seed=SEEDS, data=st.data())
 def test_a_job_that_is_listed_twice_is_noticed(seed: int, data: st.DataObject) -> None:
     history = perfect(seed, 150)
-    places = _places(history, lambda operation, _: operation.call == lines.LIST)
+    places = mutations.places(history, lambda operation, _: operation.call == lines.LIST)
     assume(places)
     place = data.draw(st.sampled_from(places))
-    twice = _record(history, place)
-    assert _noticed(_with_record(history, place, twice, twice)).found["list"] == 1
+    twice = mutations.record_at(history, place)
+    assert _noticed(mutations.with_record(history, place, twice, twice)).found["list"] == 1
 
 
 def _numbers(history: History, wanted: Callable[[Operation], bool]) -> list[int]:
@@ -314,7 +198,9 @@ def test_another_result_is_noticed(seed: int, data: st.DataObject) -> None:
     number = data.draw(st.sampled_from(places))
     result = history.operations[number].answer
     assert isinstance(result, Result)
-    changed = _with(history, number, answer=structs.replace(result, digest="mutated"))
+    changed = mutations.with_changes(
+        history, number, answer=structs.replace(result, digest="mutated")
+    )
     assert _noticed(changed).found["terminal"] == 1
 
 
@@ -325,7 +211,7 @@ def test_an_accepted_job_that_is_lost_is_noticed(seed: int, data: st.DataObject)
     places = _numbers(history, lambda each: each.client == "audit" and each.call != lines.LIST)
     number = data.draw(st.sampled_from(places))
     refused = {"outcome": CallOutcome.FAIL, "answer": None, "code": "NOT_FOUND"}
-    assert _noticed(_with(history, number, **refused)).counts["lost"] == 1
+    assert _noticed(mutations.with_changes(history, number, **refused)).counts["lost"] == 1
 
 
 @settings(max_examples=40, deadline=None)
@@ -345,7 +231,9 @@ def test_a_repeat_that_made_another_job_is_noticed(seed: int, data: st.DataObjec
     )
     assume(places)
     number = data.draw(st.sampled_from(places))
-    assert _noticed(_with(history, number, answer="v" * 16)).counts["duplicated"] == 1
+    assert (
+        _noticed(mutations.with_changes(history, number, answer="v" * 16)).counts["duplicated"] == 1
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -361,4 +249,4 @@ def test_an_accepted_submit_that_is_taken_for_refused_is_noticed(
         )
     )
     refused = {"outcome": CallOutcome.FAIL, "answer": None, "code": "RESOURCE_EXHAUSTED"}
-    assert _noticed(_with(history, number, **refused)).counts["unexpected"] == 1
+    assert _noticed(mutations.with_changes(history, number, **refused)).counts["unexpected"] == 1

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,31 +58,25 @@ class Server(pb_grpc.TaskQueueServiceServicer):
         return pb.GetJobStatusResponse(status=self.status(job_id))
 
 
-def audited(server: Server, accepted: list[str], seconds: float = 20.0) -> dict[str, JobRow]:
+async def audited(server: Server, accepted: list[str], seconds: float = 20.0) -> dict[str, JobRow]:
     progress: list[tuple[int, int]] = []
-
-    async def run() -> tuple[JobRow, ...]:
-        serving = grpc.aio.server()
-        pb_grpc.add_TaskQueueServiceServicer_to_server(server, serving)
-        port = serving.add_insecure_port("127.0.0.1:0")
-        await serving.start()
-        try:
-            found = await Audit(
-                [f"127.0.0.1:{port}"], accepted, seconds, lambda *both: progress.append(both)
-            ).run()
-            return found.all_jobs()
-        finally:
-            await serving.stop(None)
-
-    rows = asyncio.run(run())
+    serving = grpc.aio.server()
+    pb_grpc.add_TaskQueueServiceServicer_to_server(server, serving)
+    address = f"127.0.0.1:{serving.add_insecure_port('127.0.0.1:0')}"
+    await serving.start()
+    try:
+        found = await Audit([address], accepted, seconds, lambda *both: progress.append(both)).run()
+    finally:
+        await serving.stop(None)
+    rows = found.all_jobs()
     assert progress
     assert progress[-1][1] == len(rows)
     return {row.job_id: row for row in rows}
 
 
-def test_terminal_jobs_are_read_off_the_list_page_by_page() -> None:
+async def test_terminal_jobs_are_read_off_the_list_page_by_page() -> None:
     server = Server({f"j{number}": pb.JOB_STATE_DONE for number in range(5)})
-    rows = audited(server, list(server.states))
+    rows = await audited(server, list(server.states))
     assert {row.state for row in rows.values()} == {"DONE"}
     assert (rows["j0"].create_us, rows["j0"].start_us, rows["j0"].finish_us) == (
         1_000_001,
@@ -94,55 +87,57 @@ def test_terminal_jobs_are_read_off_the_list_page_by_page() -> None:
     assert (server.pages, server.asked) == (3, [])
 
 
-def test_unfinished_job_is_asked_for_until_it_is_terminal() -> None:
+async def test_unfinished_job_is_asked_for_until_it_is_terminal() -> None:
     server = Server({"j0": pb.JOB_STATE_RUNNING}, ends_after={"j0": 3})
-    rows = audited(server, ["j0"])
+    rows = await audited(server, ["j0"])
     assert (rows["j0"].state, rows["j0"].lost) == ("DONE", False)
     assert len(server.asked) == 3
 
 
-def test_job_that_is_not_there_is_lost() -> None:
-    rows = audited(Server({"j0": pb.JOB_STATE_DONE}), ["j0", "j1"])
+async def test_job_that_is_not_there_is_lost() -> None:
+    rows = await audited(Server({"j0": pb.JOB_STATE_DONE}), ["j0", "j1"])
     assert rows["j1"].lost
     assert rows["j1"].problem == "NOT_FOUND: no such job"
     assert not rows["j0"].lost
 
 
-def test_job_that_does_not_end_in_time_is_lost() -> None:
-    rows = audited(Server({"j0": pb.JOB_STATE_RUNNING}), ["j0"], seconds=1.0)
+async def test_job_that_does_not_end_in_time_is_lost() -> None:
+    rows = await audited(Server({"j0": pb.JOB_STATE_RUNNING}), ["j0"], seconds=1.0)
     assert rows["j0"].lost
     assert rows["j0"].problem.startswith("still RUNNING")
 
 
-def test_jobs_are_looked_up_one_by_one_where_listing_fails_until_it_does_not() -> None:
+async def test_jobs_are_looked_up_one_by_one_where_listing_fails_until_it_does_not() -> None:
     server = Server({f"j{number}": pb.JOB_STATE_FAILED for number in range(50)}, listing=False)
     server.lists_after = 50
-    rows = audited(server, [*[*server.states][1:], "forgotten"])
+    rows = await audited(server, [*[*server.states][1:], "forgotten"])
     assert len(server.asked) == 50
     assert [row.job_id for row in rows.values() if row.lost] == ["forgotten"]
     assert not rows["j0"].accepted, "nobody was promised it: only the list shows it"
 
 
-def test_a_stack_whose_jobs_cannot_be_listed_fails_its_trial() -> None:
+async def test_a_stack_whose_jobs_cannot_be_listed_fails_its_trial() -> None:
     server = Server({"j0": pb.JOB_STATE_DONE}, listing=False)
     with pytest.raises(TrialFailed, match="could not be listed after the drive: UNAVAILABLE"):
-        audited(server, ["j0"], seconds=1.0)
+        await audited(server, ["j0"], seconds=1.0)
 
 
-def test_job_that_nobody_was_promised_and_that_does_not_end_is_left() -> None:
+async def test_job_that_nobody_was_promised_and_that_does_not_end_is_left() -> None:
     states = {"j0": pb.JOB_STATE_DONE, "j1": pb.JOB_STATE_QUEUED}
-    rows = audited(Server(states), ["j0"], seconds=1.0)
+    rows = await audited(Server(states), ["j0"], seconds=1.0)
     assert [job_id for job_id, row in rows.items() if row.left] == ["j1"]
     assert not rows["j1"].lost
 
 
-def test_listed_job_that_nobody_was_promised_is_kept_apart() -> None:
-    rows = audited(Server({"j0": pb.JOB_STATE_DONE, "j1": pb.JOB_STATE_DONE}), ["j0"])
+async def test_listed_job_that_nobody_was_promised_is_kept_apart() -> None:
+    rows = await audited(Server({"j0": pb.JOB_STATE_DONE, "j1": pb.JOB_STATE_DONE}), ["j0"])
     assert (rows["j0"].accepted, rows["j1"].accepted) == (True, False)
     assert not rows["j1"].lost
 
 
-def test_job_in_a_state_that_is_none_is_lost() -> None:
-    rows = audited(Server({"j0": 9, "j1": pb.JOB_STATE_UNSPECIFIED}), ["j0", "j1"], seconds=1.0)
+async def test_job_in_a_state_that_is_none_is_lost() -> None:
+    rows = await audited(
+        Server({"j0": 9, "j1": pb.JOB_STATE_UNSPECIFIED}), ["j0", "j1"], seconds=1.0
+    )
     assert (rows["j0"].state, rows["j1"].state) == ("9", "UNSPECIFIED")
     assert all(row.lost for row in rows.values())

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import zlib
@@ -18,12 +17,12 @@ def encoded(**parameters: object) -> bytes:
     return json.dumps(parameters).encode()
 
 
-def test_noop_returns_nothing() -> None:
-    assert asyncio.run(noop.run(noop.parse(b"anything"))) == b""
+async def test_noop_returns_nothing() -> None:
+    assert await noop.run(noop.parse(b"anything")) == b""
 
 
-def test_sleep_returns_the_delay_that_it_slept() -> None:
-    output = asyncio.run(sleep.run(sleep.parse(encoded(milliseconds=1))))
+async def test_sleep_returns_the_delay_that_it_slept() -> None:
+    output = await sleep.run(sleep.parse(encoded(milliseconds=1)))
 
     assert json.loads(output) == {"milliseconds": 1}
 
@@ -52,11 +51,11 @@ def test_sleep_fails_as_often_as_asked() -> None:
     assert 400 < sum(each.fails for each in drawn) < 600
 
 
-def test_sleep_that_fails_says_that_it_was_simulated() -> None:
+async def test_sleep_that_fails_says_that_it_was_simulated() -> None:
     params = sleep.parse(encoded(milliseconds=0, failure_probability=1))
 
     with pytest.raises(JobFailed) as caught:
-        asyncio.run(sleep.run(params))
+        await sleep.run(params)
     assert caught.value.reason == "SIMULATED_FAILURE"
 
 
@@ -141,12 +140,12 @@ def test_matrix_multiply_draws_other_matrices_for_another_seed() -> None:
     assert one["crc32"] != two["crc32"]
 
 
-def test_fail_fails_with_the_given_reason_and_message() -> None:
+async def test_fail_fails_with_the_given_reason_and_message() -> None:
     with pytest.raises(JobFailed) as caught:
-        asyncio.run(fail.run(fail.parse(encoded(reason="DISK_FULL", message="no space"))))
+        await fail.run(fail.parse(encoded(reason="DISK_FULL", message="no space")))
     assert (caught.value.reason, caught.value.message) == ("DISK_FULL", "no space")
 
 
-def test_fail_has_a_reason_of_its_own() -> None:
+async def test_fail_has_a_reason_of_its_own() -> None:
     with pytest.raises(JobFailed, match="FAILURE_REQUESTED"):
-        asyncio.run(fail.run(fail.parse(b"")))
+        await fail.run(fail.parse(b""))

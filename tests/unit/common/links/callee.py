@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,17 +100,6 @@ async def linked(callee: Callee) -> AsyncIterator[Way]:
             yield Way(callee, link, channel)
     finally:
         await link.stop()
-
-
-def through_a_link(scenario: Callable[[Way], Awaitable[None]]) -> None:
-    """Run a scenario with a callee that serves and a link to it."""
-
-    async def whole() -> None:
-        callee = Callee()
-        async with serving(callee), linked(callee) as way:
-            await asyncio.wait_for(scenario(way), FOREVER)
-
-    asyncio.run(whole())
 
 
 async def code_of(call: grpc.aio.UnaryUnaryCall[bytes, bytes]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -100,18 +98,18 @@ def test_settled_execution_is_held_no_longer(liveness: LivenessOwner) -> None:
     assert liveness.held() == []
 
 
-def test_first_write_of_a_result_wins() -> None:
+async def test_first_write_of_a_result_wins() -> None:
     results = ResultOwner()
-    assert asyncio.run(results.store([(ONE, b"first"), (ONE, b"second"), (TWO, b"")])) == [
+    assert await results.store([(ONE, b"first"), (ONE, b"second"), (TWO, b"")]) == [
         True,
         False,
         True,
     ]
-    assert asyncio.run(results.get([ONE, TWO])) == [b"first", b""]
+    assert await results.get([ONE, TWO]) == [b"first", b""]
 
 
-def test_attempts_do_not_share_a_result() -> None:
+async def test_attempts_do_not_share_a_result() -> None:
     results = ResultOwner()
-    asyncio.run(results.store([(Execution("a", 1), b"stale")]))
-    (answer,) = asyncio.run(results.get([Execution("a", 2)]))
+    await results.store([(Execution("a", 1), b"stale")])
+    (answer,) = await results.get([Execution("a", 2)])
     assert isinstance(answer, ResultLost)

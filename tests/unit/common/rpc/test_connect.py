@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from concurrent import futures
 
@@ -60,15 +59,12 @@ def test_a_call_is_answered_though_the_environment_names_a_proxy(address: str) -
 
 @proxied
 @pytest.mark.usefixtures("proxy")
-def test_a_call_of_an_event_loop_is_answered_though_the_environment_names_a_proxy(
+async def test_a_call_of_an_event_loop_is_answered_though_the_environment_names_a_proxy(
     address: str,
 ) -> None:
-    async def call() -> None:
-        async with connect.aio_channel(address, connect.OWN_CONNECTION) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            await stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
-
-    asyncio.run(call())
+    async with connect.aio_channel(address, connect.OWN_CONNECTION) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        await stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
 
 
 @proxied

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +29,27 @@ def settings(**changes: Any) -> Settings:
     return Settings(**{**given, **changes})
 
 
-def with_node(scenario: Callable[[Process, grpc.aio.Channel], Awaitable[None]]) -> None:
-    """Run a scenario against one node in this process."""
+async def started() -> Process:
+    """Start a node in this process, for somebody to stop."""
+    process = Process(settings())
+    assemble(process)
+    await process.start()
+    return process
 
-    async def whole() -> None:
-        process = Process(settings())
-        assemble(process)
-        await process.start()
-        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
-            try:
-                await scenario(process, channel)
-            finally:
-                await process.stop()
 
-    asyncio.run(whole())
+@pytest.fixture
+async def process() -> AsyncIterator[Process]:
+    """A node in this process."""
+    node = await started()
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+async def channel(process: Process) -> AsyncIterator[grpc.aio.Channel]:
+    """A client's end of a connection to the node."""
+    async with connect.aio_channel(f"127.0.0.1:{process.port}") as opened:
+        yield opened
 
 
 def sample(process: Process, name: str, **labels: str) -> float | None:
@@ -63,54 +67,48 @@ def handled(process: Process, method: str, code: str) -> float | None:
     )
 
 
-def test_calls_are_counted_and_timed_by_method_and_code() -> None:
-    async def scenario(process: Process, channel: grpc.aio.Channel) -> None:
-        stub = TaskQueueServiceStub(channel)
-        assert handled(process, "SubmitJob", "OK") == 0
-        await stub.SubmitJob(pb.SubmitJobRequest(job=pb.JobSpec(kind="noop")), timeout=5)
-        with pytest.raises(grpc.aio.AioRpcError):
-            await stub.SubmitJob(pb.SubmitJobRequest(), timeout=5)
-        assert handled(process, "SubmitJob", "OK") == 1
-        assert handled(process, "SubmitJob", "INVALID_ARGUMENT") == 1
-        labels = {
-            "grpc_type": "unary",
-            "grpc_service": callers.PUBLIC_SERVICE,
-            "grpc_method": "SubmitJob",
-        }
-        assert sample(process, "grpc_server_started_total", **labels) == 2
-        assert sample(process, "grpc_server_handling_seconds_count", **labels) == 2
-        assert sample(process, "grpc_server_msg_sent_total", **labels) == 1
-
-    with_node(scenario)
-
-
-def test_errors_carry_reason_field_and_outcome() -> None:
-    async def scenario(process: Process, channel: grpc.aio.Channel) -> None:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await TaskQueueServiceStub(channel).SubmitJob(pb.SubmitJobRequest(), timeout=5)
-        info = status.error_info(caught.value)
-        assert info is not None
-        assert (info.reason, info.domain) == ("INVALID_FIELD", "taskqueue")
-        assert dict(info.metadata) == {"field": "job.kind", "outcome": "definite"}
-
-    with_node(scenario)
+async def test_calls_are_counted_and_timed_by_method_and_code(
+    process: Process, channel: grpc.aio.Channel
+) -> None:
+    stub = TaskQueueServiceStub(channel)
+    assert handled(process, "SubmitJob", "OK") == 0
+    await stub.SubmitJob(pb.SubmitJobRequest(job=pb.JobSpec(kind="noop")), timeout=5)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stub.SubmitJob(pb.SubmitJobRequest(), timeout=5)
+    assert handled(process, "SubmitJob", "OK") == 1
+    assert handled(process, "SubmitJob", "INVALID_ARGUMENT") == 1
+    labels = {
+        "grpc_type": "unary",
+        "grpc_service": callers.PUBLIC_SERVICE,
+        "grpc_method": "SubmitJob",
+    }
+    assert sample(process, "grpc_server_started_total", **labels) == 2
+    assert sample(process, "grpc_server_handling_seconds_count", **labels) == 2
+    assert sample(process, "grpc_server_msg_sent_total", **labels) == 1
 
 
-def test_metrics_port_serves_what_the_registry_holds() -> None:
-    async def scenario(process: Process, channel: grpc.aio.Channel) -> None:
-        port = process._metrics.server_port
-        url = f"http://127.0.0.1:{port}/metrics"
-        page = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=5).read())
-        for name in (b"taskqueue_jobs{", b"taskqueue_queue_depth", b"process_cpu_seconds_total"):
-            assert name in page
-
-    with_node(scenario)
+async def test_errors_carry_reason_field_and_outcome(channel: grpc.aio.Channel) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await TaskQueueServiceStub(channel).SubmitJob(pb.SubmitJobRequest(), timeout=5)
+    info = status.error_info(caught.value)
+    assert info is not None
+    assert (info.reason, info.domain) == ("INVALID_FIELD", "taskqueue")
+    assert dict(info.metadata) == {"field": "job.kind", "outcome": "definite"}
 
 
-def test_health_turns_off_before_the_server_does() -> None:
-    async def scenario(process: Process, channel: grpc.aio.Channel) -> None:
+async def test_metrics_port_serves_what_the_registry_holds(process: Process) -> None:
+    port = process._metrics.server_port
+    url = f"http://127.0.0.1:{port}/metrics"
+    page = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=5).read())
+    for name in (b"taskqueue_jobs{", b"taskqueue_queue_depth", b"process_cpu_seconds_total"):
+        assert name in page
+
+
+async def test_health_turns_off_before_the_server_does() -> None:
+    process = await started()
+    seen: list[int] = []
+    async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
         health = health_pb2_grpc.HealthStub(channel)
-        seen: list[int] = []
 
         async def observe() -> None:
             answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=5)
@@ -119,43 +117,29 @@ def test_health_turns_off_before_the_server_does() -> None:
         await observe()
         process.before_stop(observe)
         await process.stop()
-        response = health_pb2.HealthCheckResponse
-        assert seen == [response.SERVING, response.NOT_SERVING]
-
-    async def whole() -> None:
-        process = Process(settings())
-        assemble(process)
-        await process.start()
-        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
-            await scenario(process, channel)
-
-    asyncio.run(whole())
+    response = health_pb2.HealthCheckResponse
+    assert seen == [response.SERVING, response.NOT_SERVING]
 
 
-def test_process_that_stops_takes_no_new_job_but_answers_for_old_ones() -> None:
-    async def whole() -> None:
-        process = Process(settings())
-        assemble(process)
-        await process.start()
-        async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
-            stub = TaskQueueServiceStub(channel)
-            request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
-            accepted = await stub.SubmitJob(request, timeout=5)
-            reported: list[str] = []
+async def test_process_that_stops_takes_no_new_job_but_answers_for_old_ones() -> None:
+    process = await started()
+    async with connect.aio_channel(f"127.0.0.1:{process.port}") as channel:
+        stub = TaskQueueServiceStub(channel)
+        request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
+        accepted = await stub.SubmitJob(request, timeout=5)
+        reported: list[str] = []
 
-            async def call_meanwhile() -> None:
-                with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await stub.SubmitJob(request, timeout=5)
-                info = status.error_info(caught.value)
-                assert info is not None
-                reported.extend([caught.value.code().name, info.reason, info.metadata["outcome"]])
-                await stub.GetJobStatus(pb.GetJobStatusRequest(job_id=accepted.job_id), timeout=5)
+        async def call_meanwhile() -> None:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.SubmitJob(request, timeout=5)
+            info = status.error_info(caught.value)
+            assert info is not None
+            reported.extend([caught.value.code().name, info.reason, info.metadata["outcome"]])
+            await stub.GetJobStatus(pb.GetJobStatusRequest(job_id=accepted.job_id), timeout=5)
 
-            process.before_stop(call_meanwhile)
-            await process.stop()
-            assert reported == ["UNAVAILABLE", "STOPPING", "definite"]
-
-    asyncio.run(whole())
+        process.before_stop(call_meanwhile)
+        await process.stop()
+        assert reported == ["UNAVAILABLE", "STOPPING", "definite"]
 
 
 class PastContext:
@@ -175,7 +159,7 @@ class Aborted(Exception):
     """The status that a call was aborted with."""
 
 
-def test_call_after_its_deadline_is_not_begun() -> None:
+async def test_call_after_its_deadline_is_not_begun() -> None:
     begun: list[object] = []
 
     async def method(request: object, context: object) -> None:
@@ -183,13 +167,15 @@ def test_call_after_its_deadline_is_not_begun() -> None:
 
     interceptor = CallInterceptor(default_deadline=30)
     with pytest.raises(Aborted) as caught:
-        asyncio.run(interceptor.intercept(method, "request", PastContext(), SUBMIT))
+        await interceptor.intercept(method, "request", PastContext(), SUBMIT)
     assert caught.value.args[0].code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert DeadlineAlreadyPast().message == caught.value.args[0].details
     assert begun == []
 
 
-def test_defect_is_answered_as_internal_and_indefinite(caplog: pytest.LogCaptureFixture) -> None:
+async def test_defect_is_answered_as_internal_and_indefinite(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Context(PastContext):
         def time_remaining(self) -> None:  # type: ignore[override]
             return None
@@ -198,56 +184,10 @@ def test_defect_is_answered_as_internal_and_indefinite(caplog: pytest.LogCapture
         raise ZeroDivisionError
 
     with pytest.raises(Aborted) as caught:
-        asyncio.run(CallInterceptor(30).intercept(method, "request", Context(), SUBMIT))
+        await CallInterceptor(30).intercept(method, "request", Context(), SUBMIT)
     assert caught.value.args[0].code is grpc.StatusCode.INTERNAL
     assert not TaskQueueError("x").definite
     assert "met a defect" in caplog.text
-
-
-def start_node(module: str = "design_b", **variables: str) -> subprocess.CompletedProcess[str]:
-    given = {
-        "TASKQUEUE_NAME": "node-0",
-        "TASKQUEUE_LISTEN": "127.0.0.1:0",
-        "TASKQUEUE_METRICS": "127.0.0.1:0",
-    }
-    inherited = {key: value for key, value in os.environ.items() if "TASKQUEUE" not in key}
-    return subprocess.run(
-        [sys.executable, "-m", module],
-        env={**inherited, **given, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_unknown_variables_are_refused_by_name() -> None:
-    ended = start_node(TASKQUEUE_LEESE="5")
-    assert ended.returncode == 2
-    assert "TASKQUEUE_LEESE is unknown" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_taken_port_is_named() -> None:
-    async def scenario(process: Process, channel: grpc.aio.Channel) -> None:
-        address = f"127.0.0.1:{process.port}"
-        ended = await asyncio.to_thread(lambda: start_node(TASKQUEUE_LISTEN=address))
-        assert ended.returncode == 2
-        assert f"cannot listen on {address}" in ended.stderr
-
-    with_node(scenario)
-
-
-@pytest.mark.parametrize(
-    ("module", "peers"), [("design_a.job", ""), ("design_b", "node-1=127.0.0.1:1")]
-)
-def test_process_that_is_called_by_others_or_calls_them_does_not_start_without_their_secret(
-    module: str, peers: str
-) -> None:
-    ended = start_node(module, TASKQUEUE_PEERS=peers)
-    assert ended.returncode == 2
-    assert "TASKQUEUE_SECRET_FILE is missing" in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"too-short", b"two words of a secret", b"\xff" * 40])

@@ -81,8 +81,8 @@ async def calls(home: Process, entry: Process) -> None:
             await TaskQueueServiceStub(second).GetJobResult(unfinished, timeout=5)
 
 
-def test_scrapes_of_real_processes_count_every_call_and_hop(tmp_path: Path) -> None:
-    asyncio.run(drive(tmp_path))
+async def test_scrapes_of_real_processes_count_every_call_and_hop(tmp_path: Path) -> None:
+    await drive(tmp_path)
     metrics = read_metrics(tmp_path)
 
     def handled(process: str, method: str, **labels: str) -> float:

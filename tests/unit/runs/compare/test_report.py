@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from testbed.drive import outputs
 from testbed.record.calls import SERVICE
 from testbed.record.model import FAILED, ExperimentRecording, TrialRecording
 from testbed.report import console, numbers
-from testbed.runs.compare import run as runner
-from testbed.runs.compare import session
 from testbed.runs.compare.comparison import Comparison, compare
 from testbed.runs.compare.plan import Plan
 from testbed.runs.compare.report import files, terminal
@@ -172,17 +169,3 @@ def test_numbers_have_three_digits_that_matter(value: float, text: str) -> None:
 def test_counts_are_written_in_full() -> None:
     assert numbers.number(3.0, is_count=True) == "3"
     assert numbers.number(12345.0, is_count=True) == "12,345"
-
-
-def test_report_of_a_driven_experiment_has_every_file(
-    bench: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = outputs.new_folder(bench.home / "results", "test")
-    machine = {"cpu": "c", "cores": 2, "memory_bytes": 1, "system": "s", "kernel": "k"}
-    session.run(bench.plan, {"machine": machine}, folder, bench.tools, bench.workload)
-    text = io.StringIO()
-    monkeypatch.setattr(console, "out", Console(file=text, width=160))
-    assert runner.report(folder).comparison.complete
-    assert "SubmitJob p50" in text.getvalue()
-    names = {path.name for path in folder.iterdir()}
-    assert names >= {"report.html", "comparison.json", "comparison.csv", "trials.csv"}
