@@ -25,7 +25,7 @@ from testbed.runs.faults.report import (
 )
 from testbed.runs.faults.report import section as html
 from testbed.runs.faults.report.page import page
-from testbed.runs.faults.report.run import labels
+from testbed.runs.faults.report.run import labels, style
 from tests.unit.report.pages import Page
 from tests.unit.runs.faults.histories import Story, every, seen
 from tests.unit.runs.faults.synthetic import SCHEDULE, Play, run, trials
@@ -213,7 +213,7 @@ def test_several_trials_of_a_design_are_numbered() -> None:
     other.answered([0, 1])
     found = [story.figures(), other.figures(), story.figures()]
     assert labels(found) == ["A 1", "B", "A 2"]
-    assert [html.style(found, index) for index in range(3)] == [0, 1, 0]
+    assert [style(found, index) for index in range(3)] == [0, 1, 0]
 
 
 def test_files_hold_the_figures_in_plain_numbers(
