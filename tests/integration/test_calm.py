@@ -20,8 +20,6 @@ from tests.support.client import RUNNING, TERMINAL, Client
 from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.slow
-
 CLIENTS = 3
 JOBS = 10
 LONG_MS = 60_000

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from testbed.drive.fairness import Statement, ask, differences
 from testbed.stack.records import StackRecord
 from tests.integration.conftest import StackMaker
 from tests.support.stacks import Stack
-
-pytestmark = pytest.mark.slow
 
 
 def _statement(stack: Stack) -> Statement:

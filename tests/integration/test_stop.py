@@ -16,8 +16,6 @@ from tests.support.client import DONE, RUNNING, rejection_of
 from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.slow
-
 # So long that a test which waits for it to run out fails.
 PATIENT = {"heartbeat_interval": 0.5, "heartbeat_timeout": 120.0, "lease": 240.0}
 

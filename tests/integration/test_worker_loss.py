@@ -9,8 +9,6 @@ from tests.support import jobs
 from tests.support.client import CANCELED, DONE, QUEUED, RUNNING, Client, rejection_of
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.slow
-
 QUICK = {"heartbeat_interval": 0.2, "heartbeat_timeout": 1.0, "lease": 3.0}
 # So long that a test which waits for it to run out fails.
 PATIENT = {"heartbeat_interval": 0.5, "heartbeat_timeout": 120.0, "lease": 240.0}

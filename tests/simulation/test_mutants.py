@@ -38,6 +38,7 @@ def test_there_are_mutants_for_both_designs() -> None:
     assert {design for mutant in MUTANTS.values() for design in mutant.designs} == {"a", "b"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "design"),
     [(name, design) for name, mutant in MUTANTS.items() for design in mutant.designs],

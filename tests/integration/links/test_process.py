@@ -61,7 +61,7 @@ async def channel(process: Process, first: int) -> AsyncIterator[grpc.aio.Channe
 async def test_fault_is_set_on_one_link_shown_and_cleared(
     links: LinkServiceStub, channel: grpc.aio.Channel
 ) -> None:
-    fault = pb.LinkFault(lose_requests=True)
+    fault = pb.Fault(lose_requests=True)
     answer = await links.SetLink(pb.SetLinkRequest(caller="a", callee="c", fault=fault), timeout=5)
     assert fault_from(answer.link.fault) == LinkFault(lose_requests=True)
     call = channel.unary_unary(ECHO)(b"x", timeout=0.3)
@@ -98,7 +98,7 @@ async def test_metrics_count_for_each_link_from_the_start(
     [
         (pb.SetLinkRequest(caller="c", callee="a"), "there is no link c>a; links: a>c, b>c"),
         (
-            pb.SetLinkRequest(caller="a", callee="c", fault=pb.LinkFault(repeat_part=2)),
+            pb.SetLinkRequest(caller="a", callee="c", fault=pb.Fault(repeat_part=2)),
             "not 0 to 1",
         ),
     ],
