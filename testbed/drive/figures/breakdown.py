@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from common.rpc.callers import CLIENT, PUBLIC_SERVICE
 from common.topology import role_of
-from testbed.record.calls import RESPONSE, SERVICE, CallSeries, Window
+from testbed.record.calls import RESPONSE, SERVICE, CallSeries, Window, mean_us
 from testbed.record.model import OPEN, TrialRecording
 from testbed.record.series import MetricSeries
 
@@ -138,9 +138,9 @@ def _client_times(
         if not count:
             continue
         calls += count
-        service += count * histogram.get_mean_value()
+        service += count * mean_us(histogram)
         if is_open:
-            response += count * each.histogram(RESPONSE, window).get_mean_value()
+            response += count * mean_us(each.histogram(RESPONSE, window))
     if not calls:
         return None
     late = max(0.0, response - service) if is_open else 0.0
