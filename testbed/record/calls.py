@@ -100,7 +100,7 @@ def merge(intervals: Iterable[IntervalHistogram]) -> HdrHistogram:
 
 
 def mean_us(histogram: HdrHistogram) -> float:
-    """Return the mean of a histogram made here, 0 of an empty one: calls count as their bucket's middle.
+    """Return the mean of a histogram made here, calls in the middle of their bucket; 0 if empty.
 
     What ``HdrHistogram.get_mean_value`` returns, which steps through the empty buckets too.
     """
