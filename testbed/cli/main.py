@@ -66,8 +66,12 @@ class _Group(TyperGroup):
             raise typer.Exit(INTERRUPT_EXIT) from error
 
 
-def make_app() -> typer.Typer:
-    """Build the application from the modules in :mod:`testbed.cli.commands`."""
+def make_app(command: str = "") -> typer.Typer:
+    """Build the application from the modules in :mod:`testbed.cli.commands`.
+
+    Of the one that ``command`` names alone, if there is one: to import what all of them need takes
+    seconds of CPU.
+    """
     if not console.out.on_terminal:
         rich_utils.MAX_WIDTH = HELP_WIDTH
     app = typer.Typer(
@@ -98,8 +102,9 @@ def make_app() -> typer.Typer:
         if home := os.environ.get(stacks.HOME_VARIABLE):
             os.environ[stacks.HOME_VARIABLE] = str(Path(home).resolve())
 
-    for module in pkgutil.iter_modules(commands.__path__, f"{commands.__name__}."):
-        import_module(module.name).register(app)
+    names = [module.name for module in pkgutil.iter_modules(commands.__path__)]
+    for name in [command] if command in names else names:
+        import_module(f"{commands.__name__}.{name}").register(app)
     return app
 
 
@@ -120,7 +125,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        make_app()()
+        make_app(*sys.argv[1:2])()
     except Exception:
         traceback.print_exc()
         sys.exit(ERROR_EXIT)
