@@ -37,6 +37,8 @@ from tests.support.client import DONE
 from tests.support.http2 import LIST, PREFACE, SUBMIT, Connection, message_frame
 from tests.support.stacks import Stack, running
 
+pytestmark = pytest.mark.slow
+
 # What a flood may leave behind in a process: buffers and arenas that are used again.
 LEFT_BEHIND = 48 * MIB
 

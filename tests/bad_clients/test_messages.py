@@ -26,6 +26,8 @@ from tests.support.fuzz import FUZZED, messages, mutated
 from tests.support.http2 import LIST, SUBMIT, Connection, message_frame
 from tests.support.stacks import Stack
 
+pytestmark = pytest.mark.slow
+
 SERVICE = "/taskqueue.v1.TaskQueueService"
 METHODS = {
     "SubmitJob": pb.SubmitJobRequest,

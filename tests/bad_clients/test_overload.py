@@ -33,6 +33,8 @@ from tests.support.http2 import LIST, Connection
 from tests.support.stacks import Stack, health_of
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 # Whom the entry has to ask for the jobs of the test.
 BEHIND = {"a": "job", "b": "node-1"}
 LIMIT = 64

@@ -96,6 +96,7 @@ def test_many_jobs_at_once_all_finish(client: Client) -> None:
     assert {client.wait(job_id).state for job_id in job_ids} == {DONE}
 
 
+@pytest.mark.slow
 def test_many_large_jobs_at_once_all_finish(client: Client, slots: int) -> None:
     texts = [f"large {number} ".ljust(1 << 20, ".") for number in range(2 * slots)]
     job_ids = [client.submit(jobs.word_count(text)) for text in texts]

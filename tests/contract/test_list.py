@@ -71,6 +71,7 @@ def test_the_default_page_has_fifty_jobs(client: Client) -> None:
     assert page.next_page_token
 
 
+@pytest.mark.slow
 def test_a_page_is_capped_at_a_thousand_jobs_however_long_their_failures_are(
     client: Client,
 ) -> None:

@@ -135,6 +135,7 @@ def test_a_restarted_coordinator_passes_on_cancels_of_running_jobs(
     _cancel_all(client, job_ids[1:])
 
 
+@pytest.mark.slow
 def test_a_restarted_coordinator_keeps_renewing_the_leases_of_running_jobs(
     start_stack: StackMaker,
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from testbed.record.history import files
 from testbed.record.history.model import (
     IDS_BY_HOME,
@@ -28,6 +30,7 @@ def submits_of(history: History) -> list[tuple[Submitted, Operation]]:
     return [(each.asked, each) for each in history.operations if isinstance(each.asked, Submitted)]
 
 
+@pytest.mark.slow
 def test_every_call_of_every_process_is_in_the_history(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
@@ -48,6 +51,7 @@ def test_every_call_of_every_process_is_in_the_history(
     assert all(each.completed >= each.invoked for each in history.operations)
 
 
+@pytest.mark.slow
 def test_request_ids_are_used_again_with_the_same_job_and_with_another(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
@@ -144,6 +148,7 @@ def test_a_history_that_cannot_be_written_keeps_the_test_from_beginning(
     assert not stub.calls()
 
 
+@pytest.mark.slow
 def test_calls_that_wait_at_one_endpoint_hold_up_none_at_another(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:

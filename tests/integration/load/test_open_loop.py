@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from testbed.record.load import read_load
 from tests.integration.load.processes import StartLocust, StartStub, free_master_port, read_record
 from tests.support.waiting import eventually
@@ -80,6 +82,7 @@ def test_calls_beyond_the_limit_in_flight_are_dropped_and_counted(
     assert recorded.data["offered"] == {"rate": 40, "process": "even", "max_in_flight": 3}
 
 
+@pytest.mark.slow
 def test_two_processes_send_one_schedule_and_their_histograms_add_up(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
@@ -132,6 +135,7 @@ def test_the_steps_of_a_shape_of_rates_are_recorded(
     assert stub.calls()["SubmitJob"] == 160
 
 
+@pytest.mark.slow
 def test_users_follow_a_shape_and_the_test_ends_with_it(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ def test_endpoints_are_used_evenly(start_stub: StartStub, start_locust: StartLoc
     assert [each["connections"] for each in stub.stop()] == [2, 2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", ["0", "1"])
 def test_two_processes_add_up_also_when_calls_outlast_the_test(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path, delay: str
@@ -137,6 +138,7 @@ def test_life_cycles_end_with_a_result(start_stub: StartStub, start_locust: Star
     assert order == (cycle * len(order))[: len(order)]
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_sequence_of_operations(
     start_stub: StartStub, start_locust: StartLocust
 ) -> None:

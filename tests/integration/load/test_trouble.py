@@ -153,6 +153,7 @@ def test_folder_that_cannot_be_written_is_refused_before_the_start(
     assert "Traceback" not in locust.output
 
 
+@pytest.mark.slow
 def test_second_run_with_processes_ends_before_it_joins_the_first(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.load.processes import (
     StartLocust,
     StartStub,
@@ -17,6 +19,8 @@ from tests.integration.load.processes import (
     read_record,
 )
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.slow
 
 FORM = {"user_count": "2", "spawn_rate": "10"}
 # Ours, and Locust's own.

@@ -139,6 +139,7 @@ def test_lines_that_went_missing_from_the_end_of_a_finished_history_show(tmp_pat
     assert_refused(path, 5)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     deadline=None,

@@ -18,6 +18,8 @@ from testbed import stats as statistics
 from testbed.record.calls import blank
 from testbed.stats import Interval, Measured, PeriodicStall, RatioOutcome
 
+pytestmark = pytest.mark.slow
+
 RARE = 0.001
 METRICS = 12
 DIFFERENT = {RatioOutcome.A_BETTER, RatioOutcome.B_BETTER}
