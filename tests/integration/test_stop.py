@@ -60,6 +60,7 @@ def watch_health() -> Iterator[object]:
         each.close()
 
 
+@pytest.mark.slow
 def test_a_stopping_worker_gives_its_work_back_at_once(start_stack: StackMaker) -> None:
     stack = start_stack("a", stop_grace=1.0, **PATIENT)
     client = stack.client()

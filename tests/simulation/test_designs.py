@@ -55,6 +55,7 @@ def test_simulations_meet_what_they_are_to_prove(design: str) -> None:
     assert again or design == "b"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["a", "b"])
 def test_calm_simulations_cancel_what_runs_and_run_jobs_longer_than_leases(design: str) -> None:
     simulated = simulate(design, 1, CALM)

@@ -49,7 +49,13 @@ def counts(text: str, name: str, label: str) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("several", [(), ("--processes", "2")], ids=["alone", "two workers"])
+@pytest.mark.parametrize(
+    "several",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("--processes", "2"), id="two workers", marks=pytest.mark.slow),
+    ],
+)
 def test_the_page_counts_what_the_server_saw(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path, several: tuple[str, ...]
 ) -> None:

@@ -74,6 +74,7 @@ def test_request_ids_are_used_again_with_the_same_job_and_with_another(
     )
 
 
+@pytest.mark.slow
 def test_pages_of_a_listing_bear_its_name_in_order(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_two_processes_send_one_schedule_and_their_histograms_add_up(
     assert read_load(record).loop == "open"
 
 
+@pytest.mark.slow
 def test_a_life_cycle_at_a_rate_has_several_jobs_under_way(
     start_stub: StartStub, start_locust: StartLocust
 ) -> None:

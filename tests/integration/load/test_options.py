@@ -14,6 +14,7 @@ RUN = ("--headless", "--only-summary", "-u", "1", "-t", "1s")
 SOMEWHERE = ("-H", "127.0.0.1:9")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

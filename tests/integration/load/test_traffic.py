@@ -72,6 +72,7 @@ def test_mixed_traffic_is_counted_as_the_server_saw_it(
     assert read.window == read.steps[0].window
 
 
+@pytest.mark.slow
 def test_endpoints_are_used_evenly(start_stub: StartStub, start_locust: StartLocust) -> None:
     stub = start_stub("--ports", "3")
     users = 2
@@ -105,6 +106,7 @@ def test_two_processes_add_up_also_when_calls_outlast_the_test(
     assert recorded.files == 3
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_two_processes_leaves_a_whole_record(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
@@ -207,6 +209,7 @@ def test_a_slow_start_takes_nothing_from_the_run_time(
     assert window["to_unix"] - window["from_unix"] > 1.9
 
 
+@pytest.mark.slow
 def test_a_server_s_errors_are_counted_as_it_says(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
@@ -229,6 +232,7 @@ def test_a_server_s_errors_are_counted_as_it_says(
         assert recorded.answered("SubmitJob") == 0
 
 
+@pytest.mark.slow
 def test_calls_without_an_answer_are_indefinite_failures(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:

@@ -37,7 +37,14 @@ def hanging_up(topology: Topology, behave: Behave) -> Iterator[subprocess.Popen[
         process.communicate(timeout=30)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_interrupted_up_leaves_nothing(
     hanging_up: subprocess.Popen[str], number: signal.Signals
 ) -> None:

@@ -73,6 +73,7 @@ def _noticed(history: History) -> Verdict:
 SEEDS = st.integers(0, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mutations.RECORDS)
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, data=st.data())
