@@ -68,11 +68,12 @@ load: $(READY)
 	@$(BIN)/locust -f locustfiles/mixed.py $(if $(OBSERVE),--metrics-port 51070) $(ARGS)
 
 ## Check
-##   make test           the tests that need Python and make alone; ARGS="-k lease" for some
-##   make test-all       all tests: those that need more, such as a container engine, git or
-##                       Prometheus, run where it is there and are skipped with the reason where not;
-##                       TESTBED_REQUIRE_ALL=1 makes what is missing a failure
-##   make test-needs     only those that need more
+##   make test           the tests that need Python and make alone, in a few minutes; ARGS="-k lease"
+##                       for some, SIDE_BY_SIDE=6 for so many processes that run tests
+##   make test-all       all tests, also whole runs and large proofs. Those that need more, such as a
+##                       container engine, git or Prometheus, run where it is there and are skipped
+##                       with the reason where not; TESTBED_REQUIRE_ALL=1 makes what is missing a failure
+##   make test-rest      only those that make test leaves out
 ##   make check          all that follows, then all tests
 ##   make lint           style and format
 ##   make types          types
@@ -80,16 +81,20 @@ load: $(READY)
 ##   make verify         what is generated is up to date: stubs, manifests, scrape configuration,
 ##                       dashboards; buf lint
 
-.PHONY: test test-all test-needs check lint types imports verify
-# What a test needs, its mark says; tests/support/needs.py knows the names.
+.PHONY: test test-all test-rest check lint types imports verify
+# What a test needs, its mark says; tests/support/needs.py knows the names. Tests wait for much of
+# their time, so there is one process more than a small machine has cores.
+SIDE_BY_SIDE ?= 3
+PYTEST = $(BIN)/pytest -q -n $(SIDE_BY_SIDE) --dist loadgroup
+
 test: $(READY)
-	@$(BIN)/pytest -q -m "not needs" $(ARGS)
+	@$(PYTEST) -m "not needs and not slow" $(ARGS)
 
 test-all: $(READY)
-	@$(BIN)/pytest -q $(ARGS)
+	@$(PYTEST) $(ARGS)
 
-test-needs: $(READY)
-	@$(BIN)/pytest -q -m needs $(ARGS)
+test-rest: $(READY)
+	@$(PYTEST) -m "needs or slow" $(ARGS)
 
 check: lint types imports verify test-all
 

@@ -2,7 +2,8 @@
 
 The tests of a file stay together, so that what they share is started once, and so do all tests that
 a mark ``xdist_group`` puts together: those which need the ports that the designs name by default,
-and those of the contract suite that call the same target.
+those which need a container engine, whose memory is shared out to one stack at a time, and those of
+the contract suite that call the same target.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import os
 import pytest
 from xdist.scheduler import LoadGroupScheduling
 
+from tests.support import needs
+
 DEFAULT_PORTS = "default ports"
 """The group of the tests that start stacks where users do: one after another."""
+ENGINE = "engine"
 
 
 def worker() -> int:
@@ -34,3 +38,5 @@ def group(items: list[pytest.Item]) -> None:
     for item in items:
         if "default_ports" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(DEFAULT_PORTS))
+        elif any("engine" in mark.args for mark in item.iter_markers(needs.MARKER)):
+            item.add_marker(pytest.mark.xdist_group(ENGINE))
