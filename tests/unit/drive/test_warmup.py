@@ -15,7 +15,7 @@ from testbed.drive.figures.trial import analyse
 from testbed.record.calls import RESPONSE, SERVICE
 from testbed.record.model import OPEN, Offered, Step, Window
 from testbed.runs.compare.report import inside, rebuild
-from tests.unit.report.synthetic import Experiment
+from tests.support.experiments import Experiment
 
 CHANGES_AT = 12
 NOISE = np.random.default_rng(8).normal(0, 3, 60)

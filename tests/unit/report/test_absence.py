@@ -15,7 +15,7 @@ from testbed.cli.main import make_app
 from testbed.record import files
 from testbed.record.metrics import METRICS
 from tests.support import fault_runs
-from tests.unit.report.synthetic import PROCESSES, Experiment
+from tests.support.experiments import PROCESSES, Experiment
 
 SIDE = fault_runs.SIDE
 

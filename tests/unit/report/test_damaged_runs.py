@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from testbed.cli.main import make_app
 from tests.support import fault_runs
-from tests.unit.report.synthetic import Experiment
+from tests.support.experiments import Experiment
 
 # Of each kind of run, its files; a trial's are those of the first.
 EXPERIMENT_FILES = (

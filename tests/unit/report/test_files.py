@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from testbed.cli.main import make_app
 from testbed.runs.compare.report import rebuild
+from tests.support.experiments import MACHINE, Experiment, damage, plan, provenance
 from tests.support.paths import ROOT
 from tests.unit.report.pages import read
-from tests.unit.report.synthetic import MACHINE, Experiment, damage, plan, provenance
 
 Make = Callable[..., Path]
 FAST = {"metric": "SubmitJob_p50_ms", "design": "b", "max": 50.0}

@@ -11,8 +11,8 @@ import pytest
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.runs.compare.report import html
+from tests.support.experiments import Experiment, plan
 from tests.unit.report.pages import Page, read
-from tests.unit.report.synthetic import Experiment, plan
 
 SVG = "{http://www.w3.org/2000/svg}"
 CELLS = ({"users": 5}, {"users": 20})

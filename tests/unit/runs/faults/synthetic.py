@@ -12,7 +12,7 @@ from testbed.record.history.model import Listed, Page, Result, Submitted
 from testbed.record.series import MetricSeries, ProcessSeries, Series
 from testbed.runs.faults.figures import FaultTrial, Parts
 from testbed.runs.faults.report.run import FaultRun
-from tests.unit.report.synthetic import provenance
+from tests.support.experiments import provenance
 from tests.unit.runs.faults.histories import UNIX_US, Story, seen
 
 METHODS = {
