@@ -23,7 +23,7 @@ def _long_jobs(client: Client, count: int) -> list[str]:
 
 
 def _wait_until_held(stack: Stack, count: int) -> None:
-    """Wait until the worker has its jobs: they are running from when the coordinator hands them out.
+    """Wait until the worker has its jobs, which are RUNNING from when they are handed out.
 
     What it never received runs again, once its lease has run out.
     """
