@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import needs, parallel
 from tests.support.stacks import SLOTS, Stack
@@ -16,6 +17,12 @@ from tests.support.targets import DESIGNS, Targets, chosen_targets
 
 # Pages that tests open are on this machine, and no proxy of the environment can get them.
 urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+
+# How long a generated case takes says something of the machine alone.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 pytest_plugins = ["tests.support.assignments", "tests.support.trials"]
 

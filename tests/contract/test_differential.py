@@ -59,7 +59,6 @@ def test_every_kind_of_call_is_answered_alike(everyone: dict[str, Client]) -> No
 @settings(
     max_examples=25,
     derandomize=True,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(script=SCRIPTS)
@@ -67,7 +66,7 @@ def test_random_calls_are_answered_alike(everyone: dict[str, Client], script: li
     _assert_alike(everyone, script)
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True)
 @given(kind=st.text(max_size=80), payload=st.binary(max_size=200), request_id=st.text(max_size=40))
 def test_any_submit_is_answered_alike(
     everyone: dict[str, Client], kind: str, payload: bytes, request_id: str

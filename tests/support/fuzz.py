@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 # Against running processes: what is found is not shrunk by thousands of further calls.
 FUZZED = settings(
     max_examples=60,
-    deadline=None,
     database=None,
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),

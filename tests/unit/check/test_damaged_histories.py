@@ -142,8 +142,7 @@ def test_lines_that_went_missing_from_the_end_of_a_finished_history_show(tmp_pat
 @pytest.mark.slow
 @settings(
     max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_no_damage_at_all_ends_without_a_code_of_its_own(

@@ -75,7 +75,7 @@ SEEDS = st.integers(0, 30)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", mutations.RECORDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=SEEDS, data=st.data())
 def test_a_changed_record_is_noticed(name: str, seed: int, data: st.DataObject) -> None:
     wanted, change = mutations.RECORDS[name]
@@ -111,7 +111,7 @@ def _scans(history: History) -> Iterator[tuple[int, int]]:
                     yield number, entry
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, data=st.data())
 def test_a_job_that_is_left_out_of_a_list_is_noticed(seed: int, data: st.DataObject) -> None:
     history = perfect(seed, 150)
@@ -125,7 +125,7 @@ def test_a_job_that_is_left_out_of_a_list_is_noticed(seed: int, data: st.DataObj
     assert len(violation.slice) == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, data=st.data())
 def test_a_job_in_a_state_that_is_left_out_of_its_list_is_noticed(
     seed: int, data: st.DataObject
@@ -172,7 +172,7 @@ def _only(history: History, page: Operation) -> bool:
     return sum(1 for _ in same) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, data=st.data())
 def test_a_job_that_is_listed_twice_is_noticed(seed: int, data: st.DataObject) -> None:
     history = perfect(seed, 150)
@@ -187,7 +187,7 @@ def _numbers(history: History, wanted: Callable[[Operation], bool]) -> list[int]
     return [number for number, each in enumerate(history.operations) if wanted(each)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, data=st.data())
 def test_another_result_is_noticed(seed: int, data: st.DataObject) -> None:
     history = perfect(seed, 150)
@@ -205,7 +205,7 @@ def test_another_result_is_noticed(seed: int, data: st.DataObject) -> None:
     assert _noticed(changed).found["terminal"] == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, data=st.data())
 def test_an_accepted_job_that_is_lost_is_noticed(seed: int, data: st.DataObject) -> None:
     history = perfect(seed, 150)
@@ -215,7 +215,7 @@ def test_an_accepted_job_that_is_lost_is_noticed(seed: int, data: st.DataObject)
     assert _noticed(mutations.with_changes(history, number, **refused)).counts["lost"] == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, data=st.data())
 def test_a_repeat_that_made_another_job_is_noticed(seed: int, data: st.DataObject) -> None:
     history = perfect(seed, 150)
@@ -237,7 +237,7 @@ def test_a_repeat_that_made_another_job_is_noticed(seed: int, data: st.DataObjec
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=SEEDS, data=st.data())
 def test_an_accepted_submit_that_is_taken_for_refused_is_noticed(
     seed: int, data: st.DataObject

@@ -265,7 +265,5 @@ class TaskQueueMachine(RuleBasedStateMachine):
         assert self.queue.depth() == self.queue.leased() == 0
 
 
-TaskQueueMachine.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None
-)
+TaskQueueMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40)
 TestTaskQueue = TaskQueueMachine.TestCase
