@@ -82,10 +82,11 @@ load: $(READY)
 ##                       dashboards; buf lint
 
 .PHONY: test test-all test-rest check lint types imports verify
-# What a test needs, its mark says; tests/support/needs.py knows the names. Tests wait for much of
-# their time, so there is one process more than a small machine has cores.
-SIDE_BY_SIDE ?= 3
-PYTEST = $(BIN)/pytest -q -n $(SIDE_BY_SIDE) --dist loadgroup
+# What a test needs, its mark says; tests/support/needs.py knows the names. The short tests wait for
+# much of their time, so there is one process more than a small machine has cores.
+test: SIDE_BY_SIDE ?= 3
+test-all test-rest: SIDE_BY_SIDE ?= 2
+PYTEST = $(BIN)/pytest -q -n $(SIDE_BY_SIDE) --dist loadscope
 
 test: $(READY)
 	@$(PYTEST) -m "not needs and not slow" $(ARGS)

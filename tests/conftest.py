@@ -59,11 +59,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> parallel.Sch
     return parallel.Scheduler(config, log)
 
 
-# Before pytest-xdist, which reads the groups here.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests; with --target, leave out all but the contract suite."""
-    parallel.group(items)
+    """Check what runs beside what; with --target, leave out all but the contract suite."""
+    parallel.check(items)
     if not config.getoption("--target"):
         return
     suite = Path(__file__).parent / "contract"

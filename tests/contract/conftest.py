@@ -14,11 +14,9 @@ from tests.support.targets import Target, Targets, chosen_targets
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test that takes a target against every one that was asked for."""
     if "target" in metafunc.fixturenames:
-        chosen = [
-            pytest.param(name, marks=pytest.mark.xdist_group(f"contract of {name}"))
-            for name in chosen_targets(metafunc.config)
-        ]
-        metafunc.parametrize("target", chosen, indirect=True, scope="session")
+        metafunc.parametrize(
+            "target", chosen_targets(metafunc.config), indirect=True, scope="session"
+        )
 
 
 @pytest.fixture(scope="session")

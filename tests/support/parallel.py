@@ -1,23 +1,27 @@
 """How the tests are shared out among the processes of pytest-xdist.
 
-The tests of a file stay together, so that what they share is started once, and so do all tests that
-a mark ``xdist_group`` puts together: those which need the ports that the designs name by default,
-those which need a container engine, whose memory is shared out to one stack at a time, and those of
-the contract suite that call the same target.
+The tests of a file stay together, so that what they share is started once. So do those of the
+contract suite that call the same target, and all files whose tests need what there is once on a
+machine: the ports that the designs name by default, and a container engine.
 """
 
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import needs
 
-DEFAULT_PORTS = "default ports"
-"""The group of the tests that start stacks where users do: one after another."""
-ENGINE = "engine"
+ONCE = re.compile(
+    r"tests/(containers/|examples/test_node_server|observability/"
+    r"|integration/(test_(calibrate|compare|fault_runs|faults|nodes|observability|proxies)\.py"
+    r"|load/test_(options|stacks)\.py|stack/test_engine\.py))"
+)
+"""Files whose tests run one after another. Those of faults are timed, and ask for quiet."""
+_TARGET = re.compile(r"tests/contract/.*\[(inprocess|a|b|target)\b")
 
 
 def worker() -> int:
@@ -25,18 +29,21 @@ def worker() -> int:
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
-class Scheduler(LoadGroupScheduling):
+class Scheduler(LoadScopeScheduling):
     """Gives a process the tests of a group, or of a file, at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
-        group = super()._split_scope(nodeid)
-        return nodeid.split("::", 1)[0] if group == nodeid else group
+        if ONCE.match(nodeid):
+            return "once"
+        if target := _TARGET.match(nodeid):
+            return f"contract of {target[1]}"
+        return nodeid.split("::", 1)[0]
 
 
-def group(items: list[pytest.Item]) -> None:
-    """Mark the tests that cannot run beside each other."""
+def check(items: list[pytest.Item]) -> None:
+    """Hold the tests to the list above. Raises ``UsageError``."""
     for item in items:
-        if "default_ports" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(DEFAULT_PORTS))
-        elif any("engine" in mark.args for mark in item.iter_markers(needs.MARKER)):
-            item.add_marker(pytest.mark.xdist_group(ENGINE))
+        needed = {name for mark in item.iter_markers(needs.MARKER) for name in mark.args}
+        once = "engine" in needed or "default_ports" in getattr(item, "fixturenames", ())
+        if once and not ONCE.match(item.nodeid):
+            raise pytest.UsageError(f"{item.nodeid} cannot run beside others: see {__name__}")
