@@ -14,6 +14,7 @@ import socket
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,24 @@ class StackRecord:
     ready: bool = field(default=False)
     budget: ProcessBudget | None = field(default=None)
     clock: bool = field(default=False)
+
+    @classmethod
+    def of_one_process(cls, name: str, pid: int, port: int, log: str = "") -> StackRecord:
+        """Describe a server of one process, for what is done to stacks to be done to it.
+
+        Raises ``psutil.Error`` if it does not run.
+        """
+        started = psutil.Process(pid).create_time()
+        return cls(
+            design=name,
+            runtime=name,
+            endpoints=(f"127.0.0.1:{port}",),
+            metrics={},
+            processes=(ProcessRecord(name, pid, started, port, log),),
+            slots=0,
+            settings={},
+            started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        )
 
     @property
     def measured(self) -> tuple[ProcessRecord, ...]:

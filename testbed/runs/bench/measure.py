@@ -10,10 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-
-import psutil
 
 from testbed.drive.fairness import Statement
 from testbed.drive.figures import resources
@@ -27,7 +24,7 @@ from testbed.record.model import STACK, Window
 from testbed.runs.bench.client import ClientRun, Task
 from testbed.runs.bench.load import ClientLoad, Details, StacksUpAlready, Subject, read_run
 from testbed.stack import environment
-from testbed.stack.records import ProcessRecord, StackRecord
+from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
 from testbed.stack.spec import StackSpec
 
@@ -132,24 +129,12 @@ def echo_server() -> Iterator[Subject]:
             raise BenchFailed(
                 "the echo server does not start; try: python -m testbed.runs.bench.echo"
             )
-        yield Subject(_record(process.pid, int(line)), ProcessMeter.of_pids({ECHO: process.pid}))
+        yield Subject(
+            StackRecord.of_one_process(ECHO, process.pid, int(line)),
+            ProcessMeter.of_pids({ECHO: process.pid}),
+        )
     finally:
         _end(process)
-
-
-def _record(pid: int, port: int) -> StackRecord:
-    """Describe the echo server as a stack of one process."""
-    started = psutil.Process(pid).create_time()
-    return StackRecord(
-        design=ECHO,
-        runtime=ECHO,
-        endpoints=(f"127.0.0.1:{port}",),
-        metrics={},
-        processes=(ProcessRecord(ECHO, pid, started, port, ""),),
-        slots=0,
-        settings={},
-        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:

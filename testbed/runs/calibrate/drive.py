@@ -9,11 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupts
@@ -30,7 +27,7 @@ from testbed.runs.calibrate.behaviour import Behaviour
 from testbed.runs.calibrate.compare import PhaseFigures, compare
 from testbed.runs.calibrate.plan import THINK_SECONDS, CalibrationPlan, Phase
 from testbed.stack import environment
-from testbed.stack.records import ProcessRecord, StackRecord
+from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
 from testbed.stack.spec import StackSpec
 
@@ -150,24 +147,9 @@ def stub_server(behaviour: Behaviour, folder: Path) -> Iterator[StackRecord]:
         line = process.stdout.readline().strip()
         if not line.isdigit():
             raise CalibrationFailed(f"the stub server does not start; the reason is in {log}")
-        yield _record(process.pid, int(line), log)
+        yield StackRecord.of_one_process(STUB, process.pid, int(line), str(log))
     finally:
         _end(process)
-
-
-def _record(pid: int, port: int, log: Path) -> StackRecord:
-    """Describe the server as a stack of one process."""
-    started = psutil.Process(pid).create_time()
-    return StackRecord(
-        design=STUB,
-        runtime=STUB,
-        endpoints=(f"127.0.0.1:{port}",),
-        metrics={},
-        processes=(ProcessRecord(STUB, pid, started, port, str(log)),),
-        slots=0,
-        settings={},
-        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:
