@@ -92,7 +92,8 @@ class _Parent:
         with self._lock:
             self._socket.sendall(json.dumps(request).encode() + b"\n")
             while "started" not in (answer := self._answer(_PATIENCE)):
-                pass
+                if not answer:
+                    raise RuntimeError(f"{module} was not started within {_PATIENCE:g} s")
         return ForkedProcess(self, answer["started"])
 
     def code(self, pid: int, timeout: float | None) -> int | None:
