@@ -68,8 +68,11 @@ class MasterSide:
         """Have every worker end the test and report; return who has not reported in time."""
         clients = self._runner.clients
         self._started.update(each.id for each in clients.running + clients.spawning)
-        for worker in self._missing():
+        missing = self._missing()
+        for worker in missing:
             self._runner.send_message(STOP, client_id=worker)
+        if missing:
+            logger.info("waiting for the final reports of %d workers", len(missing))
         end = time.monotonic() + stop_timeout + REPORT_WAIT
         while self._missing() and time.monotonic() < end:
             self._changed.clear()
@@ -104,6 +107,7 @@ class WorkerSide:
     def __init__(self, runner: WorkerRunner, is_running: Callable[[], bool]) -> None:
         self._runner = runner
         self._is_running = is_running
+        self._has_ended = Event()
         # Concurrently, for it waits for users while the worker has to go on listening.
         runner.register_message(STOP, self._on_stop, concurrent=True)
 
@@ -123,6 +127,7 @@ class WorkerSide:
 
     def started(self, number: int) -> None:
         """Report that this worker takes part."""
+        self._has_ended.clear()
         self._runner.send_message(STARTED, {"number": number})
 
     def counted(self, number: int, part: Part) -> None:
@@ -136,10 +141,19 @@ class WorkerSide:
     def ended(self, number: int, part: Part) -> None:
         """Report that the users have ended, with the rest of what was counted."""
         self._runner.send_message(REPORT, {"number": number, "part": part.to_data()})
+        self._has_ended.set()
 
     def stop(self) -> None:
-        """End the test in this worker, unless that has begun or is done."""
-        if self._is_running() and self._runner.state != STATE_CLEANUP:
+        """End the test in this worker and return once it has reported.
+
+        Where that has begun elsewhere, as when the master's order and a Ctrl-C come together, wait
+        for it: a worker that quits meanwhile would have its report refused.
+        """
+        if not self._is_running():
+            return
+        if self._runner.state == STATE_CLEANUP:
+            self._has_ended.wait(self._runner.environment.stop_timeout + REPORT_WAIT)
+        else:
             self._runner.stop()
 
     def _on_stop(self, **_: Any) -> None:

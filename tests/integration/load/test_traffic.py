@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from testbed.record.load import read_load
@@ -15,6 +17,7 @@ from tests.integration.load.processes import (
     Locust,
     StartLocust,
     StartStub,
+    Stub,
     free_master_port,
     read_record,
 )
@@ -112,19 +115,45 @@ def test_ctrl_c_on_two_processes_leaves_a_whole_record(
 ) -> None:
     stub = start_stub("--delay", "0.3")
     record = tmp_path / "record"
-    running: Locust = start_locust(
-        "submit.py", *HEADLESS, "-H", stub.host, "-u", "4", "--processes", "2",
-        "--record", str(record), "--think-time", "0", env=free_master_port(),
-    )  # fmt: skip
-    # Locust prints one or the other, as its workers' reports come in time or late.
-    spawned = ("All users spawned", "Spawning is complete")
-    eventually(running.output, lambda text: any(each in text for each in spawned), what="the users")
+    running = submit_from_two_processes(start_locust, stub, record)
     running.interrupt()
     locust = running.wait()
 
     recorded = read_record(record)
     assert recorded.data["accepted"] == len(recorded.accepted) > 0, locust.output
     assert recorded.data["accepted"] == stub.calls()["SubmitJob"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_workers_that_the_master_is_stopping_leaves_a_whole_record(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+) -> None:
+    stub = start_stub("--delay", "2")
+    record = tmp_path / "record"
+    running = submit_from_two_processes(start_locust, stub, record)
+    workers = psutil.Process(running.process.pid).children()
+    running.process.send_signal(signal.SIGINT)
+    waits = "waiting for the final reports of 2 workers"
+    eventually(running.output, lambda text: waits in text, what="the master to wait")
+    for worker in workers:
+        worker.send_signal(signal.SIGINT)
+    locust = running.wait()
+
+    recorded = read_record(record)
+    assert recorded.data["accepted"] == len(recorded.accepted) > 0, locust.output
+    assert recorded.data["accepted"] == stub.calls()["SubmitJob"]
+
+
+def submit_from_two_processes(start_locust: StartLocust, stub: Stub, record: Path) -> Locust:
+    """Start four users that submit from two processes, and return once they are there."""
+    running = start_locust(
+        "submit.py", *HEADLESS, "-H", stub.host, "-u", "4", "--processes", "2",
+        "--record", str(record), "--think-time", "0", env=free_master_port(),
+    )  # fmt: skip
+    # Locust prints one or the other, as its workers' reports come in time or late.
+    spawned = ("All users spawned", "Spawning is complete")
+    eventually(running.output, lambda text: any(each in text for each in spawned), what="the users")
+    return running
 
 
 def test_life_cycles_end_with_a_result(start_stub: StartStub, start_locust: StartLocust) -> None:
