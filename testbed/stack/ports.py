@@ -1,10 +1,16 @@
-"""Checks that ports are free before anything is started on them."""
+"""Checks that ports are free before anything is started on them, and keeps them so.
+
+The ports of a stack lie in the range from which the system chooses the local end of outgoing
+connections. So a port can be taken by any connection, and for a minute after that has ended.
+"""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import psutil
 
@@ -13,36 +19,90 @@ from testbed.stack.records import MARKER
 
 HOST = "127.0.0.1"
 _RETRY = 0.05
+# The system keeps the port of an ended connection for 60 s.
+_ENDED_WAIT = 65.0
+_ENDED = frozenset(
+    {
+        psutil.CONN_TIME_WAIT,
+        psutil.CONN_FIN_WAIT1,
+        psutil.CONN_FIN_WAIT2,
+        psutil.CONN_CLOSING,
+        psutil.CONN_LAST_ACK,
+    }
+)
 
 
-def require_free(wanted: Mapping[int, str], wait: float = 3.0) -> None:
+@dataclass(frozen=True)
+class _Holder:
+    """Who has a port: a process, ``None`` if it cannot be seen, that listens or is a client.
+
+    With ``ended`` it is nobody: the connection has ended, and the system keeps its port a while.
+    """
+
+    process: psutil.Process | None = None
+    listens: bool = True
+    ended: bool = False
+
+
+def _silent(_text: str) -> None:
+    """Show no progress."""
+
+
+@contextmanager
+def reserved(wanted: Mapping[int, str], on_progress: Callable[[str], None]) -> Iterator[None]:
+    """Have every port free, and let no outgoing connection take one while the block lasts.
+
+    Servers can listen on them all the while. Errors as of :func:`require_free`.
+    """
+    with ExitStack() as placeholders:
+        require_free(wanted, on_progress=on_progress)
+        for port, use in wanted.items():
+            placeholder = placeholders.enter_context(_server_socket())
+            try:
+                placeholder.bind((HOST, port))
+            except OSError:  # taken since the check
+                require_free({port: use}, on_progress=on_progress)
+                placeholder.bind((HOST, port))
+        yield
+
+
+def require_free(
+    wanted: Mapping[int, str],
+    wait: float = 3.0,
+    ended_wait: float = _ENDED_WAIT,
+    on_progress: Callable[[str], None] = _silent,
+) -> None:
     """Raise :class:`TestbedError` unless every port can be listened on.
 
     ``wanted`` maps a port to what needs it. The error names each taken port and who holds it. For
     a port without a visible holder there is a ``wait`` of so many seconds: the last threads of a
-    process that has just ended still hold its sockets for a moment.
+    process that has just ended still hold its sockets for a moment. For one of a connection that
+    has ended it is ``ended_wait``, by which the system gives it back.
     """
-    end = time.monotonic() + wait
-    while taken := {port: use for port, use in wanted.items() if not _is_free(port)}:
-        holders = _holders()
-        if taken.keys() <= holders.keys() or time.monotonic() >= end:
-            raise _error(taken, holders)
+    start = time.monotonic()
+    noted = False
+    while taken := [port for port in wanted if not _is_free(port)]:
+        holders = _holders(taken)
+        ended = all(each.ended for each in holders.values())
+        visible = all(each.process for each in holders.values())
+        if visible or time.monotonic() - start >= (ended_wait if ended else wait):
+            raise _error(wanted, holders)
+        if ended and not noted:
+            numbers = ", ".join(map(str, taken))
+            on_progress(f"up to a minute until the system gives back port {numbers}")
+            noted = True
         time.sleep(_RETRY)
 
 
-def _error(taken: Mapping[int, str], holders: Mapping[int, psutil.Process]) -> TestbedError:
-    lines, hints = [], dict[str, None]()
-    for port, use in taken.items():
-        holder = holders.get(port)
-        lines.append(f"port {port} ({use}) is taken by {_describe(holder)}")
-        hints[_hint(port, holder)] = None
-    return TestbedError("\n".join(lines), "\n".join(hints))
+def _server_socket() -> socket.socket:
+    """Return a socket as servers have it: connections that they had are no obstacle."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the servers do: connections that linger after a stop are no obstacle.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with _server_socket() as probe:
         try:
             probe.bind((HOST, port))
             probe.listen(1)
@@ -51,39 +111,62 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _holders() -> dict[int, psutil.Process]:
-    """Return the process at each local port, a listening one first, as far as it can be seen."""
-    found: dict[int, psutil.Process] = {}
+def _holders(taken: list[int]) -> dict[int, _Holder]:
+    """Return who has each of the taken ports, as far as it can be seen."""
+    found: dict[int, _Holder] = {}
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
-        return found
+        connections = []
     for each in sorted(connections, key=lambda each: each.status != psutil.CONN_LISTEN):
-        if each.laddr and each.pid and each.laddr.port not in found:
-            try:
-                found[each.laddr.port] = psutil.Process(each.pid)
-            except psutil.NoSuchProcess:
-                continue
-    return found
+        if not each.laddr or each.laddr.port not in taken or each.laddr.port in found:
+            continue
+        if each.pid is None:
+            if each.status in _ENDED:
+                found[each.laddr.port] = _Holder(ended=True)
+            continue
+        try:
+            process = psutil.Process(each.pid)
+        except psutil.NoSuchProcess:
+            continue
+        found[each.laddr.port] = _Holder(process, each.status == psutil.CONN_LISTEN)
+    return {port: found.get(port, _Holder()) for port in taken}
 
 
-def _describe(holder: psutil.Process | None) -> str:
-    if holder is None:
+def _error(wanted: Mapping[int, str], holders: Mapping[int, _Holder]) -> TestbedError:
+    lines, hints = [], dict[str, None]()
+    for port, holder in holders.items():
+        lines.append(f"port {port} ({wanted[port]}) is taken by {_describe(holder)}")
+        hints[_hint(port, holder)] = None
+    return TestbedError("\n".join(lines), "\n".join(hints))
+
+
+def _describe(holder: _Holder) -> str:
+    if holder.ended:
+        return "a connection that has ended"
+    if holder.process is None:
         return "a process that cannot be seen from here"
+    pid, what = holder.process.pid, "" if holder.listens else "a connection of "
     try:
-        return f"process {holder.pid}: {' '.join(holder.cmdline()) or holder.name()}"
+        command = " ".join(holder.process.cmdline()) or holder.process.name()
     except psutil.Error:
-        return f"process {holder.pid}"
+        return f"{what}process {pid}"
+    return f"{what}process {pid}: {command}"
 
 
-def _hint(port: int, holder: psutil.Process | None) -> str:
-    if holder is None:
+def _hint(port: int, holder: _Holder) -> str:
+    if holder.ended:
+        return "the system gives it back within a minute: try again then"
+    process = holder.process
+    if process is None:
         return f"find it with `ss -ltnp 'sport = :{port}'` as root"
+    if not holder.listens:
+        return f"try again once that is closed, or end it (`kill {process.pid}`) if it is yours"
     try:
-        stack = holder.environ().get(MARKER)
+        stack = process.environ().get(MARKER)
     except psutil.Error:
         stack = None
     if stack:
         root, _, design = stack.rpartition(":")
         return f"it belongs to design {design} of {root}: run `testbed down {design}` there"
-    return f"end it (`kill {holder.pid}`) if it is yours, then try again"
+    return f"end it (`kill {process.pid}`) if it is yours, then try again"

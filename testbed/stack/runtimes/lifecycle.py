@@ -43,26 +43,28 @@ class StackLifecycle(ABC):
         topology = spec.scaled(topology)
         with lock.held(topology.design, "up"):
             self._make_way(topology.design, progress)
-            ports.require_free(prepare.port_uses(topology))
-            record = self._blank(topology, spec)
-            try:
-                # Written before each start and after it: a killed `up` leaves a trace at all times.
-                stacks.save(record)
-                secret.make(stacks.secret_file(topology.design))
-                record = start(record, progress)
-                self._wait_until_ready(record, progress)
-                record = dataclasses.replace(record, ready=True)
-                stacks.save(record)
-                self._announce(record)
-            except BaseException:
-                progress("stopping what was started")
-                self._clean(topology.design, progress)
-                raise
-            return record
+            with ports.reserved(prepare.port_uses(topology), progress):
+                return self._bring_up(start, self._blank(topology, spec), progress)
 
     def down(self, design: str, progress: Progress) -> Stopped:
         with lock.held(design, "down", self.lock_wait):
             return self._clean(design, progress)
+
+    def _bring_up(self, start: Start, record: StackRecord, progress: Progress) -> StackRecord:
+        try:
+            # Written before each start and after it: a killed `up` leaves a trace at all times.
+            stacks.save(record)
+            secret.make(stacks.secret_file(record.design))
+            record = start(record, progress)
+            self._wait_until_ready(record, progress)
+            record = dataclasses.replace(record, ready=True)
+            stacks.save(record)
+            self._announce(record)
+        except BaseException:
+            progress("stopping what was started")
+            self._clean(record.design, progress)
+            raise
+        return record
 
     @abstractmethod
     def _prepare(self, topology: Topology, spec: StackSpec) -> Start:

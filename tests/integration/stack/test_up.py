@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,6 +162,67 @@ def test_port_with_an_invisible_holder_is_named_with_a_way_to_find_it(
             ports.require_free({port: "first, gRPC"}, wait=0)
 
     assert f"sport = :{port}" in caught.value.hint
+
+
+def test_port_of_a_connection_that_has_ended_is_waited_for_until_the_system_gives_it_back() -> None:
+    client, server = connection()
+    port = client.getsockname()[1]
+    client.close()
+    reported: list[str] = []
+
+    def on_progress(text: str) -> None:
+        reported.append(text)
+        reset(server)
+
+    ports.require_free({port: "first, gRPC"}, on_progress=on_progress)
+
+    assert reported == [f"up to a minute until the system gives back port {port}"]
+
+
+def test_port_of_a_connection_that_has_ended_is_named_so() -> None:
+    client, server = connection()
+    port = client.getsockname()[1]
+    client.close()
+    with (
+        server,
+        pytest.raises(TestbedError, match="taken by a connection that has ended") as caught,
+    ):
+        ports.require_free({port: "first, gRPC"}, ended_wait=0)
+
+    assert "within a minute" in caught.value.hint
+
+
+def test_port_that_a_client_has_is_named_with_its_process() -> None:
+    client, server = connection()
+    port = client.getsockname()[1]
+    with client, server, pytest.raises(TestbedError) as caught:
+        ports.require_free({port: "first, gRPC"})
+
+    assert f"is taken by a connection of process {psutil.Process().pid}" in str(caught.value)
+
+
+def test_no_outgoing_connection_takes_a_port_that_is_reserved_but_a_server_may() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with ports.reserved({port: "first, gRPC"}, silent):
+        with socket.socket() as client, pytest.raises(OSError, match="in use"):
+            client.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+def connection() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of a connection on loopback, as clients have it that reuse no address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        server, _ = listening.accept()
+        return client, server
+
+
+def reset(end: socket.socket) -> None:
+    """Close an end of a connection so that the other end is forgotten at once."""
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.close()
 
 
 def test_port_held_by_a_stack_of_another_root_says_where_to_stop_it(
