@@ -7,6 +7,7 @@ from typing import Protocol
 
 from common.links.fault import LinkFault
 from testbed.errors import TestbedError
+from testbed.stack import ports
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.links import Links
@@ -104,6 +105,12 @@ class RecordedControls:
     def _grace(self) -> float:
         """Return the seconds that a process has to stop before it is killed."""
         return stop_grace(self.record) + self._margin
+
+    def _require_ports(self, record: StackRecord, name: str) -> None:
+        """Raise :class:`TestbedError` unless a process that has ended can have its ports again."""
+        metrics_port = int(record.metrics[name].rpartition(":")[2])
+        port = process_of(record, name).port
+        ports.require_free({port: f"{name}, gRPC", metrics_port: f"{name}, metrics"})
 
     def _save_restarted(self, record: StackRecord, new: ProcessRecord) -> None:
         """Save a record in which a process has been started again. Holds the lock already."""

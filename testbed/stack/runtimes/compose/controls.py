@@ -58,6 +58,7 @@ class ComposeControls(RecordedControls):
             container = self._container(name)
             if container.status != containers.EXITED:
                 return False
+            self._require_ports(record, name)
             container.start()
             container.reload()
             new = dataclasses.replace(

@@ -43,8 +43,7 @@ class LocalControls(RecordedControls):
             old = process_of(record, name)
             if old.is_alive():
                 return False
-            metrics_port = int(record.metrics[name].rpartition(":")[2])
-            ports.require_free({old.port: f"{name}, gRPC", metrics_port: f"{name}, metrics"})
+            self._require_ports(record, name)
             new = processes.respawn(self._design, old)
             self._save_restarted(record, new)
         self._wait_until_serving(new)
