@@ -105,10 +105,9 @@ def test_paused_process_and_its_children_stand_still_until_they_are_resumed(
 
     controls.pause("first")
 
-    stopped = [psutil.STATUS_STOPPED] * 2
-    eventually(lambda: [each.status() for each in family], lambda status: status == stopped)
+    assert [each.status() for each in family] == [psutil.STATUS_STOPPED] * 2
     assert controls.resume("first")
-    eventually(lambda: psutil.STATUS_STOPPED not in [each.status() for each in family])
+    assert psutil.STATUS_STOPPED not in [each.status() for each in family]
     assert not controls.resume("first"), "nothing was paused"
     assert health(runtime, record)["first"] == "SERVING"
 

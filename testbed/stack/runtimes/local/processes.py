@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -20,6 +20,7 @@ from testbed.stack.records import ProcessRecord
 
 _POLL = 0.02
 _KILL_WAIT = 5.0
+_SIGNAL_WAIT = 5.0
 
 # A child has to be reaped by its parent, whichever object stops it.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -144,11 +145,16 @@ def kill(process: psutil.Process) -> None:
 
 
 def pause(process: psutil.Process) -> None:
-    """Stop a process and all of its session from running on."""
+    """Stop a process and all of its session from running on; return when none of them does.
+
+    Raises ``RuntimeError`` if one runs on all the same.
+    """
     _signal([process], signal.SIGSTOP)
     # With their leader stopped there will be few new ones; the second scan finds those.
     for _ in range(2):
-        _signal(session(process), signal.SIGSTOP)
+        _signal(found := session(process), signal.SIGSTOP)
+    if running := _wait_while(_runs, found):
+        raise RuntimeError(f"SIGSTOP did not stop {[each.pid for each in running]}")
 
 
 def resume(process: psutil.Process) -> bool:
@@ -157,6 +163,7 @@ def resume(process: psutil.Process) -> bool:
     paused = [each for each in found if _is_paused(each)]
     # The leader last: what it finds then is all there.
     _signal(reversed(found), signal.SIGCONT)
+    _wait_while(_is_paused, paused)
     return bool(paused)
 
 
@@ -177,13 +184,28 @@ def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None
 
 def _wait(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
     """Wait until the processes have ended; return those that have not after ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
-    while (alive := [each for each in processes if _is_alive(each)]) and (
-        time.monotonic() < deadline
-    ):
-        time.sleep(_POLL)
+    alive = _wait_while(_is_alive, processes, timeout)
     _reap()
     return alive
+
+
+def _wait_while(
+    holds: Callable[[psutil.Process], bool],
+    processes: Iterable[psutil.Process],
+    timeout: float = _SIGNAL_WAIT,
+) -> list[psutil.Process]:
+    """Wait while something holds of processes: what a signal does, it does after it was sent.
+
+    Returns those of which it still does after ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while (late := [each for each in processes if holds(each)]) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+    return late
+
+
+def _runs(process: psutil.Process) -> bool:
+    return _is_alive(process) and not _is_paused(process)
 
 
 def _is_alive(process: psutil.Process) -> bool:
