@@ -65,8 +65,7 @@ def test_a_stopping_worker_gives_its_work_back_at_once(start_stack: StackMaker) 
     stack = start_stack("a", stop_grace=1.0, **PATIENT)
     client = stack.client()
     job_ids = [client.submit(jobs.sleep(8_000)) for _ in range(6)]
-    for job_id in job_ids:
-        client.wait(job_id, RUNNING)
+    stack.wait_until_held(6)
 
     stack.terminate("worker")
     assert stack.join("worker") == 0
@@ -80,9 +79,8 @@ def test_a_stopping_worker_gives_its_work_back_at_once(start_stack: StackMaker) 
 def test_a_stopping_worker_finishes_what_ends_within_its_grace(start_stack: StackMaker) -> None:
     stack = start_stack("a", stop_grace=20.0, **PATIENT)
     client = stack.client()
-    running = [client.submit(jobs.sleep(1_000)) for _ in range(12)]
-    for job_id in running:
-        client.wait(job_id, RUNNING, DONE)
+    running = [client.submit(jobs.sleep(3_000)) for _ in range(12)]
+    stack.wait_until_held(12)
     behind = [client.submit(jobs.sleep(1)) for _ in range(6)]
 
     stack.terminate("worker")
@@ -102,10 +100,10 @@ def test_health_is_off_before_running_work_has_ended(
 ) -> None:
     stack = start_stack(design, stop_grace=20.0, log_level="DEBUG")
     client = stack.client(name) if design == "b" else stack.client()
-    job_id = client.submit(jobs.sleep(2_000))
-    client.wait(job_id, RUNNING)
     watch = watch_health(stack.address(name))
     eventually(lambda: watch.seen == ["SERVING"], what="the first health")
+    job_id = client.submit(jobs.sleep(2_000))
+    stack.wait_until_held(1, name)
 
     stack.terminate(name)
 
@@ -166,8 +164,10 @@ def test_a_stack_stops_in_bounded_time_while_jobs_run(start_stack: StackMaker, d
     for job in (jobs.sleep(600_000), jobs.spin(600_000)) * 3:
         client.wait(client.submit(job), RUNNING)
     parents = [stack.process(name) for name in stack.names]
-    children = [child for parent in parents for child in parent.children(recursive=True)]
-    assert children, "work that burns CPU runs in processes of its own"
+    children = eventually(
+        lambda: [child for parent in parents for child in parent.children(recursive=True)],
+        what="the processes of work that burns CPU",
+    )
 
     for name in stack.names:
         stack.terminate(name)

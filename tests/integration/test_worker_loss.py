@@ -7,7 +7,6 @@ import pytest
 from tests.integration.conftest import StackMaker
 from tests.support import jobs
 from tests.support.client import CANCELED, DONE, QUEUED, RUNNING, Client, rejection_of
-from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
 QUICK = {"heartbeat_interval": 0.2, "heartbeat_timeout": 1.0, "lease": 3.0}
@@ -20,17 +19,6 @@ def _long_jobs(client: Client, count: int) -> list[str]:
     for job_id in job_ids:
         client.wait(job_id, RUNNING)
     return job_ids
-
-
-def _wait_until_held(stack: Stack, count: int) -> None:
-    """Wait until the worker has its jobs, which are RUNNING from when they are handed out.
-
-    What it never received runs again, once its lease has run out.
-    """
-    eventually(
-        lambda: f"taskqueue_worker_slots_busy {count:.1f}" in stack.metrics("worker"),
-        what=f"{count} jobs at the worker",
-    )
 
 
 def _cancel_all(client: Client, job_ids: list[str]) -> None:
@@ -119,7 +107,7 @@ def test_a_killed_coordinator_costs_nothing_but_time(start_stack: StackMaker) ->
     running = [client.submit(jobs.sleep(4_000)) for _ in range(12)]
     for job_id in running:
         client.wait(job_id, RUNNING)
-    _wait_until_held(stack, 12)
+    stack.wait_until_held(12)
     queued = [client.submit(jobs.sleep(1)) for _ in range(12)]
 
     stack.kill("coordinator")
@@ -138,7 +126,7 @@ def test_a_restarted_coordinator_passes_on_cancels_of_running_jobs(
     stack = start_stack("a", **PATIENT)
     client = stack.client()
     job_ids = _long_jobs(client, 3)
-    _wait_until_held(stack, 3)
+    stack.wait_until_held(3)
 
     stack.kill("coordinator")
     assert client.cancel(job_ids[0]).cancel_requested
@@ -158,7 +146,7 @@ def test_a_restarted_coordinator_keeps_renewing_the_leases_of_running_jobs(
     client = stack.client()
     job_id = client.submit(jobs.sleep(17_000))
     client.wait(job_id, RUNNING)
-    _wait_until_held(stack, 1)
+    stack.wait_until_held(1)
 
     stack.kill("coordinator")
     stack.start("coordinator")

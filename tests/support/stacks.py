@@ -165,6 +165,16 @@ class Stack:
         """Wait until a process reports that it is healthy. Raises ``StartError`` if it ended."""
         eventually(lambda: self._serves(name), within=within, what=f"health of {name}")
 
+    def wait_until_held(self, count: int, worker: str = "worker") -> None:
+        """Wait until a worker has so many jobs, which are RUNNING from when they are handed out.
+
+        What it never received runs again only once its lease has run out.
+        """
+        eventually(
+            lambda: f"taskqueue_worker_slots_busy {count:.1f}" in self.metrics(worker),
+            what=f"{count} jobs at {worker}",
+        )
+
     def close(self) -> None:
         """End everything that still runs."""
         for client in self._clients:
