@@ -44,10 +44,6 @@ class _Holder:
     ended: bool = False
 
 
-def _silent(_text: str) -> None:
-    """Show no progress."""
-
-
 @contextmanager
 def reserved(wanted: Mapping[int, str], on_progress: Callable[[str], None]) -> Iterator[None]:
     """Have every port free, and let no outgoing connection take one while the block lasts.
@@ -70,7 +66,7 @@ def require_free(
     wanted: Mapping[int, str],
     wait: float = 3.0,
     ended_wait: float = _ENDED_WAIT,
-    on_progress: Callable[[str], None] = _silent,
+    on_progress: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Raise :class:`TestbedError` unless every port can be listened on.
 

@@ -14,6 +14,7 @@ import pytest
 from testbed.record.load import read_load
 from tests.integration.load.processes import (
     LOCUSTFILES,
+    Finished,
     Locust,
     StartLocust,
     StartStub,
@@ -117,11 +118,7 @@ def test_ctrl_c_on_two_processes_leaves_a_whole_record(
     record = tmp_path / "record"
     running = submit_from_two_processes(start_locust, stub, record)
     running.interrupt()
-    locust = running.wait()
-
-    recorded = read_record(record)
-    assert recorded.data["accepted"] == len(recorded.accepted) > 0, locust.output
-    assert recorded.data["accepted"] == stub.calls()["SubmitJob"]
+    assert_whole(record, stub, running.wait())
 
 
 @pytest.mark.slow
@@ -137,8 +134,11 @@ def test_ctrl_c_on_workers_that_the_master_is_stopping_leaves_a_whole_record(
     eventually(running.output, lambda text: waits in text, what="the master to wait")
     for worker in workers:
         worker.send_signal(signal.SIGINT)
-    locust = running.wait()
+    assert_whole(record, stub, running.wait())
 
+
+def assert_whole(record: Path, stub: Stub, locust: Finished) -> None:
+    """A record has every submit that the server has answered."""
     recorded = read_record(record)
     assert recorded.data["accepted"] == len(recorded.accepted) > 0, locust.output
     assert recorded.data["accepted"] == stub.calls()["SubmitJob"]
