@@ -10,17 +10,25 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from common.stack_spec import Budget, StackSpec
 from testbed.drive.key_values import read_key_values
 from testbed.errors import TestbedError
 from testbed.stack import runtimes
-from testbed.stack.spec import Budget, StackSpec
 
 _SIZE = "Size of a stack"
 TRAFFIC = "Traffic"
 _FAULTS = "Fault injection"
 T = TypeVar("T")
 
-Designs = Annotated[str, typer.Option(help="The designs to measure, with commas between them.")]
+Sides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SIDE]...",
+        help="What to measure, such as a, b+slots=24, a@HEAD~3, 127.0.0.1:6000; `testbed sides` "
+        "explains how one is written.",
+        show_default=False,
+    ),
+]
 
 Mix = Annotated[
     T,

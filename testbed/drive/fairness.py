@@ -14,12 +14,12 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.stack_spec import StackSpec
 from common.topology import LINKS
 from testbed.drive import budgets
 from testbed.drive.scraper import read_page
 from testbed.errors import TestbedError
 from testbed.stack.records import ProcessBudget, StackRecord
-from testbed.stack.spec import StackSpec
 
 BUILD = "taskqueue_build_info"
 SETTING = "taskqueue_setting"

@@ -35,7 +35,7 @@ from testbed.record.model import (
 from testbed.runs.compare.plan import Plan
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment
 from tests.support.recordings import LoadMaker
 
 START = 1_000.0
@@ -121,7 +121,8 @@ class FakeStacks:
     broken: Mapping[str, str] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
 
-    def up(self, design: str, spec: StackSpec) -> StackRecord:
+    def up(self, deployment: Deployment) -> StackRecord:
+        design, spec = deployment.design, deployment.spec
         self.done.append(f"up {design}")
         if design in self.broken:
             raise TestbedError(self.broken[design])

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from common.stack_spec import DEFAULT_SLOTS, Budget, StackSpec
 from testbed.drive.figures.validity import Limits
 from testbed.drive.timed import expected_phases
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.trial import DOWN, UP, Level
 from testbed.runs.compare.thresholds import Threshold
 from testbed.stack import runtimes
-from testbed.stack.spec import DEFAULT_SLOTS, Budget, StackSpec
 from testbed.stats import MIN_STOPPING_BLOCKS
 
 OPEN_FACTORS = ("rate",)
@@ -126,6 +126,7 @@ class Plan:
                 slots=int(levels.get("slots", self.slots)),
                 workers=int(levels.get("workers", self.workers)),
                 budget=self.budget,
+                runtime=self.runtime,
             ),
         )
 

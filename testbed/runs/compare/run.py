@@ -40,8 +40,9 @@ from testbed.runs.faults import run as faults
 from testbed.runs.faults import session as fault_session
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.report import terminal as under_faults
-from testbed.stack import designs, runtimes
+from testbed.stack import designs
 from testbed.stack import records as stacks
+from testbed.stack.sides.resolve import resolve_all
 
 LOCUSTFILE = Path("locustfiles", "mixed.py")
 
@@ -110,7 +111,7 @@ def _run_trials(
     pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
     locustfile = stacks.project_root() / LOCUSTFILE
     with progress.shown(console.err, pace, trials) as display:
-        started = RuntimeStacks(runtimes.get(plan.runtime), display)
+        started = RuntimeStacks(display)
         return session.run(
             plan,
             origin,
@@ -133,7 +134,7 @@ def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
         return None
     return replace(
         faults.read(home, plan.faults, {}),
-        designs=plan.designs,
+        sides=plan.designs,
         runtime=plan.runtime,
         slots=plan.slots,
         workers=plan.workers,
@@ -155,7 +156,7 @@ def _check(plan: Plan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
     cells = plan.cells()
     for spec in dict.fromkeys(cell.spec for cell in cells):
-        check_fresh(plan.designs, spec)
+        check_fresh(resolve_all(plan.designs, spec))
         if spec.workers > 1 and not any(designs.load(each).is_scalable for each in plan.designs):
             raise TestbedError(
                 f"workers {spec.workers}: {', '.join(plan.designs)} has no workers to scale",

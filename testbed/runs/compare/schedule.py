@@ -15,6 +15,7 @@ from typing import Any
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import TrialSpec
 from testbed.runs.compare.plan import Cell, Plan
+from testbed.stack.sides.resolve import resolve
 
 SEEDS = 2**63
 
@@ -44,8 +45,7 @@ class TrialPlan:
         """Return it as the engine of trials takes it."""
         return TrialSpec(
             self.number,
-            self.design,
-            self.cell.spec,
+            resolve(self.design, self.cell.spec),
             self.block,
             self.position,
             self.side,

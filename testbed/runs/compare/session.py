@@ -21,6 +21,7 @@ from testbed.runs.compare import resume, schedule
 from testbed.runs.compare.plan import Plan
 from testbed.runs.compare.schedule import TrialPlan
 from testbed.runs.compare.stopping import CellProgress, cell_progress
+from testbed.stack.sides.resolve import resolve
 
 FORMAT = 2
 ATTEMPTS = 2
@@ -217,7 +218,9 @@ class _Session:
                         f"asking design {design.upper()} what it runs with, {cell.spec.slots} slots"
                     )
                     try:
-                        asked[design, cell.spec] = self._tools.ask(stacks.up(design, cell.spec))
+                        asked[design, cell.spec] = self._tools.ask(
+                            stacks.up(resolve(design, cell.spec))
+                        )
                     finally:
                         with self._tools.interrupts.shield():
                             stacks.down(design)

@@ -28,7 +28,7 @@ from testbed.runs.compare.comparison import block_ratios, compare
 from testbed.runs.compare.plan import Plan, Stop
 from testbed.stack.records import ProcessBudget
 from testbed.stack.runtimes.local.meter import StackMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment, resolve
 
 GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
 ENDS = "import sys; print('no such option'); sys.exit(2)"
@@ -224,8 +224,8 @@ def test_process_that_ends_while_driven_is_named_with_its_log(bench: Any) -> Non
     exited.wait()
     original = bench.stacks.up
 
-    def up(design: str, spec: StackSpec) -> Any:
-        record = original(design, spec)
+    def up(deployment: Deployment) -> Any:
+        record = original(deployment)
         dead = replace(record.processes[0], name="worker", pid=exited.pid, log="worker.log")
         return replace(record, processes=(*record.processes, dead))
 
@@ -255,11 +255,11 @@ def interrupt_at(bench: Any, number: int) -> None:
     """Send a signal as the stack of the given trial comes up."""
     original, ups = bench.stacks.up, []
 
-    def up(design: str, spec: StackSpec) -> Any:
-        ups.append(design)
+    def up(deployment: Deployment) -> Any:
+        ups.append(deployment.design)
         if len(ups) == len(bench.plan.designs) + number:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(design, spec)
+        return original(deployment)
 
     bench.stacks.up = up
 
@@ -413,8 +413,8 @@ def test_drive_that_was_too_short_is_judged_by_its_record_not_by_its_exit_code(b
 
 def test_both_sides_get_the_same_traffic(bench: Any, tmp_path: Path) -> None:
     locust = Locust(tmp_path / "mixed.py", Traffic(users=7, warmup=1.5, duration=2, seed=9))
-    first = list(locust(bench.stacks.up("a", StackSpec()), tmp_path))
-    second = list(locust(bench.stacks.up("b", StackSpec()), tmp_path))
+    first = list(locust(bench.stacks.up(resolve("a")), tmp_path))
+    second = list(locust(bench.stacks.up(resolve("b")), tmp_path))
     assert first == second
     assert first[first.index("--seed") + 1] == "9"
     assert first[first.index("--run-time") + 1] == "4s"
@@ -456,9 +456,7 @@ def test_time_left_shrinks_with_the_clock_and_learns_from_the_phases() -> None:
 
 def test_open_loop_is_driven_at_its_rate_without_users(tmp_path: Path, bench: Any) -> None:
     traffic = Traffic(rate=120.0, arrivals="even", max_in_flight=50)
-    command = list(
-        Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up("a", StackSpec()), tmp_path)
-    )
+    command = list(Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up(resolve("a")), tmp_path))
     assert command[command.index("--rate") + 1] == "120"
     assert command[command.index("--arrivals") + 1] == "even"
     assert command[command.index("--max-in-flight") + 1] == "50"

@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from common.cgroup import Accounting
 from common.config import Settings
 from common.rpc import accounting, identity
+from common.stack_spec import StackSpec
 from testbed.drive import budgets, fairness
 from testbed.drive.fairness import Fairness, Identity, Unfair, differences, parse, state
 from testbed.stack.records import ProcessBudget, StackRecord
-from testbed.stack.spec import StackSpec
 
 
 def identity_of(queue: bool = False, **settings: object) -> Identity:

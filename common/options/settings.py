@@ -1,0 +1,44 @@
+"""Every setting that is the same for all processes of a stack is an option by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from common.config import BYTES, COUNT, LEVEL, LOG_LEVELS, LONGEST, SECONDS, optional
+from common.options.option import Option, Started
+from common.options.values import Choice, Number, Values
+from common.stack_spec import StackSpec
+from common.topology import Topology
+
+_MOST = {COUNT: 10_000_000, BYTES: 1 << 40}
+
+
+def _option(each: dataclasses.Field[Any]) -> Option:
+    def apply(topology: Topology, spec: StackSpec, value: str) -> Started:
+        settings = {**spec.settings, each.name: value}
+        return topology, dataclasses.replace(spec, settings=settings)
+
+    words = each.metadata
+    return Option(
+        name=each.name,
+        about=words["about"],
+        values=_values(each),
+        default=f"{each.default:g}" if isinstance(each.default, float) else str(each.default),
+        apply=apply,
+        buys=words["buys"],
+        costs=words["costs"],
+        facts=(each.name,),
+    )
+
+
+def _values(each: dataclasses.Field[Any]) -> Values:
+    unit = each.metadata["unit"]
+    if unit == LEVEL:
+        return Choice(LOG_LEVELS)
+    if unit == SECONDS:
+        return Number(0, LONGEST, SECONDS, above=not each.metadata["zero"])
+    return Number(1, _MOST[unit], unit, whole=True)
+
+
+OPTIONS = tuple(_option(each) for each in optional())
