@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from testbed.drive import budgets, fairness
-from testbed.drive.fairness import Statement, Unfair
+from testbed.drive import budgets, statements
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess
 from testbed.drive.ports import Progress, Stacks, TrialFailed
 from testbed.drive.sampler import Sampler
 from testbed.drive.scraper import Scraper
+from testbed.drive.statements import Statement, Unfair
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import (
@@ -52,7 +52,8 @@ class TrialSpec:
     """Which trial of a run this is, and how its stack is started.
 
     ``number``, ``block``, ``position`` and ``attempt`` count from 1, ``side`` from 0; ``levels``
-    has the level of each factor of the plan.
+    has the level of each factor of the plan, ``declared`` the facts that may differ on this side
+    with what says so.
     """
 
     number: int
@@ -63,6 +64,7 @@ class TrialSpec:
     side: int = 0
     levels: Mapping[str, Level] = field(default_factory=dict)
     attempt: int = 1
+    declared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Tools:
     stacks: Stacks
     progress: Progress
     interrupts: Interrupts
-    ask: Callable[[StackRecord], Statement] = fairness.ask
+    ask: Callable[[StackRecord], Statement] = statements.ask
 
 
 class Trial:
@@ -155,6 +157,7 @@ class Trial:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             plan_cell=dict(spec.levels),
             attempt=spec.attempt,
+            declared=dict(spec.declared),
         )
 
     @property
