@@ -93,7 +93,8 @@ class StackRecord:
     the time in UTC (ISO 8601). ``ready`` is false until every process has answered. ``budget`` is
     what each process was given, ``None`` if none has a limit, as with local processes. ``clock``
     says whether the wall clock of its processes can be set. ``side`` is what was asked for, as it
-    is written: the design, with its options and its revision.
+    is written: the design, with its options and its revision. ``facts`` are what a declaration says
+    of the stack, by name, beside what its processes say themselves.
     """
 
     design: str
@@ -108,6 +109,7 @@ class StackRecord:
     budget: ProcessBudget | None = field(default=None)
     clock: bool = field(default=False)
     side: str = field(default="")
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_one_process(cls, name: str, pid: int, port: int, log: str = "") -> StackRecord:
@@ -253,6 +255,7 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         budget=_parse_budget(data.get("budget")),
         clock=bool(data.get("clock")),
         side=str(data.get("side", data["design"])),
+        facts={str(name): str(text) for name, text in data.get("facts", {}).items()},
     )
 
 

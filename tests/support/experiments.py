@@ -111,6 +111,7 @@ class Experiment:
     void: Mapping[int, str] = field(default_factory=dict)
     lose: frozenset[int] = frozenset()
     fairness: Sequence[Mapping[str, Any]] = ()
+    declared: Sequence[Mapping[str, str]] = ()
     metrics: bool = False
     budget: Mapping[str, float] = field(default_factory=dict)
     throttled: Mapping[str, float] = field(default_factory=dict)
@@ -161,6 +162,7 @@ class Experiment:
             started=f"2026-11-22T06:{number % 60:02d}:00+00:00",
             plan_cell=dict(cell),
             fairness=self.fairness[side] if self.fairness else {},
+            declared=self.declared[side] if self.declared else {},
             budget=dict.fromkeys(PROCESSES[design], self.budget) if self.budget else {},
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import TrialSpec
 from testbed.runs.compare.plan import Cell, Plan
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import Deployment, resolve
 
 SEEDS = 2**63
 
@@ -41,11 +41,16 @@ class TrialPlan:
         """What the trial is a measurement of: block, side, and the levels of its cell."""
         return self.block, self.side, repr(sorted(self.cell.factors.items()))
 
+    @property
+    def deployment(self) -> Deployment:
+        """What is started for it."""
+        return resolve(self.design, self.cell.spec)
+
     def spec(self, attempt: int) -> TrialSpec:
         """Return it as the engine of trials takes it."""
         return TrialSpec(
             self.number,
-            resolve(self.design, self.cell.spec),
+            self.deployment,
             self.block,
             self.position,
             self.side,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from testbed.record import files, reader
 from testbed.record.damage import RecordingError
 from testbed.record.model import FAILED, TrialHeader
 from testbed.runs.compare import resume, schedule
-from testbed.runs.compare.plan import Plan
+from testbed.runs.compare.plan import Cell, Plan
 from testbed.runs.compare.schedule import TrialPlan
 from testbed.runs.compare.stopping import CellProgress, cell_progress
 from testbed.stack.sides.resolve import resolve
@@ -205,7 +205,8 @@ class _Session:
             return analyse(reader.read_trial(path), self._plan.limits)
 
     def _compare_sides(self, which: TrialPlan, statement: Any) -> None:
-        self._fairness.compare(which.cell.designs, which.cell.spec, which.side, statement)
+        declared = which.deployment.declared
+        self._fairness.compare(_asked(which.cell), which.side, statement, declared)
 
     def _ask_all(self) -> None:
         """Bring up every side once and ask it, so that nothing unfair is driven at all."""
@@ -225,7 +226,7 @@ class _Session:
                         with self._tools.interrupts.shield():
                             stacks.down(design)
                 statement = asked[design, cell.spec]
-                self._fairness.compare(cell.designs, cell.spec, side, statement)
+                self._fairness.compare(_asked(cell), side, statement)
 
     def _note_progress(self, block: int, precise: set[str]) -> set[str]:
         """Report how the cells stand after a block, and return those that know enough."""
@@ -269,6 +270,11 @@ def summary(figures: TrialFigures, shown: Sequence[str] = SHOWN) -> str:
 def _key(figures: TrialFigures) -> tuple[int, int, str]:
     header = figures.header
     return header.block, header.side, repr(sorted(header.plan_cell.items()))
+
+
+def _asked(cell: Cell) -> Hashable:
+    """Return what the stacks of a cell are started with: cells with the same ask the same."""
+    return cell.designs, cell.spec
 
 
 def _name(progress: CellProgress) -> str:

@@ -60,7 +60,7 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
             topology, spec = option.apply(topology, spec, value)
         except OptionError as error:
             raise SideError(f"side {str(side)!r}: option {name!r}: {error}") from error
-        declared |= dict.fromkeys(option.facts, f"option {name}")
+        declared |= dict.fromkeys(option.facts, f"option {name}={value}")
     _check(side, topology, spec)
     return Deployment(side, topology, spec, declared)
 

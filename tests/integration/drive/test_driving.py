@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from testbed.drive import outputs
-from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess, Locust
 from testbed.drive.pace import Pace
 from testbed.drive.ports import TrialFailed
+from testbed.drive.statements import Statement
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record import files
@@ -179,7 +179,7 @@ def test_stack_that_does_not_come_up_stops_before_anything_is_driven(bench: Any)
 def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> None:
     bench.statements = {"b": Statement("b", {"slots": 2.0}, {})}
     ended, folder = run(bench)
-    assert "slots in total: 12 and 2" in ended.stopped
+    assert "slots in total: 12 in design A and 2 in design B" in ended.stopped
     assert ended.trials == 0
     assert not (folder / files.TRIALS).exists()
 

@@ -27,9 +27,9 @@ def test_an_option_of_the_side_wins_over_what_the_caller_says() -> None:
 def test_what_an_option_changes_is_declared_by_its_name() -> None:
     found = resolve("a+lease=10+slots=24")
     assert found.declared == {
-        "lease": "option lease",
-        "slots": "option slots",
-        "fetchers": "option slots",
+        "lease": "option lease=10",
+        "slots": "option slots=24",
+        "fetchers": "option slots=24",
     }
 
 

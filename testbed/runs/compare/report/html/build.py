@@ -12,6 +12,7 @@ from testbed.report.provenance import machine_words, when
 from testbed.runs.compare.report.html import (
     budgets,
     cost,
+    facts,
     inside,
     latency,
     origin,
@@ -49,6 +50,7 @@ def page(view: View) -> ReportPage:
             ratios.section(view),
             validity.void_section(view),
             validity.generator_section(view),
+            facts.section(view),
             origin.fairness_section(view),
             origin.reproduce_section(view),
             origin.provenance_section(view),
