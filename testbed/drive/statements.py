@@ -98,7 +98,21 @@ def ask(stack: StackRecord) -> Statement:
             "each process needs a container of its own, whose control group it can read",
         )
     runtime = {"runtime": stack.runtime} if stack.processes else {}
-    return replace(statement, values={**stack.facts, **runtime, **statement.values})
+    totals, values = _declared(stack.facts)
+    return replace(
+        statement,
+        totals={**totals, **statement.totals},
+        values={**values, **runtime, **statement.values},
+    )
+
+
+def _declared(said: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return what a declaration says as totals and as values, where our processes have them."""
+    names = said.keys() & {*SLOT_TOTALS, *QUEUE_TOTALS}
+    return (
+        {name: facts.number(said[name]) for name in names},
+        {name: text for name, text in said.items() if name not in names},
+    )
 
 
 def _identity(process: str, address: str, strict: bool) -> Identity:

@@ -19,7 +19,7 @@ from testbed.stack import designs, prometheus, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Progress
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import started
 from testbed.stack.sides.side import title
 
 _OBSERVABLE = "local"
@@ -79,7 +79,8 @@ def up(
     Both designs may be up at once. If anything goes wrong, nothing is left running.
     """
     base = options.stack_spec(slots, workers, cpus, memory_mib, settings, links, clock)
-    deployment = resolve(side, replace(base, runtime=runtimes.choose(runtime)))
+    base = replace(base, runtime=runtimes.choose(runtime))
+    deployment = started(side, base, "testbed up")
     topology, spec, where = deployment.topology, deployment.spec, deployment.spec.runtime
     if workers > 1 and not topology.is_scalable:
         raise TestbedError(

@@ -21,6 +21,14 @@ HINT = "docs/external-servers.md says what a declaration has, examples/declarati
 # A difference in this has to be declared by the plan: figures of the two are no like for like.
 _FOR_THE_PLAN = "durability"
 _MOST_SLOTS = 1_000_000
+# What the load generator calls each method in a mix.
+_CALLS = {
+    "submit": "SubmitJob",
+    "status": "GetJobStatus",
+    "result": "GetJobResult",
+    "cancel": "CancelJob",
+    "list": "ListJobs",
+}
 
 
 class DeclarationError(SideError):
@@ -62,6 +70,12 @@ class Declaration:
     def lacks(self, method: str) -> bool:
         """Whether it says that there is no such method."""
         return self.methods is not None and method not in self.methods
+
+    def unserved(self, mix: str) -> tuple[str, ...]:
+        """Name the methods that a mix calls, ``submit=40,cancel=0``, and that it says it lacks."""
+        weights = (each.partition("=") for each in mix.split(","))
+        called = (_CALLS.get(name.strip(), "") for name, _, weight in weights if weight != "0")
+        return tuple(method for method in called if method and self.lacks(method))
 
 
 def read(file: str) -> Declaration:

@@ -12,6 +12,8 @@ from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack import designs, prepare
+from testbed.stack.sides import declaration
+from testbed.stack.sides.declaration import Declaration
 from testbed.stack.sides.side import Side, SideError
 
 
@@ -19,13 +21,21 @@ from testbed.stack.sides.side import Side, SideError
 class Deployment:
     """What is started for a side: its design with the options applied, and how it runs.
 
-    ``declared`` names each fact that may differ because of what the side says, and by what.
+    ``declared`` names each fact that may differ because of what the side says, and by what. Of a
+    server that is there already the topology has no processes, and ``declaration`` is what a file
+    says of it, if one was named.
     """
 
     side: Side
     topology: Topology
     spec: StackSpec
     declared: Mapping[str, str] = field(default_factory=dict, hash=False)
+    declaration: Declaration | None = None
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it is a server that is there already, which nobody starts or stops here."""
+        return bool(self.side.addresses)
 
     @property
     def design(self) -> str:
@@ -48,6 +58,8 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
     Raises :class:`TestbedError` naming the part of the side that is wrong, and what there is.
     """
     side = Side.parse(side) if isinstance(side, str) else side
+    if side.addresses:
+        return _external(side, base)
     try:
         topology = designs.load(side.design)
     except TestbedError as error:
@@ -63,6 +75,41 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
         declared |= dict.fromkeys(option.facts, f"option {name}={value}")
     _check(side, topology, spec)
     return Deployment(side, topology, spec, declared)
+
+
+def started(side: Side | str, base: StackSpec, what: str) -> Deployment:
+    """Return what is started for a side, for ``what`` cannot be done to a server of others.
+
+    Raises :class:`SideError` for a side that is such a server; else as :func:`resolve`.
+    """
+    found = resolve(side, base)
+    if found.is_external:
+        raise SideError(
+            f"side {str(found)!r}: {what} takes stacks that are started here, not servers that are "
+            "there already",
+            f"designs: {', '.join(designs.names())}",
+        )
+    return found
+
+
+def _external(side: Side, base: StackSpec) -> Deployment:
+    """Return what stands for a server that is there already."""
+    for name in side.options:
+        if name != declaration.OPTION:
+            raise SideError(
+                f"side {str(side)!r}: a server that is there already has no option {name!r}",
+                f"it may have {declaration.OPTION}=FILE; docs/external-servers.md explains it",
+            )
+    file = side.options.get(declaration.OPTION)
+    found = declaration.read(file) if file else None
+    name, about = ",".join(side.addresses), found.about if found else "a server that is there"
+    return Deployment(
+        side=side,
+        topology=Topology(name, about, (), ()),
+        spec=replace(base, side=str(side)),
+        declared=found.declared if found else {},
+        declaration=found,
+    )
 
 
 def server(name: str) -> Deployment:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
-from common.stack_spec import StackSpec
 from testbed.drive.figures.trial import analyse
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import Locust
+from testbed.drive.stacks import RuntimeStacks
 from testbed.drive.statements import ask
 from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
@@ -20,9 +20,10 @@ from testbed.record import reader
 from testbed.stack import records
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
-from testbed.stack.runtimes.external import ExternalRuntime, NoMeter
+from testbed.stack.runtimes.external import ExternalRuntime
 from testbed.stack.sides import declaration
 from testbed.stack.sides.declaration import Declaration
+from testbed.stack.sides.resolve import resolve
 from testbed.stack.sides.side import Side
 from tests.integration.conftest import StackMaker
 from tests.support.paths import ROOT
@@ -36,34 +37,18 @@ DECLARED = declaration.parse(
 )
 
 
-class OneServer:
-    """The stacks of a trial: one server that is there already."""
-
-    def __init__(self, side: Side) -> None:
-        self._side = side
-
-    def up(self, *_: object) -> StackRecord:
-        return RUNTIME.up(self._side, None, silent)
-
-    def meter(self, stack: StackRecord) -> NoMeter:
-        return RUNTIME.meter(stack)
-
-    def down(self, design: str) -> None:
-        RUNTIME.down(design, silent)
-
-
 def test_trial_drives_a_server_that_is_there_and_looks_its_jobs_up(
     start_stack: StackMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(records.HOME_VARIABLE, str(tmp_path / "home"))
     stack = start_stack("b")
     before = stack.client().submit(pb.JobSpec(kind="noop"))
-    side = Side.parse(",".join(stack.endpoints))
+    side = resolve(",".join(stack.endpoints))
     traffic = Traffic(users=4, warmup=0, duration=2, job_ms=5)
     workload = TimedLoad(traffic, Locust(ROOT / "locustfiles" / "mixed.py", traffic), 30)
-    tools = Tools(OneServer(side), ProgressLog(), Interrupts())
+    tools = Tools(RuntimeStacks(ProgressLog()), ProgressLog(), Interrupts())
     folder = tmp_path / "trial"
-    header = Trial(TrialSpec(1, str(side), StackSpec()), workload, folder, tools).run()
+    header = Trial(TrialSpec(1, side), workload, folder, tools).run()
     assert (header.status, header.error) == ("complete", "")
     trial = reader.read_trial(folder)
     figures = analyse(trial)

@@ -168,4 +168,6 @@ def test_revision_from_before_there_were_texts_says_those_of_its_build(
 
 def test_stack_without_processes_says_what_its_declaration_says_and_no_more() -> None:
     declared = {"durability": "disk", "slots": "8"}
-    assert ask(stack_of(side="h:1", metrics={}, facts=declared)).facts == declared
+    statement = ask(stack_of(side="h:1", metrics={}, facts=declared))
+    assert statement.facts == declared
+    assert statement.totals == {"slots": 8}

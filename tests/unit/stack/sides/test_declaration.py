@@ -39,6 +39,15 @@ def test_what_it_says_may_differ_because_of_it_but_durability() -> None:
     )
 
 
+def test_methods_that_a_mix_calls_and_it_lacks_are_named() -> None:
+    found = declaration.parse(WHOLE, "ours.toml")
+    assert found.unserved("submit=40,status=30,result=20,cancel=5,list=5") == (
+        "GetJobResult",
+        "CancelJob",
+    )
+    assert found.unserved("submit=1,result=0,cancel=0") == ()
+
+
 def test_what_it_does_not_say_is_unknown() -> None:
     found = declaration.parse({"about": "ours"}, "ours.toml")
     assert (found.facts, found.declared, found.lacks("ListJobs")) == ({}, {}, False)

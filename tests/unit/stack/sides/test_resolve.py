@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from common.stack_spec import Budget, StackSpec
 from testbed.errors import TestbedError
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import resolve, started
 
 
 def test_a_plain_design_is_started_as_the_caller_says() -> None:
@@ -49,6 +51,23 @@ def test_the_side_as_it_was_written_goes_with_the_stack() -> None:
     assert resolve("A+slots=24+lease=10").spec.side == "a+lease=10+slots=24"
 
 
+def test_a_server_that_is_there_has_no_processes_and_what_its_declaration_says(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('about = "my own queue"\nslots = 7\n', encoding="utf-8")
+    found = resolve(f"127.0.0.1:6000+declaration={file}")
+    assert found.is_external
+    assert (found.design, found.topology.title) == ("127.0.0.1:6000", "my own queue")
+    assert not found.topology.processes
+    assert found.declared == {"slots": f"declaration {file}"}
+
+
+def test_a_server_that_is_there_is_not_started() -> None:
+    with pytest.raises(TestbedError, match="testbed up takes stacks that are started here"):
+        started("127.0.0.1:6000", StackSpec(), "testbed up")
+
+
 @pytest.mark.parametrize(
     ("side", "message", "hint"),
     [
@@ -64,6 +83,7 @@ def test_the_side_as_it_was_written_goes_with_the_stack() -> None:
         ("a+lease=1", "heartbeat_timeout must be", ""),
         ("b+workers=3", "option 'workers': design b has no workers", ""),
         ("a+runtime=moon", "'moon' is none of local, compose", ""),
+        ("127.0.0.1:1+slots=3", "there already has no option 'slots'", "declaration=FILE"),
     ],
 )
 def test_the_error_names_the_part_and_what_there_is(side: str, message: str, hint: str) -> None:
