@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Annotated, TypeVar
 
 import typer
+from rich.markup import escape
 
 from testbed.drive.key_values import read_key_values
 from testbed.errors import TestbedError
 from testbed.stack import runtimes
+from testbed.stack.sides.side import GRAMMAR
 from testbed.stack.spec import Budget, StackSpec
 
 _SIZE = "Size of a stack"
@@ -20,6 +22,16 @@ TRAFFIC = "Traffic"
 _FAULTS = "Fault injection"
 T = TypeVar("T")
 
+Sides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SIDE",
+        help="Two or more sides in place of the plan's, the reference first: "
+        f"{escape(GRAMMAR)}. The same one twice shows how far two runs of equal things differ on "
+        "this machine.",
+        show_default=False,
+    ),
+]
 Designs = Annotated[str, typer.Option(help="The designs to measure, with commas between them.")]
 
 Mix = Annotated[

@@ -182,7 +182,7 @@ class Fairness:
         self._statements: dict[tuple[str, StackSpec], dict[int, Statement]] = defaultdict(dict)
 
     def compare(
-        self, designs: tuple[str, str], spec: StackSpec, side: int, statement: Statement
+        self, designs: Sequence[str], spec: StackSpec, side: int, statement: Statement
     ) -> None:
         """Take the statement of one side. Raises :class:`Unfair` if that of the other differs.
 

@@ -1,4 +1,4 @@
-"""``testbed compare``: both designs under the same traffic, side by side."""
+"""``testbed compare``: sides under the same traffic, beside each other."""
 
 from __future__ import annotations
 
@@ -25,18 +25,12 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    designs: Annotated[
-        str | None,
-        typer.Option(
-            help="The two designs to compare, a,b. The same one twice, a,a, shows how far two runs "
-            "of equal things differ on this machine.",
-        ),
-    ] = None,
+    sides: options.Sides = None,
     rounds: Annotated[
         int | None,
         typer.Option(
-            help="Blocks; each runs both designs once, in random order. The spread between blocks "
-            "is what separates an effect from noise."
+            help="Blocks; each runs every side twice, in random order and then in its mirror. What "
+            "differs between blocks, and between two trials of one side, is noise."
         ),
     ] = None,
     users: options.Users = None,
@@ -68,12 +62,13 @@ def compare(
         typer.Option("--keep-going", help="Go on with the next trial after one failed twice."),
     ] = False,
 ) -> None:
-    """Compare two designs under the same traffic: the plan experiments/quick.toml.
+    """Compare sides under the same traffic: the plan experiments/quick.toml.
 
+    Without a SIDE those of the plan, A and B, are compared. Ratios are to the first of them.
     Options change that plan; left out, its own value holds. Every trial starts a fresh stack,
     drives it with Locust, discards the warm-up, then looks up every accepted job until it is
-    terminal and stops the stack. In the end faults are injected into both designs, by a fault plan.
-    Prints the figures of each design and their ratio with its confidence interval, and what became
+    terminal and stops the stack. In the end faults are injected into the designs, by a fault plan.
+    Prints the figures of each side and their ratios with confidence intervals, and what became
     of jobs and service under faults; writes them with the raw data and where they come from to
     results/<name>/<UTC>, to which results/latest points.
 
@@ -99,10 +94,10 @@ def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         if value is None:
             continue
         key = _KEYS.get(option, option)
-        changes[key] = _designs(value) if option == "designs" else value
+        changes[key] = value
         named[key] = f"--{option.replace('_', '-')} {value}"
+    if given["sides"]:
+        named["sides"] = f"sides {' '.join(given['sides'])}"
+    else:
+        changes.pop("sides", None)
     return changes, named
-
-
-def _designs(text: str) -> list[str]:
-    return [name.strip().lower() for name in text.split(",")]

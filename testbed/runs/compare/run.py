@@ -25,16 +25,18 @@ from testbed.drive.timed import TimedLoad, expected_phases
 from testbed.drive.trial import Tools
 from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT, TestbedError
 from testbed.report import console, progress
+from testbed.report.numbers import listed
 from testbed.report.page import REPORT
 from testbed.report.surroundings import note_surroundings
 from testbed.runs.compare import resume, session, thresholds
 from testbed.runs.compare.comparison import Comparison
 from testbed.runs.compare.plan import Plan
 from testbed.runs.compare.planfile import Known
-from testbed.runs.compare.report import noise, rebuild, terminal
+from testbed.runs.compare.report import rebuild, terminal
 from testbed.runs.compare.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
 from testbed.runs.compare.report.junit import JUNIT_XML
 from testbed.runs.compare.report.rebuild import Rebuilt
+from testbed.runs.compare.report.summary import SUMMARY_MD
 from testbed.runs.compare.resume import ResumeError
 from testbed.runs.faults import run as faults
 from testbed.runs.faults import session as fault_session
@@ -42,6 +44,7 @@ from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.report import terminal as under_faults
 from testbed.stack import designs, runtimes
 from testbed.stack import records as stacks
+from testbed.stack.sides.side import labels
 
 LOCUSTFILE = Path("locustfiles", "mixed.py")
 
@@ -106,7 +109,7 @@ def _run_trials(
     earlier: Mapping[str, Any] | None,
 ) -> session.RunEnd:
     """Run all trials of a plan, or what ``earlier`` ones left to be run, with a bar over them."""
-    trials = 2 * plan.blocks * len(plan.cells())
+    trials = plan.trials
     pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
     locustfile = stacks.project_root() / LOCUSTFILE
     with progress.shown(console.err, pace, trials) as display:
@@ -126,8 +129,7 @@ def _run_trials(
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     """Return the fault plan that a comparison ends with, ``None`` if it has none.
 
-    It injects faults into the stacks that are compared: the same designs, as large, in the same
-    runtime.
+    It injects faults into stacks of the designs that are compared, as large, in the same runtime.
     """
     if not plan.faults:
         return None
@@ -154,6 +156,9 @@ def _run_faults(
 def _check(plan: Plan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
     cells = plan.cells()
+    for cell in cells:
+        for side in range(len(cell.sides)):
+            session.trial_spec(cell, side)
     for spec in dict.fromkeys(cell.spec for cell in cells):
         check_fresh(plan.designs, spec)
         if spec.workers > 1 and not any(designs.load(each).is_scalable for each in plan.designs):
@@ -184,7 +189,7 @@ def _check_resumed(
 def report(folder: Path) -> Rebuilt:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
     with console.working("working out what was recorded") as on_progress:
-        rebuilt = rebuild.write(folder, noise.find(folder), on_progress)
+        rebuilt = rebuild.write(folder, on_progress)
     if rebuilt.comparison.trials:
         terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
     if rebuilt.faults is not None and rebuilt.faults.figures:
@@ -205,9 +210,9 @@ def _show_thresholds(comparison: Comparison, plan: Plan) -> bool:
 def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool) -> None:
     cells = len(plan.cells())
     what = f"{plan.blocks} blocks" + (f" of {cells} cells" if cells > 1 else "")
-    pairs = "; ".join(" and ".join(each.upper() for each in pair) for pair in plan.pairs)
+    sides = listed(list(labels(plan.sides)))
     console.note(
-        f"{'Going on with' if resumed else 'Running'} {plan.name}: {pairs}, {what}, "
+        f"{'Going on with' if resumed else 'Running'} {plan.name}: {sides}, {what}, "
         f"{'at most' if plan.stop else 'about'} {progress.minutes(plan.seconds())}. Ctrl-C stops "
         "it and keeps what there is."
     )
@@ -217,7 +222,7 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
 
 def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
-    names = f"{REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
+    names = f"{REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML},{SUMMARY_MD}"
     lines = [f"Report: {shlex.quote(str(folder))}/{{{names}}}"]
     if ended.stopped:
         lines.insert(
