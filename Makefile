@@ -8,6 +8,7 @@ WORKERS ?=
 CPUS ?=
 MEMORY_MIB ?=
 OBSERVE ?=
+SIDES ?=
 ARGS ?=
 
 BIN := .venv/bin
@@ -33,7 +34,8 @@ DOCS := .venv-docs
 DOCS_LOCK := docs/site/requirements.lock
 
 ## Run
-##   make compare        A and B under the same traffic, side by side: the main job
+##   make compare        A and B under the same traffic, side by side: the main job;
+##                       SIDES="a a+lease=10" compares any others
 ##   make up-a, up-b     start a design and wait until it serves: in containers where an engine
 ##                       answers, else as processes; RUNTIME=local or compose decides by hand,
 ##                       SLOTS=24 gives more job slots, WORKERS=3 more workers (design A),
@@ -48,7 +50,7 @@ DOCS_LOCK := docs/site/requirements.lock
 
 .PHONY: compare faults bench status down load
 compare: $(READY)
-	@$(BIN)/testbed compare $(IN) $(SIZE) $(ARGS)
+	@$(BIN)/testbed compare $(SIDES) $(IN) $(SIZE) $(ARGS)
 
 faults: $(READY)
 	@$(BIN)/testbed faults stateless $(ARGS)

@@ -23,7 +23,7 @@ Auditor = Callable[
 # Seconds that the load generator takes to start.
 START_SECONDS = 2.0
 # Seconds of a trial besides its drive, as measured on two cores.
-_UP_SECONDS, _DRIVE_OVERHEAD, _AUDIT_SECONDS, _DOWN_SECONDS = 3.0, 3.0, 1.0, 2.0
+_UP_SECONDS, _DRIVE_OVERHEAD, _AUDIT_SECONDS, _DOWN_SECONDS = 2.0, 2.0, 0.5, 1.0
 
 
 def expected_phases(traffic: Traffic) -> dict[str, float]:

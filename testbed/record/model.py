@@ -204,8 +204,8 @@ class TrialHeader:
     """Which trial it was and how it ended.
 
     ``number`` is its place in the schedule, ``attempt`` counts the tries of that place.
-    ``plan_cell`` has the level of each factor. ``side`` is 0 for the first design of a comparison
-    and 1 for the second, ``position`` the place of its side within block and cell. ``status`` is
+    ``plan_cell`` has the level of each factor. ``side`` is the place of its side in the plan, from
+    0; ``position`` counts the trials within block and cell. ``status`` is
     ``complete``, ``failed`` or ``interrupted``. ``settings`` is what the stack ran with besides
     its defaults, ``fairness`` what it reported to run with, ``declared`` what of that may differ on
     this side, with what says so, and ``phases`` the seconds that each took. ``budget`` has for each
@@ -265,13 +265,14 @@ class TrialRecording:
 class ExperimentRecording:
     """A comparison as recorded: its plan and provenance as plain data, and its trials in order.
 
+    ``sides`` are those of the plan, as texts, the reference first.
     ``schedule`` has every planned trial as plain data, by ``number``. ``ended`` says how the
     experiment ended: ``reason`` in words, and in ``needless`` the numbers that were not run because
     enough was known. It is empty while an experiment runs, or if it was killed. ``source`` is the
     file that plan and schedule are from.
     """
 
-    designs: tuple[str, str]
+    sides: tuple[str, ...]
     plan: Mapping[str, Any]
     provenance: Mapping[str, Any]
     trials: tuple[TrialRecording, ...]

@@ -35,6 +35,13 @@ def test_what_an_option_changes_is_declared_by_its_name() -> None:
     }
 
 
+def test_limits_of_the_queue_are_totals_that_equal_nodes_share_out() -> None:
+    assert resolve("a+max_queued_jobs=600").spec.settings == {"max_queued_jobs": "600"}
+    assert resolve("b+max_queued_jobs=600").spec.settings == {"max_queued_jobs": "100"}
+    with pytest.raises(TestbedError, match="6 queues, which cannot share out 100 evenly"):
+        resolve("b+max_queued_jobs=100")
+
+
 def test_limits_of_a_stack_are_options_too() -> None:
     found = resolve("b+cpus=1.5+runtime=compose")
     assert found.spec.budget == Budget(cpus=1.5)
