@@ -138,7 +138,8 @@ $(BUF) $(MERMAID): package-lock.json
 ##   make secret         what the processes of a stack know each other by, for `docker compose` called by hand
 ##   make docs           build the pages of docs/ into site/; a link that leads nowhere fails
 ##   make generate       write the stubs, the manifests of containers, what Prometheus scrapes, the
-##                       dashboards, the index of decisions and the line numbers of the code tour
+##                       dashboards, the page of options, the index of decisions and the line numbers of the
+##                       code tour
 ##   make lock           write the lock files from pyproject.toml; needs uv
 ##   make clean          stop everything, remove caches, logs and the site; keeps environments and
 ##                       results
@@ -164,6 +165,7 @@ generate: $(READY)
 	@$(BIN)/testbed manifest --write
 	@$(BIN)/python -m testbed.stack.observability
 	@$(BIN)/python -m docs.site.decisions
+	@$(BIN)/python -m docs.site.options
 	@$(BIN)/python -m docs.site.tour
 
 COMPILE = $(UV) pip compile --universal --python-version 3.11 \

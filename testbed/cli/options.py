@@ -11,11 +11,11 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
+from common.stack_spec import Budget, StackSpec
 from testbed.drive.key_values import read_key_values
 from testbed.errors import TestbedError
 from testbed.stack import runtimes
 from testbed.stack.sides.side import GRAMMAR
-from testbed.stack.spec import Budget, StackSpec
 
 _SIZE = "Size of a stack"
 TRAFFIC = "Traffic"
@@ -25,14 +25,13 @@ T = TypeVar("T")
 Sides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="SIDE",
-        help="Two or more sides in place of the plan's, the reference first: "
+        metavar="[SIDE]...",
+        help="What to measure, the reference first: "
         f"{escape(GRAMMAR)}. The same one twice shows how far two runs of equal things differ on "
-        "this machine.",
+        "this machine. `testbed sides` explains how one is written.",
         show_default=False,
     ),
 ]
-Designs = Annotated[str, typer.Option(help="The designs to measure, with commas between them.")]
 
 Mix = Annotated[
     T,

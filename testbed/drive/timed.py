@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from testbed.drive import audit as auditing
@@ -13,7 +14,7 @@ from testbed.drive.ports import LoadCommand
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Audited, Drive
 from testbed.record import files
-from testbed.record.model import JobRow
+from testbed.record.model import EXTERNAL, JobRow
 from testbed.stack.records import StackRecord
 
 Auditor = Callable[
@@ -83,4 +84,13 @@ class TimedLoad:
             self.audit_seconds,
             lambda done, total: on_progress(f"{done:,} of {total:,} jobs terminal"),
         )
-        return Audited(jobs)
+        return Audited(jobs if stack.runtime != EXTERNAL else _of_this_drive(jobs, stack))
+
+
+def _of_this_drive(jobs: Sequence[JobRow], stack: StackRecord) -> tuple[JobRow, ...]:
+    """Leave out the jobs of others that a server had before: those of earlier drives above all.
+
+    A stack that was started for the drive has none.
+    """
+    began = datetime.fromisoformat(stack.started).timestamp() * 1e6
+    return tuple(job for job in jobs if job.accepted or (job.create_us or began) >= began)

@@ -8,13 +8,14 @@ from typing import Any
 from testbed.drive.stacks import others_up
 from testbed.report import console
 from testbed.report.provenance import busy_note
+from testbed.stack.sides.side import Side
 
 
-def note_surroundings(machine: Mapping[str, Any], designs: Iterable[str]) -> None:
-    """Note other work of the machine, and stacks that are up beside those of ``designs``."""
+def note_surroundings(machine: Mapping[str, Any], sides: Iterable[str]) -> None:
+    """Note other work of the machine, and stacks that are up beside those of ``sides``."""
     if busy := busy_note(machine):
         console.note(busy)
-    for other in others_up(designs):
+    for other in others_up(Side.parse(each).design for each in sides):
         console.note(
             f"note  design {other.upper()} is up and shares the machine; testbed down {other}"
         )

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from common.config import ConfigError, Settings
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack.ports import HOST
 from testbed.stack.records import StackRecord
-from testbed.stack.spec import StackSpec
 
 _BY_TOPOLOGY = ("links", "listen", "metrics", "name", "peers", "secret_file")
 
@@ -48,6 +48,17 @@ def environments(
     return found
 
 
+def scaled(topology: Topology, spec: StackSpec, one_host: bool = True) -> Topology:
+    """Return the topology as large as ``spec`` says, as :meth:`StackSpec.scaled` does.
+
+    Raises :class:`TestbedError` if the slots cannot be shared out evenly.
+    """
+    try:
+        return spec.scaled(topology, one_host)
+    except ValueError as error:
+        raise TestbedError(str(error), "slots and workers set the totals") from error
+
+
 def port_uses(topology: Topology) -> dict[int, str]:
     """Return what each port of the design is for."""
     uses = {
@@ -70,4 +81,5 @@ def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
         settings=dict(spec.settings),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         clock=spec.clock,
+        side=spec.side or topology.design,
     )

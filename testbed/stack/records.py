@@ -92,7 +92,9 @@ class StackRecord:
     ``slots`` is the total of the stack, ``settings`` what differs from the defaults, ``started``
     the time in UTC (ISO 8601). ``ready`` is false until every process has answered. ``budget`` is
     what each process was given, ``None`` if none has a limit, as with local processes. ``clock``
-    says whether the wall clock of its processes can be set.
+    says whether the wall clock of its processes can be set. ``side`` is what was asked for, as it
+    is written: the design, with its options and its revision. ``facts`` are what a declaration says
+    of the stack, by name, beside what its processes say themselves.
     """
 
     design: str
@@ -106,6 +108,8 @@ class StackRecord:
     ready: bool = field(default=False)
     budget: ProcessBudget | None = field(default=None)
     clock: bool = field(default=False)
+    side: str = field(default="")
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_one_process(cls, name: str, pid: int, port: int, log: str = "") -> StackRecord:
@@ -123,6 +127,7 @@ class StackRecord:
             slots=0,
             settings={},
             started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+            side=name,
         )
 
     @property
@@ -249,6 +254,8 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         ready=bool(data["ready"]),
         budget=_parse_budget(data.get("budget")),
         clock=bool(data.get("clock")),
+        side=str(data.get("side", data["design"])),
+        facts={str(name): str(text) for name, text in data.get("facts", {}).items()},
     )
 
 

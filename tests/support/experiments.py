@@ -15,6 +15,7 @@ from testbed.record.files import ResourceLog
 from testbed.record.metrics import MetricLog
 from testbed.record.model import (
     COMPLETE,
+    EXTERNAL,
     FAILED,
     GENERATOR,
     OPEN,
@@ -99,7 +100,8 @@ class Experiment:
     once more in the mirror of that order. ``slower`` multiplies the times of the second side, so
     that equal designs with 1.0 differ by noise alone.
     ``budget`` is what every process may use, as ``trial.json`` has it; ``throttled`` the share of
-    the time in which a process was held back by it, and of twice as many periods.
+    the time in which a process was held back by it, and of twice as many periods. ``external`` are
+    the sides that were servers which were there already.
     """
 
     blocks: int = 5
@@ -114,6 +116,8 @@ class Experiment:
     void: Mapping[int, str] = field(default_factory=dict)
     lose: frozenset[int] = frozenset()
     fairness: Sequence[Mapping[str, Any]] = ()
+    declared: Sequence[Mapping[str, str]] = ()
+    external: frozenset[int] = frozenset()
     metrics: bool = False
     budget: Mapping[str, float] = field(default_factory=dict)
     throttled: Mapping[str, float] = field(default_factory=dict)
@@ -163,9 +167,11 @@ class Experiment:
             design=design,
             status=FAILED if error else COMPLETE,
             error=error,
+            runtime=EXTERNAL if side in self.external else "",
             started=f"2026-11-22T06:{number % 60:02d}:00+00:00",
             plan_cell=dict(cell),
             fairness=self.fairness[side] if self.fairness else {},
+            declared=self.declared[side] if self.declared else {},
             budget=dict.fromkeys(PROCESSES[design], self.budget) if self.budget else {},
         )
 
@@ -279,6 +285,7 @@ class Experiment:
             for step in range(4 * self.seconds + 8):
                 at = start - 1 + step / 4
                 used = step / 4
+                known = () if header.runtime == EXTERNAL else processes
                 log.append(
                     ResourceRow(
                         at,
@@ -288,7 +295,7 @@ class Experiment:
                         48 << 20,
                         *self._throttling(name, used),
                     )
-                    for name, share in zip(processes, shares.tolist(), strict=True)
+                    for name, share in zip(known, shares.tolist(), strict=False)
                 )
                 log.append([ResourceRow(at, GENERATOR, "locust", 0.25 * used, 90 << 20)])
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from common.stack_spec import DEFAULT_SLOTS
 from testbed.cli import options
 from testbed.errors import TestbedError
 from testbed.report import console
 from testbed.stack import designs, manifests
 from testbed.stack import records as stacks
-from testbed.stack.spec import DEFAULT_SLOTS
 
 _EPILOG = """
 [bold]Examples[/]

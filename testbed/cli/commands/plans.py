@@ -37,7 +37,7 @@ def plans() -> None:
     for path in named:
         try:
             data = plan_reader.load(path)
-            good.append(planfile.parse(data, PlanSource(str(path)), runner.known()))
+            good.append(planfile.parse(data, PlanSource(str(path)), runner.kinds()))
         except PlanError as error:
             problems.append(str(error))
     for name in sorted({name for name in named.values() if list(named.values()).count(name) > 1}):

@@ -137,7 +137,7 @@ def _plan(
     data = overrides.apply(data, changes)
     if isinstance(data.get("faults"), str):
         data["faults"] = plan_reader.resolved(data["faults"])
-    return planfile.parse(data, PlanSource(file, named), runner.known())
+    return planfile.parse(data, PlanSource(file, named), runner.kinds())
 
 
 def show_schedule(plan: Plan) -> None:

@@ -15,7 +15,7 @@ from testbed.record.damage import naming
 from testbed.record.model import ExperimentRecording, TrialHeader
 from testbed.record.typed import typed
 from testbed.runs.compare.verdicts import Judged, by_cell, cell_name, judge
-from testbed.stack.sides.side import Side, SideError, labels
+from testbed.stack.sides.side import Side, SideError, labels, title
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,7 @@ class Comparison:
 
     def side_of(self, header: TrialHeader) -> str:
         """Return the side of a trial as a reader knows it."""
-        return side_words(_text(header, self.sides))
-
-
-def side_words(side: str) -> str:
-    """Name a side in a sentence: ``design A``, or the side as it is written."""
-    return f"design {side.upper()}" if Side.parse(side).is_plain else side
+        return title(_text(header, self.sides))
 
 
 def ratio_labels(names: Sequence[str]) -> tuple[str, ...]:

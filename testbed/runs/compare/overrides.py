@@ -13,7 +13,7 @@ from testbed.stats import MIN_STOPPING_BLOCKS
 
 _TRAFFIC = tuple(values.traffic(()))
 _NESTED = {"limits": tuple(values.LIMITS), "stop": ("metrics", *values.STOP)}
-_TOP = (*values.TOP, "sides")
+_TOP = (*values.TOP, "sides", "declared")
 
 
 def apply(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from common.stack_spec import DEFAULT_SLOTS, Budget, StackSpec
 from testbed.drive.figures.validity import Limits
 from testbed.drive.timed import expected_phases
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.trial import DOWN, UP, Level
 from testbed.runs.compare.thresholds import Threshold
 from testbed.stack import runtimes
-from testbed.stack.sides.side import Side
-from testbed.stack.spec import DEFAULT_SLOTS, Budget, StackSpec
+from testbed.stack.sides.resolve import Deployment, resolve
+from testbed.stack.sides.side import Side, labels
 from testbed.stats import MIN_STOPPING_BLOCKS
 
 OPEN_FACTORS = ("rate",)
@@ -46,6 +47,15 @@ class Cell:
     traffic: Traffic
     spec: StackSpec
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each side, by which a reader tells them apart."""
+        return labels(self.sides)
+
+    def deployment(self, side: int) -> Deployment:
+        """Return what is started for a side, counted from 0. Errors as of :func:`resolve`."""
+        return resolve(self.sides[side], self.spec)
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -70,7 +80,7 @@ class Plan:
     each side, all of its processes together, and need a ``runtime`` that can hold them to it;
     ``None`` is the budget that the runtime gives by itself, if it gives one. ``audit`` bounds the
     wait for jobs after a drive, in seconds. ``faults`` names the fault plan that it ends with, none
-    if empty.
+    if empty. ``declared`` are facts in which the sides may differ although no option says so.
     """
 
     name: str
@@ -89,6 +99,7 @@ class Plan:
     stop: Stop | None = None
     thresholds: tuple[Threshold, ...] = ()
     faults: str = ""
+    declared: tuple[str, ...] = ()
 
     @property
     def designs(self) -> tuple[str, ...]:
@@ -127,6 +138,7 @@ class Plan:
                 slots=int(levels.get("slots", self.slots)),
                 workers=int(levels.get("workers", self.workers)),
                 budget=self.budget,
+                runtime=self.runtime,
             ),
         )
 
@@ -168,6 +180,8 @@ class Plan:
             "traffic": traffic,
             "limits": asdict(self.limits),
         }
+        if self.declared:
+            data["declared"] = list(self.declared)
         if self.factors:
             data["factors"] = {name: list(levels) for name, levels in self.factors.items()}
         if self.stop is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from testbed.drive.figures.validity import Limits
 from testbed.drive.plan_reader import PlanReader, PlanSource
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.values import Spec, hint
+from testbed.errors import TestbedError
 from testbed.runs.compare.plan import (
     FACTORS,
     STACK_FACTORS,
@@ -21,7 +21,8 @@ from testbed.runs.compare.plan import (
     Stop,
 )
 from testbed.runs.compare.thresholds import Threshold
-from testbed.stack.sides.side import Side, SideError
+from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.side import Side
 
 FOLDER = Path("experiments")
 MOST_TRIALS = 10_000
@@ -34,31 +35,26 @@ MOST_SIDES = 12
 _TABLES = ("traffic", "factors", "limits", "stop", "thresholds")
 
 
-@dataclass(frozen=True)
-class Known:
-    """The names that a plan may use."""
+def parse(data: Mapping[str, Any], source: PlanSource, kinds: Sequence[str]) -> Plan:
+    """Make a plan of the contents of a file; ``kinds`` of jobs are known.
 
-    designs: tuple[str, ...]
-    kinds: tuple[str, ...]
-
-
-def parse(data: Mapping[str, Any], source: PlanSource, known: Known) -> Plan:
-    """Make a plan of the contents of a file. Raises :class:`PlanError` naming all that is wrong."""
-    return _Reader(data, source, known).plan()
+    Raises :class:`PlanError` naming all that is wrong.
+    """
+    return _Reader(data, source, kinds).plan()
 
 
 class _Reader(PlanReader):
     """Reads one plan."""
 
-    def __init__(self, data: Mapping[str, Any], source: PlanSource, known: Known) -> None:
+    def __init__(self, data: Mapping[str, Any], source: PlanSource, kinds: Sequence[str]) -> None:
         super().__init__(data, source)
-        self._known = known
-        self._traffic_specs = values.traffic(known.kinds)
+        self._traffic_specs = values.traffic(kinds)
 
     def plan(self) -> Plan:
-        self._check_keys([*values.TOP, "sides", *_TABLES], ("name", "sides"))
+        self._check_keys([*values.TOP, "sides", "declared", *_TABLES], ("name", "sides"))
         top = self._top(values.TOP)
         sides = self._sides()
+        declared = self._declared()
         factors = self._factors()
         traffic = self._values("traffic", self._table("traffic"), self._traffic_specs)
         limits = self._values("limits", self._table("limits"), values.LIMITS)
@@ -73,6 +69,7 @@ class _Reader(PlanReader):
         plan = Plan(
             **top,
             sides=sides,
+            declared=declared,
             traffic=Traffic(**traffic, **timing),
             factors=factors,
             limits=Limits(**limits),
@@ -101,15 +98,20 @@ class _Reader(PlanReader):
         """Return a side as it is always written, empty if it is none that there is."""
         try:
             side = Side.parse(given if isinstance(given, str) else "")
-        except SideError as error:
+            # What a revision knows, and what a declaration says, is read when it is started.
+            if not side.revision and not side.addresses:
+                resolve(side)
+        except TestbedError as error:
             self._reject("", "sides", f"{error}; {error.hint}" if error.hint else str(error))
             return ""
-        known = self._known.designs
-        if side.design and side.design not in known:
-            self._reject(
-                "", "sides", f"there is no design {side.design!r}; known are {', '.join(known)}"
-            )
         return str(side)
+
+    def _declared(self) -> tuple[str, ...]:
+        given = self._data.get("declared", [])
+        if not isinstance(given, list) or not all(each and isinstance(each, str) for each in given):
+            self._reject("", "declared", f"{given!r} is not a list of names of facts")
+            return ()
+        return tuple(given)
 
     def _factors(self) -> dict[str, tuple[Any, ...]]:
         specs = {**self._traffic_specs, **{name: values.TOP[name] for name in STACK_FACTORS}}
@@ -217,5 +219,5 @@ def _written(side: str) -> str:
     """Return a side as it is always written, and what is none as it is."""
     try:
         return str(Side.parse(side))
-    except SideError:
+    except TestbedError:
         return side

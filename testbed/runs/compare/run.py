@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,6 @@ from testbed.report.surroundings import note_surroundings
 from testbed.runs.compare import resume, session, thresholds
 from testbed.runs.compare.comparison import Comparison
 from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import Known
 from testbed.runs.compare.report import rebuild, terminal
 from testbed.runs.compare.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
 from testbed.runs.compare.report.junit import JUNIT_XML
@@ -42,16 +41,16 @@ from testbed.runs.faults import run as faults
 from testbed.runs.faults import session as fault_session
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.report import terminal as under_faults
-from testbed.stack import designs, runtimes
 from testbed.stack import records as stacks
-from testbed.stack.sides.side import labels
+from testbed.stack.sides.resolve import Deployment
+from testbed.stack.sides.side import Side, labels
 
 LOCUSTFILE = Path("locustfiles", "mixed.py")
 
 
-def known() -> Known:
-    """Return the names that plans may use."""
-    return Known(tuple(designs.names()), tuple(registry.load().names()))
+def kinds() -> tuple[str, ...]:
+    """Name the kinds of job that plans may use."""
+    return tuple(registry.load().names())
 
 
 def run_plan(
@@ -113,14 +112,14 @@ def _run_trials(
     pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
     locustfile = stacks.project_root() / LOCUSTFILE
     with progress.shown(console.err, pace, trials) as display:
-        started = RuntimeStacks(runtimes.get(plan.runtime), display)
+        started = RuntimeStacks(display)
         return session.run(
             plan,
             origin,
             folder,
             Tools(started, display, interrupts),
             lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
-            titles={design: designs.load(design).title for design in plan.designs},
+            titles=_titles(plan),
             keep_going=keep_going,
             resumed=earlier,
         )
@@ -129,17 +128,26 @@ def _run_trials(
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     """Return the fault plan that a comparison ends with, ``None`` if it has none.
 
-    It injects faults into stacks of the designs that are compared, as large, in the same runtime.
+    It injects faults into the sides that are compared, each once; a server that is there already
+    is left alone.
     """
-    if not plan.faults:
+    sides = [each for each in dict.fromkeys(plan.sides) if not Side.parse(each).addresses]
+    if not plan.faults or not sides:
         return None
     return replace(
         faults.read(home, plan.faults, {}),
-        designs=plan.designs,
+        sides=tuple(sides),
         runtime=plan.runtime,
         slots=plan.slots,
         workers=plan.workers,
     )
+
+
+def _titles(plan: Plan) -> dict[str, str]:
+    """Say for a reader what each design is, by its name."""
+    cell = plan.cells()[0]
+    found = [cell.deployment(side) for side in range(len(cell.sides))]
+    return {each.design: each.topology.title for each in found}
 
 
 def _run_faults(
@@ -156,19 +164,30 @@ def _run_faults(
 def _check(plan: Plan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
     cells = plan.cells()
-    for cell in cells:
-        for side in range(len(cell.sides)):
-            session.trial_spec(cell, side)
+    deployments = [cell.deployment(side) for cell in cells for side in range(len(cell.sides))]
+    check_fresh(deployments)
+    _check_served(plan, deployments)
+    scalable = any(each.topology.is_scalable for each in deployments)
     for spec in dict.fromkeys(cell.spec for cell in cells):
-        check_fresh(plan.designs, spec)
-        if spec.workers > 1 and not any(designs.load(each).is_scalable for each in plan.designs):
+        if spec.workers > 1 and not scalable:
             raise TestbedError(
-                f"workers {spec.workers}: {', '.join(plan.designs)} has no workers to scale",
+                f"workers {spec.workers}: {', '.join(plan.sides)} has no workers to scale",
                 "leave workers out",
             )
     # Locust reads the mix; once for each mix that the plan has.
     for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
         Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check()
+
+
+def _check_served(plan: Plan, deployments: Sequence[Deployment]) -> None:
+    """Raise :class:`TestbedError` for calls of the traffic that a declared server does not have."""
+    for each in deployments:
+        for mix in {cell.traffic.mix for cell in plan.cells()}:
+            if each.declaration and (lacking := each.declaration.unserved(mix)):
+                raise TestbedError(
+                    f"side {str(each)!r} declares no {', '.join(lacking)}, and the mix calls them",
+                    "give a --mix without them",
+                )
 
 
 def _check_resumed(
@@ -217,7 +236,7 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
         "it and keeps what there is."
     )
     console.note(f"Raw data: {folder}")
-    note_surroundings(origin["machine"], plan.designs)
+    note_surroundings(origin["machine"], plan.sides)
 
 
 def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> None:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from testbed.drive.traffic import Traffic
+from testbed.drive.trial import TrialSpec
 from testbed.runs.compare.plan import Cell, Plan
+from testbed.stack.sides.resolve import Deployment
 from testbed.stack.sides.side import Side
 
 SEEDS = 2**63
@@ -43,6 +45,23 @@ class TrialPlan:
     def key(self) -> tuple[int, int, int, str]:
         """Which measurement it is: block, place in it, side, and the levels of its cell."""
         return self.block, self.position, self.side, repr(sorted(self.cell.factors.items()))
+
+    @property
+    def deployment(self) -> Deployment:
+        """What is started for it."""
+        return self.cell.deployment(self.side)
+
+    def spec(self, attempt: int) -> TrialSpec:
+        """Return it as the engine of trials takes it."""
+        return TrialSpec(
+            self.number,
+            self.deployment,
+            self.block,
+            self.position,
+            self.side,
+            self.cell.factors,
+            attempt,
+        )
 
     def folder(self, width: int, attempt: int) -> str:
         """Name the trial's folder; the names sort in the order of the trials and attempts."""

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from testbed.drive.fairness import Fairness, Statement
+from testbed.drive.fairness import Fairness
 from testbed.drive.figures.trial import TrialFigures, analyse
 from testbed.drive.interrupts import Interrupted
+from testbed.drive.statements import Statement
 from testbed.drive.traffic import Traffic
-from testbed.drive.trial import Tools, Trial, TrialSpec, Workload
+from testbed.drive.trial import Tools, Trial, Workload
 from testbed.errors import TestbedError, of_system
 from testbed.record import files, reader
 from testbed.record.damage import RecordingError
 from testbed.record.formats import FORMAT
 from testbed.record.model import FAILED, TrialHeader
 from testbed.runs.compare import resume, schedule
-from testbed.runs.compare.comparison import side_words
 from testbed.runs.compare.plan import RUNS, Cell, Plan
 from testbed.runs.compare.schedule import TrialPlan
 from testbed.runs.compare.stopping import CellProgress, cell_progress
-from testbed.stack.sides.side import Side, SideError
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.side import title as title_of
 
 ATTEMPTS = 2
 # What is shown of a trial, and of the ratios after a block without a rule of its own.
@@ -49,17 +48,6 @@ class RunEnd:
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {"reason": self.stopped or self.reason, "needless": list(self.needless)}
-
-
-def trial_spec(cell: Cell, side: int) -> TrialSpec:
-    """Return what the engine of trials brings up for a side of a cell.
-
-    Raises :class:`SideError` for one that cannot be brought up.
-    """
-    wanted = Side.parse(cell.sides[side])
-    if not wanted.is_plain:
-        raise SideError(f"side {wanted} cannot be started yet: only a plain design can")
-    return TrialSpec(0, wanted.design, cell.spec, side=side, levels=cell.factors)
 
 
 def run(
@@ -129,7 +117,7 @@ class _Session:
         self._tools = tools
         self._workload = workload
         self._keep_going = keep_going
-        self._fairness = Fairness()
+        self._fairness = Fairness(plan.declared)
         self._schedule = schedule.make(plan)
         self._width = max(3, len(str(len(self._schedule))))
         self._figures = list(resume.recorded_trials(folder, plan.limits))
@@ -181,15 +169,8 @@ class _Session:
     def _try(self, which: TrialPlan, last: bool) -> TrialFigures:
         self._tools.progress.trial(which.number, title(which))
         path, attempt = self._next_folder(which)
-        spec = replace(
-            trial_spec(which.cell, which.side),
-            number=which.number,
-            block=which.block,
-            position=which.position,
-            attempt=attempt,
-        )
         header = Trial(
-            spec,
+            which.spec(attempt),
             self._workload(which.traffic),
             path,
             self._tools,
@@ -225,28 +206,30 @@ class _Session:
             return analyse(reader.read_trial(path), self._plan.limits)
 
     def _compare_sides(self, which: TrialPlan, statement: Any) -> None:
-        self._fairness.compare(which.cell.sides, which.cell.spec, which.side, statement)
+        declared, label = which.deployment.declared, which.cell.labels[which.side]
+        self._fairness.compare(_asked(which.cell), which.side, statement, declared, label)
 
     def _ask_all(self) -> None:
         """Bring up every side once and ask it, so that nothing unfair is driven at all."""
-        asked: dict[tuple[str, StackSpec], Statement] = {}
+        asked: dict[tuple[str, Hashable], Statement] = {}
         for cell in self._plan.cells():
             for side, text in enumerate(cell.sides):
                 if (text, cell.spec) not in asked:
                     asked[text, cell.spec] = self._ask(cell, side)
                 statement = asked[text, cell.spec]
-                self._fairness.compare(cell.sides, cell.spec, side, statement)
+                declared, label = cell.deployment(side).declared, cell.labels[side]
+                self._fairness.compare(_asked(cell), side, statement, declared, label)
 
     def _ask(self, cell: Cell, side: int) -> Statement:
-        stacks, spec = self._tools.stacks, trial_spec(cell, side)
+        stacks, deployment = self._tools.stacks, cell.deployment(side)
         self._tools.progress.note(
-            f"asking {side_words(cell.sides[side])} what it runs with, {cell.spec.slots} slots"
+            f"asking {title_of(cell.sides[side])} what it runs with, {deployment.spec.slots} slots"
         )
         try:
-            return self._tools.ask(stacks.up(spec.design, spec.stack))
+            return self._tools.ask(stacks.up(deployment))
         finally:
             with self._tools.interrupts.shield():
-                stacks.down(spec.design)
+                stacks.down(deployment.design)
 
     def _note_progress(self, block: int, precise: set[str]) -> set[str]:
         """Report how the cells stand after a block, and return those that know enough."""
@@ -273,7 +256,7 @@ class _Session:
 def title(which: TrialPlan) -> str:
     """Name a trial by its block, cell and side."""
     levels = ", ".join(f"{name}={level}" for name, level in which.cell.factors.items())
-    return f"block {which.block}{', ' if levels else ''}{levels}, {side_words(which.text)}"
+    return f"block {which.block}{', ' if levels else ''}{levels}, {title_of(which.text)}"
 
 
 def summary(figures: TrialFigures, shown: Sequence[str] = SHOWN) -> str:
@@ -292,6 +275,11 @@ def _key(figures: TrialFigures) -> tuple[int, int, int, str]:
     header = figures.header
     levels = repr(sorted(header.plan_cell.items()))
     return header.block, header.position, header.side, levels
+
+
+def _asked(cell: Cell) -> Hashable:
+    """Return what the stacks of a cell are started with: cells with the same ask the same."""
+    return cell.sides, cell.spec
 
 
 def _name(progress: CellProgress) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.config import SECRET_VARIABLE
+from common.stack_spec import StackSpec
 from common.topology import LINKS, ProcessSpec, Topology
+from testbed.stack import prepare
 from testbed.stack.manifests import load, parts
 from testbed.stack.records import ProcessBudget
-from testbed.stack.spec import StackSpec
 
 PROJECT = "taskqueue"
 # Variables that a Compose file takes from the environment.
@@ -58,7 +59,7 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
 def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     """Return the contents of the Compose file; see :func:`render`."""
-    scaled, inside = spec.scaled(topology), spec.scaled(topology, one_host=False)
+    scaled, inside = prepare.scaled(topology, spec), prepare.scaled(topology, spec, one_host=False)
     environments = parts.environments_inside(inside, spec)
     budget = parts.budget_of_each(scaled, spec)
     return {

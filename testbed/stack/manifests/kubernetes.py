@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.stack_spec import StackSpec
 from common.topology import ProcessSpec, Topology
+from testbed.stack import prepare
 from testbed.stack.manifests import load, parts
 from testbed.stack.manifests.parts import NAME_VARIABLE, Service
 from testbed.stack.records import ProcessBudget
-from testbed.stack.spec import StackSpec
 
 _HEADER = """\
 # Design {design}, {title}, as Kubernetes objects; kustomization.yaml beside it names the
@@ -45,7 +46,7 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
 def documents(topology: Topology, spec: StackSpec) -> list[dict[str, Any]]:
     """Return the objects; see :func:`render`."""
-    budget = parts.budget_of_each(spec.scaled(topology), spec)
+    budget = parts.budget_of_each(prepare.scaled(topology, spec), spec)
     found = []
     for each in parts.services(topology, spec):
         found += [_service(each.process), _stateful_set(each, budget)]

@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 from common.config import PREFIX
+from common.stack_spec import Budget, StackSpec
 from common.topology import LINKS, ProcessSpec, Topology, role_of
 from testbed.errors import TestbedError
 from testbed.stack import prepare
 from testbed.stack.records import ProcessBudget
-from testbed.stack.spec import Budget, StackSpec
 
 IMAGE = "taskqueue-testbed"
 LOAD_IMAGE = "taskqueue-testbed-load"
@@ -60,7 +60,7 @@ def services(topology: Topology, spec: StackSpec) -> list[Service]:
             "over several hosts there are no links to break",
             "stacks with links run as local processes or with Compose",
         )
-    inside = spec.scaled(topology, one_host=False)
+    inside = prepare.scaled(topology, spec, one_host=False)
     environments = environments_inside(inside, spec)
     found: dict[str, Service] = {}
     for process in inside.processes:

@@ -54,6 +54,26 @@ class Side:
         return head + at + "".join(f"+{name}={value}" for name, value in self.options.items())
 
 
+def label(side: str) -> str:
+    """Name one side in a table: the letter of a plain design, or the side as it is written."""
+    return side.upper() if Side.parse(side).is_plain else side
+
+
+def title(side: str) -> str:
+    """Name one side in a sentence: ``design A``, or the side as it is written."""
+    return f"design {side.upper()}" if Side.parse(side).is_plain else side
+
+
+def headline(side: str) -> str:
+    """Name one side at the beginning of a sentence."""
+    return title(side).replace("design ", "Design ", 1)
+
+
+def folder_name(side: Side) -> str:
+    """Return what names a side in the name of a folder; it need not be the side's alone."""
+    return side.design or "server"
+
+
 def labels(sides: Sequence[str]) -> tuple[str, ...]:
     """Return a name for each side, given as texts, by which a reader tells them apart.
 

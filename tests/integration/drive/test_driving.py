@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from testbed.drive import outputs
-from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess, Locust
 from testbed.drive.pace import Pace
 from testbed.drive.ports import TrialFailed
+from testbed.drive.statements import Statement
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record import files
@@ -28,7 +28,7 @@ from testbed.runs.compare.comparison import compare
 from testbed.runs.compare.plan import Plan, Stop
 from testbed.stack.records import ProcessBudget
 from testbed.stack.runtimes.local.meter import StackMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment, resolve
 
 GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
 ENDS = "import sys; print('no such option'); sys.exit(2)"
@@ -183,7 +183,7 @@ def test_stack_that_does_not_come_up_stops_before_anything_is_driven(bench: Any)
 def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> None:
     bench.statements = {"b": Statement("b", {"slots": 2.0}, {})}
     ended, folder = run(bench)
-    assert "slots in total: 12 and 2" in ended.stopped
+    assert "slots in total: 12 in design A and 2 in design B" in ended.stopped
     assert ended.trials == 0
     assert not (folder / files.TRIALS).exists()
 
@@ -228,8 +228,8 @@ def test_process_that_ends_while_driven_is_named_with_its_log(bench: Any) -> Non
     exited.wait()
     original = bench.stacks.up
 
-    def up(design: str, spec: StackSpec) -> Any:
-        record = original(design, spec)
+    def up(deployment: Deployment) -> Any:
+        record = original(deployment)
         dead = replace(record.processes[0], name="worker", pid=exited.pid, log="worker.log")
         return replace(record, processes=(*record.processes, dead))
 
@@ -259,11 +259,11 @@ def interrupt_at(bench: Any, number: int) -> None:
     """Send a signal as the stack of the given trial comes up."""
     original, ups = bench.stacks.up, []
 
-    def up(design: str, spec: StackSpec) -> Any:
-        ups.append(design)
+    def up(deployment: Deployment) -> Any:
+        ups.append(deployment.design)
         if len(ups) == len(bench.plan.designs) + number:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(design, spec)
+        return original(deployment)
 
     bench.stacks.up = up
 
@@ -417,8 +417,8 @@ def test_drive_that_was_too_short_is_judged_by_its_record_not_by_its_exit_code(b
 
 def test_both_sides_get_the_same_traffic(bench: Any, tmp_path: Path) -> None:
     locust = Locust(tmp_path / "mixed.py", Traffic(users=7, warmup=1.5, duration=2, seed=9))
-    first = list(locust(bench.stacks.up("a", StackSpec()), tmp_path))
-    second = list(locust(bench.stacks.up("b", StackSpec()), tmp_path))
+    first = list(locust(bench.stacks.up(resolve("a")), tmp_path))
+    second = list(locust(bench.stacks.up(resolve("b")), tmp_path))
     assert first == second
     assert first[first.index("--seed") + 1] == "9"
     assert first[first.index("--run-time") + 1] == "4s"
@@ -460,9 +460,7 @@ def test_time_left_shrinks_with_the_clock_and_learns_from_the_phases() -> None:
 
 def test_open_loop_is_driven_at_its_rate_without_users(tmp_path: Path, bench: Any) -> None:
     traffic = Traffic(rate=120.0, arrivals="even", max_in_flight=50)
-    command = list(
-        Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up("a", StackSpec()), tmp_path)
-    )
+    command = list(Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up(resolve("a")), tmp_path))
     assert command[command.index("--rate") + 1] == "120"
     assert command[command.index("--arrivals") + 1] == "even"
     assert command[command.index("--max-in-flight") + 1] == "50"

@@ -264,3 +264,11 @@ def test_local_processes_are_reported_without_budget(make: Make) -> None:
     assert "Throttled." not in page.text
     stands_out, cells = row_of(page, "B node-6")
     assert (stands_out, cells[1:]) == (False, ["48.0"])
+
+
+def test_cost_of_a_server_that_was_there_already_is_a_dash_and_not_a_zero(make: Make) -> None:
+    page = make(external=frozenset({1}), metrics=True)
+    assert re.search(r"In all: A [\d.]+ ms, B – ms\.", page.text)
+    assert finding(page, "Stack CPU per finished job") == "not enough data"
+    assert finding(page, "SubmitJob p50") == "B better"
+    assert "void" not in page.text.partition("Latency of calls")[0]

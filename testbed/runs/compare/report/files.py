@@ -17,6 +17,7 @@ from testbed.drive.figures.trial import TrialFigures
 from testbed.drive.figures.warmup import Cut
 from testbed.record.files import write_json
 from testbed.runs.compare.comparison import Comparison
+from testbed.runs.compare.report import facts
 from testbed.runs.compare.verdicts import Against, Judged
 
 FORMAT = 3
@@ -125,6 +126,7 @@ def as_json(
             {
                 "factors": dict(cell.factors),
                 "sides": list(cell.sides),
+                "facts": [each.as_data() for each in facts.of_cell(cell, comparison, plan)],
                 "metrics": {row.metric.name: _metric(row) for row in cell.rows},
             }
             for cell in comparison.cells

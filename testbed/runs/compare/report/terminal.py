@@ -13,6 +13,7 @@ from testbed.drive.figures.trial import TrialFigures
 from testbed.drive.figures.warmup import FOUND
 from testbed.report.numbers import NOTHING, listed, number, plural
 from testbed.runs.compare.comparison import CellComparison, Comparison
+from testbed.runs.compare.report import facts
 from testbed.runs.compare.report.headlines import short
 from testbed.runs.compare.verdicts import Against, Judged
 from testbed.stack.sides.side import Side
@@ -31,7 +32,7 @@ _WORDS: dict[RatioOutcome | None, str] = {
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
     """Print the whole report; without a single usable trial only why there is none."""
     if any(trial.valid for trial in comparison.trials):
-        for line in what_ran(comparison, plan):
+        for line in (*what_ran(comparison, plan), *facts.lines(comparison, plan)):
             console.print(Text(line))
         for cell in comparison.cells:
             console.print()

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import SECRET_VARIABLE
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed import CHECKOUT, hints
 from testbed.errors import StateError, TestbedError
-from testbed.stack import ports
+from testbed.stack import ports, prepare
 from testbed.stack import records as stacks
 from testbed.stack.manifests import compose as manifest
 from testbed.stack.manifests import parts
@@ -24,7 +25,6 @@ from testbed.stack.runtimes.compose.controls import FILE, ComposeControls
 from testbed.stack.runtimes.compose.engine import answers
 from testbed.stack.runtimes.compose.meter import ContainerMeter
 from testbed.stack.runtimes.lifecycle import StackLifecycle, Start, ended_during_start
-from testbed.stack.spec import StackSpec
 
 __all__ = ["ComposeRuntime", "answers", "make"]
 
@@ -79,7 +79,7 @@ class ComposeRuntime(StackLifecycle):
                 "the clocks of containers cannot be set: they share that of their host",
                 "leave --clock out, or run local processes: --runtime local",
             )
-        scaled = spec.scaled(topology)
+        scaled = prepare.scaled(topology, spec)
         text = manifest.render(topology, spec)
         engine.connect()
         return lambda record, progress: self._start(record, scaled, text, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import StateError, TestbedError
 from testbed.stack import ports, prepare
@@ -19,7 +20,6 @@ from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
 from testbed.stack.runtimes.local.observe import observe
 from testbed.stack.runtimes.logs import log_tail
 from testbed.stack.runtimes.order import waves
-from testbed.stack.spec import StackSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LocalRuntime(StackLifecycle):
                 "local processes cannot be held to a budget of CPU and memory",
                 "leave it out, or run the stack in containers: --runtime compose",
             )
-        scaled = spec.scaled(topology)
+        scaled = prepare.scaled(topology, spec)
         file = stacks.secret_file(scaled.design)
         environments = prepare.environments(scaled, spec, secret_file=str(file))
         if spec.clock:

@@ -13,11 +13,10 @@ from testbed.drive.plan_reader import PlanError, PlanSource
 from testbed.drive.traffic import Traffic
 from testbed.runs.compare import overrides, planfile, schedule
 from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import Known
 from testbed.stack.records import project_root
 from tests.support.paths import ROOT
 
-KNOWN = Known(("a", "b"), ("noop", "sleep"))
+KINDS = ("noop", "sleep")
 SMALL = """
 name = "small"
 sides = ["a", "b"]
@@ -29,7 +28,7 @@ READY = (
 
 
 def parse(text: str) -> Plan:
-    return planfile.parse(tomllib.loads(text), PlanSource("x.toml"), KNOWN)
+    return planfile.parse(tomllib.loads(text), PlanSource("x.toml"), KINDS)
 
 
 def test_plan_of_two_lines_has_defaults() -> None:
@@ -145,14 +144,14 @@ def test_plan_is_found_by_its_name_and_two_of_one_name_are_refused(tmp_path: Pat
 @pytest.mark.parametrize("name", READY)
 def test_ready_plan_can_be_carried_out(name: str) -> None:
     path = ROOT / planfile.FOLDER / f"{name}.toml"
-    plan = planfile.parse(plan_reader.load(path), PlanSource(str(path)), KNOWN)
+    plan = planfile.parse(plan_reader.load(path), PlanSource(str(path)), KINDS)
     assert plan.name == name
     assert plan.about
 
 
 def test_quick_plan_leaves_time_for_its_faults_within_seven_minutes() -> None:
     path = ROOT / planfile.FOLDER / "quick.toml"
-    assert planfile.parse(plan_reader.load(path), PlanSource(str(path)), KNOWN).seconds() < 375
+    assert planfile.parse(plan_reader.load(path), PlanSource(str(path)), KINDS).seconds() < 375
 
 
 def test_recorded_plan_is_read_back_as_it_was() -> None:
@@ -162,7 +161,7 @@ def test_recorded_plan_is_read_back_as_it_was() -> None:
         '[[thresholds]]\nmetric = "completion_p99_ms"\nside = "b"\nmax = 50\n'
     )
     data = plan.as_data()
-    assert planfile.parse(data, PlanSource("recorded"), KNOWN) == plan
+    assert planfile.parse(data, PlanSource("recorded"), KINDS) == plan
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.links.fault import Delay, LinkFault
+from common.stack_spec import StackSpec
 from common.topology import LINKS, ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as A
 from design_b.topology import TOPOLOGY as B
@@ -12,7 +13,6 @@ from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import Kind, Target
 from testbed.stack.records import StackRecord
-from testbed.stack.spec import StackSpec
 
 BOTH = [A, B]
 ALL = sorted(registry.load().values(), key=lambda kind: kind.name)
@@ -165,5 +165,5 @@ def test_linked_processes_call_the_proxy_and_the_proxy_calls_them() -> None:
 
 def test_design_without_a_block_of_ports_has_no_links() -> None:
     bare = Topology("c", "", (ProcessSpec("only", "x", 1, 2, slot_share=1),), ("only",))
-    with pytest.raises(TestbedError, match="design c has no ports for links"):
+    with pytest.raises(ValueError, match="design c has no ports for links"):
         StackSpec(links=True).scaled(bare)

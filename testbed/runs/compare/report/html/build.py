@@ -9,10 +9,10 @@ from testbed.record.model import OPEN
 from testbed.report.numbers import listed, plural
 from testbed.report.page import Alert, ReportPage
 from testbed.report.provenance import machine_words, when
-from testbed.runs.compare.comparison import side_words
 from testbed.runs.compare.report.html import (
     budgets,
     cost,
+    facts,
     inside,
     latency,
     origin,
@@ -23,6 +23,7 @@ from testbed.runs.compare.report.html import (
 )
 from testbed.runs.compare.report.html.view import View
 from testbed.runs.faults.report import section as faults
+from testbed.stack.sides.side import title as title_of
 
 # Sides that a heading names besides the reference.
 MOST_NAMED = 4
@@ -53,6 +54,7 @@ def page(view: View) -> ReportPage:
             ratios.section(view),
             validity.void_section(view),
             validity.generator_section(view),
+            facts.section(view),
             origin.fairness_section(view),
             origin.reproduce_section(view),
             origin.provenance_section(view),
@@ -68,7 +70,7 @@ def title(view: View) -> str:
 
 
 def _title(sides: Sequence[str]) -> str:
-    first, *others = map(side_words, sides)
+    first, *others = map(title_of, sides)
     if {first} == {*others}:
         return f"{first} against itself"
     named = listed(others) if len(others) <= MOST_NAMED else f"{len(others)} others"
@@ -148,8 +150,7 @@ def method(view: View) -> Iterator[str]:
         f"{ratio} is taken within a block and averaged over blocks (geometric mean); the interval "
         f"is from {spread}. A side is called better if its interval is clear of no difference "
         "after allowing for how many figures are judged at once, and the ratio beyond the noise "
-        "floor. "
-        "“No difference shown” does not mean that there is none."
+        "floor. “No difference shown” does not mean that there is none."
     )
     if view.has_noise_floor:
         yield (

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.topology import Topology
-from testbed.errors import TestbedError
 
 DEFAULT_SLOTS = 12
+DEFAULT_RUNTIME = "local"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class StackSpec:
     ``None`` leaves that to the runtime. ``settings`` are fields of ``common.config.Settings``. With
     ``links`` every call within the stack goes through a proxy that can lose, delay and repeat it;
     with ``clock`` the wall clock of each process can be set. Both are for injecting faults into a
-    stack on purpose, and cost something.
+    stack on purpose, and cost something. ``runtime`` says where it runs; ``side`` is what was asked
+    for, as it is written, empty for the design as it is.
     """
 
     slots: int = DEFAULT_SLOTS
@@ -40,17 +41,16 @@ class StackSpec:
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
     links: bool = False
     clock: bool = False
+    runtime: str = DEFAULT_RUNTIME
+    side: str = ""
 
     def scaled(self, topology: Topology, one_host: bool = True) -> Topology:
         """Return the topology with that many workers, if it has any, and with links if so wanted.
 
-        On ``one_host`` each worker has ports of its own. Raises :class:`TestbedError` if the slots
-        cannot be shared out evenly.
+        On ``one_host`` each worker has ports of its own. Raises ``ValueError`` if the slots cannot
+        be shared out evenly.
         """
-        try:
-            scaled = topology.scaled(self.workers, one_host)
-            scaled = scaled.linked() if self.links else scaled
-            scaled.environment(scaled.processes[0].name, self.slots, {})
-        except ValueError as error:
-            raise TestbedError(str(error), "--slots and --workers set the totals") from error
+        scaled = topology.scaled(self.workers, one_host)
+        scaled = scaled.linked() if self.links else scaled
+        scaled.environment(scaled.processes[0].name, self.slots, {})
         return scaled
