@@ -118,11 +118,11 @@ def _observe(progress: Progress) -> str:
 
 
 def _show(record: StackRecord, words: str, seconds: float, watching: str) -> None:
-    metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items())
+    metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items()) or "-"
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
     console.out.print(
         f"{title(record.side)} ({words}) is up after {seconds:.1f} s, "
-        f"{record.slots} slots{settings}, {runtimes.TITLES[record.runtime]}",
+        f"{record.capacity}{settings}, {runtimes.TITLES[record.runtime]}",
         markup=False,
     )
     console.out.print(f"  endpoints  {', '.join(record.endpoints)}", markup=False)

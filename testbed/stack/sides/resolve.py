@@ -139,6 +139,6 @@ def _option(side: Side, name: str, value: str) -> Option:
 def _check(side: Side, topology: Topology, spec: StackSpec) -> None:
     """Raise :class:`SideError` for settings that do not go together, or slots that cannot."""
     try:
-        prepare.environments(prepare.scaled(topology, spec), spec)
+        prepare.filled(prepare.scaled(topology, spec), spec, prepare.Place())
     except TestbedError as error:
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error

@@ -183,7 +183,7 @@ def test_stack_that_does_not_come_up_stops_before_anything_is_driven(bench: Any)
 def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> None:
     bench.statements = {"b": Statement("b", {"slots": 2.0}, {})}
     ended, folder = run(bench)
-    assert "slots in total: 12 in design A and 2 in design B" in ended.stopped
+    assert "slots in total: 12 in A and 2 in B" in ended.stopped
     assert ended.trials == 0
     assert not (folder / files.TRIALS).exists()
 

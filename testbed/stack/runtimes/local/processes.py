@@ -26,13 +26,20 @@ _SIGNAL_WAIT = 5.0
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def spawn(
-    design: str, spec: ProcessSpec, calls: tuple[str, ...], variables: Mapping[str, str]
-) -> ProcessRecord:
-    """Start a process of a stack; ``variables`` are added to what every process gets."""
-    log = str(stacks.log_file(design, spec.name))
+def spawn(design: str, process: ProcessSpec, calls: tuple[str, ...]) -> ProcessRecord:
+    """Start a process of a stack, whose texts have been filled; ``calls`` names its peers."""
     new = ProcessRecord(
-        *(spec.name, 0, 0.0, spec.port, log, calls), module=spec.module, environment=variables
+        name=process.name,
+        pid=0,
+        create_time=0.0,
+        port=process.port,
+        log=str(stacks.log_file(design, process.name)),
+        calls=calls,
+        module=process.module,
+        environment=process.environment,
+        command=process.command,
+        ports=process.ports,
+        ready=process.ready,
     )
     return respawn(design, new)
 
@@ -42,8 +49,12 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
 
     The log goes on where it ended.
     """
-    command = [sys.executable, "-m", record.module]
-    variables = {**environment.of_process(os.environ), **record.environment}
+    surroundings = environment.of_process(os.environ)
+    if record.is_ours:
+        command: Sequence[str] = [sys.executable, "-m", record.module]
+    else:
+        command, surroundings = record.command, environment.with_programs(surroundings)
+    variables = {**surroundings, **record.environment}
     pid = launch(design, command, variables, Path(record.log), append=True)
     created = psutil.Process(pid).create_time()
     return dataclasses.replace(record, pid=pid, create_time=created)

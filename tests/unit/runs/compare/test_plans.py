@@ -78,7 +78,7 @@ def test_sides_are_written_in_one_way_however_they_are_given() -> None:
         (SMALL + "duration = nan", "x.toml: duration: nan is not possible"),
         (SMALL + "seed = true", "x.toml: seed: True is not a whole number"),
         (SMALL + "traffic = 5", "x.toml: traffic: must be a table"),
-        ('name = "x"\nsides = ["a", "zebra"]', "sides: there is no design 'zebra'"),
+        ('name = "x"\nsides = ["a", "zebra"]', "sides: side 'zebra': there is no design 'zebra'"),
         ('name = "x"\nsides = ["a", "b+lease"]', "sides: side 'b+lease': 'lease' is no OPTION=V"),
         ('name = "x"\nsides = ["a", 5]', "sides: side '' names no design"),
         ('name = "x"\nsides = ["a"]', "give it twice for the noise of this machine, ['a', 'a']"),
