@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from common.config import ConfigError, Settings
-from common.stack_spec import StackSpec
-from common.topology import Topology
+from common.config import PREFIX, ConfigError, Settings
+from common.stack_spec import Source, StackSpec
+from common.topology import LINKS, Topology
 from testbed.errors import TestbedError
 from testbed.stack.ports import HOST
 from testbed.stack.records import StackRecord
@@ -22,7 +22,7 @@ def environments(
     host_of: Callable[[str], str] = lambda _: HOST,
     bind: str = HOST,
     secret_file: str = "",
-) -> dict[str, dict[str, str]]:
+) -> dict[str, Mapping[str, str]]:
     """Return the environment of each process; raise :class:`TestbedError` for bad settings.
 
     ``host_of`` gives the host of a process by its name, ``bind`` is the address to listen on,
@@ -35,17 +35,38 @@ def environments(
         raise TestbedError(f"the stack decides on {', '.join(fixed)}", hint)
     if "slots" in settings:
         raise TestbedError("slots is not a setting of one process", "give --slots, the total")
-    found = {}
+    found: dict[str, Mapping[str, str]] = {}
     try:
         for each in topology.processes:
             given = {**settings, "secret_file": secret_file}
-            found[each.name] = topology.environment(each.name, spec.slots, given, host_of, bind)
-            Settings.from_environment(found[each.name])
+            own = topology.environment(each.name, spec.slots, given, host_of, bind)
+            found[each.name] = _readable(own, source_of(spec, each.name))
     except ConfigError as error:
         raise TestbedError(str(error), hint) from error
     except ValueError as error:
         raise TestbedError(str(error)) from error
     return found
+
+
+def source_of(spec: StackSpec, name: str) -> Source | None:
+    """Return whose code a process runs, ``None`` for that of this checkout.
+
+    The proxy of links is no part of what is measured, but a tool of today.
+    """
+    return spec.source if name != LINKS else None
+
+
+def _readable(environment: dict[str, str], source: Source | None) -> Mapping[str, str]:
+    """Return the environment as the code of the process can read it.
+
+    A revision refuses settings that it does not know; what the stack decides on is left out then,
+    and what a user asked for has been refused before. Raises ``ConfigError``.
+    """
+    if source is None:
+        Settings.from_environment(environment)
+        return environment
+    known = {f"{PREFIX}{name.upper()}" for name in source.settings}
+    return {name: value for name, value in environment.items() if name in known}
 
 
 def scaled(topology: Topology, spec: StackSpec, one_host: bool = True) -> Topology:
@@ -82,4 +103,5 @@ def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         clock=spec.clock,
         side=spec.side or topology.design,
+        revision=spec.source.revision if spec.source else "",
     )

@@ -42,7 +42,9 @@ class ProcessRecord:
 
     ``port`` serves gRPC, ``log`` is the path of its output, ``calls`` names its peers.
     ``container`` is the id of the container that it runs in; its pid is then of the engine's host.
-    ``module`` and ``environment``, what is added to the surroundings, start another one like it.
+    ``module`` and ``environment``, what is added to the surroundings, start another one like it:
+    with the interpreter ``python`` and the code in ``tree``, those of this testbed if they are
+    empty.
     """
 
     name: str
@@ -54,6 +56,8 @@ class ProcessRecord:
     container: str = ""
     module: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    tree: str = ""
+    python: str = ""
 
     def process(self) -> psutil.Process | None:
         """Return the running process, or ``None`` if it has ended."""
@@ -93,7 +97,8 @@ class StackRecord:
     the time in UTC (ISO 8601). ``ready`` is false until every process has answered. ``budget`` is
     what each process was given, ``None`` if none has a limit, as with local processes. ``clock``
     says whether the wall clock of its processes can be set. ``side`` is what was asked for, as it
-    is written: the design, with its options and its revision.
+    is written: the design, with its options and its revision. ``revision`` is the commit whose code
+    its processes run, empty for that of this checkout.
     """
 
     design: str
@@ -108,6 +113,7 @@ class StackRecord:
     budget: ProcessBudget | None = field(default=None)
     clock: bool = field(default=False)
     side: str = field(default="")
+    revision: str = field(default="")
 
     @classmethod
     def of_one_process(cls, name: str, pid: int, port: int, log: str = "") -> StackRecord:
@@ -253,6 +259,7 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         budget=_parse_budget(data.get("budget")),
         clock=bool(data.get("clock")),
         side=str(data.get("side", data["design"])),
+        revision=str(data.get("revision", "")),
     )
 
 
@@ -277,6 +284,8 @@ def _parse_process(data: dict[str, Any]) -> ProcessRecord:
         container=str(data.get("container", "")),
         module=str(data.get("module", "")),
         environment={str(key): str(text) for key, text in data.get("environment", {}).items()},
+        tree=str(data.get("tree", "")),
+        python=str(data.get("python", "")),
     )
 
 

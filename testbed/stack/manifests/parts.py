@@ -73,7 +73,7 @@ def services(topology: Topology, spec: StackSpec) -> list[Service]:
     return list(found.values())
 
 
-def environments_inside(inside: Topology, spec: StackSpec) -> dict[str, dict[str, str]]:
+def environments_inside(inside: Topology, spec: StackSpec) -> dict[str, Mapping[str, str]]:
     """Return the environment of each process where each has a host of its own name.
 
     Raises :class:`TestbedError` as :func:`testbed.stack.prepare.environments` does.

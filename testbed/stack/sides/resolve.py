@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from common import options
 from common.options import Option, OptionError
-from common.stack_spec import StackSpec
-from common.topology import Topology
+from common.stack_spec import DEFAULT_RUNTIME, StackSpec
+from common.topology import LINKS, Topology
+from testbed import CHECKOUT
 from testbed.errors import TestbedError
 from testbed.stack import designs, prepare
+from testbed.stack.runtimes import Progress, silent
+from testbed.stack.sides import revisions
+from testbed.stack.sides.revisions import Revision
 from testbed.stack.sides.side import Side, SideError
+
+# Stands in ``Deployment.declared`` for every fact that there is.
+EVERY_FACT = "*"
+_DOCKERFILE = "compose/Dockerfile"
 
 
 @dataclass(frozen=True)
 class Deployment:
     """What is started for a side: its design with the options applied, and how it runs.
 
-    ``declared`` names each fact that may differ because of what the side says, and by what.
+    ``declared`` names each fact that may differ because of what the side says, and by what;
+    :data:`EVERY_FACT` stands for all of them. ``revision`` is the one whose code is started, if it
+    is not that of this checkout as it is.
     """
 
     side: Side
     topology: Topology
     spec: StackSpec
     declared: Mapping[str, str] = field(default_factory=dict, hash=False)
+    revision: Revision | None = None
+
+    @property
+    def tree(self) -> Path:
+        """The folder with the code that its processes run."""
+        return self.revision.tree if self.revision else CHECKOUT
+
+    @property
+    def python(self) -> str:
+        """The interpreter of its local processes."""
+        return self.revision.python if self.revision else sys.executable
 
     @property
     def design(self) -> str:
@@ -42,18 +65,29 @@ class Deployment:
         return str(self.side)
 
 
-def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # noqa: B008  # frozen
+def resolve(
+    side: Side | str,
+    base: StackSpec = StackSpec(),  # noqa: B008  # frozen
+    progress: Progress = silent,
+) -> Deployment:
     """Return what is started for a side; where it says nothing ``base`` holds.
 
-    Raises :class:`TestbedError` naming the part of the side that is wrong, and what there is.
+    A revision is exported first, and may need an environment of its own, on which it reports to
+    ``progress``. Raises :class:`TestbedError` naming the part of the side that is wrong, and what
+    there is.
     """
     side = Side.parse(side) if isinstance(side, str) else side
     try:
-        topology = designs.load(side.design)
+        revision = _revision(side, base, progress)
+        topology, source = (
+            revisions.describe(revision, side.design)
+            if revision
+            else (designs.load(side.design), None)
+        )
     except TestbedError as error:
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
-    spec = replace(base, side=str(side))
-    declared: dict[str, str] = {}
+    spec = replace(base, side=str(side), source=source)
+    declared = {EVERY_FACT: f"revision {revision}"} if revision else {}
     for name, value in side.options.items():
         option = _option(side, name, value)
         try:
@@ -61,8 +95,8 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
         except OptionError as error:
             raise SideError(f"side {str(side)!r}: option {name!r}: {error}") from error
         declared |= dict.fromkeys(option.facts, f"option {name}")
-    _check(side, topology, spec)
-    return Deployment(side, topology, spec, declared)
+    _check(side, topology, spec, revision)
+    return Deployment(side, topology, spec, declared, revision)
 
 
 def server(name: str) -> Deployment:
@@ -70,9 +104,24 @@ def server(name: str) -> Deployment:
     return Deployment(Side(name), Topology(name, "", (), ()), StackSpec(side=name))
 
 
-def resolve_all(sides: Sequence[str], base: StackSpec) -> tuple[Deployment, ...]:
+def resolve_all(
+    sides: Sequence[str], base: StackSpec, progress: Progress = silent
+) -> tuple[Deployment, ...]:
     """Return what is started for each side, in their order. Errors as of :func:`resolve`."""
-    return tuple(resolve(each, base) for each in sides)
+    return tuple(resolve(each, base, progress) for each in sides)
+
+
+def _revision(side: Side, base: StackSpec, progress: Progress) -> Revision | None:
+    if not side.revision:
+        return None
+    local = side.options.get("runtime", base.runtime) == DEFAULT_RUNTIME
+    revision = revisions.find(side.revision, progress, local=local)
+    if not local and not (revision.tree / _DOCKERFILE).is_file():
+        raise TestbedError(
+            f"revision {revision} has no {_DOCKERFILE}, so it cannot run in containers",
+            "run it as local processes: --runtime local, or +runtime=local",
+        )
+    return revision
 
 
 def _option(side: Side, name: str, value: str) -> Option:
@@ -89,9 +138,25 @@ def _option(side: Side, name: str, value: str) -> Option:
     return known[name]
 
 
-def _check(side: Side, topology: Topology, spec: StackSpec) -> None:
+def _check(side: Side, topology: Topology, spec: StackSpec, revision: Revision | None) -> None:
     """Raise :class:`SideError` for settings that do not go together, or slots that cannot."""
     try:
-        prepare.environments(prepare.scaled(topology, spec), spec)
+        if revision:
+            _require_known(spec, revision)
+        environments = prepare.environments(prepare.scaled(topology, spec), spec)
+        if revision:
+            measured = {name: each for name, each in environments.items() if name != LINKS}
+            revisions.check(revision, measured)
     except TestbedError as error:
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
+
+
+def _require_known(spec: StackSpec, revision: Revision) -> None:
+    """Raise :class:`TestbedError` for a setting that was asked for and that a revision lacks."""
+    known = spec.source.settings if spec.source else frozenset()
+    if lacking := sorted(spec.settings.keys() - known):
+        raise TestbedError(
+            f"option {lacking[0]!r}: revision {revision} has no such setting",
+            f"of those that can be set today it has "
+            f"{', '.join(name for name in options.load() if name in known)}",
+        )

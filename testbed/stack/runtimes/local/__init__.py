@@ -63,7 +63,7 @@ class LocalRuntime(StackLifecycle):
         environments = prepare.environments(scaled, spec, secret_file=str(file))
         if spec.clock:
             clock.find()
-        return lambda record, _progress: _start(record, scaled, environments)
+        return lambda record, _progress: _start(record, scaled, spec, environments)
 
     def _announce(self, record: StackRecord) -> None:
         targets.write_stack(record)
@@ -131,16 +131,19 @@ def make() -> LocalRuntime:
 
 
 def _start(
-    record: StackRecord, topology: Topology, environments: Mapping[str, Mapping[str, str]]
+    record: StackRecord,
+    topology: Topology,
+    spec: StackSpec,
+    environments: Mapping[str, Mapping[str, str]],
 ) -> StackRecord:
     for old in stacks.log_file(record.design, "x").parent.glob("*.log"):
         old.unlink()
-    for spec in topology.processes:
-        environment = dict(environments[spec.name])
+    for process in topology.processes:
+        environment = dict(environments[process.name])
         if record.clock:
-            environment |= clock.environment(record.design, spec.name)
-        calls = topology.calls(spec.name)
-        started = processes.spawn(record.design, spec, calls, environment)
+            environment |= clock.environment(record.design, process.name)
+        calls, source = topology.calls(process.name), prepare.source_of(spec, process.name)
+        started = processes.spawn(record.design, process, calls, environment, source)
         record = dataclasses.replace(record, processes=(*record.processes, started))
         stacks.save(record)
     return record

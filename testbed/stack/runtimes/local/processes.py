@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from common.stack_spec import Source
 from common.topology import ProcessSpec
+from testbed import CHECKOUT
 from testbed.stack import environment
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord
@@ -27,12 +29,23 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def spawn(
-    design: str, spec: ProcessSpec, calls: tuple[str, ...], variables: Mapping[str, str]
+    design: str,
+    spec: ProcessSpec,
+    calls: tuple[str, ...],
+    variables: Mapping[str, str],
+    source: Source | None = None,
 ) -> ProcessRecord:
-    """Start a process of a stack; ``variables`` are added to what every process gets."""
+    """Start a process of a stack; ``variables`` are added to what every process gets.
+
+    It runs the code of ``source``, that of this testbed without one.
+    """
     log = str(stacks.log_file(design, spec.name))
     new = ProcessRecord(
-        *(spec.name, 0, 0.0, spec.port, log, calls), module=spec.module, environment=variables
+        *(spec.name, 0, 0.0, spec.port, log, calls),
+        module=spec.module,
+        environment=variables,
+        tree=source.tree if source else "",
+        python=source.python if source else "",
     )
     return respawn(design, new)
 
@@ -42,9 +55,11 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
 
     The log goes on where it ended.
     """
-    command = [sys.executable, "-m", record.module]
-    variables = {**environment.of_process(os.environ), **record.environment}
-    pid = launch(design, command, variables, Path(record.log), append=True)
+    command = [record.python or sys.executable, "-m", record.module]
+    surroundings = environment.of_process(os.environ, record.tree or str(CHECKOUT))
+    variables = {**surroundings, **record.environment}
+    folder = Path(record.tree) if record.tree else None
+    pid = launch(design, command, variables, Path(record.log), append=True, folder=folder)
     created = psutil.Process(pid).create_time()
     return dataclasses.replace(record, pid=pid, create_time=created)
 
@@ -55,16 +70,18 @@ def launch(
     variables: Mapping[str, str],
     log: Path,
     append: bool = False,
+    folder: Path | None = None,
 ) -> int:
     """Start a command in a session of its own, marked as ``owner``'s; return its pid.
 
-    Its log is a new one, or with ``append`` goes on.
+    Its log is a new one, or with ``append`` goes on. It runs in ``folder``, from which ``python
+    -m`` imports before all others, by default in that of the project.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab" if append else "wb") as output:
         child = subprocess.Popen(
             command,
-            cwd=stacks.project_root(),
+            cwd=folder or stacks.project_root(),
             env={**variables, stacks.MARKER: stacks.marker(owner)},
             stdin=subprocess.DEVNULL,
             stdout=output,
