@@ -86,12 +86,12 @@ class Settings:
     max_queued_jobs: int = _setting(
         180_000,
         COUNT,
-        "how many jobs a queue holds before a submit is refused",
+        "how many jobs wait in a stack, all its queues together, before a submit is refused",
         "fewer: overload is refused while answers are still in time",
         "fewer: a burst is refused that could have been served",
     )
     max_queued_bytes: int = _setting(
-        240 << 20, BYTES, "how many bytes of payload a queue holds before a submit is refused"
+        240 << 20, BYTES, "how many bytes of payload wait in a stack before a submit is refused"
     )
     max_concurrent_calls: int = _setting(
         512,

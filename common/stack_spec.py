@@ -41,14 +41,14 @@ class Source:
 class StackSpec:
     """How a stack is started. All numbers are totals over its processes, so designs can be equal.
 
-    ``slots`` are the jobs that run at a time. ``workers`` is the number of worker processes of a
-    design that has workers of their own. ``budget`` needs a runtime that can hold processes to it;
-    ``None`` leaves that to the runtime. ``settings`` are fields of ``common.config.Settings``. With
-    ``links`` every call within the stack goes through a proxy that can lose, delay and repeat it;
-    with ``clock`` the wall clock of each process can be set. Both are for injecting faults into a
-    stack on purpose, and cost something. ``runtime`` says where it runs; ``side`` is what was asked
-    for, as it is written, empty for the design as it is. ``source`` is whose code its processes
-    run, ``None`` for the files of this checkout as they are.
+    ``slots`` are the jobs that run at a time, in a design that shares them out. ``workers`` is the
+    number of worker processes of a design that has workers of their own. ``budget`` needs a runtime
+    that can hold processes to it; ``None`` leaves that to the runtime. ``settings`` are fields of
+    ``common.config.Settings``. With ``links`` every call within the stack goes through a proxy that
+    can lose, delay and repeat it; with ``clock`` the wall clock of each process can be set. Both
+    are for injecting faults into a stack on purpose, and cost something. ``runtime`` says where it
+    runs; ``side`` is what was asked for, as it is written, empty for the design as it is.
+    ``source`` is whose code its processes run, ``None`` for that of this checkout as it is.
     """
 
     slots: int = DEFAULT_SLOTS
@@ -69,5 +69,5 @@ class StackSpec:
         """
         scaled = topology.scaled(self.workers, one_host)
         scaled = scaled.linked() if self.links else scaled
-        scaled.environment(scaled.processes[0].name, self.slots, {})
+        scaled.slots_of(scaled.processes[0].name, self.slots)
         return scaled

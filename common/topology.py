@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from common.config import environment_of
+from common.process_spec import ProcessSpec
+
+__all__ = ["LINKS", "MOST_COPIES", "Link", "ProcessSpec", "Topology", "role_of"]
 
 MOST_COPIES = 20
 # The process through which the calls of a stack go that has links.
@@ -19,29 +22,13 @@ LINKS = "links"
 _COPY_PORTS = 20
 # From a port of gRPC to that of the metrics of its process.
 _METRICS = 1000
+LOOPBACK = "127.0.0.1"
+# From the name of a process to its host.
+HostOf = Callable[[str], str]
 
 
-@dataclass(frozen=True)
-class ProcessSpec:
-    """One process of a design.
-
-    ``module`` is what ``python -m`` starts. ``port`` serves gRPC and ``metrics_port`` Prometheus.
-    ``peers`` are the names of the processes that it calls. ``slot_share`` is its part of the
-    stack's execution slots and how many fetches for them it keeps under way, 0 for a process that
-    runs no jobs. Of one that is ``scalable`` there may be several, see :meth:`Topology.scaled`.
-    One that is ``stateful`` holds, in its memory, what accepted jobs need: its end loses it. That
-    is of the jobs whose ids name its ``home``, or of every job if it is no home.
-    """
-
-    name: str
-    module: str
-    port: int
-    metrics_port: int
-    peers: tuple[str, ...] = ()
-    slot_share: int = 0
-    scalable: bool = False
-    stateful: bool = False
-    home: int | None = None
+def _loopback(_name: str) -> str:
+    return LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -108,9 +95,12 @@ class Topology:
         has a port of its own from the next on: at most 26 in A, of whose workers there may be 20,
         and 30 in B. Scale before. Raises ``ValueError`` for a design without a block of ports.
         """
+        if not (pairs := self.calls_between_ours()):
+            raise ValueError(
+                f"design {self.design} has no links: no process of ours calls another one of ours"
+            )
         if not self.links_port:
             raise ValueError(f"design {self.design} has no ports for links: give it a links_port")
-        pairs = [(each.name, peer) for each in self.processes for peer in each.peers]
         links = tuple(
             Link(caller, callee, self.links_port + number)
             for number, (caller, callee) in enumerate(pairs, start=1)
@@ -118,35 +108,62 @@ class Topology:
         proxy = ProcessSpec(LINKS, "common.links", self.links_port, self.links_port + _METRICS)
         return replace(self, processes=(proxy, *self.processes), links=links)
 
+    def calls_between_ours(self) -> list[tuple[str, str]]:
+        """Return caller and callee of every way that calls of ours take: what links can be put on.
+
+        The proxy of links knows no other protocol than that of our own processes.
+        """
+        ours = {each.name for each in self.processes if each.is_ours}
+        return [
+            (each.name, peer)
+            for each in self.processes
+            for peer in each.peers
+            if {each.name, peer} <= ours
+        ]
+
     def calls(self, name: str) -> tuple[str, ...]:
         """Name the processes that one needs for its calls, the proxy of its links among them."""
         linked = any(link.caller == name for link in self.links)
         return (*self.process(name).peers, *([LINKS] if linked else []))
 
-    def endpoints(self, host_of: Callable[[str], str] = lambda _: "127.0.0.1") -> list[str]:
+    def endpoints(self, host_of: HostOf = _loopback) -> list[str]:
         """Return ``host:port`` of each process that clients call."""
         return [f"{host_of(name)}:{self.process(name).port}" for name in self.entries]
 
-    def environment(
-        self,
-        name: str,
-        slots: int,
-        settings: Mapping[str, object],
-        host_of: Callable[[str], str] = lambda _: "127.0.0.1",
-        bind: str = "127.0.0.1",
-    ) -> dict[str, str]:
-        """Return the environment variables of one process.
+    @property
+    def shares_slots(self) -> bool:
+        """Whether the slots of the stack are shared out over its processes; else nobody knows."""
+        return any(each.slot_share for each in self.processes)
 
-        ``slots`` is the total of the stack; ``settings`` are fields of ``Settings`` that differ
-        from their defaults. Raises ``ValueError`` if the slots cannot be shared out evenly.
+    def slots_of(self, name: str, slots: int) -> int:
+        """Return how many of all ``slots`` of the stack a process has.
+
+        Raises ``ValueError`` if they cannot be shared out evenly.
         """
-        process = self.process(name)
+        if not self.shares_slots:
+            return 0
         shares = sum(each.slot_share for each in self.processes)
         if slots < shares or slots % shares:
             raise ValueError(
                 f"{slots} slots cannot be shared out evenly over design {self.design}: "
                 f"give a multiple of {shares}"
             )
+        return slots // shares * self.process(name).slot_share
+
+    def environment(
+        self,
+        name: str,
+        slots: int,
+        settings: Mapping[str, object],
+        host_of: HostOf = _loopback,
+        bind: str = LOOPBACK,
+    ) -> dict[str, str]:
+        """Return the environment variables of a process of ours.
+
+        ``slots`` is the total of the stack; ``settings`` are fields of ``Settings`` that differ
+        from their defaults. Raises ``ValueError`` if the slots cannot be shared out evenly.
+        """
+        process = self.process(name)
         return environment_of(
             {
                 **self.defaults,
@@ -155,13 +172,31 @@ class Topology:
                 "listen": f"{bind}:{process.port}",
                 "metrics": f"{bind}:{process.metrics_port}",
                 "peers": _pairs(self._peers(name, host_of)),
-                "slots": slots // shares * process.slot_share,
+                "slots": self.slots_of(name, slots),
                 "fetchers": max(1, process.slot_share),
                 **self._links(name, bind),
             }
         )
 
-    def _peers(self, name: str, host_of: Callable[[str], str]) -> dict[str, str]:
+    def values(
+        self, name: str, slots: int, host_of: HostOf = _loopback, bind: str = LOOPBACK
+    ) -> dict[str, str]:
+        """Return what fills the placeholders of a process, but for ``{tree}`` and ``{data}``.
+
+        Raises ``ValueError`` if the slots cannot be shared out evenly.
+        """
+        process = self.process(name)
+        return {
+            **self._peers(name, host_of),
+            **{f"{use}_port": str(port) for use, port in process.ports.items()},
+            "name": name,
+            "host": bind,
+            "port": str(process.port),
+            "metrics_port": str(process.metrics_port),
+            "slots": str(self.slots_of(name, slots)),
+        }
+
+    def _peers(self, name: str, host_of: HostOf) -> dict[str, str]:
         """Return where a process reaches each of its peers; the proxy, all that are called."""
         if name == LINKS:
             callees = dict.fromkeys(link.callee for link in self.links)
@@ -187,11 +222,9 @@ def _copies(process: ProcessSpec, count: int, one_host: bool) -> list[ProcessSpe
     moves = (number + _COPY_PORTS if number and one_host else 0 for number in range(count))
     return [
         replace(
-            process,
+            process.moved(move),
             name=f"{process.name}-{number}",
-            port=process.port + move,
-            metrics_port=process.metrics_port + move,
-            slot_share=max(1, process.slot_share // count),
+            slot_share=process.slot_share and max(1, process.slot_share // count),
         )
         for number, move in enumerate(moves, start=1)
     ]

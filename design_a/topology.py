@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from common.process_spec import MEMORY
 from common.topology import ProcessSpec, Topology
 
 TOPOLOGY = Topology(
     design="a",
     title="six microservices",
     processes=(
-        ProcessSpec("job", "design_a.job", 50052, 51052, stateful=True),
-        ProcessSpec("queue", "design_a.queue", 50053, 51053, stateful=True),
-        ProcessSpec("result", "design_a.result", 50054, 51054, stateful=True),
+        ProcessSpec("job", "design_a.job", 50052, 51052, holds=MEMORY),
+        ProcessSpec("queue", "design_a.queue", 50053, 51053, holds=MEMORY),
+        ProcessSpec("result", "design_a.result", 50054, 51054, holds=MEMORY),
         ProcessSpec(
             "coordinator", "design_a.coordinator", 50055, 51055, ("job", "queue", "result")
         ),

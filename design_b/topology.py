@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.process_spec import MEMORY
 from common.topology import ProcessSpec, Topology
 
 NODES = tuple(f"node-{number}" for number in range(6))
@@ -17,7 +18,7 @@ TOPOLOGY = Topology(
             51061 + number,
             tuple(peer for peer in NODES if peer != name),
             slot_share=1,
-            stateful=True,
+            holds=MEMORY,
             home=number,
         )
         for number, name in enumerate(NODES)

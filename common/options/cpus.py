@@ -23,5 +23,5 @@ OPTION = Option(
     apply=_apply,
     buys="less: what a smaller machine would do",
     costs="less: processes are held back, which shows in every latency",
-    facts=("budget",),
+    facts=("cpus",),
 )

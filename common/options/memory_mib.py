@@ -24,5 +24,5 @@ OPTION = Option(
     apply=_apply,
     buys="less: what a smaller machine would do",
     costs="less: a process that needs more is ended",
-    facts=("budget",),
+    facts=("memory_mib",),
 )

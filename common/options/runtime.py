@@ -22,5 +22,5 @@ OPTION = Option(
     apply=_apply,
     buys="compose: a budget of CPU and memory, a network for each process",
     costs="compose: an engine, and its network in every call",
-    facts=("budget", "python"),
+    facts=("runtime", "cpus", "memory_mib", "python", "grpcio"),
 )

@@ -11,7 +11,7 @@ from common.topology import Topology
 
 
 def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
-    if not any(each.slot_share for each in topology.processes):
+    if not topology.shares_slots:
         raise OptionError(f"design {topology.design} shares out no slots")
     return topology, replace(spec, slots=int(value))
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from studies.coverage import synthetic
 from studies.coverage.candidates import RATIOS
-from studies.coverage.tables import percent, progress, table
+from studies.tables import percent, progress, table
 from testbed.stats.ratios import log_ratios, ratio_interval
 from testbed.stats.sequential import enough
 

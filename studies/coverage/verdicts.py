@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from studies.coverage.tables import percent, progress, table
+from studies.tables import percent, progress, table
 from testbed.stats.intervals import Interval
 from testbed.stats.ratios import ratio_interval
 from testbed.stats.verdicts import Measured, Outcome, noise_floor, p_value, verdicts

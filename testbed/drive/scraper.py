@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from common.process_spec import METRICS_PATH
 from testbed.record.metrics import MetricLog
 
 # A page costs the process that makes it five to ten milliseconds of CPU, which the costs of a job
@@ -88,10 +89,15 @@ class Scraper:
 
 
 def read_page(address: str) -> str:
-    """Return the metrics page at ``host:port``. Raises ``OSError`` or ``HTTPException``."""
-    connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
+    """Return the metrics page at ``host:port``, whose path is /metrics unless it follows.
+
+    Raises ``OSError`` or ``HTTPException``.
+    """
+    server, slash, path = address.partition("/")
+    connection = http.client.HTTPConnection(server, timeout=TIMEOUT)
     try:
-        connection.request("GET", "/metrics", headers={"Accept": "text/plain"})
+        where = f"/{path}" if slash else METRICS_PATH
+        connection.request("GET", where, headers={"Accept": "text/plain"})
         response = connection.getresponse()
         page = response.read().decode("utf-8", errors="replace")
     finally:

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from testbed.drive.ports import Progress
 from testbed.errors import TestbedError
+from testbed.record.model import EXTERNAL
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Meter, Runtime, silent
+from testbed.stack.runtimes.external import ExternalRuntime
 from testbed.stack.sides.resolve import Deployment
 
 
@@ -20,8 +22,12 @@ class RuntimeStacks:
         self._progress = progress
         self._runtimes: dict[str, Runtime] = {}
         self._ours: dict[str, Runtime] = {}
+        self._external = ExternalRuntime()
 
     def up(self, deployment: Deployment) -> StackRecord:
+        if deployment.is_external:
+            side, declaration = deployment.side, deployment.declaration
+            return self._external.up(side, declaration, self._progress.detail)
         runtime = self.runtime(deployment.spec.runtime)
         self._ours[deployment.design] = runtime
         try:
@@ -37,6 +43,8 @@ class RuntimeStacks:
         return self._runtimes[name]
 
     def meter(self, stack: StackRecord) -> Meter:
+        if stack.runtime == EXTERNAL:
+            return self._external.meter(stack)
         return self.runtime(stack.runtime).meter(stack)
 
     def now(self, design: str) -> StackRecord:
@@ -58,7 +66,8 @@ def check_fresh(deployments: Iterable[Deployment]) -> None:
 
     A stack that is up is not fresh, and stopping it would be no business of a comparison.
     """
-    for name in dict.fromkeys(each.design for each in deployments):
+    ours = (each.design for each in deployments if not each.is_external)
+    for name in dict.fromkeys(ours):
         record = stacks.load(name)
         if record is not None and record.alive():
             raise TestbedError(

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from testbed.drive import budgets, fairness
-from testbed.drive.fairness import Statement, Unfair
+from testbed.drive import budgets, statements
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess
 from testbed.drive.ports import Progress, Stacks, TrialFailed
 from testbed.drive.sampler import Sampler
 from testbed.drive.scraper import Scraper
+from testbed.drive.statements import Statement, Unfair
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import (
@@ -120,7 +120,7 @@ class Tools:
     stacks: Stacks
     progress: Progress
     interrupts: Interrupts
-    ask: Callable[[StackRecord], Statement] = fairness.ask
+    ask: Callable[[StackRecord], Statement] = statements.ask
 
 
 class Trial:
@@ -154,6 +154,7 @@ class Trial:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             plan_cell=dict(spec.levels),
             attempt=spec.attempt,
+            declared=dict(spec.deployment.declared),
         )
 
     @property

@@ -1,7 +1,8 @@
 """Charts as SVG: lines over two axes, stacked bars, and ratios with their intervals.
 
-Every chart says who is who without colour: the first design is a solid line, a disc and a plain
-fill, the second a dashed line, a square and a hatched fill. Colours are CSS variables of the page.
+Every chart says who is who without colour: the first side is a solid line, a disc and a plain fill,
+the second a dashed line, a square and a hatched fill, and so on (:mod:`testbed.report.looks`).
+Colours are CSS variables of the page.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Strip:
-    """A ratio on an axis: the estimate, its interval, and how far noise reaches."""
+    """A ratio on an axis: the estimate, its interval, and how far noise reaches.
+
+    ``strength`` is the style of the side that is better, as in ``s1``, ``none`` or ``few``.
+    """
 
     estimate: float
     low: float
@@ -208,8 +212,8 @@ def strip(scale: Log, shown: Strip, name: str, title: str) -> Markup:
 def _estimate(at: Point, strength: str) -> Markup:
     """Draw the estimate like the side that is better, and as a ring where neither is."""
     x, y = at
-    if strength in {"s0", "s1"}:
-        return svg.marker(at, int(strength[1]), 4.5)
+    if strength.startswith("s"):
+        return svg.marker(at, int(strength[1:]), 4.5)
     return svg.element("circle", cx=x, cy=y, r=4.0, class_="mark none")
 
 

@@ -19,6 +19,11 @@ def names() -> list[str]:
     return sorted(DESIGNS)
 
 
+def source(name: str) -> str:
+    """Return the path of a design's topology in the project; of an unknown one, nothing that is."""
+    return f"{DESIGNS.get(name, name).replace('.', '/')}.py"
+
+
 def load(name: str) -> Topology:
     """Return a design's topology.
 

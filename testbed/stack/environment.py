@@ -7,7 +7,10 @@ in every shell. ``TESTBED_PASS=NAME,NAME`` passes others on all the same; a resu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
 
 from testbed import CHECKOUT
 from testbed.stack.records import HOME_VARIABLE, MARKER
@@ -27,6 +30,8 @@ _ENGINE = frozenset(
     {"XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "GRAFANA_PORT", "PROMETHEUS_PORT"}
 )
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy", "grpc_proxy"})
+# Where Debian has servers that are not on everybody's PATH; of several versions, the newest.
+_SERVERS = ("usr/local/sbin", "usr/sbin", "usr/lib/postgresql/*/bin")
 # Libraries can be others than elsewhere.
 _NOTEWORTHY = frozenset({"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"})
 
@@ -50,6 +55,13 @@ def of_engine(variables: Mapping[str, str]) -> dict[str, str]:
         or name.lower() in _PROXIES
     }
     return {**of_process(variables), **more}
+
+
+def with_programs(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables whose PATH also leads to the servers that packages put elsewhere."""
+    beside = [map(str, sorted(Path("/").glob(each), reverse=True)) for each in _SERVERS]
+    path = os.pathsep.join([variables.get("PATH", os.defpath), *chain.from_iterable(beside)])
+    return {**variables, "PATH": path}
 
 
 def on_purpose(variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,14 +1,17 @@
-"""Works out a stack before anything is started: environments, ports, the empty record."""
+"""Works out a stack before anything is started: commands, environments, ports, the empty record."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from common.config import PREFIX, ConfigError, Settings
+from common.process_spec import METRICS_PATH, ProcessSpec
 from common.stack_spec import Source, StackSpec
 from common.topology import LINKS, Topology
+from testbed import CHECKOUT
 from testbed.errors import TestbedError
 from testbed.stack.ports import HOST
 from testbed.stack.records import StackRecord
@@ -16,17 +19,27 @@ from testbed.stack.records import StackRecord
 _BY_TOPOLOGY = ("links", "listen", "metrics", "name", "peers", "secret_file")
 
 
-def environments(
-    topology: Topology,
-    spec: StackSpec,
-    host_of: Callable[[str], str] = lambda _: HOST,
-    bind: str = HOST,
-    secret_file: str = "",
-) -> dict[str, Mapping[str, str]]:
-    """Return the environment of each process; raise :class:`TestbedError` for bad settings.
+@dataclass(frozen=True)
+class Place:
+    """Where the processes of a stack run: how they are reached, and where their files are.
 
     ``host_of`` gives the host of a process by its name, ``bind`` is the address to listen on,
-    ``secret_file`` where each finds the secret of the stack.
+    ``secret_file`` where each of ours finds the secret of the stack, ``tree`` the code of the
+    project. ``data_of`` gives the data folder of a process.
+    """
+
+    host_of: Callable[[str], str] = lambda _: HOST
+    bind: str = HOST
+    secret_file: str = ""
+    tree: str = str(CHECKOUT)
+    data_of: Callable[[ProcessSpec], str] = lambda each: each.name
+
+
+def filled(topology: Topology, spec: StackSpec, place: Place) -> tuple[ProcessSpec, ...]:
+    """Return the processes of a stack as they are started at a place, in the order of their start.
+
+    The environment of one of ours has its settings, and texts of any other are filled. Raises
+    :class:`TestbedError` for bad settings, and for texts that cannot be filled.
     """
     settings = spec.settings
     known = sorted({each.name for each in dataclasses.fields(Settings)} - {*_BY_TOPOLOGY, "slots"})
@@ -35,17 +48,34 @@ def environments(
         raise TestbedError(f"the stack decides on {', '.join(fixed)}", hint)
     if "slots" in settings:
         raise TestbedError("slots is not a setting of one process", "give --slots, the total")
-    found: dict[str, Mapping[str, str]] = {}
+    if settings and not any(each.is_ours for each in topology.processes):
+        raise TestbedError(
+            f"design {topology.design} has no process of ours, and no other has the settings "
+            f"{', '.join(sorted(settings))}",
+            "leave them out: its own topology says what its processes are started with",
+        )
     try:
-        for each in topology.processes:
-            given = {**settings, "secret_file": secret_file}
-            own = topology.environment(each.name, spec.slots, given, host_of, bind)
-            found[each.name] = _readable(own, source_of(spec, each.name))
+        return tuple(_filled(topology, each, spec, place) for each in topology.processes)
     except ConfigError as error:
         raise TestbedError(str(error), hint) from error
     except ValueError as error:
         raise TestbedError(str(error)) from error
-    return found
+
+
+def _filled(topology: Topology, process: ProcessSpec, spec: StackSpec, place: Place) -> ProcessSpec:
+    where = (place.host_of, place.bind)
+    values = {
+        **topology.values(process.name, spec.slots, *where),
+        "tree": place.tree,
+        "data": place.data_of(process),
+    }
+    found = process.filled(values)
+    if not process.is_ours:
+        return found
+    given = {**spec.settings, "secret_file": place.secret_file}
+    environment = topology.environment(process.name, spec.slots, given, *where)
+    readable = _readable(environment, source_of(spec, process.name))
+    return replace(found, environment={**found.environment, **readable})
 
 
 def source_of(spec: StackSpec, name: str) -> Source | None:
@@ -56,7 +86,7 @@ def source_of(spec: StackSpec, name: str) -> Source | None:
     return spec.source if name != LINKS else None
 
 
-def _readable(environment: dict[str, str], source: Source | None) -> Mapping[str, str]:
+def _readable(environment: dict[str, str], source: Source | None) -> dict[str, str]:
     """Return the environment as the code of the process can read it.
 
     A revision refuses settings that it does not know; what the stack decides on is left out then,
@@ -85,7 +115,7 @@ def port_uses(topology: Topology) -> dict[int, str]:
     uses = {
         port: f"{each.name}, {use}"
         for each in topology.processes
-        for port, use in ((each.port, "gRPC"), (each.metrics_port, "metrics"))
+        for use, port in each.every_port().items()
     }
     return uses | {link.port: f"link {link}" for link in topology.links}
 
@@ -96,12 +126,18 @@ def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
         design=topology.design,
         runtime=runtime,
         endpoints=tuple(topology.endpoints()),
-        metrics={each.name: f"{HOST}:{each.metrics_port}" for each in topology.processes},
+        metrics={each.name: metrics_at(each) for each in topology.processes if each.metrics_port},
         processes=(),
-        slots=spec.slots,
+        slots=spec.slots if topology.shares_slots else 0,
         settings=dict(spec.settings),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         clock=spec.clock,
         side=spec.side or topology.design,
         revision=spec.source.revision if spec.source else "",
     )
+
+
+def metrics_at(process: ProcessSpec) -> str:
+    """Return where the metrics of a process are: ``host:port``, and the path if it is another."""
+    path = "" if process.metrics_path == METRICS_PATH else process.metrics_path
+    return f"{HOST}:{process.metrics_port}{path}"

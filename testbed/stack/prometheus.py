@@ -51,8 +51,8 @@ def find() -> ProcessRecord | None:
     """Return the Prometheus that runs, ``None`` if there is none."""
     try:
         data: dict[str, Any] = json.loads(_state_file().read_text(encoding="utf-8"))
-        record = ProcessRecord(**{**data, "calls": ()})
-    except (FileNotFoundError, ValueError, TypeError):
+        record = stacks.parse_process(data)
+    except (FileNotFoundError, KeyError, ValueError, TypeError, AttributeError):
         return None
     return record if record.is_alive() else None
 

@@ -1,7 +1,8 @@
 """The stacks that are up, as their state files describe them.
 
 ``<root>/.testbed/<design>/`` holds all that a running stack leaves on disk: ``stack.json``,
-written by the runtime that started it, ``private/secret`` and ``logs/<process>.log``. Whoever needs
+written by the runtime that started it, ``private/secret``, ``logs/<process>.log``, and the files of
+a local process that keeps some in ``data/<process>/``. Whoever needs
 the endpoints of a stack calls :func:`find`. Little more than the standard library and psutil is
 imported, so that a load generator can do so at no cost.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from common.process_spec import GRPC, Ready
 from common.topology import LINKS
 from testbed import CHECKOUT
 from testbed.errors import StateError
@@ -40,11 +43,12 @@ _CONNECT_TIMEOUT = 1.0
 class ProcessRecord:
     """A process of a stack. ``create_time`` (Unix seconds) separates it from later ones of its pid.
 
-    ``port`` serves gRPC, ``log`` is the path of its output, ``calls`` names its peers.
+    ``port`` is where it is called, 0 if nowhere, ``ports`` others by name, and ``ready`` says how
+    to see that it serves. ``log`` is the path of its output, ``calls`` names its peers.
     ``container`` is the id of the container that it runs in; its pid is then of the engine's host.
-    ``module`` and ``environment``, what is added to the surroundings, start another one like it:
-    with the interpreter ``python`` and the code in ``tree``, those of this testbed if they are
-    empty.
+    ``module``, or the ``command`` of one that is not ours, and ``environment``, what is added to
+    the surroundings, start another one like it: with the interpreter ``python`` and the code in
+    ``tree``, those of this testbed if they are empty.
     """
 
     name: str
@@ -56,8 +60,16 @@ class ProcessRecord:
     container: str = ""
     module: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    command: tuple[str, ...] = ()
+    ports: Mapping[str, int] = field(default_factory=dict, hash=False)
+    ready: Ready = field(default_factory=Ready)
     tree: str = ""
     python: str = ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a module of ours, which has settings, health and links."""
+        return not self.command
 
     def process(self) -> psutil.Process | None:
         """Return the running process, or ``None`` if it has ended."""
@@ -72,9 +84,11 @@ class ProcessRecord:
     def is_alive(self) -> bool:
         """Say whether the process runs; another one with its pid does not count.
 
-        Of one in a container it is asked whether its port is open, which needs no engine.
+        Of one in a container it is asked whether its port is open, which needs no engine. One that
+        has no port is looked for among the processes of this machine.
         """
-        return _is_open(self.port) if self.container else self.process() is not None
+        by_port = self.container and self.port
+        return _is_open(self.port) if by_port else self.process() is not None
 
 
 @dataclass(frozen=True)
@@ -93,12 +107,14 @@ class ProcessBudget:
 class StackRecord:
     """A stack: ``endpoints`` are ``host:port`` for clients, ``metrics`` by process name.
 
-    ``slots`` is the total of the stack, ``settings`` what differs from the defaults, ``started``
+    A process without metrics is not in ``metrics``. ``slots`` is the total of the stack, 0 if that
+    is not known, ``settings`` what differs from the defaults, ``started``
     the time in UTC (ISO 8601). ``ready`` is false until every process has answered. ``budget`` is
     what each process was given, ``None`` if none has a limit, as with local processes. ``clock``
     says whether the wall clock of its processes can be set. ``side`` is what was asked for, as it
-    is written: the design, with its options and its revision. ``revision`` is the commit whose code
-    its processes run, empty for that of this checkout.
+    is written: the design, with its options and its revision. ``facts`` are what a declaration says
+    of the stack, by name, beside what its processes say themselves. ``revision`` is the commit
+    whose code its processes run, empty for that of this checkout.
     """
 
     design: str
@@ -113,6 +129,7 @@ class StackRecord:
     budget: ProcessBudget | None = field(default=None)
     clock: bool = field(default=False)
     side: str = field(default="")
+    facts: Mapping[str, str] = field(default_factory=dict)
     revision: str = field(default="")
 
     @classmethod
@@ -133,6 +150,11 @@ class StackRecord:
             started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
             side=name,
         )
+
+    @property
+    def capacity(self) -> str:
+        """Say how many slots there are."""
+        return f"{self.slots} slots" if self.slots else "slots unknown"
 
     @property
     def measured(self) -> tuple[ProcessRecord, ...]:
@@ -189,6 +211,14 @@ def log_file(design: str, process: str) -> Path:
     return folder_of(design) / "logs" / f"{process}.log"
 
 
+def data_folder(design: str, process: str = "") -> Path:
+    """Return the directory of the files of a local process, of all of them if none is named.
+
+    It is made by ``up`` and removed by ``down``, and stays while a process is started again.
+    """
+    return folder_of(design) / "data" / process
+
+
 def recorded() -> list[str]:
     """Name the designs that have a state file, whatever is in it."""
     return sorted(path.parent.name for path in folder_of("x").parent.glob("*/stack.json"))
@@ -237,8 +267,12 @@ def save(record: StackRecord) -> None:
 
 
 def forget(design: str) -> None:
-    """Remove a design's state file, its secret and what an interrupted :func:`save` has left."""
+    """Remove a design's state file, its secret, the files of its processes, and leftovers.
+
+    Such are what an interrupted :func:`save` has left.
+    """
     folder = folder_of(design)
+    shutil.rmtree(data_folder(design), ignore_errors=True)
     for path in (state_file(design), secret_file(design), *folder.glob("stack-*.tmp")):
         path.unlink(missing_ok=True)
 
@@ -251,7 +285,7 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         runtime=str(data["runtime"]),
         endpoints=tuple(str(each) for each in data["endpoints"]),
         metrics={str(name): str(address) for name, address in data["metrics"].items()},
-        processes=tuple(_parse_process(each) for each in data["processes"]),
+        processes=tuple(parse_process(each) for each in data["processes"]),
         slots=int(data["slots"]),
         settings={str(key): str(value) for key, value in data["settings"].items()},
         started=str(data["started"]),
@@ -259,6 +293,7 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         budget=_parse_budget(data.get("budget")),
         clock=bool(data.get("clock")),
         side=str(data.get("side", data["design"])),
+        facts={str(name): str(text) for name, text in data.get("facts", {}).items()},
         revision=str(data.get("revision", "")),
     )
 
@@ -273,7 +308,8 @@ def _parse_budget(data: dict[str, Any] | None) -> ProcessBudget | None:
     )
 
 
-def _parse_process(data: dict[str, Any]) -> ProcessRecord:
+def parse_process(data: dict[str, Any]) -> ProcessRecord:
+    """Read a process as ``asdict`` writes it. Raises what damaged data does raise."""
     return ProcessRecord(
         name=str(data["name"]),
         pid=int(data["pid"]),
@@ -284,8 +320,20 @@ def _parse_process(data: dict[str, Any]) -> ProcessRecord:
         container=str(data.get("container", "")),
         module=str(data.get("module", "")),
         environment={str(key): str(text) for key, text in data.get("environment", {}).items()},
+        command=tuple(str(each) for each in data.get("command", ())),
+        ports={str(use): int(port) for use, port in data.get("ports", {}).items()},
+        ready=_parse_ready(data.get("ready", {})),
         tree=str(data.get("tree", "")),
         python=str(data.get("python", "")),
+    )
+
+
+def _parse_ready(data: dict[str, Any]) -> Ready:
+    """Read how a process is asked; one of a file from before that could be said has gRPC health."""
+    return Ready(
+        str(data.get("how", GRPC)),
+        str(data.get("path", "/")),
+        tuple(str(each) for each in data.get("command", ())),
     )
 
 

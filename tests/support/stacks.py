@@ -259,12 +259,10 @@ def health_of(address: str, service: str = "") -> str:
 def shifted(topology: Topology) -> Topology:
     """Move a topology to ports that are free."""
     for offset in _OFFSETS:
-        processes = tuple(
-            replace(spec, port=spec.port + offset, metrics_port=spec.metrics_port + offset)
-            for spec in topology.processes
-        )
+        processes = tuple(spec.moved(offset) for spec in topology.processes)
         moved = replace(topology, processes=processes, links_port=topology.links_port + offset)
-        if all(is_free(port) for port in prepare.port_uses(moved.linked())):
+        largest = moved.linked() if topology.links_port else moved
+        if all(is_free(port) for port in prepare.port_uses(largest)):
             return moved
     raise StartError(f"no free ports for design {topology.design}")
 

@@ -70,7 +70,8 @@ def _show(stopped: Stopped) -> None:
         return
     parts = []
     if stopped.ended:
-        parts.append(f"{len(stopped.ended)} processes stopped")
+        count = len(stopped.ended)
+        parts.append(f"{count} process{'es' if count > 1 else ''} stopped")
     if stopped.killed:
         parts.append(f"killed, as they did not stop: {', '.join(stopped.killed)}")
     if stopped.strays:

@@ -86,8 +86,7 @@ def _list(design: str | None) -> None:
         text = [each.about]
         text += [f"{p.name}={p.default:g}: {p.about}" for p in each.parameters]
         if topology is not None:
-            names = [target.name.replace(">", ":") for target in each.targets(topology)]
-            text.append(f"targets: {', '.join(names)}")
+            text.append(f"targets: {each.known(topology) or 'none'}")
         needs = f"--{each.needs}" if each.needs else ""
         table.add_row(each.name, needs, escape("\n".join(text)))
     console.out.print(table)
@@ -111,7 +110,7 @@ def _inject(
 ) -> None:
     topology = topology_of(record)
     if name is None:
-        known = ", ".join(each.name.replace(">", ":") for each in kind.targets(topology))
+        known = kind.known(topology) or "there is none in this design"
         raise TestbedError("which target? none is named", f"one of: {known}")
     target, parameters = kind.target(topology, name), kind.read(dict(map(_pair, pairs)))
     lasts = kind.seconds(record) if seconds is None else seconds

@@ -12,6 +12,7 @@ from rich.table import Table
 from testbed.report import console
 from testbed.stack import prometheus, runtimes
 from testbed.stack import records as stacks
+from testbed.stack.ports import HOST
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import ProcessStatus
 
@@ -24,7 +25,7 @@ testbed status
 
 testbed status --json | jq -r '.stacks[].endpoints[]'
 """
-_COLUMNS = ("process", "pid", "gRPC", "metrics", "health", "up", "CPU", "memory")
+_COLUMNS = ("process", "pid", "address", "metrics", "health", "up", "CPU", "memory")
 _NUMBERS = ("pid", "up", "CPU", "memory")
 
 
@@ -92,7 +93,7 @@ def _json(record: StackRecord, found: list[ProcessStatus]) -> dict[str, Any]:
 def _show(record: StackRecord, found: list[ProcessStatus]) -> None:
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
     console.out.print(
-        f"design {record.design}: {record.slots} slots{settings}, started {record.started}",
+        f"design {record.design}: {record.capacity}{settings}, started {record.started}",
         markup=False,
     )
     table = Table(box=None, pad_edge=False)
@@ -114,8 +115,9 @@ def _show(record: StackRecord, found: list[ProcessStatus]) -> None:
 
 def _row(each: ProcessStatus) -> tuple[str, ...]:
     colour = "green" if each.healthy else "red"
-    host, _, port = each.metrics.rpartition(":")
-    place = (each.record.name, str(each.record.pid), f"{host}:{each.record.port}", f":{port}")
+    called = f"{HOST}:{each.record.port}" if each.record.port else "-"
+    metrics = each.metrics.removeprefix(HOST) or "-"
+    place = (each.record.name, str(each.record.pid), called, metrics)
     health = f"[{colour}]{each.health}[/]"
     if each.health == "dead":
         return (*place, health, "", "", "")

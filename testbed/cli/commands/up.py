@@ -19,7 +19,7 @@ from testbed.stack import designs, prometheus, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Progress
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import started
 from testbed.stack.sides.side import title
 
 _OBSERVABLE = "local"
@@ -79,7 +79,8 @@ def up(
     Both designs may be up at once. If anything goes wrong, nothing is left running.
     """
     base = options.stack_spec(slots, workers, cpus, memory_mib, settings, links, clock)
-    deployment = resolve(side, replace(base, runtime=runtimes.choose(runtime)))
+    base = replace(base, runtime=runtimes.choose(runtime))
+    deployment = started(side, base, "testbed up")
     topology, spec, where = deployment.topology, deployment.spec, deployment.spec.runtime
     if workers > 1 and not topology.is_scalable:
         raise TestbedError(
@@ -117,11 +118,11 @@ def _observe(progress: Progress) -> str:
 
 
 def _show(record: StackRecord, words: str, seconds: float, watching: str) -> None:
-    metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items())
+    metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items()) or "-"
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
     console.out.print(
         f"{title(record.side)} ({words}) is up after {seconds:.1f} s, "
-        f"{record.slots} slots{settings}, {runtimes.TITLES[record.runtime]}",
+        f"{record.capacity}{settings}, {runtimes.TITLES[record.runtime]}",
         markup=False,
     )
     console.out.print(f"  endpoints  {', '.join(record.endpoints)}", markup=False)

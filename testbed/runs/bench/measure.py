@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from testbed.drive.fairness import Statement
 from testbed.drive.figures import resources
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import Progress
 from testbed.drive.sampler import Sampler
+from testbed.drive.statements import Statement
 from testbed.drive.trial import Tools, Trial, TrialSpec
 from testbed.errors import TestbedError
 from testbed.record import files

@@ -17,7 +17,7 @@ from testbed.runs.bench.figures import SubjectFigures, summarize
 from testbed.runs.bench.load import Subject
 from testbed.runs.bench.measure import Measurement, Measurer
 from testbed.runs.bench.scaling import OwnerCost
-from testbed.stack.sides.resolve import Deployment, resolve_all
+from testbed.stack.sides.resolve import Deployment, started
 from testbed.stack.sides.side import Side, folder_name, label
 
 UP, IDLE, MEMORY, DOWN = "starting the stacks", "idle", "memory", "stopping"
@@ -44,7 +44,7 @@ class BenchPlan:
         Raises :class:`TestbedError` for a side that cannot be, and for two of one design: all are
         up at the same time, and a design has its ports once.
         """
-        found = resolve_all(self.sides, StackSpec(self.slots))
+        found = [started(each, StackSpec(self.slots), "a bench") for each in self.sides]
         names = [each.design for each in found]
         for each in found:
             if names.count(each.design) > 1:
@@ -53,7 +53,7 @@ class BenchPlan:
                     f"one stack of design {each.design} can be up",
                     "testbed compare runs them one after the other",
                 )
-        return found
+        return tuple(found)
 
     def folder_name(self, name: str) -> str:
         """Return what names a side, or the echo server, in the name of a folder."""

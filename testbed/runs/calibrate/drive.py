@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.ports import Progress
+from testbed.drive.statements import Statement
 from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools, Trial, TrialSpec

@@ -20,6 +20,7 @@ def heal_all(controls: Controls) -> Iterator[str]:
     """
     record = controls.record
     names = [each.name for each in record.measured]
+    timed = [each.name for each in record.measured if record.clock and each.is_ours]
     # What is frozen cannot answer, so that comes first.
     for name in names:
         if controls.resume(name):
@@ -29,7 +30,7 @@ def heal_all(controls: Controls) -> Iterator[str]:
     for name in names:
         if controls.rejoin(name):
             yield f"{name} is on the network again"
-        if record.clock:
+        if name in timed:
             controls.set_clock(name, 0)
         if controls.start(name):
             yield f"{name} is started and serves"

@@ -14,6 +14,11 @@ from testbed.stack.runtimes.controls import Controls
 
 # What a stack may have to be started with: fields of ``StackSpec``.
 LINKS, CLOCK = "links", "clock"
+_FOR_OURS = {
+    "": "the design has no process",
+    LINKS: "links are for calls between processes of ours",
+    CLOCK: "only the clocks of processes of ours can be set",
+}
 SECONDS = 5.0
 
 Parameters = Mapping[str, float]
@@ -91,9 +96,16 @@ class Kind:
         if wanted not in found:
             raise TestbedError(
                 f"{self.name} cannot hit {name!r} in design {topology.design}",
-                "targets: " + ", ".join(each.replace(">", ":") for each in found),
+                f"targets: {known}" if (known := self.known(topology)) else self._why_none(),
             )
         return found[wanted]
+
+    def known(self, topology: Topology) -> str:
+        """Name the targets in a design, as a shell leaves them alone; nothing if there is none."""
+        return ", ".join(each.name.replace(">", ":") for each in self.targets(topology))
+
+    def _why_none(self) -> str:
+        return f"it can hit nothing there: {_FOR_OURS[self.needs]}"
 
     def read(self, given: Mapping[str, str | float]) -> dict[str, float]:
         """Return the parameters: what is given, and the defaults of the rest.

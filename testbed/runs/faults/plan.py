@@ -14,7 +14,7 @@ from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import CLOCK, LINKS
 from testbed.stack import runtimes
-from testbed.stack.sides.resolve import Deployment, resolve
+from testbed.stack.sides.resolve import Deployment, started
 
 ANY, STATELESS, STATEFUL = "any", "stateless", "stateful"
 PARTS = (ANY, STATELESS, STATEFUL)
@@ -92,7 +92,9 @@ class FaultPlan:
 
         Raises :class:`TestbedError` for a side that cannot be.
         """
-        return tuple(self._possible_for(resolve(side, self.base)) for side in self.sides)
+        return tuple(
+            self._possible_for(started(side, self.base, "a fault run")) for side in self.sides
+        )
 
     @property
     def base(self) -> StackSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.process_spec import MEMORY
 from common.topology import LINKS, Topology
 from testbed.runs.faults.kind import Target
 
@@ -9,18 +10,32 @@ ALL = "all"
 
 
 def processes(topology: Topology) -> list[Target]:
-    """Return every process, those without state first; the proxy of the links is none."""
+    """Return every process, those without state first; the proxy of the links is none.
+
+    What a process holds on disk outlasts it, so only memory is state that can be lost.
+    """
     found = [
-        Target(each.name, (each.name,), each.stateful)
+        Target(each.name, (each.name,), each.holds == MEMORY)
         for each in topology.processes
         if each.name != LINKS
     ]
     return sorted(found, key=lambda each: each.stateful)
 
 
+def ours(topology: Topology) -> list[Target]:
+    """Return the processes that are modules of ours."""
+    return [each for each in processes(topology) if topology.process(each.name).is_ours]
+
+
+def linked(topology: Topology) -> list[Target]:
+    """Return the processes that have links."""
+    ends = {name for link in links(topology) for name in link}
+    return [each for each in processes(topology) if each.name in ends]
+
+
 def links(topology: Topology) -> list[tuple[str, str]]:
     """Return caller and callee of every link that a design has or would have."""
-    return [(each.name, peer) for each in topology.processes for peer in each.peers]
+    return topology.calls_between_ours()
 
 
 def ways(topology: Topology) -> list[Target]:
@@ -49,8 +64,10 @@ def groups(topology: Topology) -> list[Target]:
     single = [Target(name(*each), (name(*each),)) for each in found]
     around = [
         Target(each.name, tuple(name(*link) for link in found if each.name in link))
-        for each in processes(topology)
+        for each in linked(topology)
     ]
+    if not found:
+        return []
     return [*single, *around, Target(ALL, tuple(name(*each) for each in found))]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from common.config import SECRET_VARIABLE
 from common.stack_spec import StackSpec
 from common.topology import LINKS, ProcessSpec, Topology
-from testbed.stack import prepare
+from testbed.stack import designs, prepare
 from testbed.stack.manifests import load, parts
 from testbed.stack.records import ProcessBudget
 
@@ -23,7 +22,7 @@ STACK_LABEL, DESIGN_LABEL, PROCESS_LABEL = "testbed.stack", "testbed.design", "t
 _HEADER = """\
 # Design {design}, {title}, as containers.
 #
-# Written by `make generate` from design_{design}/topology.py, which local processes are started
+# Written by `make generate` from {source}, which local processes are started
 # from too: change it there. By hand, from the project's root:
 #
 #   make secret     # once: what the processes of a stack know each other by
@@ -50,6 +49,7 @@ def render(topology: Topology, spec: StackSpec) -> str:
     """
     header = _HEADER.format(
         design=topology.design,
+        source=designs.source(topology.design),
         title=topology.title,
         web=load.web_port(topology.design),
         worker=load.worker(topology.design),
@@ -59,56 +59,76 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
 def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     """Return the contents of the Compose file; see :func:`render`."""
-    scaled, inside = prepare.scaled(topology, spec), prepare.scaled(topology, spec, one_host=False)
-    environments = parts.environments_inside(inside, spec)
+    scaled = prepare.scaled(topology, spec)
+    inside = prepare.scaled(topology, spec, one_host=False)
+    filled = parts.filled(inside, spec)
     budget = parts.budget_of_each(scaled, spec)
+    secret = {"file": f"${{{SECRET_VARIABLE}:?make one first with: make secret}}"}
     return {
         "name": parts.variable(PROJECT_VARIABLE, PROJECT),
         "services": {
             **{
                 each.name: {
-                    **_service(scaled.design, each, environments[each.name], budget),
-                    "ports": _ports(scaled.process(each.name), each),
+                    **_service(scaled.design, each, budget),
+                    **_ports(scaled.process(each.name), each),
                 }
-                for each in inside.processes
+                for each in filled
             },
             **_load_services(inside),
         },
         "networks": {PROJECT: {"name": parts.variable(PROJECT_VARIABLE, PROJECT)}},
-        "secrets": {
-            parts.SECRET: {"file": f"${{{SECRET_VARIABLE}:?make one first with: make secret}}"}
-        },
+        **({"secrets": {parts.SECRET: secret}} if parts.has_ours(inside) else {}),
     }
 
 
-def _service(
-    design: str, process: ProcessSpec, environment: Mapping[str, str], budget: ProcessBudget
-) -> dict[str, Any]:
+def _service(design: str, process: ProcessSpec, budget: ProcessBudget) -> dict[str, Any]:
     return {
-        "image": parts.variable(parts.IMAGE_VARIABLE, parts.IMAGE),
-        "build": _build("stack"),
-        "command": parts.command(process),
-        "environment": dict(environment),
-        "secrets": [parts.SECRET],
+        **_started(process),
         "networks": {PROJECT: {"aliases": parts.aliases(design, process)}},
         **(_limits(budget) if process.name != LINKS else {}),
-        "healthcheck": {
-            "test": ["CMD", *parts.probe(process)],
-            # A probe costs the container a tenth of a second of CPU, so it is a rare one.
-            "interval": "60s",
-            "timeout": "10s",
-            "retries": 2,
-            "start_period": "60s",
-        },
+        **_healthcheck(process),
         # A process that ends stays ended, so that a trial sees it.
         "restart": "no",
         "stop_grace_period": f"{parts.STOP_GRACE}s",
-        **_confined(),
+        **(_confined() if process.is_ours else _trusted(process)),
         "labels": {
             STACK_LABEL: parts.variable(STACK_VARIABLE, ""),
             DESIGN_LABEL: design,
             PROCESS_LABEL: process.name,
         },
+    }
+
+
+def _started(process: ProcessSpec) -> dict[str, Any]:
+    image = {"image": parts.image(process)}
+    if process.is_ours:
+        return {
+            **image,
+            "build": _build("stack"),
+            "command": parts.command(process),
+            "environment": dict(process.environment),
+            "secrets": [parts.SECRET],
+        }
+    dockerfile = process.image.dockerfile if process.image else ""
+    return {
+        **image,
+        **({"build": {"context": "..", "dockerfile": dockerfile}} if dockerfile else {}),
+        **parts.literally(process),
+    }
+
+
+def _healthcheck(process: ProcessSpec) -> dict[str, Any]:
+    if not (probe := parts.probe(process)):
+        return {}
+    return {
+        "healthcheck": {
+            "test": ["CMD", *probe],
+            # A probe costs the container a tenth of a second of CPU, so it is a rare one.
+            "interval": "60s",
+            "timeout": "10s",
+            "retries": 2,
+            "start_period": "60s",
+        }
     }
 
 
@@ -121,12 +141,11 @@ def _limits(budget: ProcessBudget) -> dict[str, Any]:
     }
 
 
-def _ports(outside: ProcessSpec, inside: ProcessSpec) -> list[str]:
+def _ports(outside: ProcessSpec, inside: ProcessSpec) -> dict[str, Any]:
     """Publish on this machine alone; between containers it is the names that count."""
-    return [
-        f"127.0.0.1:{outside.port}:{inside.port}",
-        f"127.0.0.1:{outside.metrics_port}:{inside.metrics_port}",
-    ]
+    pairs = zip(outside.every_port().values(), inside.every_port().values(), strict=True)
+    published = [f"127.0.0.1:{there}:{here}" for there, here in pairs]
+    return {"ports": published} if published else {}
 
 
 def _build(target: str) -> dict[str, str]:
@@ -138,6 +157,20 @@ def _confined() -> dict[str, Any]:
         "read_only": True,
         "tmpfs": ["/tmp"],  # noqa: S108
         "cap_drop": ["ALL"],
+        **_shared(),
+    }
+
+
+def _trusted(process: ProcessSpec) -> dict[str, Any]:
+    """Return what holds for an image of others: it may change its user and writes where it likes.
+
+    Its files are in a volume without a name, which goes with the container.
+    """
+    return {**_shared(), **({"volumes": [parts.data(process)]} if process.keeps_files else {})}
+
+
+def _shared() -> dict[str, Any]:
+    return {
         "security_opt": ["no-new-privileges:true"],
         "logging": {"driver": "json-file", "options": {"max-size": "50m"}},
     }

@@ -30,11 +30,13 @@ SECRET = "stack"  # noqa: S105  # its name
 SECRET_FILE = f"/run/secrets/{SECRET}"
 NAME_VARIABLE = f"{PREFIX}NAME"
 STOP_GRACE = 10
+# The code of the project in an image that is built from it.
+TREE = "/app"
 
 
 @dataclass(frozen=True)
 class Service:
-    """``count`` processes that are alike. ``process`` is what each listens on and calls.
+    """``count`` processes that are alike. ``process`` is what each listens on and calls, filled.
 
     ``environment`` lacks the name if there may be several, since each needs one of its own.
     """
@@ -60,41 +62,83 @@ def services(topology: Topology, spec: StackSpec) -> list[Service]:
             "over several hosts there are no links to break",
             "stacks with links run as local processes or with Compose",
         )
-    inside = prepare.scaled(topology, spec, one_host=False)
-    environments = environments_inside(inside, spec)
     found: dict[str, Service] = {}
-    for process in inside.processes:
-        name, own = process.name, dict(environments[process.name])
+    for process in filled(prepare.scaled(topology, spec, one_host=False), spec):
+        name, own = process.name, dict(process.environment)
         if process.scalable:
             name = role_of(name)
-            del own[NAME_VARIABLE]
+            own.pop(NAME_VARIABLE, None)
         count = found[name].count + 1 if name in found else 1
         found[name] = Service(name, replace(process, name=name), own, count)
     return list(found.values())
 
 
-def environments_inside(inside: Topology, spec: StackSpec) -> dict[str, Mapping[str, str]]:
-    """Return the environment of each process where each has a host of its own name.
+def filled(inside: Topology, spec: StackSpec) -> tuple[ProcessSpec, ...]:
+    """Return the processes of a stack in which each has a host of its own name.
 
-    Raises :class:`TestbedError` as :func:`testbed.stack.prepare.environments` does.
+    Raises :class:`TestbedError` for one that has no image, and as
+    :func:`testbed.stack.prepare.filled` does.
     """
-    return prepare.environments(
-        inside,
-        spec,
+    if bare := [each.name for each in inside.processes if not each.is_ours and each.image is None]:
+        raise TestbedError(
+            f"{', '.join(bare)} of design {inside.design} has no image for containers",
+            "run the stack as local processes: --runtime local",
+        )
+    contained = tuple(each.in_container() for each in inside.processes)
+    place = prepare.Place(
         host_of=str,
         bind="0.0.0.0",  # noqa: S104
         secret_file=SECRET_FILE,
+        tree=TREE,
+        data_of=data,
     )
+    return prepare.filled(replace(inside, processes=contained), spec, place)
+
+
+def has_ours(topology: Topology) -> bool:
+    """Say whether there is a process of ours, which needs the secret."""
+    return any(each.is_ours for each in topology.processes)
+
+
+def image(process: ProcessSpec) -> str:
+    """Return the image of a process; another one of ours may be named by the environment."""
+    return process.image.name if process.image else variable(IMAGE_VARIABLE, IMAGE)
+
+
+def is_built(process: ProcessSpec) -> bool:
+    """Say whether the image of a process is made from the project, and not fetched."""
+    return process.image is None or bool(process.image.dockerfile)
+
+
+def data(process: ProcessSpec) -> str:
+    """Return the folder of the files of a process, in its container."""
+    return process.image.data if process.image else TREE
 
 
 def command(process: ProcessSpec) -> list[str]:
-    """Return what starts a process in the image."""
-    return ["python", "-m", process.module]
+    """Return what starts a process in its image."""
+    return ["python", "-m", process.module] if process.is_ours else list(process.command)
+
+
+def literally(process: ProcessSpec) -> dict[str, Any]:
+    """Return what starts a process of others, for Compose and Swarm to take as it is written."""
+    environment = {name: _literal(text) for name, text in process.environment.items()}
+    return {
+        "command": [_literal(each) for each in process.command],
+        **({"environment": environment} if environment else {}),
+    }
+
+
+def _literal(text: str) -> str:
+    # A dollar would begin the name of a variable.
+    return text.replace("$", "$$")
 
 
 def probe(process: ProcessSpec) -> list[str]:
-    """Return what asks a process for its health, in its container."""
-    return ["python", "-m", "common.rpc.probe", f"127.0.0.1:{process.port}"]
+    """Return what asks a process for its health, in its container; nothing if nothing there can."""
+    if process.is_ours:
+        return ["python", "-m", "common.rpc.probe", f"127.0.0.1:{process.port}"]
+    return [_literal(each) for each in process.ready.command]
 
 
 def aliases(design: str, process: ProcessSpec) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.stack_spec import StackSpec
 from common.topology import ProcessSpec, Topology
-from testbed.stack import prepare
+from testbed.stack import designs, prepare
 from testbed.stack.manifests import load, parts
 from testbed.stack.manifests.parts import NAME_VARIABLE, Service
 from testbed.stack.records import ProcessBudget
@@ -23,7 +23,7 @@ _ANY_NODE = "node.platform.os == linux"
 _HEADER = """\
 # Design {design}, {title}, as a Docker Swarm stack.
 #
-# Written by `make generate` from design_{design}/topology.py: change it there. Other slots, workers
+# Written by `make generate` from {source}: change it there. Other slots, workers
 # and budgets: `testbed manifest {design} --format swarm --workers 3`. By hand, on a manager:
 #
 #   docker network create --driver overlay --attachable taskqueue-swarm
@@ -47,13 +47,16 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
     Raises :class:`TestbedError` for settings that are impossible and slots that cannot be shared.
     """
-    header = _HEADER.format(design=topology.design, title=topology.title)
+    header = _HEADER.format(
+        design=topology.design, title=topology.title, source=designs.source(topology.design)
+    )
     return parts.written(header, document(topology, spec))
 
 
 def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     """Return the contents of the stack file; see :func:`render`."""
     budget = parts.budget_of_each(prepare.scaled(topology, spec), spec)
+    secret = {"external": True, "name": parts.variable(SECRET_VARIABLE, NETWORK)}
     return {
         "version": "3.9",
         "services": {
@@ -67,39 +70,55 @@ def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
             NETWORK: {"external": True, "name": parts.variable(NETWORK_VARIABLE, NETWORK)}
         },
         "volumes": {RESULTS: {}},
-        "secrets": {
-            parts.SECRET: {"external": True, "name": parts.variable(SECRET_VARIABLE, NETWORK)}
-        },
+        **({"secrets": {parts.SECRET: secret}} if parts.has_ours(topology) else {}),
     }
 
 
 def _service(topology: Topology, service: Service, budget: ProcessBudget) -> dict[str, Any]:
     process = service.process
-    # The orchestrator numbers what is alike.
-    own_name = {NAME_VARIABLE: f"{service.name}-{{{{.Task.Slot}}}}"} if process.scalable else {}
     entry = service.name in topology.entries
     return {
-        "image": parts.variable(parts.IMAGE_VARIABLE, parts.IMAGE),
-        "command": parts.command(process),
-        "environment": {**own_name, **service.environment},
-        "secrets": [parts.SECRET],
+        **_started(service),
         "networks": {NETWORK: {"aliases": parts.aliases(topology.design, process)}},
         **({"ports": [_published(process)]} if entry else {}),
+        **_healthcheck(process),
+        "stop_grace_period": f"{parts.STOP_GRACE}s",
+        **(_confined() if process.is_ours else _trusted(process)),
+        "deploy": {
+            **_deployed(service.count, STACK_NODES_VARIABLE),
+            "resources": {"limits": {"cpus": str(budget.cpus), "memory": parts.memory(budget)}},
+        },
+    }
+
+
+def _started(service: Service) -> dict[str, Any]:
+    process = service.process
+    image = {"image": parts.image(process)}
+    if not process.is_ours:
+        return {**image, **parts.literally(process)}
+    # The orchestrator numbers what is alike.
+    own = {NAME_VARIABLE: f"{service.name}-{{{{.Task.Slot}}}}"} if process.scalable else {}
+    return {
+        **image,
+        "command": parts.command(process),
+        "environment": {**own, **service.environment},
+        "secrets": [parts.SECRET],
+    }
+
+
+def _healthcheck(process: ProcessSpec) -> dict[str, Any]:
+    if not (probe := parts.probe(process)):
+        return {}
+    return {
         "healthcheck": {
-            "test": ["CMD", *parts.probe(process)],
+            "test": ["CMD", *probe],
             # A task has no name on the network before its first probe, and is ended after so many
             # that failed: soon enough for the one, late enough for what is merely overloaded.
             "interval": "15s",
             "timeout": "10s",
             "retries": 8,
             "start_period": "60s",
-        },
-        "stop_grace_period": f"{parts.STOP_GRACE}s",
-        **_confined(),
-        "deploy": {
-            **_deployed(service.count, STACK_NODES_VARIABLE),
-            "resources": {"limits": {"cpus": str(budget.cpus), "memory": parts.memory(budget)}},
-        },
+        }
     }
 
 
@@ -157,5 +176,18 @@ def _confined() -> dict[str, Any]:
         # Not the key `tmpfs`, which a stack ignores without a word.
         "volumes": [{"type": "tmpfs", "target": "/tmp"}],  # noqa: S108
         "cap_drop": ["ALL"],
-        "logging": {"driver": "json-file", "options": {"max-size": "50m"}},
+        **_logging(),
     }
+
+
+def _trusted(process: ProcessSpec) -> dict[str, Any]:
+    """Return what holds for an image of others: it may change its user and writes where it likes.
+
+    Its files are in a volume without a name, on the host that runs the task.
+    """
+    volume = {"type": "volume", "target": parts.data(process)}
+    return {**_logging(), **({"volumes": [volume]} if process.keeps_files else {})}
+
+
+def _logging() -> dict[str, Any]:
+    return {"logging": {"driver": "json-file", "options": {"max-size": "50m"}}}

@@ -7,6 +7,9 @@ processes are found by the files of :mod:`testbed.stack.observability.targets`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from common.process_spec import METRICS_PATH
 from testbed.stack import designs
 
 # Prometheus reads a page every so many seconds.
@@ -61,6 +64,12 @@ _RELABEL = r"""    relabel_configs:
         target_label: role
         replacement: $1
 """
+_PATH = """\
+      - source_labels: [__meta_dns_name]
+        regex: {name}
+        target_label: __metrics_path__
+        replacement: {path}
+"""
 _LOAD = """
   - job_name: load
     file_sd_configs:
@@ -88,9 +97,18 @@ def configuration() -> str:
         _entry(alias(name, process.name), process.metrics_port)
         for name in designs.names()
         for process in designs.load(name).processes
+        if process.metrics_port
     ]
     load = _LOAD.format(interval=INTERVAL, entry=_entry(LOAD_NAME, LOAD_PORT))
-    return _HEAD + "".join(entries) + _RELABEL + load
+    return _HEAD + "".join(entries) + _RELABEL + "".join(_paths()) + load
+
+
+def _paths() -> Iterator[str]:
+    """Yield the rule for each process whose metrics are not at the usual path."""
+    for name in designs.names():
+        for process in designs.load(name).processes:
+            if process.metrics_port and process.metrics_path != METRICS_PATH:
+                yield _PATH.format(name=alias(name, process.name), path=process.metrics_path)
 
 
 def _entry(name: str, port: int) -> str:

@@ -24,14 +24,20 @@ def folder() -> Path:
 
 
 def write_stack(record: StackRecord) -> None:
-    """Have every process of a stack scraped."""
+    """Have every process of a stack scraped that has metrics."""
     _write(
         _stack_file(record.design),
         [
-            {"targets": [address], "labels": {"design": record.design, "process": name}}
+            _target(record.design, name, *address.partition("/"))
             for name, address in record.metrics.items()
         ],
     )
+
+
+def _target(design: str, process: str, address: str, slash: str, path: str) -> dict[str, Any]:
+    elsewhere = {"__metrics_path__": f"/{path}"} if slash else {}
+    labels = {"design": design, "process": process, **elsewhere}
+    return {"targets": [address], "labels": labels}
 
 
 def remove_stack(design: str) -> None:

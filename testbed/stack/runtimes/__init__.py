@@ -31,6 +31,7 @@ def silent(_text: str) -> None:
 class ProcessStatus:
     """How a process is: ``health`` is what its health service says, "dead" or "no answer".
 
+    One without a health service is SERVING if it answers. ``metrics`` is empty without any.
     ``cpu_seconds`` (since its start) and ``memory_bytes`` (resident) include its descendants.
     """
 

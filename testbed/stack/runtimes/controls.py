@@ -6,6 +6,7 @@ import dataclasses
 from typing import Protocol
 
 from common.links.fault import LinkFault
+from common.process_spec import GRPC
 from testbed.errors import TestbedError
 from testbed.stack import ports
 from testbed.stack import records as stacks
@@ -108,14 +109,21 @@ class RecordedControls:
 
     def _require_ports(self, record: StackRecord, name: str) -> None:
         """Raise :class:`TestbedError` unless a process that has ended can have its ports again."""
-        metrics_port = int(record.metrics[name].rpartition(":")[2])
-        port = process_of(record, name).port
-        ports.require_free({port: f"{name}, gRPC", metrics_port: f"{name}, metrics"})
+        process = process_of(record, name)
+        wanted = {"gRPC" if process.ready.how == GRPC else "port": process.port, **process.ports}
+        if name in record.metrics:
+            wanted["metrics"] = metrics_port(record.metrics[name])
+        ports.require_free({port: f"{name}, {use}" for use, port in wanted.items() if port})
 
     def _save_restarted(self, record: StackRecord, new: ProcessRecord) -> None:
         """Save a record in which a process has been started again. Holds the lock already."""
         changed = tuple(new if each.name == new.name else each for each in record.processes)
         stacks.save(dataclasses.replace(record, processes=changed))
+
+
+def metrics_port(address: str) -> int:
+    """Return the port of where metrics are: ``host:port``, maybe with a path."""
+    return int(address.partition("/")[0].rpartition(":")[2])
 
 
 def process_of(record: StackRecord, name: str) -> ProcessRecord:

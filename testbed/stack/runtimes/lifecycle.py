@@ -117,9 +117,9 @@ class StackLifecycle(ABC):
             serving.append(name)
             progress(f"{name} serves ({len(serving)} of {len(record.processes)})")
 
-        addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}
+        servers = {each.name: health.Server.of(each) for each in record.processes}
         watch = self._watcher(record)
-        if late := health.wait_until_serving(addresses, self.start_timeout, watch, ready):
+        if late := health.wait_until_serving(servers, self.start_timeout, watch, ready):
             raise self._late_error(record, late)
 
     def _grace(self, record: StackRecord | None) -> float:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from common import options
 from common.options import Option, OptionError
 from common.stack_spec import DEFAULT_RUNTIME, StackSpec
 from common.topology import LINKS, Topology
-from testbed import CHECKOUT
 from testbed.errors import TestbedError
 from testbed.stack import designs, prepare
 from testbed.stack.runtimes import Progress, silent
-from testbed.stack.sides import revisions
+from testbed.stack.sides import declaration, revisions
+from testbed.stack.sides.declaration import Declaration
 from testbed.stack.sides.revisions import Revision
 from testbed.stack.sides.side import Side, SideError
 
@@ -30,25 +28,22 @@ class Deployment:
     """What is started for a side: its design with the options applied, and how it runs.
 
     ``declared`` names each fact that may differ because of what the side says, and by what;
-    :data:`EVERY_FACT` stands for all of them. ``revision`` is the one whose code is started, if it
-    is not that of this checkout as it is.
+    :data:`EVERY_FACT` stands for all that are not named. ``revision`` is the one whose code is
+    started, if it is not that of this checkout as it is. Of a server that is there already the
+    topology has no processes, and ``declaration`` is what a file says of it, if one was named.
     """
 
     side: Side
     topology: Topology
     spec: StackSpec
     declared: Mapping[str, str] = field(default_factory=dict, hash=False)
+    declaration: Declaration | None = None
     revision: Revision | None = None
 
     @property
-    def tree(self) -> Path:
-        """The folder with the code that its processes run."""
-        return self.revision.tree if self.revision else CHECKOUT
-
-    @property
-    def python(self) -> str:
-        """The interpreter of its local processes."""
-        return self.revision.python if self.revision else sys.executable
+    def is_external(self) -> bool:
+        """Whether it is a server that is there already, which nobody starts or stops here."""
+        return bool(self.side.addresses)
 
     @property
     def design(self) -> str:
@@ -77,6 +72,8 @@ def resolve(
     there is.
     """
     side = Side.parse(side) if isinstance(side, str) else side
+    if side.addresses:
+        return _external(side, base)
     try:
         revision = _revision(side, base, progress)
         topology, source = (
@@ -94,9 +91,44 @@ def resolve(
             topology, spec = option.apply(topology, spec, value)
         except OptionError as error:
             raise SideError(f"side {str(side)!r}: option {name!r}: {error}") from error
-        declared |= dict.fromkeys(option.facts, f"option {name}")
+        declared |= dict.fromkeys(option.facts, f"option {name}={value}")
     _check(side, topology, spec, revision)
-    return Deployment(side, topology, spec, declared, revision)
+    return Deployment(side, topology, spec, declared, revision=revision)
+
+
+def started(side: Side | str, base: StackSpec, what: str) -> Deployment:
+    """Return what is started for a side, for ``what`` cannot be done to a server of others.
+
+    Raises :class:`SideError` for a side that is such a server; else as :func:`resolve`.
+    """
+    found = resolve(side, base)
+    if found.is_external:
+        raise SideError(
+            f"side {str(found)!r}: {what} takes stacks that are started here, not servers that are "
+            "there already",
+            f"designs: {', '.join(designs.names())}",
+        )
+    return found
+
+
+def _external(side: Side, base: StackSpec) -> Deployment:
+    """Return what stands for a server that is there already."""
+    for name in side.options:
+        if name != declaration.OPTION:
+            raise SideError(
+                f"side {str(side)!r}: a server that is there already has no option {name!r}",
+                f"it may have {declaration.OPTION}=FILE; docs/external-servers.md explains it",
+            )
+    file = side.options.get(declaration.OPTION)
+    found = declaration.read(file) if file else None
+    name, about = ",".join(side.addresses), found.about if found else "a server that is there"
+    return Deployment(
+        side=side,
+        topology=Topology(name, about, (), ()),
+        spec=replace(base, side=str(side)),
+        declared=found.declared if found else {},
+        declaration=found,
+    )
 
 
 def server(name: str) -> Deployment:
@@ -143,10 +175,10 @@ def _check(side: Side, topology: Topology, spec: StackSpec, revision: Revision |
     try:
         if revision:
             _require_known(spec, revision)
-        environments = prepare.environments(prepare.scaled(topology, spec), spec)
+        filled = prepare.filled(prepare.scaled(topology, spec), spec, prepare.Place())
         if revision:
-            measured = {name: each for name, each in environments.items() if name != LINKS}
-            revisions.check(revision, measured)
+            measured = [each for each in filled if each.is_ours and each.name != LINKS]
+            revisions.check(revision, {each.name: each.environment for each in measured})
     except TestbedError as error:
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from common.process_spec import MEMORY, NOTHING
 from common.stack_spec import Source
 from common.topology import Topology
 from testbed import CHECKOUT
@@ -85,7 +86,7 @@ def describe(revision: Revision, design: str) -> tuple[Topology, Source]:
         )
     answer = _ask(revision, "describe", modules[design])
     try:
-        topology = msgspec.convert(answer["topology"], Topology)
+        topology = msgspec.convert(_in_words_of_today(answer["topology"]), Topology)
     except (KeyError, ValueError, msgspec.ValidationError) as error:
         raise RevisionError(
             f"design {design} of revision {revision} cannot be read: {error}"
@@ -93,6 +94,15 @@ def describe(revision: Revision, design: str) -> tuple[Topology, Source]:
     settings = frozenset(answer["settings"])
     source = Source(revision.commit, str(revision.tree), revision.python, settings)
     return topology, source
+
+
+def _in_words_of_today(topology: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a topology as plain data, with fields that had another name in older code."""
+    processes = [
+        {**each, "holds": each.get("holds", MEMORY if each.get("stateful") else NOTHING)}
+        for each in topology["processes"]
+    ]
+    return {**topology, "processes": processes}
 
 
 def check(revision: Revision, environments: Mapping[str, Mapping[str, str]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from testbed.errors import TestbedError
 
-GRAMMAR = "DESIGN[@REVISION][+OPTION=VALUE…] or HOST:PORT[,HOST:PORT…][+OPTION=VALUE…]"
+GRAMMAR = "DESIGN[@REVISION][+OPTION=VALUE]... or HOST:PORT[,HOST:PORT]...[+OPTION=VALUE]..."
 HINT = f"a side is {GRAMMAR}; `testbed sides` explains it"
 _HIGHEST_PORT = 65_535
 

@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.ports import LoadCommand
+from testbed.drive.statements import Statement
 from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools

@@ -20,7 +20,7 @@ def _heal(controls: Controls, target: Target) -> None:
 KIND = Kind(
     name="clock",
     about="The wall clock of a process jumps, and back when that is over.",
-    targets=targets.processes,
+    targets=targets.ours,
     inject=_inject,
     heal=_heal,
     needs=CLOCK,

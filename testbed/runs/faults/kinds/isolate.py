@@ -18,7 +18,7 @@ def _heal(controls: Controls, target: Target) -> None:
 KIND = Kind(
     name="isolate",
     about="A process reaches no other one of the stack, and none reaches it.",
-    targets=targets.processes,
+    targets=targets.linked,
     inject=_inject,
     heal=_heal,
     needs=LINKS,

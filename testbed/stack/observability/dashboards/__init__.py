@@ -11,8 +11,13 @@ from testbed.stack.observability.dashboards.model import Dashboard, to_json
 
 
 def all_of_them() -> list[Dashboard]:
-    """Return every dashboard: the inside of each design has one of its own."""
-    insides = [inside.dashboard(designs.load(name)) for name in designs.names()]
+    """Return every dashboard: the inside of each design that shows one has one of its own."""
+    known = [designs.load(name) for name in designs.names()]
+    insides = [
+        inside.dashboard(each)
+        for each in known
+        if any(process.metrics_port for process in each.processes)
+    ]
     return [overview.DASHBOARD, *insides, load.DASHBOARD]
 
 

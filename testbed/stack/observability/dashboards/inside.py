@@ -31,11 +31,7 @@ def dashboard(topology: Topology) -> Dashboard:
 
 def hops(topology: Topology) -> list[tuple[str, str]]:
     """Return the pairs of roles that call each other, in the order of the processes."""
-    pairs = [
-        (role_of(process.name), role_of(peer))
-        for process in topology.processes
-        for peer in process.peers
-    ]
+    pairs = [(role_of(caller), role_of(peer)) for caller, peer in topology.calls_between_ours()]
     return list(dict.fromkeys(pairs))
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import SECRET_VARIABLE
+from common.process_spec import ProcessSpec
 from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed import CHECKOUT, hints
 from testbed.errors import StateError, TestbedError
-from testbed.stack import ports, prepare
+from testbed.stack import prepare
 from testbed.stack import records as stacks
 from testbed.stack.manifests import compose as manifest
 from testbed.stack.manifests import parts
@@ -33,7 +34,7 @@ __all__ = ["ComposeRuntime", "answers", "make"]
 class ComposeRuntime(StackLifecycle):
     """The :class:`testbed.stack.runtimes.Runtime` of containers. Times are in seconds.
 
-    The image is built once for each runtime, which takes a second or two if nothing has changed.
+    An image is built once for each runtime, which takes a second or two if nothing has changed.
     """
 
     NAME = "compose"
@@ -43,19 +44,17 @@ class ComposeRuntime(StackLifecycle):
     margin: float = 3.0
     health_timeout: float = 5.0
     lock_wait: float = 10.0
-    _built: list[bool] = dataclasses.field(default_factory=list)
+    _built: set[str] = dataclasses.field(default_factory=set)
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
         found = containers.find(record.design)
         running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
-        addresses = {each.name: f"{ports.HOST}:{each.port}" for each in record.processes}
-        reported = health.check(
-            {name: at for name, at in addresses.items() if name in running}, self.health_timeout
-        )
+        servers = {e.name: health.Server.of(e) for e in record.processes if e.name in running}
+        reported = health.check(servers, self.health_timeout)
         used = usage.read(running)
         return [
             processes.status(
-                each, record.metrics[each.name], running.get(each.name), reported, used
+                each, record.metrics.get(each.name, ""), running.get(each.name), reported, used
             )
             for each in record.processes
         ]
@@ -81,8 +80,9 @@ class ComposeRuntime(StackLifecycle):
             )
         scaled = prepare.scaled(topology, spec)
         text = manifest.render(topology, spec)
+        inside = parts.filled(prepare.scaled(topology, spec, one_host=False), spec)
         engine.connect()
-        return lambda record, progress: self._start(record, scaled, text, progress)
+        return lambda record, progress: self._start(record, scaled, inside, text, progress)
 
     def _blank(self, topology: Topology, spec: StackSpec) -> StackRecord:
         blank = super()._blank(topology, spec)
@@ -102,19 +102,25 @@ class ComposeRuntime(StackLifecycle):
             )
 
     def _start(
-        self, record: StackRecord, topology: Topology, text: str, progress: Progress
+        self,
+        record: StackRecord,
+        topology: Topology,
+        inside: Sequence[ProcessSpec],
+        text: str,
+        progress: Progress,
     ) -> StackRecord:
         design = topology.design
         file = stacks.folder_of(design) / FILE
         file.write_text(text, encoding="utf-8")
-        if not self._built:
+        # Services of one image have it built for one of them; what is official is fetched by `up`.
+        made = {parts.image(each): each.name for each in inside if parts.is_built(each)}
+        for image in made.keys() - self._built:
             progress("building the image, if anything has changed")
-            # All services are of one image, which is built for one of them.
-            _compose(design, file, ["build", "--quiet", topology.processes[0].name], progress)
-            self._built.append(True)
+            _compose(design, file, ["build", "--quiet", made[image]], progress)
+            self._built.add(image)
         progress("starting the containers")
         _compose(design, file, ["up", "--detach", "--no-build", "--force-recreate"], progress)
-        started = dataclasses.replace(record, processes=processes.records(topology))
+        started = dataclasses.replace(record, processes=processes.records(topology, inside))
         stacks.save(started)
         return started
 

@@ -11,7 +11,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from testbed.errors import TestbedError
-from testbed.stack import lock, ports
+from testbed.stack import lock
 from testbed.stack import records as stacks
 from testbed.stack.manifests.compose import PROJECT
 from testbed.stack.records import ProcessRecord, StackRecord
@@ -132,8 +132,8 @@ class ComposeControls(RecordedControls):
         return list(document["services"][name]["networks"][PROJECT]["aliases"])
 
     def _wait_until_serving(self, container: Container, new: ProcessRecord) -> None:
-        address = {new.name: f"{ports.HOST}:{new.port}"}
-        if health.wait_until_serving(address, self._start_timeout, _nothing, lambda _name: None):
+        server = {new.name: health.Server.of(new)}
+        if health.wait_until_serving(server, self._start_timeout, _nothing, lambda _name: None):
             try:
                 containers.save_log(container, stacks.log_file(self._design, new.name))
             except APIError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from docker.models.containers import Container
 
@@ -15,13 +16,23 @@ from testbed.stack.runtimes.compose import containers
 from testbed.stack.runtimes.order import waves
 
 
-def records(topology: Topology) -> tuple[ProcessRecord, ...]:
-    """Return a record of each process of a topology whose containers have just been started."""
+def records(topology: Topology, inside: Sequence[ProcessSpec]) -> tuple[ProcessRecord, ...]:
+    """Return a record of each process of a topology whose containers have just been started.
+
+    ``inside`` are the same processes as they were started in there.
+    """
     found = containers.find(topology.design)
-    return tuple(_record(topology, each, found[each.name]) for each in topology.processes)
+    return tuple(
+        _record(topology, each, within, found[each.name])
+        for each, within in zip(topology.processes, inside, strict=True)
+    )
 
 
-def _record(topology: Topology, process: ProcessSpec, container: Container) -> ProcessRecord:
+def _record(
+    topology: Topology, process: ProcessSpec, inside: ProcessSpec, container: Container
+) -> ProcessRecord:
+    asked = inside.ready.command
+    command = ("docker", "exec", str(container.id), *asked) if asked else ()
     return ProcessRecord(
         name=process.name,
         pid=int(container.attrs["State"]["Pid"]),
@@ -30,6 +41,10 @@ def _record(topology: Topology, process: ProcessSpec, container: Container) -> P
         log=str(stacks.log_file(topology.design, process.name)),
         calls=topology.calls(process.name),
         container=container.id or "",
+        module=inside.module,
+        command=inside.command,
+        ports=process.ports,
+        ready=replace(inside.ready, command=command),
     )
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from common.process_spec import ProcessSpec
 from common.stack_spec import StackSpec
 from common.topology import Topology
+from testbed import CHECKOUT
 from testbed.errors import StateError, TestbedError
-from testbed.stack import ports, prepare
+from testbed.stack import prepare
 from testbed.stack import records as stacks
 from testbed.stack.observability import targets
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import ProcessStatus, Progress, Stopped, health
 from testbed.stack.runtimes.lifecycle import StackLifecycle, Start, ended_during_start
-from testbed.stack.runtimes.local import clock, processes
+from testbed.stack.runtimes.local import clock, needs, processes
 from testbed.stack.runtimes.local.controls import LocalControls
 from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
 from testbed.stack.runtimes.local.observe import observe
@@ -36,10 +39,10 @@ class LocalRuntime(StackLifecycle):
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
         alive = {each.name: each for each in record.alive()}
-        addresses = {each.name: f"{ports.HOST}:{each.port}" for each in alive.values()}
-        answers = health.check(addresses, self.health_timeout)
+        servers = {each.name: health.Server.of(each) for each in alive.values()}
+        answers = health.check(servers, self.health_timeout)
         return [
-            observe(each, record.metrics[each.name], answers.get(each.name, "dead"))
+            observe(each, record.metrics.get(each.name, ""), answers.get(each.name, "dead"))
             for each in record.processes
         ]
 
@@ -59,11 +62,16 @@ class LocalRuntime(StackLifecycle):
                 "leave it out, or run the stack in containers: --runtime compose",
             )
         scaled = prepare.scaled(topology, spec)
-        file = stacks.secret_file(scaled.design)
-        environments = prepare.environments(scaled, spec, secret_file=str(file))
+        place = prepare.Place(
+            secret_file=str(stacks.secret_file(scaled.design)),
+            tree=spec.source.tree if spec.source else str(CHECKOUT),
+            data_of=lambda each: str(stacks.data_folder(scaled.design, each.name)),
+        )
+        filled = prepare.filled(scaled, spec, place)
+        needs.require(scaled.design, filled)
         if spec.clock:
-            clock.find()
-        return lambda record, _progress: _start(record, scaled, spec, environments)
+            clock.require(scaled)
+        return lambda record, _progress: _start(record, scaled, spec, filled)
 
     def _announce(self, record: StackRecord) -> None:
         targets.write_stack(record)
@@ -131,19 +139,21 @@ def make() -> LocalRuntime:
 
 
 def _start(
-    record: StackRecord,
-    topology: Topology,
-    spec: StackSpec,
-    environments: Mapping[str, Mapping[str, str]],
+    record: StackRecord, topology: Topology, spec: StackSpec, filled: Sequence[ProcessSpec]
 ) -> StackRecord:
     for old in stacks.log_file(record.design, "x").parent.glob("*.log"):
         old.unlink()
-    for process in topology.processes:
-        environment = dict(environments[process.name])
-        if record.clock:
-            environment |= clock.environment(record.design, process.name)
-        calls, source = topology.calls(process.name), prepare.source_of(spec, process.name)
-        started = processes.spawn(record.design, process, calls, environment, source)
-        record = dataclasses.replace(record, processes=(*record.processes, started))
+    for process in filled:
+        if process.keeps_files:
+            stacks.data_folder(record.design, process.name).mkdir(mode=0o700, parents=True)
+        has_clock = record.clock and process.is_ours
+        timed = clock.environment(record.design, process.name) if has_clock else {}
+        started = processes.spawn(
+            record.design,
+            replace(process, environment={**process.environment, **timed}),
+            topology.calls(process.name),
+            prepare.source_of(spec, process.name),
+        )
+        record = replace(record, processes=(*record.processes, started))
         stacks.save(record)
     return record

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack import records as stacks
 
@@ -18,6 +19,19 @@ _FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
 # The library leaves these behind if its process is killed.
 _SHARED = ("faketime_shm_{}", "sem.faketime_sem_{}")
 _SHARED_FOLDER = Path("/dev/shm")  # noqa: S108
+
+
+def require(topology: Topology) -> None:
+    """Raise :class:`TestbedError` unless the library is there, and a process whose clock it sets.
+
+    Whether a program that is not ours asks the library for the time, nobody knows.
+    """
+    if not any(each.is_ours for each in topology.processes):
+        raise TestbedError(
+            f"design {topology.design} has no process of ours, and no other clock can be set",
+            "leave --clock out",
+        )
+    find()
 
 
 def environment(design: str, name: str) -> dict[str, str]:

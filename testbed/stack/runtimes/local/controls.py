@@ -7,7 +7,7 @@ import time
 import psutil
 
 from testbed.errors import TestbedError
-from testbed.stack import lock, ports
+from testbed.stack import lock
 from testbed.stack.records import ProcessRecord
 from testbed.stack.runtimes import health
 from testbed.stack.runtimes.controls import RecordedControls, process_of
@@ -60,17 +60,18 @@ class LocalControls(RecordedControls):
 
     def isolate(self, name: str) -> None:
         """Lose all that the links of a process carry: on one machine there is nothing to unplug."""
-        process_of(self.record, name)
+        self._require_ours(name, "links, by which it could be isolated")
         self._links().isolate(name)
 
     def rejoin(self, name: str) -> bool:
         """Clear the faults of all links of a process."""
-        process_of(self.record, name)
-        return self.record.links is not None and self._links().rejoin(name) > 0
+        process = process_of(self.record, name)
+        has_links = process.is_ours and self.record.links is not None
+        return has_links and self._links().rejoin(name) > 0
 
     def set_clock(self, name: str, seconds: float) -> None:
         """Set the wall clock that a process reads; all that reads it does so when this returns."""
-        process_of(self.record, name)
+        self._require_ours(name, "a clock that can be set")
         if not self.record.clock:
             raise TestbedError(
                 f"the clocks of this stack of design {self._design} cannot be set",
@@ -79,6 +80,13 @@ class LocalControls(RecordedControls):
         if clock.offset(self._design, name) != seconds:
             clock.set_offset(self._design, name, seconds)
             time.sleep(_CLOCK_WAIT)
+
+    def _require_ours(self, name: str, what: str) -> None:
+        if not process_of(self.record, name).is_ours:
+            raise TestbedError(
+                f"{name} of design {self._design} is no process of ours and has not {what}",
+                "it can be killed, stopped and paused",
+            )
 
     def _running(self, name: str) -> psutil.Process:
         process = process_of(self.record, name).process()
@@ -98,8 +106,8 @@ class LocalControls(RecordedControls):
                     f"`testbed down {self._design}` stops the rest",
                 )
 
-        address = {new.name: f"{ports.HOST}:{new.port}"}
-        if health.wait_until_serving(address, self._start_timeout, watch, lambda _name: None):
+        server = {new.name: health.Server.of(new)}
+        if health.wait_until_serving(server, self._start_timeout, watch, lambda _name: None):
             raise TestbedError(
                 f"{new.name} was started again and did not serve within {self._start_timeout:g} s. "
                 f"The end of {new.log}:\n{log_tail(new.log)}"

@@ -29,21 +29,24 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def spawn(
-    design: str,
-    spec: ProcessSpec,
-    calls: tuple[str, ...],
-    variables: Mapping[str, str],
-    source: Source | None = None,
+    design: str, process: ProcessSpec, calls: tuple[str, ...], source: Source | None = None
 ) -> ProcessRecord:
-    """Start a process of a stack; ``variables`` are added to what every process gets.
+    """Start a process of a stack, whose texts have been filled; ``calls`` names its peers.
 
     It runs the code of ``source``, that of this testbed without one.
     """
-    log = str(stacks.log_file(design, spec.name))
     new = ProcessRecord(
-        *(spec.name, 0, 0.0, spec.port, log, calls),
-        module=spec.module,
-        environment=variables,
+        name=process.name,
+        pid=0,
+        create_time=0.0,
+        port=process.port,
+        log=str(stacks.log_file(design, process.name)),
+        calls=calls,
+        module=process.module,
+        environment=process.environment,
+        command=process.command,
+        ports=process.ports,
+        ready=process.ready,
         tree=source.tree if source else "",
         python=source.python if source else "",
     )
@@ -55,8 +58,11 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
 
     The log goes on where it ended.
     """
-    command = [record.python or sys.executable, "-m", record.module]
     surroundings = environment.of_process(os.environ, record.tree or str(CHECKOUT))
+    if record.is_ours:
+        command: Sequence[str] = [record.python or sys.executable, "-m", record.module]
+    else:
+        command, surroundings = record.command, environment.with_programs(surroundings)
     variables = {**surroundings, **record.environment}
     folder = Path(record.tree) if record.tree else None
     pid = launch(design, command, variables, Path(record.log), append=True, folder=folder)

@@ -86,14 +86,16 @@ def test_comparison_csv_has_ratio_interval_and_verdict_of_each_cell(
     written(tmp_path, comparison)
     rows = {row["metric"]: row for row in rows_of(tmp_path / files.COMPARISON_CSV)}
     row = rows["SubmitJob_p50_ms"]
-    names = ("first_median", "second_median", "ratio", "ratio_low", "ratio_high")
+    names = ("reference_median", "other_median", "ratio", "ratio_low", "ratio_high")
     assert [float(row[name]) for name in names] == pytest.approx([1, 2, 2, 2, 2], rel=2e-3)
     judged = comparison.cells[0].row("SubmitJob_p50_ms")
     assert judged is not None
-    assert judged.outcome is not None
-    assert (row["users"], row["blocks"], row["verdict"]) == ("20", "2", judged.outcome.value)
+    (against,) = judged.against
+    assert against.outcome is not None
+    assert (row["users"], row["blocks"], row["verdict"]) == ("20", "2", against.outcome.value)
+    assert (row["reference"], row["other"], row["side"]) == ("a", "b", "1")
     assert rows["jobs_lost"]["ratio"] == rows["jobs_lost"]["verdict"] == ""
-    assert rows["jobs_lost"]["first_median"] == "0"
+    assert rows["jobs_lost"]["reference_median"] == "0"
 
 
 def test_json_has_figures_plan_and_provenance(tmp_path: Path, make: Any) -> None:
@@ -105,7 +107,8 @@ def test_json_has_figures_plan_and_provenance(tmp_path: Path, make: Any) -> None
     assert content["provenance"] == {"git": {"commit": "c0"}}
     (cell,) = content["cells"]
     metric = cell["metrics"]["SubmitJob_p50_ms"]
-    assert metric["ratio"]["estimate"] == pytest.approx(2, rel=2e-3)
+    (against,) = metric["against_reference"]
+    assert against["ratio"]["estimate"] == pytest.approx(2, rel=2e-3)
     assert cell["factors"] == {"users": 20}
     assert len(content["trials"]) == 4
 

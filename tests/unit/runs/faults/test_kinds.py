@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from common.links.fault import Delay, LinkFault
+from common.process_spec import DISK, MEMORY
 from common.stack_spec import StackSpec
 from common.topology import LINKS, ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as A
@@ -15,6 +18,13 @@ from testbed.runs.faults.kind import Kind, Target
 from testbed.stack.records import StackRecord
 
 BOTH = [A, B]
+STORE = ProcessSpec("store", port=1, holds=DISK, command=("store",))
+CACHE = ProcessSpec("cache", port=2, holds=MEMORY, command=("cache",), peers=("store",))
+FOREIGN = Topology("f", "", (STORE, CACHE), ("cache",), links_port=10)
+MIXED = replace(
+    A,
+    processes=(STORE, *(replace(each, peers=(*each.peers, "store")) for each in A.processes)),
+)
 ALL = sorted(registry.load().values(), key=lambda kind: kind.name)
 CUT = LinkFault(lose_requests=True, lose_answers=True)
 
@@ -164,6 +174,29 @@ def test_linked_processes_call_the_proxy_and_the_proxy_calls_them() -> None:
 
 
 def test_design_without_a_block_of_ports_has_no_links() -> None:
-    bare = Topology("c", "", (ProcessSpec("only", "x", 1, 2, slot_share=1),), ("only",))
+    bare = replace(A, design="c", links_port=0)
     with pytest.raises(ValueError, match="design c has no ports for links"):
         StackSpec(links=True).scaled(bare)
+
+
+def test_process_that_is_not_ours_can_be_ended_and_paused_and_nothing_else() -> None:
+    assert {kind.name for kind in ALL if kind.targets(FOREIGN)} == {
+        *("kill", "restart", "pause_short", "pause_long")
+    }
+    for kind in ALL:
+        names = {each.name for each in kind.targets(MIXED)}
+        assert ("store" in names) == (not kind.needs), kind.name
+        assert not any("store" in name for name in names if ">" in name)
+
+
+def test_what_a_process_keeps_on_disk_is_not_lost_with_it() -> None:
+    kill = registry.get("kill")
+    assert kill.lost_state(kill.target(FOREIGN, "store")) == ()
+    assert kill.lost_state(kill.target(FOREIGN, "cache")) == ("cache",)
+
+
+@pytest.mark.parametrize("kind", ["cut", "isolate", "delay", "clock"])
+def test_fault_that_a_process_cannot_have_is_refused_with_the_reason(kind: str) -> None:
+    with pytest.raises(TestbedError, match=f"{kind} cannot hit 'store' in design f") as refused:
+        registry.get(kind).target(FOREIGN, "store")
+    assert "processes of ours" in refused.value.hint

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from common.stack_spec import Budget, StackSpec
 from testbed.errors import TestbedError
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import resolve, started
 
 
 def test_a_plain_design_is_started_as_the_caller_says() -> None:
@@ -27,10 +29,17 @@ def test_an_option_of_the_side_wins_over_what_the_caller_says() -> None:
 def test_what_an_option_changes_is_declared_by_its_name() -> None:
     found = resolve("a+lease=10+slots=24")
     assert found.declared == {
-        "lease": "option lease",
-        "slots": "option slots",
-        "fetchers": "option slots",
+        "lease": "option lease=10",
+        "slots": "option slots=24",
+        "fetchers": "option slots=24",
     }
+
+
+def test_limits_of_the_queue_are_totals_that_equal_nodes_share_out() -> None:
+    assert resolve("a+max_queued_jobs=600").spec.settings == {"max_queued_jobs": "600"}
+    assert resolve("b+max_queued_jobs=600").spec.settings == {"max_queued_jobs": "100"}
+    with pytest.raises(TestbedError, match="6 queues, which cannot share out 100 evenly"):
+        resolve("b+max_queued_jobs=100")
 
 
 def test_limits_of_a_stack_are_options_too() -> None:
@@ -49,6 +58,23 @@ def test_the_side_as_it_was_written_goes_with_the_stack() -> None:
     assert resolve("A+slots=24+lease=10").spec.side == "a+lease=10+slots=24"
 
 
+def test_a_server_that_is_there_has_no_processes_and_what_its_declaration_says(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('about = "my own queue"\nslots = 7\n', encoding="utf-8")
+    found = resolve(f"127.0.0.1:6000+declaration={file}")
+    assert found.is_external
+    assert (found.design, found.topology.title) == ("127.0.0.1:6000", "my own queue")
+    assert not found.topology.processes
+    assert found.declared == {"slots": f"declaration {file}"}
+
+
+def test_a_server_that_is_there_is_not_started() -> None:
+    with pytest.raises(TestbedError, match="testbed up takes stacks that are started here"):
+        started("127.0.0.1:6000", StackSpec(), "testbed up")
+
+
 @pytest.mark.parametrize(
     ("side", "message", "hint"),
     [
@@ -64,6 +90,7 @@ def test_the_side_as_it_was_written_goes_with_the_stack() -> None:
         ("a+lease=1", "heartbeat_timeout must be", ""),
         ("b+workers=3", "option 'workers': design b has no workers", ""),
         ("a+runtime=moon", "'moon' is none of local, compose", ""),
+        ("127.0.0.1:1+slots=3", "there already has no option 'slots'", "declaration=FILE"),
     ],
 )
 def test_the_error_names_the_part_and_what_there_is(side: str, message: str, hint: str) -> None:
