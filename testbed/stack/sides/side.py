@@ -56,12 +56,12 @@ class Side:
 
 def label(side: str) -> str:
     """Name one side in a table: the letter of a plain design, or the side as it is written."""
-    return side.upper() if Side.parse(side).is_plain else side
+    return side.upper() if len(side) == 1 else side
 
 
 def title(side: str) -> str:
     """Name one side in a sentence: ``design A``, or the side as it is written."""
-    return f"design {side.upper()}" if Side.parse(side).is_plain else side
+    return f"design {label(side)}" if Side.parse(side).is_plain else side
 
 
 def headline(side: str) -> str:
@@ -77,11 +77,11 @@ def folder_name(side: Side) -> str:
 def labels(sides: Sequence[str]) -> tuple[str, ...]:
     """Return a name for each side, given as texts, by which a reader tells them apart.
 
-    Where every side is a plain design it is the design's letter, else the side as it is written.
-    Sides that are equal are numbered: ``A 1st`` and ``A 2nd``.
+    Where every side is a plain design it is the design's letter, if it has one, else the side as it
+    is written. Sides that are equal are numbered: ``A 1st`` and ``A 2nd``.
     """
     plain = all(Side.parse(each).is_plain for each in sides)
-    named = [each.upper() if plain else each for each in sides]
+    named = [label(each) if plain else each for each in sides]
     return tuple(
         f"{name} {_ordinal(named[: index + 1].count(name))}" if named.count(name) > 1 else name
         for index, name in enumerate(named)
