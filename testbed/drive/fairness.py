@@ -8,6 +8,7 @@ from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from testbed.drive import budgets, facts
 from testbed.drive.facts import UNDECLARED, Fact, Said
 from testbed.drive.statements import QUEUE_TOTALS, SLOT_TOTALS, Statement, Unfair
+from testbed.stack.sides.side import title
 
 _TOTALS = frozenset({*SLOT_TOTALS, *QUEUE_TOTALS, facts.CPUS, facts.MEMORY})
 
@@ -37,7 +38,7 @@ class Fairness:
         names it for a reader. The side itself must state what it stated before: nothing may change
         within a run. And its processes must all have the same budget.
         """
-        label = label or f"design {statement.design.upper()}"
+        label = label or title(statement.design)
         if found := list(budgets.uneven(statement.budgets)):
             raise Unfair(
                 f"the processes of {label} do not have the same budget: {'; '.join(found)}",

@@ -13,6 +13,7 @@ from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Meter, Runtime, silent
 from testbed.stack.runtimes.external import ExternalRuntime
 from testbed.stack.sides.resolve import Deployment
+from testbed.stack.sides.side import title
 
 
 class RuntimeStacks:
@@ -71,7 +72,7 @@ def check_fresh(deployments: Iterable[Deployment]) -> None:
         record = stacks.load(name)
         if record is not None and record.alive():
             raise TestbedError(
-                f"design {name.upper()} has a stack already; a trial needs a fresh one",
+                f"{title(name)} has a stack already; a trial needs a fresh one",
                 f"stop it first: testbed down {name}",
             )
 

@@ -19,7 +19,7 @@ from testbed.drive.scraper import read_page
 from testbed.errors import TestbedError
 from testbed.record.model import RecordedStatement
 from testbed.stack.records import ProcessBudget, StackRecord
-from testbed.stack.sides.side import Side
+from testbed.stack.sides.side import Side, label
 
 BUILD = "taskqueue_build_info"
 SETTING = "taskqueue_setting"
@@ -94,7 +94,7 @@ def ask(stack: StackRecord) -> Statement:
     statement = state(stack.design, identities, silent)
     if stack.budget and (found := list(budgets.not_as_given(statement.budgets, stack.budget))):
         raise Unfair(
-            f"limits of design {stack.design.upper()} did not arrive: {'; '.join(found)}",
+            f"limits of design {label(stack.design)} did not arrive: {'; '.join(found)}",
             "each process needs a container of its own, whose control group it can read",
         )
     runtime = {"runtime": stack.runtime} if stack.processes else {}

@@ -8,7 +8,7 @@ from typing import Any
 from testbed.drive.stacks import others_up
 from testbed.report import console
 from testbed.report.provenance import busy_note
-from testbed.stack.sides.side import Side
+from testbed.stack.sides.side import Side, title
 
 
 def note_surroundings(machine: Mapping[str, Any], sides: Iterable[str]) -> None:
@@ -16,6 +16,4 @@ def note_surroundings(machine: Mapping[str, Any], sides: Iterable[str]) -> None:
     if busy := busy_note(machine):
         console.note(busy)
     for other in others_up(Side.parse(each).design for each in sides):
-        console.note(
-            f"note  design {other.upper()} is up and shares the machine; testbed down {other}"
-        )
+        console.note(f"note  {title(other)} is up and shares the machine; testbed down {other}")
