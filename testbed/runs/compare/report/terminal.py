@@ -27,6 +27,7 @@ _WORDS: dict[RatioOutcome | None, str] = {
     RatioOutcome.NO_DIFFERENCE: "≈",
     RatioOutcome.NOT_ENOUGH_DATA: "…",
 }
+_SIGNS = ' "≈" stands for no difference shown, "…" for not enough data.'
 
 
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
@@ -174,6 +175,7 @@ def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str
         f"{listed(list(cell.labels))} are medians of the trials. {_ratio_words(cell)} the mean (of "
         "logarithms) of the ratios within a block; its interval is from the spread between blocks"
         f"{_repeats_words(cell)}. A verdict takes into account how many figures are judged."
+        f"{_SIGNS if len(cell.sides) > 2 else ''}"
     )
     if "rate" in plan.get("factors", {}) or plan["traffic"].get("rate") is not None:
         yield (
