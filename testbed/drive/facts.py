@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testbed.record.model import TrialHeader
+from testbed.stack.sides.resolve import EVERY_FACT
 
 # In what a side declares: every fact that it does not name may differ too.
-ANY = "*"
+ANY = EVERY_FACT
 # What declares the facts that a plan allows to differ.
 PLAN = "the plan"
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from common.config import ConfigError, Settings
+from common.config import PREFIX, ConfigError, Settings
 from common.process_spec import METRICS_PATH, ProcessSpec
-from common.stack_spec import StackSpec
-from common.topology import Topology
+from common.stack_spec import Source, StackSpec
+from common.topology import LINKS, Topology
 from testbed import CHECKOUT
 from testbed.errors import TestbedError
 from testbed.stack.ports import HOST
@@ -48,12 +48,6 @@ def filled(topology: Topology, spec: StackSpec, place: Place) -> tuple[ProcessSp
         raise TestbedError(f"the stack decides on {', '.join(fixed)}", hint)
     if "slots" in settings:
         raise TestbedError("slots is not a setting of one process", "give --slots, the total")
-    if settings and not any(each.is_ours for each in topology.processes):
-        raise TestbedError(
-            f"design {topology.design} has no process of ours, and no other has the settings "
-            f"{', '.join(sorted(settings))}",
-            "leave them out: its own topology says what its processes are started with",
-        )
     try:
         return tuple(_filled(topology, each, spec, place) for each in topology.processes)
     except ConfigError as error:
@@ -74,8 +68,29 @@ def _filled(topology: Topology, process: ProcessSpec, spec: StackSpec, place: Pl
         return found
     given = {**spec.settings, "secret_file": place.secret_file}
     environment = topology.environment(process.name, spec.slots, given, *where)
-    Settings.from_environment(environment)
-    return replace(found, environment={**found.environment, **environment})
+    readable = _readable(environment, source_of(spec, process.name))
+    return replace(found, environment={**found.environment, **readable})
+
+
+def source_of(spec: StackSpec, name: str) -> Source | None:
+    """Return whose code a process runs, ``None`` for that of this checkout.
+
+    The proxy of links is no part of what is measured, but a tool of today.
+    """
+    return spec.source if name != LINKS else None
+
+
+def _readable(environment: dict[str, str], source: Source | None) -> dict[str, str]:
+    """Return the environment as the code of the process can read it.
+
+    A revision refuses settings that it does not know; what the stack decides on is left out then,
+    and what a user asked for has been refused before. Raises ``ConfigError``.
+    """
+    if source is None:
+        Settings.from_environment(environment)
+        return environment
+    known = {f"{PREFIX}{name.upper()}" for name in source.settings}
+    return {name: value for name, value in environment.items() if name in known}
 
 
 def scaled(topology: Topology, spec: StackSpec, one_host: bool = True) -> Topology:
@@ -112,6 +127,7 @@ def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         clock=spec.clock,
         side=spec.side or topology.design,
+        revision=spec.source.revision if spec.source else "",
     )
 
 

@@ -8,22 +8,29 @@ from dataclasses import dataclass, field, replace
 
 from common import options
 from common.options import Option, OptionError
-from common.stack_spec import StackSpec
-from common.topology import Topology
+from common.stack_spec import DEFAULT_RUNTIME, StackSpec
+from common.topology import LINKS, Topology
 from testbed.errors import TestbedError
 from testbed.stack import designs, prepare
-from testbed.stack.sides import declaration
+from testbed.stack.runtimes import Progress, silent
+from testbed.stack.sides import declaration, revisions
 from testbed.stack.sides.declaration import Declaration
+from testbed.stack.sides.revisions import Revision
 from testbed.stack.sides.side import Side, SideError
+
+# Stands in ``Deployment.declared`` for every fact that there is.
+EVERY_FACT = "*"
+_DOCKERFILE = "compose/Dockerfile"
 
 
 @dataclass(frozen=True)
 class Deployment:
     """What is started for a side: its design with the options applied, and how it runs.
 
-    ``declared`` names each fact that may differ because of what the side says, and by what. Of a
-    server that is there already the topology has no processes, and ``declaration`` is what a file
-    says of it, if one was named.
+    ``declared`` names each fact that may differ because of what the side says, and by what;
+    :data:`EVERY_FACT` stands for all that are not named. ``revision`` is the one whose code is
+    started, if it is not that of this checkout as it is. Of a server that is there already the
+    topology has no processes, and ``declaration`` is what a file says of it, if one was named.
     """
 
     side: Side
@@ -31,6 +38,7 @@ class Deployment:
     spec: StackSpec
     declared: Mapping[str, str] = field(default_factory=dict, hash=False)
     declaration: Declaration | None = None
+    revision: Revision | None = None
 
     @property
     def is_external(self) -> bool:
@@ -52,20 +60,31 @@ class Deployment:
         return str(self.side)
 
 
-def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # noqa: B008  # frozen
+def resolve(
+    side: Side | str,
+    base: StackSpec = StackSpec(),  # noqa: B008  # frozen
+    progress: Progress = silent,
+) -> Deployment:
     """Return what is started for a side; where it says nothing ``base`` holds.
 
-    Raises :class:`TestbedError` naming the part of the side that is wrong, and what there is.
+    A revision is exported first, and may need an environment of its own, on which it reports to
+    ``progress``. Raises :class:`TestbedError` naming the part of the side that is wrong, and what
+    there is.
     """
     side = Side.parse(side) if isinstance(side, str) else side
     if side.addresses:
         return _external(side, base)
     try:
-        topology = designs.load(side.design)
+        revision = _revision(side, base, progress)
+        topology, source = (
+            revisions.describe(revision, side.design)
+            if revision
+            else (designs.load(side.design), None)
+        )
     except TestbedError as error:
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
-    spec = replace(base, side=str(side))
-    declared: dict[str, str] = {}
+    spec = replace(base, side=str(side), source=source)
+    declared = {EVERY_FACT: f"revision {revision}"} if revision else {}
     for name, value in side.options.items():
         option = _option(side, name, value)
         try:
@@ -73,8 +92,8 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
         except OptionError as error:
             raise SideError(f"side {str(side)!r}: option {name!r}: {error}") from error
         declared |= dict.fromkeys(option.facts, f"option {name}={value}")
-    _check(side, topology, spec)
-    return Deployment(side, topology, spec, declared)
+    _check(side, topology, spec, revision)
+    return Deployment(side, topology, spec, declared, revision=revision)
 
 
 def started(side: Side | str, base: StackSpec, what: str) -> Deployment:
@@ -117,9 +136,24 @@ def server(name: str) -> Deployment:
     return Deployment(Side(name), Topology(name, "", (), ()), StackSpec(side=name))
 
 
-def resolve_all(sides: Sequence[str], base: StackSpec) -> tuple[Deployment, ...]:
+def resolve_all(
+    sides: Sequence[str], base: StackSpec, progress: Progress = silent
+) -> tuple[Deployment, ...]:
     """Return what is started for each side, in their order. Errors as of :func:`resolve`."""
-    return tuple(resolve(each, base) for each in sides)
+    return tuple(resolve(each, base, progress) for each in sides)
+
+
+def _revision(side: Side, base: StackSpec, progress: Progress) -> Revision | None:
+    if not side.revision:
+        return None
+    local = side.options.get("runtime", base.runtime) == DEFAULT_RUNTIME
+    revision = revisions.find(side.revision, progress, local=local)
+    if not local and not (revision.tree / _DOCKERFILE).is_file():
+        raise TestbedError(
+            f"revision {revision} has no {_DOCKERFILE}, so it cannot run in containers",
+            "run it as local processes: --runtime local, or +runtime=local",
+        )
+    return revision
 
 
 def _option(side: Side, name: str, value: str) -> Option:
@@ -136,9 +170,25 @@ def _option(side: Side, name: str, value: str) -> Option:
     return known[name]
 
 
-def _check(side: Side, topology: Topology, spec: StackSpec) -> None:
+def _check(side: Side, topology: Topology, spec: StackSpec, revision: Revision | None) -> None:
     """Raise :class:`SideError` for settings that do not go together, or slots that cannot."""
     try:
-        prepare.filled(prepare.scaled(topology, spec), spec, prepare.Place())
+        if revision:
+            _require_known(spec, revision)
+        filled = prepare.filled(prepare.scaled(topology, spec), spec, prepare.Place())
+        if revision:
+            measured = [each for each in filled if each.is_ours and each.name != LINKS]
+            revisions.check(revision, {each.name: each.environment for each in measured})
     except TestbedError as error:
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
+
+
+def _require_known(spec: StackSpec, revision: Revision) -> None:
+    """Raise :class:`TestbedError` for a setting that was asked for and that a revision lacks."""
+    known = spec.source.settings if spec.source else frozenset()
+    if lacking := sorted(spec.settings.keys() - known):
+        raise TestbedError(
+            f"option {lacking[0]!r}: revision {revision} has no such setting",
+            f"of those that can be set today it has "
+            f"{', '.join(name for name in options.load() if name in known)}",
+        )
