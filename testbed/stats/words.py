@@ -25,7 +25,7 @@ class Sentence:
         else:
             head = f"{winner} is better in {self.label}: it"
         beyond = (
-            "; no side has two trials in a block, so the noise floor is unknown"
+            "; no side has two trials in a block, so there is no noise floor"
             if self.floor is None
             else f", beyond the noise floor of {_floor(self.floor)}"
         )

@@ -69,6 +69,6 @@ def write(
     unbroken = faults is None and bool(recorded.plan.get("faults"))
     if not recorded.trials:
         return Rebuilt(recorded, comparison, checked, None, faults, unbroken)
-    summary.write(folder, seen.name, comparison, checked)
+    summary.write(folder, seen.name, comparison, recorded.plan, checked)
     on_progress("drawing")
     return Rebuilt(recorded, comparison, checked, html.draw(seen), faults, unbroken)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from testbed.report.numbers import NOTHING, listed, number, plural
 from testbed.report.page import REPORT
 from testbed.runs.compare.comparison import CellComparison, Comparison
+from testbed.runs.compare.report import facts
 from testbed.runs.compare.report.headlines import HEADLINES, short
 from testbed.runs.compare.thresholds import Checked
 from testbed.runs.compare.verdicts import Against, Judged
@@ -15,16 +17,26 @@ from testbed.runs.compare.verdicts import Against, Judged
 SUMMARY_MD = "summary.md"
 
 
-def write(folder: Path, name: str, comparison: Comparison, checked: Sequence[Checked]) -> Path:
+def write(
+    folder: Path,
+    name: str,
+    comparison: Comparison,
+    plan: Mapping[str, Any],
+    checked: Sequence[Checked],
+) -> Path:
     """Write ``summary.md`` of the experiment ``name`` into ``folder`` and return its path."""
     path = folder / SUMMARY_MD
-    lines = _lines(folder, name, comparison, checked)
+    lines = _lines(folder, name, comparison, plan, checked)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
 def _lines(
-    folder: Path, name: str, comparison: Comparison, checked: Sequence[Checked]
+    folder: Path,
+    name: str,
+    comparison: Comparison,
+    plan: Mapping[str, Any],
+    checked: Sequence[Checked],
 ) -> Iterator[str]:
     first = comparison.cells[0].labels if comparison.cells else ()
     yield f"### {name}: {_text(listed(list(first)))}" if first else f"### {name}"
@@ -36,8 +48,11 @@ def _lines(
         yield from _table(cell)
     yield ""
     yield _validity(comparison)
-    for each in checked:
-        yield f"- {'met' if each.met else '**FAILED**'}: {_text(each.text)}"
+    said = [_text(line) for line in facts.lines(comparison, plan)]
+    said += [f"{'met' if each.met else '**FAILED**'}: {_text(each.text)}" for each in checked]
+    if said:
+        yield ""
+        yield from (f"- {each}" for each in said)
     yield ""
     yield f"The report: `{REPORT}` in `{folder.resolve().parent.name}/{folder.resolve().name}`."
 

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from testbed.drive.figures.trial import TrialFigures
 from testbed.drive.figures.warmup import FOUND
-from testbed.report.numbers import NOTHING, listed, number, plural
+from testbed.report.numbers import listed, plural
 from testbed.runs.compare.comparison import CellComparison, Comparison
 from testbed.runs.compare.report import facts
-from testbed.runs.compare.report.headlines import short
-from testbed.runs.compare.verdicts import Against, Judged
+from testbed.runs.compare.report.table import table
 from testbed.stack.sides.side import Side
-from testbed.stats import RatioOutcome
 
 LOST_SHOWN = 5
-# Verdicts on a side in a table of many.
-_WORDS: dict[RatioOutcome | None, str] = {
-    RatioOutcome.REFERENCE_BETTER: "worse",
-    RatioOutcome.SIDE_BETTER: "better",
-    RatioOutcome.NO_DIFFERENCE: "≈",
-    RatioOutcome.NOT_ENOUGH_DATA: "…",
-}
+_SIGNS = ' "≈" stands for no difference shown, "…" for not enough data.'
 
 
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
@@ -50,7 +41,8 @@ def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
     titles = plan.get("titles", {})
     for pair in dict.fromkeys((cell.labels, cell.sides) for cell in comparison.cells):
         yield "; ".join(_named(label, side, titles) for label, side in zip(*pair, strict=True))
-    slots = plan.get("slots")
+    of_their_own = any("slots" in Side.parse(side).options for side in comparison.sides)
+    slots = None if of_their_own else plan.get("slots")
     later = sum(trial.cut is not None and trial.cut.kind == FOUND for trial in comparison.trials)
     yield from traffic_lines(plan["traffic"], plan)
     yield (
@@ -98,74 +90,6 @@ def blocks_text(run: int, planned: int) -> str:
     return plural(planned, "block")
 
 
-def table(cell: CellComparison) -> Table:
-    """Lay out the metrics: the median of each side, the ratio, its interval and the verdict.
-
-    Of more than two sides each has its median, its ratio to the first and the verdict.
-    """
-    result = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    result.add_column("")
-    result.add_column("", no_wrap=True, style="dim")
-    several = len(cell.sides) > 2
-    (_columns_of_many if several else _columns_of_two)(result, cell)
-    group = ""
-    for row in cell.rows:
-        if row.metric.group != group:
-            group = row.metric.group
-            result.add_row(Text(group, style="italic cyan"))
-        figures = _figures_of_many(row) if several else _figures_of_two(row, cell.labels)
-        result.add_row(f"  {row.metric.label}", row.metric.unit, *figures)
-    return result
-
-
-def _columns_of_two(result: Table, cell: CellComparison) -> None:
-    for label in cell.labels:
-        result.add_column(label, justify="right", no_wrap=True)
-    result.add_column(cell.ratio_labels[0], justify="right", no_wrap=True, style="bold")
-    result.add_column("95 %", justify="right", no_wrap=True)
-    result.add_column("", no_wrap=True)
-
-
-def _figures_of_two(row: Judged, labels: Sequence[str]) -> tuple[str | Text, ...]:
-    (against,) = row.against
-    ratio = against.estimate
-    return (
-        _side(row, 0),
-        _side(row, 1),
-        "" if ratio is None else f"{ratio:.2f}",
-        f"{against.ratio.low:.2f} – {against.ratio.high:.2f}" if against.ratio else "",
-        Text(short(against, labels), style=_style(against)),
-    )
-
-
-def _columns_of_many(result: Table, cell: CellComparison) -> None:
-    result.add_column(cell.labels[0], justify="right", no_wrap=True)
-    for label in cell.labels[1:]:
-        result.add_column(label, justify="right", no_wrap=True)
-        result.add_column("ratio", justify="right", no_wrap=True, style="bold")
-        result.add_column("", no_wrap=True)
-
-
-def _figures_of_many(row: Judged) -> Iterator[str | Text]:
-    yield _side(row, 0)
-    for each in row.against:
-        yield _side(row, each.side)
-        yield "" if each.estimate is None else f"{each.estimate:.2f}"
-        yield Text(_WORDS.get(each.outcome, ""), style=_style(each))
-
-
-def _side(row: Judged, side: int) -> str:
-    value = row.medians[side]
-    if value is None:
-        return "too few" if row.too_few[side] else NOTHING
-    return number(value, row.metric.is_count)
-
-
-def _style(against: Against) -> str:
-    shown = {RatioOutcome.REFERENCE_BETTER, RatioOutcome.SIDE_BETTER}
-    return "green" if against.outcome in shown else "dim"
-
-
 def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
     """Say what the tables can and cannot show."""
     cell = comparison.cells[0]
@@ -174,6 +98,7 @@ def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str
         f"{listed(list(cell.labels))} are medians of the trials. {_ratio_words(cell)} the mean (of "
         "logarithms) of the ratios within a block; its interval is from the spread between blocks"
         f"{_repeats_words(cell)}. A verdict takes into account how many figures are judged."
+        f"{_SIGNS if len(cell.sides) > 2 else ''}"
     )
     if "rate" in plan.get("factors", {}) or plan["traffic"].get("rate") is not None:
         yield (

@@ -124,6 +124,31 @@ def test_terminal_says_what_ran_and_shows_the_interval(make: Any) -> None:
     assert "1 × ListJobs BOOM" in text
 
 
+def test_table_of_many_sides_has_figure_ratio_and_verdict_of_each(make: Any) -> None:
+    """Three mirrored blocks of three sides; the submits of the second take twice as long."""
+    trials = []
+    for number, side in enumerate((0, 1, 2, 2, 1, 0) * 3, start=1):
+        load = make.load(calls={"SubmitJob": {SERVICE: [1000 * (1 + side % 2) + number] * 100}})
+        header = replace(
+            make.header(number, position=number),
+            side=side,
+            design="aba"[side],
+            block=(number + 5) // 6,
+        )
+        trials.append(make.trial(header=header, load=load, jobs=()))
+    schedule = tuple({"number": number} for number in range(1, 19))
+    sides = ("a", "b", "a+lease=10")
+    recorded = ExperimentRecording(
+        sides, {**PLAN, "sides": list(sides)}, {}, tuple(trials), schedule
+    )
+    text = shown(compare(recorded), width=160)
+    assert "a = design a, six services; b = design b, six nodes; a+lease=10, six services" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("  SubmitJob p50")]
+    assert line.split()[3:] == ["1.01", "2.01", "1.99", "worse", "1.01", "1.00", "≈"]
+    assert "from what two trials of a side in one block differ by" in text
+    assert '"≈" stands for no difference shown' in text
+
+
 def test_lost_jobs_are_named_and_the_trial_is_called_void(make: Any) -> None:
     recorded = experiment(make)
     job = make.job(1, 1, 0, 0.1, state="MISSING", problem="NOT_FOUND: lost")
