@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from common import options
+from common.config import optional
 from common.options import Option, OptionError
 from common.stack_spec import DEFAULT_RUNTIME, StackSpec
 from common.topology import LINKS, Topology
@@ -190,5 +191,5 @@ def _require_known(spec: StackSpec, revision: Revision) -> None:
         raise TestbedError(
             f"option {lacking[0]!r}: revision {revision} has no such setting",
             f"of those that can be set today it has "
-            f"{', '.join(name for name in options.load() if name in known)}",
+            f"{', '.join(each.name for each in optional() if each.name in known)}",
         )
