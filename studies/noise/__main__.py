@@ -15,7 +15,7 @@ from studies.noise.windows import IN_BLOCK, Window, windows
 from studies.tables import percent, progress, table
 
 BLOCKS = (3, 5, 8, 10, 15)
-QUICK, CAREFUL = 5, 15
+QUICK = 5
 # Of the metrics that a report begins with; each with the difference that is to be seen.
 EFFECTS = {
     "cpu_ms_per_job": 0.10,
@@ -60,7 +60,7 @@ def _most(names: dict[str, int]) -> list[tuple[str, int]]:
 
 def rules(recorded: Recorded, orders: int) -> Iterator[list[str]]:
     """Give a row for each rule of a verdict, at the blocks of the plan quick."""
-    runs = list(windows(recorded, QUICK, orders))
+    runs = list(windows(recorded, QUICK, min(orders, 4)))
     for name, rule in RULES.items():
         progress(f"rule: {name}")
         named = np.mean([any(rule(run)) for run in runs])
@@ -90,7 +90,7 @@ def main() -> None:
     """Count for the conditions that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m studies.noise", description=__doc__)
     parser.add_argument("conditions", nargs="*", metavar="CONDITION", default=CONDITIONS)
-    parser.add_argument("--orders", type=int, default=4, help="random orders of each run")
+    parser.add_argument("--orders", type=int, default=16, help="orders of each run")
     arguments = parser.parse_args()
     for condition in arguments.conditions:
         if condition not in CONDITIONS:

@@ -49,18 +49,18 @@ class Window:
 
 
 def windows(recorded: Recorded, blocks: int, orders: int, seed: int = 0) -> Iterator[Window]:
-    """Give runs of so many blocks from every trial on, each in ``orders`` random orders.
+    """Give runs of so many blocks from every trial on, each in ``orders`` different orders.
 
-    They overlap, so that they are worth fewer than they are.
+    The orders are drawn at random, from the half of them that begin with the first side: with the
+    sides exchanged a run says the same. Runs overlap, so that they are worth fewer than they are.
     """
     rng = np.random.default_rng(seed)
-    length = IN_BLOCK * blocks
+    length, half = IN_BLOCK * blocks, 2 ** (blocks - 1)
     for start in range(len(recorded.values) - length + 1):
         trials = recorded.values[start : start + length].reshape(blocks, IN_BLOCK, -1)
-        for _ in range(orders):
-            mirrored = rng.integers(2, size=blocks)
-            outer, inner = trials[:, [0, 3]], trials[:, [1, 2]]
-            turned = mirrored[:, None, None] == 1
+        outer, inner = trials[:, [0, 3]], trials[:, [1, 2]]
+        for code in rng.choice(half, size=min(orders, half), replace=False):
+            turned = ((code >> np.arange(blocks)) & 1)[:, None, None] == 1
             yield Window(
                 recorded.metrics, np.where(turned, inner, outer), np.where(turned, outer, inner)
             )

@@ -19,6 +19,8 @@ from testbed.report.svg import Point
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 26.0, 24.0, 40.0
 ROW, BAR, LETTER, TOTAL = 24.0, 15.0, 6.6, 76.0
 PARTS = 8
+# Letters that there is room for at the end of a line.
+LONGEST_END = 2
 STRIP = (260.0, 26.0)
 
 
@@ -129,6 +131,7 @@ def lines(
 ) -> Markup:
     """Draw lines with their bands; the name of a line that is not thin stands at its end.
 
+    Where a name is too long for that, all have their mark there, which the legend explains.
     ``shade`` is a stretch of the x axis that is set off from the rest.
     """
     frame = _Frame(size, axes)
@@ -155,6 +158,8 @@ def _line(frame: _Frame, series: ChartLine) -> list[Markup]:
 
 def _ends(frame: _Frame, series: Sequence[ChartLine]) -> list[Markup]:
     """Write the names at the ends of lines, moved apart where they would touch."""
+    if any(len(each.name) > LONGEST_END for each in series):
+        return [svg.marker(frame.at(each.points[-1]), each.side, 3.5) for each in series]
     ends = sorted(((frame.at(each.points[-1]), each) for each in series), key=lambda end: end[0][1])
     drawn, last = [], -100.0
     for (x, y), each in ends:

@@ -11,6 +11,7 @@ from testbed.errors import TestbedError
 DESIGNS = {
     "a": "design_a.topology",
     "b": "design_b.topology",
+    "node": "examples.node_server.topology",
 }
 
 

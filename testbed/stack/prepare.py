@@ -48,12 +48,6 @@ def filled(topology: Topology, spec: StackSpec, place: Place) -> tuple[ProcessSp
         raise TestbedError(f"the stack decides on {', '.join(fixed)}", hint)
     if "slots" in settings:
         raise TestbedError("slots is not a setting of one process", "give --slots, the total")
-    if settings and not any(each.is_ours for each in topology.processes):
-        raise TestbedError(
-            f"design {topology.design} has no process of ours, and no other has the settings "
-            f"{', '.join(sorted(settings))}",
-            "leave them out: its own topology says what its processes are started with",
-        )
     try:
         return tuple(_filled(topology, each, spec, place) for each in topology.processes)
     except ConfigError as error:

@@ -27,8 +27,7 @@ _HEADER = """\
 # Written by `make generate` from {source}, which local processes are started
 # from too: change it there. By hand, from the project's root:
 #
-#   make secret     # once: what the processes of a stack know each other by
-#   docker compose -f compose/design-{design}.yaml up --build --detach
+{secret}#   docker compose -f compose/design-{design}.yaml up --build --detach
 #   docker compose -f compose/design-{design}.yaml down
 #
 # `testbed up {design} --runtime compose` does the same with other slots, workers, settings and
@@ -37,6 +36,7 @@ _HEADER = """\
 # With `--profile load` Locust runs beside it, its web UI on 127.0.0.1:{web}, workers as many as
 # `--scale {worker}=3` says.
 """
+_SECRET = "#   make secret     # once: what the processes of a stack know each other by\n"  # noqa: S105
 
 
 def path(design: str) -> str:
@@ -52,6 +52,7 @@ def render(topology: Topology, spec: StackSpec) -> str:
     header = _HEADER.format(
         design=topology.design,
         source=designs.source(topology.design),
+        secret=_SECRET if parts.has_ours(topology) else "",
         title=topology.title,
         web=load.web_port(topology.design),
         worker=load.worker(topology.design),

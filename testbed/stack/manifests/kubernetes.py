@@ -209,7 +209,7 @@ def _labels(process: ProcessSpec) -> dict[str, str]:
     return {_PROCESS_LABEL: process.name}
 
 
-def _annotations(process: ProcessSpec) -> dict[str, str]:
+def _annotations(process: ProcessSpec) -> dict[str, Any]:
     if not process.metrics_port:
         return {}
     path = process.metrics_path

@@ -161,10 +161,15 @@ def budget_of_each(topology: Topology, spec: StackSpec) -> ProcessBudget:
 
     The proxy of links has none, and takes none from the others: it is no part of a design.
     """
-    count = sum(each.name != LINKS for each in topology.processes)
+    count = budgeted(topology)
     total = spec.budget or Budget()
     kib = total.memory_mib * 1024 // count
     return ProcessBudget(round(total.cpus / count, 4), kib * 1024)
+
+
+def budgeted(topology: Topology) -> int:
+    """Count the processes over which the budget is shared out."""
+    return sum(each.name != LINKS for each in topology.processes)
 
 
 def memory(budget: ProcessBudget, mib: str = "m", kib: str = "k") -> str:

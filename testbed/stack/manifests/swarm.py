@@ -27,14 +27,14 @@ _HEADER = """\
 # and budgets: `testbed manifest {design} --format swarm --workers 3`. By hand, on a manager:
 #
 #   docker network create --driver overlay --attachable taskqueue-swarm
-#   openssl rand -hex 16 | docker secret create taskqueue-swarm -
-#   docker stack deploy --compose-file compose/swarm-{design}.yaml taskqueue-{design}
+{secret}#   docker stack deploy --compose-file compose/swarm-{design}.yaml taskqueue-{design}
 #   docker service scale taskqueue-{design}_load-{design}=1
 #   docker service scale taskqueue-{design}_load-worker-{design}=3
 #   docker stack rm taskqueue-{design}
 #
 # docs/several-hosts.md goes through it step by step.
 """
+_SECRET = "#   openssl rand -hex 16 | docker secret create taskqueue-swarm -\n"  # noqa: S105  # a command
 
 
 def path(design: str) -> str:
@@ -48,7 +48,10 @@ def render(topology: Topology, spec: StackSpec) -> str:
     Raises :class:`TestbedError` for settings that are impossible and slots that cannot be shared.
     """
     header = _HEADER.format(
-        design=topology.design, title=topology.title, source=designs.source(topology.design)
+        design=topology.design,
+        title=topology.title,
+        source=designs.source(topology.design),
+        secret=_SECRET if parts.has_ours(topology) else "",
     )
     return parts.written(header, document(topology, spec))
 

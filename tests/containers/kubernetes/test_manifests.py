@@ -25,6 +25,8 @@ from tests.support.stacks import ROOT
 # The oldest that is promised, and the newest that the schemas at hand know.
 VERSIONS = ("1.27", kubernetes_validate.latest_version())
 DESIGNS = ("a", "b")
+# And one whose process is not ours.
+EVERY = (*DESIGNS, "node")
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -49,11 +51,11 @@ def kustomized(design: str) -> Objects:
 
 @pytest.fixture(scope="module")
 def objects() -> dict[str, Objects]:
-    return {design: kustomized(design) for design in DESIGNS}
+    return {design: kustomized(design) for design in EVERY}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("design", EVERY)
 @pytest.mark.needs("kustomize")
 def test_every_object_is_one_of_kubernetes(
     objects: dict[str, Objects], design: str, version: str
@@ -94,7 +96,7 @@ def test_pods_are_started_with_what_the_topology_says(
             assert address in {f"{peer}:{port['port']}" for port in ports}
 
 
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("design", EVERY)
 @pytest.mark.needs("kustomize")
 def test_each_name_leads_to_the_pods_of_that_name(objects: dict[str, Objects], design: str) -> None:
     runs = {

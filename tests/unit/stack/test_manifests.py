@@ -119,6 +119,15 @@ def test_process_without_an_image_is_for_local_processes_alone(form: str) -> Non
     assert "--runtime local" in refused.value.hint
 
 
+@pytest.mark.parametrize("form", ["compose", "swarm"])
+def test_design_without_processes_of_ours_asks_for_no_secret(form: str) -> None:
+    (document,) = rendered(form, designs.load("node"))
+    assert "secrets" not in document
+    assert document["services"]["server"]["command"][:2] == [
+        *("node", "/app/examples/node_server/server.js")
+    ]
+
+
 def test_prometheus_reads_what_has_metrics_at_the_path_that_it_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -126,3 +135,5 @@ def test_prometheus_reads_what_has_metrics_at_the_path_that_it_has(
     read = yaml.safe_load(scrape.configuration())["scrape_configs"][0]
     rules = {each.get("regex"): each.get("replacement") for each in read["relabel_configs"]}
     assert rules["store.taskqueue-a"] == "/stats"
+    monkeypatch.undo()
+    assert ".taskqueue-node" not in scrape.configuration()

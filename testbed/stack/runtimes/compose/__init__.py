@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.config import SECRET_VARIABLE
 from common.process_spec import ProcessSpec
-from common.stack_spec import StackSpec
+from common.stack_spec import Budget, StackSpec
 from common.topology import Topology
 from testbed import CHECKOUT, hints
 from testbed.errors import StateError, TestbedError
@@ -47,8 +47,10 @@ class ComposeRuntime(StackLifecycle):
     _built: set[str] = dataclasses.field(default_factory=set)
 
     def status(self, record: StackRecord) -> list[ProcessStatus]:
+        # What is paused has not ended: it does not answer.
+        there = {containers.RUNNING, containers.PAUSED}
         found = containers.find(record.design)
-        running = {name: each for name, each in found.items() if each.status == containers.RUNNING}
+        running = {name: each for name, each in found.items() if each.status in there}
         servers = {e.name: health.Server.of(e) for e in record.processes if e.name in running}
         reported = health.check(servers, self.health_timeout)
         used = usage.read(running)
@@ -78,10 +80,10 @@ class ComposeRuntime(StackLifecycle):
                 "the clocks of containers cannot be set: they share that of their host",
                 "leave --clock out, or run local processes: --runtime local",
             )
+        spec = _fitted(topology, spec)
         scaled = prepare.scaled(topology, spec)
         text = manifest.render(topology, spec)
         inside = parts.filled(prepare.scaled(topology, spec, one_host=False), spec)
-        engine.connect()
         # Services of one image have it built for one of them; what is official is fetched by `up`.
         built = {
             parts.image(each, prepare.source_of(spec, each.name)): each.name
@@ -92,6 +94,7 @@ class ComposeRuntime(StackLifecycle):
 
     def _blank(self, topology: Topology, spec: StackSpec) -> StackRecord:
         blank = super()._blank(topology, spec)
+        spec = _fitted(topology, spec)
         return dataclasses.replace(blank, budget=parts.budget_of_each(topology, spec))
 
     def _require_no_others(self, design: str) -> None:
@@ -188,6 +191,26 @@ def make() -> ComposeRuntime:
 def project() -> str:
     """Return the name of the Compose project, which is that of its network too."""
     return os.environ.get(manifest.PROJECT_VARIABLE, manifest.PROJECT)
+
+
+def _fitted(topology: Topology, spec: StackSpec) -> StackSpec:
+    """Return the size of a stack none of whose containers may use more cores than the engine has.
+
+    So is the usual budget of a design of one process or two made smaller on a small machine. Raises
+    :class:`TestbedError` for a budget that was asked for.
+    """
+    scaled, cores = spec.scaled(topology), engine.cores()
+    each = parts.budget_of_each(scaled, spec).cpus or 0
+    if each <= cores:
+        return spec
+    count = parts.budgeted(scaled)
+    if spec.budget is not None:
+        raise TestbedError(
+            f"{spec.budget.cpus:g} cores are {each:g} for each process of design "
+            f"{topology.design}, and the engine has {cores}",
+            f"give {cores * count} or fewer: --cpus {cores * count}",
+        )
+    return dataclasses.replace(spec, budget=Budget(cpus=cores * count))
 
 
 def _compose(design: str, file: Path, arguments: list[str], progress: Progress) -> None:

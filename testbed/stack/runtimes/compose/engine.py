@@ -66,6 +66,11 @@ def _require_listener(host: str | None) -> None:
             probe.connect(path)
 
 
+def cores() -> int:
+    """Return how many cores the engine has, which is the most that one container may use."""
+    return int(connect().info()["NCPU"])
+
+
 def answers() -> bool:
     """Say whether an engine with Compose answers."""
     try:

@@ -25,6 +25,9 @@ from testbed.runs.compare.report.html.view import View
 from testbed.runs.faults.report import section as faults
 from testbed.stack.sides.side import title as title_of
 
+# Sides that a heading names besides the reference.
+MOST_NAMED = 4
+
 
 def page(view: View) -> ReportPage:
     """Return the page of one experiment."""
@@ -68,7 +71,10 @@ def title(view: View) -> str:
 
 def _title(sides: Sequence[str]) -> str:
     first, *others = map(title_of, sides)
-    return f"{first} against {'itself' if {first} == {*others} else listed(others)}"
+    if {first} == {*others}:
+        return f"{first} against itself"
+    named = listed(others) if len(others) <= MOST_NAMED else f"{len(others)} others"
+    return f"{first} against {named}"
 
 
 def what_ran(view: View) -> Iterator[str]:
@@ -135,12 +141,16 @@ def method(view: View) -> Iterator[str]:
     spread = "the spread between blocks"
     if view.has_noise_floor:
         spread += " and from what two trials of a side in one block differ by"
+    ratio = (
+        f"The ratio {view.ratio_labels[0]}"
+        if len(view.labels) == 2
+        else "A side's ratio to the first"
+    )
     yield (
-        f"{listed(list(view.ratio_labels))} {'is' if len(view.labels) == 2 else 'are'} the ratio "
-        "within a block, averaged over blocks (geometric mean); the interval is from "
-        f"{spread}. A side is called better if the interval is clear of no difference after "
-        "allowing for how many figures are judged at once, and the ratio beyond the noise floor. "
-        "“No difference shown” does not mean that there is none."
+        f"{ratio} is taken within a block and averaged over blocks (geometric mean); the interval "
+        f"is from {spread}. A side is called better if its interval is clear of no difference "
+        "after allowing for how many figures are judged at once, and the ratio beyond the noise "
+        "floor. “No difference shown” does not mean that there is none."
     )
     if view.has_noise_floor:
         yield (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from testbed.report.numbers import change, listed, number, optional, plural, with_unit
 from testbed.report.page import CellVerdicts, Table, VerdictText
@@ -38,8 +38,21 @@ def summary(view: View) -> Iterator[str]:
         judged = [
             row.against[index] for cell in view.cells for row in cell.compared.rows if row.is_judged
         ]
-        text = _spread(judged, view.labels[0], label, over)
-        yield text if len(view.labels) == 2 else f"{label} against {view.labels[0]}: {text}"
+        if len(view.labels) == 2:
+            yield _spread(judged, view.labels[0], label, over)
+        else:
+            yield f"{label} against {view.labels[0]}{over}: {_counted(judged)}."
+
+
+def _counted(judged: Sequence[Against]) -> str:
+    counts = Counter(each.outcome for each in judged)
+    texts = {
+        RatioOutcome.SIDE_BETTER: "better in",
+        RatioOutcome.REFERENCE_BETTER: "worse in",
+        RatioOutcome.NO_DIFFERENCE: "no difference shown in",
+        RatioOutcome.NOT_ENOUGH_DATA: "not enough data on",
+    }
+    return listed([f"{text} {counts[each]}" for each, text in texts.items() if counts[each]])
 
 
 def _spread(judged: Sequence[Against], first: str, second: str, over: str) -> str:
@@ -90,13 +103,13 @@ def overview(rows: Sequence[Judged], labels: Sequence[str]) -> Table:
 
 
 def _side(row: Judged, against: Against, labels: Sequence[str]) -> Markup:
-    ratio = against.ratio
-    reach = (
-        f"× {number(ratio.estimate)} ({number(ratio.low)} – {number(ratio.high)})" if ratio else ""
-    )
-    return Markup(
-        '{}<br><span class="soft">{}</span><br><span class="verdict {}">{}</span>'
-    ).format(optional(row.medians[against.side]), reach, style(against), short(against, labels))
+    parts, ratio = [escape(optional(row.medians[against.side]))], against.ratio
+    if ratio:
+        reach = f"× {number(ratio.estimate)} ({number(ratio.low)} – {number(ratio.high)})"
+        parts.append(Markup('<span class="soft">{}</span>').format(reach))
+    words = Markup('<span class="verdict {}">{}</span>')
+    parts.append(words.format(style(against), short(against, labels)))
+    return Markup("<br>").join(parts)
 
 
 def _verdict(row: Judged, labels: Sequence[str]) -> VerdictText:
