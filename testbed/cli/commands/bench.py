@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from common.stack_spec import DEFAULT_RUNTIME
 from testbed.cli import options
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
@@ -18,11 +19,11 @@ from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh
 from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
-from testbed.report.surroundings import note_surroundings
+from testbed.report.surroundings import make_ready, note_surroundings
 from testbed.runs.bench import report, session
 from testbed.runs.bench.session import BenchPlan
 from testbed.stack import records as stacks
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import checked
 from testbed.stack.sides.side import labels
 
 NAME = "bench"
@@ -78,7 +79,7 @@ def bench(
     measures memory per finished job and CPU while idle. Takes about three minutes and writes
     results/bench/<UTC>/bench.json.
     """
-    named = tuple(str(resolve(each).side) for each in sides or _PLAN.sides)
+    named = tuple(map(checked, sides or _PLAN.sides))
     if quick:
         raise typer.Exit(run(replace(QUICK, sides=named, callers=callers, slots=slots)))
     plan = BenchPlan(
@@ -96,8 +97,10 @@ def bench(
 def run(plan: BenchPlan) -> int:
     """Run a bench and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
-    check_fresh(plan.deployments())
-    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    make_ready(plan.sides, DEFAULT_RUNTIME)
+    deployments = plan.deployments()
+    check_fresh(deployments)
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]), deployments)
     folder = outputs.new_folder(home / "results", NAME)
     phases = plan.phases()
     console.note(

@@ -16,7 +16,7 @@ from testbed.runs.capacity import run as runner
 from testbed.runs.capacity import slo
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import SearchPlan
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import checked
 
 _PLAN = CapacityPlan()
 _SEARCH = SearchPlan()
@@ -89,7 +89,7 @@ def capacity(
     and what was found is written either way.
     """
     plan = CapacityPlan(
-        sides=tuple(str(resolve(each).side) for each in sides or _PLAN.sides),
+        sides=tuple(map(checked, sides or _PLAN.sides)),
         slo=slo.parse(objective),
         search=_search(first, most, precision, confirmations),
         users=planning.parse_users(users),

@@ -85,7 +85,7 @@ def faults(
 def run_plan(plan: FaultPlan, home: Path) -> int:
     """Run a plan, report on it and return the exit code."""
     runner.check(plan, home)
-    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]), plan.deployments())
     folder = outputs.new_folder(home / "results", f"faults-{plan.name}")
     interrupts = Interrupts(console.note_still_stopping)
     console.note(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")

@@ -15,6 +15,7 @@ from testbed.cli import options
 from testbed.drive.interrupts import Interrupts
 from testbed.errors import TestbedError
 from testbed.report import console
+from testbed.report.surroundings import make_ready
 from testbed.stack import designs, prometheus, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
@@ -80,6 +81,7 @@ def up(
     """
     base = options.stack_spec(slots, workers, cpus, memory_mib, settings, links, clock)
     base = replace(base, runtime=runtimes.choose(runtime))
+    make_ready([side], base.runtime)
     deployment = started(side, base, "testbed up")
     topology, spec, where = deployment.topology, deployment.spec, deployment.spec.runtime
     if workers > 1 and not topology.is_scalable:

@@ -23,7 +23,7 @@ from testbed.drive.timed import TimedLoad, expected_phases
 from testbed.drive.trial import Tools
 from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
-from testbed.report.surroundings import note_surroundings
+from testbed.report.surroundings import make_ready, note_surroundings
 from testbed.runs.capacity import plan as planning
 from testbed.runs.capacity import report, session
 from testbed.runs.capacity.drive import TrialDriver
@@ -48,7 +48,8 @@ def run_plan(plan: CapacityPlan) -> int:
     home = stacks.project_root()
     locustfile = home / LOCUSTFILE
     _check(plan, locustfile)
-    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    deployments = resolve_all(plan.sides, plan.spec)
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]), deployments)
     folder = outputs.new_folder(home / "results", NAME)
     phases, drives = expected_phases(plan.traffic), plan.expected_drives()
     _opening(plan, origin, folder, drives * sum(phases.values()))
@@ -74,6 +75,7 @@ def run_plan(plan: CapacityPlan) -> int:
 def _check(plan: CapacityPlan, locustfile: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
     planning.check(plan, registry.load().names())
+    make_ready(plan.sides, plan.spec.runtime)
     check_fresh(resolve_all(plan.sides, plan.spec))
     Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check()
 

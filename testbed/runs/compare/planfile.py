@@ -21,7 +21,7 @@ from testbed.runs.compare.plan import (
     Stop,
 )
 from testbed.runs.compare.thresholds import Threshold
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import checked
 from testbed.stack.sides.side import Side
 
 FOLDER = Path("experiments")
@@ -97,14 +97,10 @@ class _Reader(PlanReader):
     def _side(self, given: Any) -> str:
         """Return a side as it is always written, empty if it is none that there is."""
         try:
-            side = Side.parse(given if isinstance(given, str) else "")
-            # What a revision knows, and what a declaration says, is read when it is started.
-            if not side.revision and not side.addresses:
-                resolve(side)
+            return checked(given if isinstance(given, str) else "")
         except TestbedError as error:
             self._reject("", "sides", f"{error}; {error.hint}" if error.hint else str(error))
             return ""
-        return str(side)
 
     def _declared(self) -> tuple[str, ...]:
         given = self._data.get("declared", [])

@@ -64,10 +64,18 @@ def read(folder: Path) -> dict[str, Any]:
 def differences(
     recorded: Mapping[str, Any], plan: Plan, provenance: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Name everything in which a recorded run and this one differ: plan, code, lock, machine."""
+    """Name everything in which a recorded run and this one differ.
+
+    That is plan, code, lock, machine, and the commits of revisions: a branch may have moved.
+    """
     earlier_plan = {key: each for key, each in recorded["plan"].items() if key != "titles"}
     yield from _differ("", earlier_plan, plan.as_data())
     earlier = recorded.get("provenance", {})
+    then, now = earlier.get("revisions", {}), provenance.get("revisions", {})
+    for side in dict.fromkeys([*then, *now]):
+        pair = [each.get(side, {}).get("commit") for each in (then, now)]
+        if pair[0] != pair[1]:
+            yield f"revision of {side}: {pair[0]} then, {pair[1]} now"
     for key, title in (
         ("code", "code that trials run"),
         ("lock_sha256", "requirements.lock"),

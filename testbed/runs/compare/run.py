@@ -27,7 +27,7 @@ from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT, TestbedError
 from testbed.report import console, progress
 from testbed.report.numbers import listed
 from testbed.report.page import REPORT
-from testbed.report.surroundings import note_surroundings
+from testbed.report.surroundings import make_ready, note_surroundings
 from testbed.runs.compare import resume, session, thresholds
 from testbed.runs.compare.comparison import Comparison
 from testbed.runs.compare.plan import Plan
@@ -71,8 +71,10 @@ def run_plan(
     fault_plan = _fault_plan(plan, home)
     if fault_plan is not None:
         faults.check(fault_plan, home)
+    first = plan.cells()[0]
+    deployments = [first.deployment(side) for side in range(len(first.sides))]
     origin = {
-        **provenance.collect(home, ("testbed", *sys.argv[1:])),
+        **provenance.collect(home, ("testbed", *sys.argv[1:]), deployments),
         "code": resume.code_digest(home),
     }
     if earlier is not None:
@@ -163,6 +165,7 @@ def _run_faults(
 
 def _check(plan: Plan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
+    make_ready(plan.sides, plan.runtime)
     cells = plan.cells()
     deployments = [cell.deployment(side) for cell in cells for side in range(len(cell.sides))]
     check_fresh(deployments)

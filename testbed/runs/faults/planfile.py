@@ -15,7 +15,7 @@ from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.plan import PARTS, DrawnFaults, FaultPlan, ListedFault
 from testbed.stack import designs as known_designs
-from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.resolve import checked
 from testbed.stack.sides.side import Side
 
 FOLDER = Path("experiments", "faults")
@@ -102,7 +102,7 @@ class _Reader(PlanReader):
         found: list[str] = []
         for side in map(str, given):
             try:
-                found.append(str(resolve(side)))
+                found.append(checked(side))
             except TestbedError as error:
                 self._reject("", "sides", error.in_one_line)
         if len(set(found)) < len(found):

@@ -18,6 +18,7 @@ from testbed.drive.plan_reader import PlanSource
 from testbed.drive.stacks import RuntimeStacks, check_fresh
 from testbed.drive.trial import Tools
 from testbed.report import console, progress
+from testbed.report.surroundings import make_ready
 from testbed.runs.faults import session
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.planfile import FOLDER, changed, parse
@@ -36,6 +37,7 @@ def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
 
 def check(plan: FaultPlan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be run here and now."""
+    make_ready(plan.sides, plan.runtime)
     check_fresh(plan.deployments())
     Locust(home / LOCUSTFILE, plan.traffic).check()
 

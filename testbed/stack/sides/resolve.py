@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from common import options
+from common.config import optional
 from common.options import Option, OptionError
 from common.stack_spec import DEFAULT_RUNTIME, StackSpec
 from common.topology import LINKS, Topology
@@ -60,22 +61,17 @@ class Deployment:
         return str(self.side)
 
 
-def resolve(
-    side: Side | str,
-    base: StackSpec = StackSpec(),  # noqa: B008  # frozen
-    progress: Progress = silent,
-) -> Deployment:
+def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # noqa: B008  # frozen
     """Return what is started for a side; where it says nothing ``base`` holds.
 
-    A revision is exported first, and may need an environment of its own, on which it reports to
-    ``progress``. Raises :class:`TestbedError` naming the part of the side that is wrong, and what
-    there is.
+    A revision is exported first, which :func:`make_ready` does with progress. Raises
+    :class:`TestbedError` naming the part of the side that is wrong, and what there is.
     """
     side = Side.parse(side) if isinstance(side, str) else side
     if side.addresses:
         return _external(side, base)
+    revision = make_ready(side, base.runtime)
     try:
-        revision = _revision(side, base, progress)
         topology, source = (
             revisions.describe(revision, side.design)
             if revision
@@ -136,18 +132,41 @@ def server(name: str) -> Deployment:
     return Deployment(Side(name), Topology(name, "", (), ()), StackSpec(side=name))
 
 
-def resolve_all(
-    sides: Sequence[str], base: StackSpec, progress: Progress = silent
-) -> tuple[Deployment, ...]:
+def resolve_all(sides: Sequence[str], base: StackSpec) -> tuple[Deployment, ...]:
     """Return what is started for each side, in their order. Errors as of :func:`resolve`."""
-    return tuple(resolve(each, base, progress) for each in sides)
+    return tuple(resolve(each, base) for each in sides)
 
 
-def _revision(side: Side, base: StackSpec, progress: Progress) -> Revision | None:
+def checked(side: str) -> str:
+    """Return a side as it is always written, if it can be; what cannot be is found out early.
+
+    What a revision knows, and what a declaration says, is read when it is started. Raises
+    :class:`TestbedError`.
+    """
+    parsed = Side.parse(side)
+    if not parsed.revision and not parsed.addresses:
+        resolve(parsed)
+    return str(parsed)
+
+
+def make_ready(side: Side, runtime: str, progress: Progress = silent) -> Revision | None:
+    """Return the revision of a side with its files and its packages, ``None`` if it names none.
+
+    To make them takes up to a minute, on which it reports to ``progress``; from then on they are
+    there. ``runtime`` is where the side runs if it says nothing else. Raises
+    :class:`SideError` for a revision that cannot be had.
+    """
     if not side.revision:
         return None
-    local = side.options.get("runtime", base.runtime) == DEFAULT_RUNTIME
-    revision = revisions.find(side.revision, progress, local=local)
+    try:
+        return _ready(side.revision, side.options.get("runtime", runtime), progress)
+    except TestbedError as error:
+        raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
+
+
+def _ready(name: str, runtime: str, progress: Progress) -> Revision:
+    local = runtime == DEFAULT_RUNTIME
+    revision = revisions.find(name, progress, local=local)
     if not local and not (revision.tree / _DOCKERFILE).is_file():
         raise TestbedError(
             f"revision {revision} has no {_DOCKERFILE}, so it cannot run in containers",
@@ -190,5 +209,5 @@ def _require_known(spec: StackSpec, revision: Revision) -> None:
         raise TestbedError(
             f"option {lacking[0]!r}: revision {revision} has no such setting",
             f"of those that can be set today it has "
-            f"{', '.join(name for name in options.load() if name in known)}",
+            f"{', '.join(each.name for each in optional() if each.name in known)}",
         )

@@ -46,6 +46,11 @@ class Revision:
     python: str
     lock_sha256: str
 
+    @property
+    def has_own_environment(self) -> bool:
+        """Whether its packages are others than those of this process."""
+        return self.python != sys.executable
+
     def __str__(self) -> str:
         """Name it as it was asked for, and by what it is."""
         short = self.commit[: len(self.name)] if self.commit.startswith(self.name) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,13 @@ class ComposeRuntime(StackLifecycle):
         scaled = prepare.scaled(topology, spec)
         text = manifest.render(topology, spec)
         inside = parts.filled(prepare.scaled(topology, spec, one_host=False), spec)
-        return lambda record, progress: self._start(record, scaled, inside, text, progress)
+        # Services of one image have it built for one of them; what is official is fetched by `up`.
+        built = {
+            parts.image(each, prepare.source_of(spec, each.name)): each.name
+            for each in inside
+            if parts.is_built(each)
+        }
+        return lambda record, progress: self._start(record, scaled, inside, text, built, progress)
 
     def _blank(self, topology: Topology, spec: StackSpec) -> StackRecord:
         blank = super()._blank(topology, spec)
@@ -110,16 +116,15 @@ class ComposeRuntime(StackLifecycle):
         topology: Topology,
         inside: Sequence[ProcessSpec],
         text: str,
+        built: Mapping[str, str],
         progress: Progress,
     ) -> StackRecord:
         design = topology.design
         file = stacks.folder_of(design) / FILE
         file.write_text(text, encoding="utf-8")
-        # Services of one image have it built for one of them; what is official is fetched by `up`.
-        made = {parts.image(each): each.name for each in inside if parts.is_built(each)}
-        for image in made.keys() - self._built:
+        for image in built.keys() - self._built:
             progress("building the image, if anything has changed")
-            _compose(design, file, ["build", "--quiet", made[image]], progress)
+            _compose(design, file, ["build", "--quiet", built[image]], progress)
             self._built.add(image)
         progress("starting the containers")
         _compose(design, file, ["up", "--detach", "--no-build", "--force-recreate"], progress)
