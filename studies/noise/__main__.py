@@ -14,7 +14,7 @@ from studies.noise.recorded import CONDITIONS, Recorded, read
 from studies.noise.windows import IN_BLOCK, Window, windows
 from studies.tables import percent, progress, table
 
-BLOCKS = (3, 5, 8, 10, 15)
+BLOCKS = (3, 5, 8, 10, 16)
 QUICK = 5
 # Of the metrics that a report begins with; each with the difference that is to be seen.
 EFFECTS = {
@@ -109,7 +109,7 @@ def _print(condition: str, recorded: Recorded, orders: int) -> None:
     head = ["verdict, 5 blocks", "false, %", "10 % CPU seen, %", "20 % CPU seen, %"]
     sys.stdout.write(f"{table(head, rules(recorded, orders))}\n")
     head = ["metric", "difference", *(f"{blocks} blocks" for blocks in BLOCKS)]
-    sys.stdout.write(f"{table(head, power(recorded, 1))}\n")
+    sys.stdout.write(f"{table(head, power(recorded, 2))}\n")
     sys.stdout.flush()
 
 
