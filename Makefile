@@ -8,6 +8,7 @@ WORKERS ?=
 CPUS ?=
 MEMORY_MIB ?=
 OBSERVE ?=
+SIDES ?=
 ARGS ?=
 
 BIN := .venv/bin
@@ -33,7 +34,8 @@ DOCS := .venv-docs
 DOCS_LOCK := docs/site/requirements.lock
 
 ## Run
-##   make compare        A and B under the same traffic, side by side: the main job
+##   make compare        A and B under the same traffic, side by side: the main job;
+##                       SIDES="a a+lease=10" compares any others
 ##   make up-a, up-b     start a design and wait until it serves: in containers where an engine
 ##                       answers, else as processes; RUNTIME=local or compose decides by hand,
 ##                       SLOTS=24 gives more job slots, WORKERS=3 more workers (design A),
@@ -48,7 +50,7 @@ DOCS_LOCK := docs/site/requirements.lock
 
 .PHONY: compare faults bench status down load
 compare: $(READY)
-	@$(BIN)/testbed compare $(IN) $(SIZE) $(ARGS)
+	@$(BIN)/testbed compare $(SIDES) $(IN) $(SIZE) $(ARGS)
 
 faults: $(READY)
 	@$(BIN)/testbed faults stateless $(ARGS)
@@ -136,7 +138,8 @@ $(BUF) $(MERMAID): package-lock.json
 ##   make secret         what the processes of a stack know each other by, for `docker compose` called by hand
 ##   make docs           build the pages of docs/ into site/; a link that leads nowhere fails
 ##   make generate       write the stubs, the manifests of containers, what Prometheus scrapes, the
-##                       dashboards, the index of decisions and the line numbers of the code tour
+##                       dashboards, the page of options, the index of decisions and the line numbers of the
+##                       code tour
 ##   make lock           write the lock files from pyproject.toml; needs uv
 ##   make clean          stop everything, remove caches, logs and the site; keeps environments and
 ##                       results
@@ -162,6 +165,7 @@ generate: $(READY)
 	@$(BIN)/testbed manifest --write
 	@$(BIN)/python -m testbed.stack.observability
 	@$(BIN)/python -m docs.site.decisions
+	@$(BIN)/python -m docs.site.options
 	@$(BIN)/python -m docs.site.tour
 
 COMPILE = $(UV) pip compile --universal --python-version 3.11 \

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 PREFIX = "TASKQUEUE_"
 SECRET_VARIABLE = "TASKQUEUE_SECRET_FILE"  # noqa: S105  # its name
@@ -17,26 +18,24 @@ SECRET_VARIABLE = "TASKQUEUE_SECRET_FILE"  # noqa: S105  # its name
 SHORTEST_SECRET = 16
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-_DURATIONS = (
-    "heartbeat_interval",
-    "heartbeat_timeout",
-    "lease",
-    "long_poll",
-    "default_deadline",
-    "message_timeout",
-    "connection_idle",
-)
-_LIMITS = (
-    "max_queued_jobs",
-    "max_queued_bytes",
-    "max_concurrent_calls",
-    "max_connections",
-    "max_unread_bytes",
-)
+# Units of a setting; a level is a word.
+SECONDS, COUNT, BYTES, LEVEL = "seconds", "", "bytes", "level"
+LONGEST = 3600
 
 
 class ConfigError(ValueError):
     """A variable is unknown or its value impossible; the message names it."""
+
+
+def _setting(
+    default: Any, unit: str, about: str, buys: str = "", costs: str = "", zero: bool = False
+) -> Any:
+    """Return a field that is also an option of a side, with what is said of it there.
+
+    ``zero`` allows 0 seconds.
+    """
+    words = {"about": about, "buys": buys, "costs": costs}
+    return field(default=default, metadata={"unit": unit, "zero": zero, **words})
 
 
 @dataclass(frozen=True)
@@ -53,32 +52,83 @@ class Settings:
     peers: Mapping[str, str] = field(default_factory=dict)
     slots: int = 0
     fetchers: int = 1
-    heartbeat_interval: float = 0.5
-    heartbeat_timeout: float = 3.0
-    lease: float = 6.0
-    long_poll: float = 2.0
-    default_deadline: float = 30.0
-    max_queued_jobs: int = 180_000
-    max_queued_bytes: int = 240 << 20
-    max_concurrent_calls: int = 512
-    max_connections: int = 4096
-    max_unread_bytes: int = 256 << 20
-    message_timeout: float = 10.0
-    connection_idle: float = 1800.0
-    stop_grace: float = 5.0
-    log_level: str = "INFO"
+    heartbeat_interval: float = _setting(
+        0.5,
+        SECONDS,
+        "the time between two heartbeats of a worker, in whose replies cancellations travel",
+        "shorter: a cancellation reaches a running job sooner",
+        "shorter: more calls while nothing happens",
+    )
+    heartbeat_timeout: float = _setting(
+        3.0,
+        SECONDS,
+        "how long a worker may be silent before it is taken for lost and its jobs run elsewhere",
+        "shorter: the jobs of a dead worker run again sooner",
+        "shorter: a worker that is only slow loses its jobs, which then run twice",
+    )
+    lease: float = _setting(
+        6.0,
+        SECONDS,
+        "how long an entry taken from the queue stays invisible before it is handed out again",
+        "shorter: what a dead coordinator had taken is handed out again sooner",
+        "shorter: entries that are only slow to be confirmed are handed out twice",
+    )
+    long_poll: float = _setting(
+        2.0,
+        SECONDS,
+        "how long a fetch for work waits at an empty queue before it returns without any",
+        "longer: fewer calls while idle",
+        "longer: a stack takes longer to notice that the other end has gone",
+    )
+    default_deadline: float = _setting(
+        30.0, SECONDS, "the deadline of a call that comes without one"
+    )
+    max_queued_jobs: int = _setting(
+        180_000,
+        COUNT,
+        "how many jobs wait in a stack, all its queues together, before a submit is refused",
+        "fewer: overload is refused while answers are still in time",
+        "fewer: a burst is refused that could have been served",
+    )
+    max_queued_bytes: int = _setting(
+        240 << 20, BYTES, "how many bytes of payload wait in a stack before a submit is refused"
+    )
+    max_concurrent_calls: int = _setting(
+        512,
+        COUNT,
+        "how many calls a process serves at a time before it refuses more",
+        "fewer: overload is refused while answers are still in time",
+        "fewer: a burst is refused that could have been served",
+    )
+    max_connections: int = _setting(4096, COUNT, "how many connections a process accepts")
+    max_unread_bytes: int = _setting(
+        256 << 20, BYTES, "how many bytes of requests a process holds before it refuses more"
+    )
+    message_timeout: float = _setting(
+        10.0, SECONDS, "how long a client may take for the message of a call"
+    )
+    connection_idle: float = _setting(
+        1800.0, SECONDS, "how long a connection without calls stays open"
+    )
+    stop_grace: float = _setting(
+        5.0,
+        SECONDS,
+        "how long calls and jobs under way may take to end when a process stops",
+        zero=True,
+    )
+    log_level: str = _setting(
+        "INFO",
+        LEVEL,
+        "from which level on a process logs",
+        "DEBUG: every step of a job can be followed",
+        "DEBUG: CPU and disk for every call",
+    )
     secret_file: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in _DURATIONS:
-            if not 0 < getattr(self, name) <= 3600:
-                raise ConfigError(f"{name} must be more than 0 and at most 3600 seconds")
-        for name in _LIMITS:
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1")
-        if not 0 <= self.stop_grace <= 3600:
-            raise ConfigError("stop_grace must be 0 to 3600 seconds")
+        for each in dataclasses.fields(self):
+            self._check_range(each)
         if not self.heartbeat_interval * 2 <= self.heartbeat_timeout <= self.lease:
             raise ConfigError(
                 "heartbeat_timeout must be at least twice heartbeat_interval and at most lease"
@@ -89,6 +139,14 @@ class Settings:
             raise ConfigError("slots must not be negative")
         if not 1 <= self.fetchers <= max(1, self.slots):
             raise ConfigError("fetchers must be at least 1 and at most slots")
+
+    def _check_range(self, each: dataclasses.Field[Any]) -> None:
+        value, unit = getattr(self, each.name), each.metadata.get("unit")
+        if unit == SECONDS and not 0 < value <= LONGEST and (value or not each.metadata["zero"]):
+            least = "0" if each.metadata["zero"] else "more than 0"
+            raise ConfigError(f"{each.name} must be {least} and at most {LONGEST} seconds")
+        if unit in {COUNT, BYTES} and value < 1:
+            raise ConfigError(f"{each.name} must be at least 1")
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Settings:
@@ -132,6 +190,11 @@ class Settings:
         return secret
 
 
+def optional() -> tuple[dataclasses.Field[Any], ...]:
+    """Return the fields of :class:`Settings` that a user may set, the same for every process."""
+    return tuple(each for each in dataclasses.fields(Settings) if "about" in each.metadata)
+
+
 def environment_of(settings: Mapping[str, object]) -> dict[str, str]:
     """Return the environment variables that hold ``settings``, fields of :class:`Settings`."""
     known = {each.name for each in dataclasses.fields(Settings)}
@@ -144,7 +207,7 @@ def _variable(name: str) -> str:
     return f"{PREFIX}{name.upper()}"
 
 
-def _required(each: dataclasses.Field[object]) -> bool:
+def _required(each: dataclasses.Field[Any]) -> bool:
     return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
 
 

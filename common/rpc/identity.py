@@ -1,8 +1,8 @@
-"""What a process runs with, as metrics, so that a comparison can ask both sides and compare.
+"""What a process runs with, as metrics, so that a comparison can ask all sides and compare.
 
-``taskqueue_build_info`` has as labels what is no number: digests of the code that both designs
-share and of the handlers, versions, the log level. ``taskqueue_setting`` has each number of the
-settings under its name.
+``taskqueue_build_info`` has as labels the digests of the code that the designs share and of the
+handlers, and versions. ``taskqueue_setting`` has each number of the settings under its name,
+``taskqueue_fact_info`` each text of them, and what the process guarantees for a job.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from prometheus_client import CollectorRegistry, Gauge, Info
 
 import common
 import common.handlers
+from common import guarantees
 from common.config import Settings
 
+# Texts of the settings that each process of a stack has for itself.
+PER_PROCESS = frozenset({"name", "listen", "metrics", "secret_file"})
 _DIGITS = 16
 
 
@@ -34,7 +37,6 @@ def expose(settings: Settings, registry: CollectorRegistry) -> None:
             "kinds": ",".join(kinds()),
             "python": platform.python_version(),
             "grpcio": metadata.version("grpcio"),
-            "log_level": settings.log_level,
         }
     )
     gauge = Gauge(
@@ -44,6 +46,22 @@ def expose(settings: Settings, registry: CollectorRegistry) -> None:
         value = getattr(settings, each.name)
         if isinstance(value, int | float):
             gauge.labels(name=each.name).set(value)
+    info = Info("taskqueue_fact", "Texts that this process runs with", ["name"], registry=registry)
+    for name, text in texts(settings).items():
+        info.labels(name=name).info({"value": text})
+
+
+def texts(settings: Settings) -> dict[str, str]:
+    """Return what this process says of itself that is no number: any text that is a setting too."""
+    own = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
+    return {
+        **{
+            name: value
+            for name, value in own.items()
+            if isinstance(value, str) and name not in PER_PROCESS
+        },
+        **guarantees.of(settings),
+    }
 
 
 def kinds() -> list[str]:

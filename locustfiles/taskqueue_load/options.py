@@ -160,8 +160,9 @@ class LoadOptions:
     design: str = _option(
         "",
         str,
-        "<a|b>",
-        "Which stack to drive if several are up and no --host is given.",
+        "<side>",
+        "Which stack to drive if several are up and no --host is given: a design, such as a, or "
+        "what `testbed up` was given, such as a+lease=10.",
         web=False,
     )
     metrics_port: tuple[str, int] | None = _option(

@@ -27,6 +27,10 @@ class Stack(Protocol):
         """Name of the design."""
 
     @property
+    def side(self) -> str:
+        """What it was started as: the design with its options and its revision."""
+
+    @property
     def endpoints(self) -> tuple[str, ...]:
         """``host:port`` of each process that clients call."""
 
@@ -36,24 +40,35 @@ def resolve(
 ) -> list[str]:
     """Return the endpoints to drive as ``host:port``.
 
-    ``host`` wins if it is not empty; else the stack of ``design``, or the only one that is up.
+    ``host`` wins if it is not empty; else the stack of ``design``, or the only one that is up. A
+    ``design`` may be any side: a stack with just these options, or the addresses of a server.
     Raises :class:`TargetError`.
     """
     if host and host.strip():
         return parse_endpoints(host)
+    if ":" in design:
+        return parse_endpoints(design.partition("+")[0])
     stacks = (find or _find_stacks)()
     if design:
-        stacks = [stack for stack in stacks if stack.design == design]
+        stacks = [stack for stack in stacks if _is(stack, design)]
     if not stacks:
-        which = f"no stack of design {design}" if design else "no stack"
+        which = f"no stack of {design!r}" if design else "no stack"
+        start = f"testbed up '{design}'" if design else "make up-a"
         raise TargetError(
-            f"{which} is up: start one with `make up-{design or 'a'}`, or name a server with "
-            "-H HOST:PORT"
+            f"{which} is up: start one with `{start}`, or name a server with -H HOST:PORT"
         )
     if len(stacks) > 1:
         names = " and ".join(sorted(stack.design for stack in stacks))
         raise TargetError(f"designs {names} are both up: choose one with --design, or use -H")
     return list(stacks[0].endpoints)
+
+
+def _is(stack: Stack, side: str) -> bool:
+    """Whether a stack is what a side asks for; a design alone asks for nothing else of it."""
+    head, *options = side.strip().split("+")
+    return (not options and stack.design == head.lower()) or stack.side == "+".join(
+        [head, *sorted(options)]
+    )
 
 
 def design_of(endpoints: Sequence[str], find: Callable[[], Sequence[Stack]] | None = None) -> str:

@@ -13,6 +13,7 @@ Study = Callable[[int, int], str]
 # Each with its number of repetitions.
 STUDIES: dict[str, tuple[Study, int]] = {
     "ratio": (ratios.study, 1000),
+    "mirrored": (ratios.mirrored, 1000),
     "early-stop": (ratios.stopping, 2000),
     "mean": (means.study, 600),
     "percentile": (percentiles.independent, 1000),

@@ -6,7 +6,7 @@ import numpy as np
 
 from studies.coverage import synthetic
 from studies.coverage.candidates import MEANS
-from studies.coverage.tables import percent, progress, table
+from studies.tables import percent, progress, table
 
 LENGTHS = (15, 30, 60, 300)
 CASES = ((0.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.8, 1.0), (0.9, 1.0))

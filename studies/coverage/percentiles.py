@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from studies.coverage import synthetic
-from studies.coverage.tables import percent, progress, table
+from studies.tables import percent, progress, table
 from testbed.stats.percentiles import design_effect, percentile, percentile_interval
 
 PERCENTS = (50.0, 95.0, 99.0)

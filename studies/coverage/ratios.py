@@ -8,11 +8,11 @@ import numpy as np
 
 from studies.coverage import synthetic
 from studies.coverage.candidates import RATIOS
-from studies.coverage.tables import percent, progress, table
+from studies.tables import percent, progress, table
 from testbed.stats.ratios import log_ratios, ratio_interval
 from testbed.stats.sequential import enough
 
-BLOCKS = (3, 4, 5, 6, 8, 10)
+BLOCKS = (3, 5, 10)
 CONFIDENCE = 0.95
 
 
@@ -27,6 +27,35 @@ def study(repeats: int, seed: int) -> str:
             label = name if second_spread == 1 else f"{name}, B three times A's"
             rows.append([label, str(count), *held])
     return table(["noise of a trial", "blocks", *RATIOS], rows)
+
+
+def mirrored(repeats: int, seed: int) -> str:
+    """Return a table: coverage of the interval with two trials of each side in a block."""
+    rows = []
+    for name, second_spread in [(name, 1.0) for name in synthetic.NOISES] + [("skewed", 3.0)]:
+        progress(f"mirrored: {name} noise")
+        cells = [_mirrored(name, second_spread, count, repeats, seed) for count in BLOCKS]
+        rows.append([name if second_spread == 1 else f"{name}, B three times A's", *cells])
+    return table(["noise of a trial", *(f"{count} blocks" for count in BLOCKS)], rows)
+
+
+def _mirrored(name: str, second_spread: float, count: int, repeats: int, seed: int) -> str:
+    rng = np.random.default_rng([seed, count, int(second_spread)])
+    held, width = 0, 0.0
+    for _ in range(repeats):
+        sides = synthetic.blocks(
+            rng,
+            synthetic.NOISES[name],
+            count,
+            ratio=0.8,
+            second_spread=second_spread,
+            trials=2,
+        )
+        ratio = ratio_interval(*sides, confidence=CONFIDENCE)
+        assert ratio is not None, "synthetic values are above 0"
+        held += ratio.holds(0.8)
+        width += 2 * math.log(ratio.factor)
+    return f"{percent(held / repeats)} ({_width(width, repeats)})"
 
 
 def _held(name: str, second_spread: float, count: int, repeats: int, seed: int) -> list[str]:
@@ -50,12 +79,13 @@ def _width(total: float, repeats: int) -> str:
     return f"±{100 * math.expm1(half):.0f} %" if half < 3 else "∞"
 
 
-RULES: dict[str, tuple[float, int, bool]] = {
-    "no early stop": (0.05, 99, True),
-    "95 % interval, from 3 blocks": (0.05, 3, False),
-    "95 % interval, from 5 blocks": (0.05, 5, False),
-    "99 % interval, from 3 blocks": (0.05, 3, True),
-    "**99 % interval, from 5 blocks**": (0.05, 5, True),
+# The earliest block, whether the interval is the strict one, and trials of a side in a block.
+RULES: dict[str, tuple[int, bool, int]] = {
+    "no early stop": (99, True, 2),
+    "95 % interval, from 3 blocks": (3, False, 2),
+    "**99 % interval, from 3 blocks**": (3, True, 2),
+    "**99 % interval, from 5 blocks**": (5, True, 2),
+    "99 % interval, from 5 blocks of one trial a side": (5, True, 1),
 }
 
 
@@ -74,8 +104,9 @@ def stopping(repeats: int, seed: int) -> str:
 
 
 def _stopped(rule: str, rng: np.random.Generator, noise: synthetic.Noise) -> tuple[bool, int]:
-    target, least, strict = RULES[rule]
-    first, second = synthetic.blocks(rng, noise, 15, ratio=0.8, spread=0.03)
+    target = 0.05
+    least, strict, trials = RULES[rule]
+    first, second = synthetic.blocks(rng, noise, 15, ratio=0.8, spread=0.03, trials=trials)
     for count in range(2, 16):
         ratio = ratio_interval(first[:count], second[:count], confidence=CONFIDENCE)
         assert ratio is not None, "synthetic values are above 0"

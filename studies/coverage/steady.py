@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from studies.coverage import synthetic
-from studies.coverage.tables import percent, progress, table
+from studies.tables import percent, progress, table
 from testbed.stats.steady import warmup_end
 
 LENGTHS = (15, 30, 60, 180)

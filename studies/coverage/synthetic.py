@@ -50,17 +50,18 @@ def blocks(
     spread: float = 0.05,
     block_spread: float = 0.2,
     second_spread: float = 1.0,
+    trials: int = 1,
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """Return one trial per side and block, of which second/first is truly ``ratio``.
+    """Return ``trials`` per side and block, of which second/first is truly ``ratio``.
 
     ``spread`` is that of the log of a trial, ``block_spread`` that of what both sides of a block
     share, ``second_spread`` how many times the first side's spread the second side has. The true
     ratio is that of geometric means.
     """
-    shared = block_spread * rng.standard_normal(count)
-    own = spread * noise(rng, (2, count)) * np.array([[1.0], [second_spread]])
+    shared = block_spread * rng.standard_normal((count, 1))
+    own = spread * noise(rng, (2, count, trials)) * np.array([1.0, second_spread])[:, None, None]
     first, second = np.exp(shared + own[0]), ratio * np.exp(shared + own[1])
-    return [[value] for value in first.tolist()], [[value] for value in second.tolist()]
+    return first.tolist(), second.tolist()
 
 
 def correlated(rng: np.random.Generator, count: int, related: float) -> Floats:

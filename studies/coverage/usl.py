@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from studies.coverage import synthetic
-from studies.coverage.tables import percent, progress, table
+from studies.tables import percent, progress, table
 from testbed.stats.usl import UslFit, fit_usl
 
 SYSTEMS = {

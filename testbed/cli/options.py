@@ -9,18 +9,29 @@ from __future__ import annotations
 from typing import Annotated, TypeVar
 
 import typer
+from rich.markup import escape
 
+from common.stack_spec import Budget, StackSpec
 from testbed.drive.key_values import read_key_values
 from testbed.errors import TestbedError
 from testbed.stack import runtimes
-from testbed.stack.spec import Budget, StackSpec
+from testbed.stack.sides.side import GRAMMAR
 
 _SIZE = "Size of a stack"
 TRAFFIC = "Traffic"
 _FAULTS = "Fault injection"
 T = TypeVar("T")
 
-Designs = Annotated[str, typer.Option(help="The designs to measure, with commas between them.")]
+Sides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SIDE]...",
+        help="What to measure, the reference first: "
+        f"{escape(GRAMMAR)}. The same one twice shows how far two runs of equal things differ on "
+        "this machine. `testbed sides` explains how one is written.",
+        show_default=False,
+    ),
+]
 
 Mix = Annotated[
     T,

@@ -1,4 +1,4 @@
-"""Holds the budgets of processes against each other: within a side, and between the sides.
+"""Holds the budgets of the processes of a side against each other, and adds them up.
 
 The kernel rounds a limit on CPU to whole microseconds of a period and one on memory to whole pages,
 so a total that was shared out comes back a little smaller. What differs by less than a thousandth
@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 
+from testbed.drive import facts
 from testbed.stack.records import ProcessBudget
 
-ROUNDING = 1e-3
 MIB = 1 << 20
+NO_LIMIT = "no limit"
 
 Budgets = Mapping[str, ProcessBudget]
 
@@ -28,7 +29,7 @@ def same(first: float | None, second: float | None) -> bool:
     """Say whether two limits are equal but for rounding; none equals none alone."""
     if first is None or second is None:
         return first is second
-    return math.isclose(first, second, rel_tol=ROUNDING)
+    return math.isclose(first, second, rel_tol=facts.ROUNDING)
 
 
 def not_as_given(budgets: Budgets, given: ProcessBudget) -> Iterator[str]:
@@ -49,12 +50,17 @@ def uneven(budgets: Budgets) -> Iterator[str]:
             yield f"{what} of a process: {values}"
 
 
-def differences(first: Budgets, second: Budgets) -> Iterator[str]:
-    """Name the totals over all processes in which two sides differ."""
-    for what, of, write in _LIMITS:
-        one, two = (_total(of, side) for side in (first, second))
-        if not same(one, two):
-            yield f"{what} in total: {write(one)} and {write(two)}"
+def totals(budgets: Budgets) -> dict[str, str]:
+    """Return what all processes may use together, as facts: cores, and MiB of memory."""
+    cpus, memory = (_total(of, budgets) for _, of, _ in _LIMITS)
+    return {
+        facts.CPUS: _limit(cpus),
+        facts.MEMORY: _limit(None if memory is None else memory / MIB),
+    }
+
+
+def _limit(value: float | None) -> str:
+    return NO_LIMIT if value is None else f"{value:.6g}"
 
 
 def _total(of: Callable[[ProcessBudget], float | None], budgets: Budgets) -> float | None:
@@ -65,11 +71,11 @@ def _total(of: Callable[[ProcessBudget], float | None], budgets: Budgets) -> flo
 
 
 def _written_cpus(value: float | None) -> str:
-    return "no limit" if value is None else f"{value:.4g} cores"
+    return NO_LIMIT if value is None else f"{value:.4g} cores"
 
 
 def _written_memory(value: float | None) -> str:
-    return "no limit" if value is None else f"{value / MIB:,.1f} MiB"
+    return NO_LIMIT if value is None else f"{value / MIB:,.1f} MiB"
 
 
 def _cpus(budget: ProcessBudget) -> float | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from testbed.errors import TestbedError
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Meter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment
 
 
 class TrialFailed(TestbedError):
@@ -19,7 +19,7 @@ class TrialFailed(TestbedError):
 class Stacks(Protocol):
     """Brings stacks up and down, and says what they use."""
 
-    def up(self, design: str, spec: StackSpec) -> StackRecord:
+    def up(self, deployment: Deployment) -> StackRecord:
         """Start a fresh stack and return once it is ready. Raises :class:`TestbedError`."""
 
     def meter(self, stack: StackRecord) -> Meter:

@@ -15,15 +15,23 @@ from typing import Any
 import psutil
 
 from testbed.stack import environment
+from testbed.stack.sides.resolve import Deployment
 
 LOCK = "requirements.lock"
 PACKAGES = ("grpcio", "locust", "gevent", "uvloop", "protobuf", "hdrhistogram")
 GIT_SECONDS = 10.0
 
 
-def collect(home: Path, arguments: Sequence[str]) -> dict[str, Any]:
-    """Return the provenance of a run started now in the project at ``home``, as plain data."""
+def collect(
+    home: Path, arguments: Sequence[str], deployments: Sequence[Deployment] = ()
+) -> dict[str, Any]:
+    """Return the provenance of a run started now in the project at ``home``, as plain data.
+
+    ``deployments`` are what its sides start; what those run that are of a revision is in it.
+    """
+    revisions = {str(each): found for each in deployments if (found := provenance_of(each))}
     return {
+        **({"revisions": revisions} if revisions else {}),
         "command": shlex.join(arguments),
         "git": git_state(home),
         "lock_sha256": sha256(home / LOCK),
@@ -31,6 +39,19 @@ def collect(home: Path, arguments: Sequence[str]) -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "machine": machine(),
         "environment": environment.on_purpose(os.environ),
+    }
+
+
+def provenance_of(deployment: Deployment) -> dict[str, Any]:
+    """Return what a side runs that is of a revision, as plain data; nothing for any other side."""
+    revision = deployment.revision
+    if revision is None:
+        return {}
+    return {
+        "commit": revision.commit,
+        "subject": revision.subject,
+        "lock_sha256": revision.lock_sha256 or None,
+        "python": "its own" if revision.has_own_environment else "that of the testbed",
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from testbed.drive import audit as auditing
@@ -13,7 +14,7 @@ from testbed.drive.ports import LoadCommand
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import AUDIT, DOWN, DRIVE, UP, Audited, Drive
 from testbed.record import files
-from testbed.record.model import JobRow
+from testbed.record.model import EXTERNAL, JobRow
 from testbed.stack.records import StackRecord
 
 Auditor = Callable[
@@ -22,7 +23,7 @@ Auditor = Callable[
 # Seconds that the load generator takes to start.
 START_SECONDS = 2.0
 # Seconds of a trial besides its drive, as measured on two cores.
-_UP_SECONDS, _DRIVE_OVERHEAD, _AUDIT_SECONDS, _DOWN_SECONDS = 3.0, 3.0, 1.0, 2.0
+_UP_SECONDS, _DRIVE_OVERHEAD, _AUDIT_SECONDS, _DOWN_SECONDS = 2.0, 2.0, 0.5, 1.0
 
 
 def expected_phases(traffic: Traffic) -> dict[str, float]:
@@ -83,4 +84,13 @@ class TimedLoad:
             self.audit_seconds,
             lambda done, total: on_progress(f"{done:,} of {total:,} jobs terminal"),
         )
-        return Audited(jobs)
+        return Audited(jobs if stack.runtime != EXTERNAL else _of_this_drive(jobs, stack))
+
+
+def _of_this_drive(jobs: Sequence[JobRow], stack: StackRecord) -> tuple[JobRow, ...]:
+    """Leave out the jobs of others that a server had before: those of earlier drives above all.
+
+    A stack that was started for the drive has none.
+    """
+    began = datetime.fromisoformat(stack.started).timestamp() * 1e6
+    return tuple(job for job in jobs if job.accepted or (job.create_us or began) >= began)

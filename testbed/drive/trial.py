@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from testbed.drive import budgets, fairness
-from testbed.drive.fairness import Statement, Unfair
+from testbed.drive import budgets, statements
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess
 from testbed.drive.ports import Progress, Stacks, TrialFailed
 from testbed.drive.sampler import Sampler
 from testbed.drive.scraper import Scraper
+from testbed.drive.statements import Statement, Unfair
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.model import (
@@ -37,7 +37,7 @@ from testbed.record.model import (
 )
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment
 
 UP, DRIVE, AUDIT, DOWN = "starting the stack", "driving", "looking up every job", "stopping"
 Level = int | float | str
@@ -49,15 +49,14 @@ class StackExited(TrialFailed):
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """Which trial of a run this is, and how its stack is started.
+    """Which trial of a run this is, and what is started for it.
 
     ``number``, ``block``, ``position`` and ``attempt`` count from 1, ``side`` from 0; ``levels``
     has the level of each factor of the plan.
     """
 
     number: int
-    design: str
-    stack: StackSpec
+    deployment: Deployment
     block: int = 1
     position: int = 1
     side: int = 0
@@ -121,7 +120,7 @@ class Tools:
     stacks: Stacks
     progress: Progress
     interrupts: Interrupts
-    ask: Callable[[StackRecord], Statement] = fairness.ask
+    ask: Callable[[StackRecord], Statement] = statements.ask
 
 
 class Trial:
@@ -149,12 +148,13 @@ class Trial:
             block=spec.block,
             position=spec.position,
             side=spec.side,
-            design=spec.design,
+            design=spec.deployment.design,
             status=INTERRUPTED,
             error="did not run to its end",
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             plan_cell=dict(spec.levels),
             attempt=spec.attempt,
+            declared=dict(spec.deployment.declared),
         )
 
     @property
@@ -188,7 +188,7 @@ class Trial:
     def _up_drive_audit(self) -> None:
         try:
             with self._phase(UP):
-                stack = self._tools.stacks.up(self._spec.design, self._spec.stack)
+                stack = self._tools.stacks.up(self._spec.deployment)
                 statement = self._tools.ask(stack)
             self._header = replace(
                 self._header,
@@ -210,7 +210,7 @@ class Trial:
             with self._tools.interrupts.shield(), self._phase(DOWN):
                 if self._process is not None:
                     self._process.stop()
-                self._tools.stacks.down(self._spec.design)
+                self._tools.stacks.down(self._spec.deployment.design)
 
     def _drive(self, stack: StackRecord) -> None:
         command = self._workload.command(stack, self._folder)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from testbed.record import calls
 from testbed.record.calls import RESPONSE, SERVICE, CallSeries
@@ -25,6 +25,9 @@ INTERRUPTED = "interrupted"
 
 STACK = "stack"
 GENERATOR = "generator"
+
+# Runtime of a trial whose server was there already: nothing is known of its processes.
+EXTERNAL = "external"
 
 CLOSED = "closed"
 OPEN = "open"
@@ -188,19 +191,28 @@ class ResourceRow:
     throttled_periods: int | None = None
 
 
+class RecordedStatement(TypedDict, total=False):
+    """What a stack said that it runs with: sums over its processes, and what all of them said."""
+
+    design: str
+    totals: Mapping[str, float]
+    values: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class TrialHeader:
     """Which trial it was and how it ended.
 
     ``number`` is its place in the schedule, ``attempt`` counts the tries of that place.
-    ``plan_cell`` has the level of each factor. ``side`` is 0 for the first design of a comparison
-    and 1 for the second, ``position`` the place of its side within block and cell. ``status`` is
+    ``plan_cell`` has the level of each factor. ``side`` is the place of its side in the plan, from
+    0; ``position`` counts the trials within block and cell. ``status`` is
     ``complete``, ``failed`` or ``interrupted``. ``settings`` is what the stack ran with besides
-    its defaults, ``fairness`` what it reported to run with, ``phases`` the seconds that each took.
-    ``budget`` has for each process with a limit ``cpus`` (cores) and ``memory_bytes``, either of
-    which may be ``None``; it is empty if no process has one. ``processes`` are all of the stack,
-    whose CPU and memory are to be sampled, ``scraped`` those whose metrics are to be read; both are
-    empty in recordings from before they were named.
+    its defaults, ``fairness`` what it reported to run with, ``declared`` what of that may differ on
+    this side, with what says so, and ``phases`` the seconds that each took. ``budget`` has for each
+    process with a limit ``cpus`` (cores) and ``memory_bytes``, either of which may be ``None``; it
+    is empty if no process has one. ``processes`` are all of the stack, whose CPU and memory are to
+    be sampled, ``scraped`` those whose metrics are to be read; both are empty in recordings from
+    before they were named.
     """
 
     number: int
@@ -217,10 +229,11 @@ class TrialHeader:
     phases: Mapping[str, float] = field(default_factory=dict)
     plan_cell: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
-    fairness: Mapping[str, Any] = field(default_factory=dict)
+    fairness: RecordedStatement = field(default_factory=RecordedStatement)
     budget: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     processes: tuple[str, ...] = ()
     scraped: tuple[str, ...] = ()
+    declared: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise ``ValueError`` if the values of a header that was read go together in no trial."""
@@ -252,13 +265,14 @@ class TrialRecording:
 class ExperimentRecording:
     """A comparison as recorded: its plan and provenance as plain data, and its trials in order.
 
+    ``sides`` are those of the plan, as texts, the reference first.
     ``schedule`` has every planned trial as plain data, by ``number``. ``ended`` says how the
     experiment ended: ``reason`` in words, and in ``needless`` the numbers that were not run because
     enough was known. It is empty while an experiment runs, or if it was killed. ``source`` is the
     file that plan and schedule are from.
     """
 
-    designs: tuple[str, str]
+    sides: tuple[str, ...]
     plan: Mapping[str, Any]
     provenance: Mapping[str, Any]
     trials: tuple[TrialRecording, ...]

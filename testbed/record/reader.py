@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 from testbed.record import files
 from testbed.record.damage import RecordingError, reading
+from testbed.record.formats import with_sides
 from testbed.record.load import read_load
 from testbed.record.metrics import METRICS, read_metrics
 from testbed.record.model import (
@@ -54,6 +55,7 @@ class _Whole(TypedDict):
 class Experiment(_Whole, total=False):
     """What ``experiment.json`` holds; ``resumed`` has the provenance of each time it went on."""
 
+    format: int
     ended: _EndRecord
     resumed: list[Mapping[str, Any]]
 
@@ -63,9 +65,9 @@ def read_head(folder: Path) -> Experiment:
     path = folder / files.EXPERIMENT
     raw = files.read_json(path)
     with reading(path):
-        head: Experiment = typed(raw, Experiment)
-        if len(head["plan"]["designs"]) != 2:
-            raise ValueError("plan.designs does not name two")
+        head: Experiment = typed(with_sides(raw), Experiment)
+        if len(head["plan"]["sides"]) < 2:
+            raise ValueError("plan.sides does not name two")
         if not head["schedule"]:
             raise ValueError("schedule has no trial")
         return head
@@ -74,9 +76,8 @@ def read_head(folder: Path) -> Experiment:
 def read_experiment(folder: Path) -> ExperimentRecording:
     """Read all of an experiment. Raises :class:`RecordingError` naming what is wrong."""
     head = read_head(folder)
-    first, second = head["plan"]["designs"]
     recorded = ExperimentRecording(
-        designs=(first, second),
+        sides=tuple(head["plan"]["sides"]),
         plan=head["plan"],
         provenance=head["provenance"],
         trials=tuple(map(read_trial, trial_folders(folder))),
@@ -96,9 +97,10 @@ def trial_folders(folder: Path) -> list[Path]:
 def _check_scheduled(folder: Path, recorded: ExperimentRecording) -> None:
     """Raise :class:`RecordingError` for a trial that is none of the schedule."""
     numbers = {each["number"] for each in recorded.schedule}
+    sides = len(recorded.sides)
     for path, trial in zip(trial_folders(folder), recorded.trials, strict=True):
         header = trial.header
-        if header.number not in numbers or header.side > 1 or header.block > len(numbers):
+        if header.number not in numbers or header.side >= sides or header.block > len(numbers):
             raise RecordingError(f"{path / files.TRIAL} is of no trial of the schedule")
 
 

@@ -18,12 +18,15 @@ class RecordedTraffic(TypedDict, total=False):
     kind: str
 
 
-class _Named(TypedDict):
-    designs: list[str]
+class _Sided(TypedDict):
+    sides: list[str]
 
 
-class RecordedPlan(_Named, total=False):
-    """A plan, in the keys and tables of a plan file; ``titles`` say what each design is."""
+class RecordedPlan(_Sided, total=False):
+    """A plan, in the keys and tables of a plan file; ``titles`` say what each design is.
+
+    ``pairs`` are those of a plan of format 2 that compared several; its ``sides`` are the first.
+    """
 
     name: str
     about: str

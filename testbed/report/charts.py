@@ -1,7 +1,8 @@
 """Charts as SVG: lines over two axes, stacked bars, and ratios with their intervals.
 
-Every chart says who is who without colour: the first design is a solid line, a disc and a plain
-fill, the second a dashed line, a square and a hatched fill. Colours are CSS variables of the page.
+Every chart says who is who without colour: the first side is a solid line, a disc and a plain fill,
+the second a dashed line, a square and a hatched fill, and so on (:mod:`testbed.report.looks`).
+Colours are CSS variables of the page.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from testbed.report.svg import Point
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 26.0, 24.0, 40.0
 ROW, BAR, LETTER, TOTAL = 24.0, 15.0, 6.6, 76.0
 PARTS = 8
+# Letters that there is room for at the end of a line.
+LONGEST_END = 2
 STRIP = (260.0, 26.0)
 
 
@@ -65,7 +68,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Strip:
-    """A ratio on an axis: the estimate, its interval, and how far noise reaches."""
+    """A ratio on an axis: the estimate, its interval, and how far noise reaches.
+
+    ``strength`` is the style of the side that is better, as in ``s1``, ``none`` or ``few``.
+    """
 
     estimate: float
     low: float
@@ -125,6 +131,7 @@ def lines(
 ) -> Markup:
     """Draw lines with their bands; the name of a line that is not thin stands at its end.
 
+    Where a name is too long for that, all have their mark there, which the legend explains.
     ``shade`` is a stretch of the x axis that is set off from the rest.
     """
     frame = _Frame(size, axes)
@@ -151,6 +158,8 @@ def _line(frame: _Frame, series: ChartLine) -> list[Markup]:
 
 def _ends(frame: _Frame, series: Sequence[ChartLine]) -> list[Markup]:
     """Write the names at the ends of lines, moved apart where they would touch."""
+    if any(len(each.name) > LONGEST_END for each in series):
+        return [svg.marker(frame.at(each.points[-1]), each.side, 3.5) for each in series]
     ends = sorted(((frame.at(each.points[-1]), each) for each in series), key=lambda end: end[0][1])
     drawn, last = [], -100.0
     for (x, y), each in ends:
@@ -208,8 +217,8 @@ def strip(scale: Log, shown: Strip, name: str, title: str) -> Markup:
 def _estimate(at: Point, strength: str) -> Markup:
     """Draw the estimate like the side that is better, and as a ring where neither is."""
     x, y = at
-    if strength in {"s0", "s1"}:
-        return svg.marker(at, int(strength[1]), 4.5)
+    if strength.startswith("s"):
+        return svg.marker(at, int(strength[1:]), 4.5)
     return svg.element("circle", cx=x, cy=y, r=4.0, class_="mark none")
 
 

@@ -10,6 +10,8 @@ import jinja2
 from markupsafe import Markup
 
 from testbed.errors import TestbedError
+from testbed.report import svg
+from testbed.report.looks import LOOKS
 
 REPORT = "report.html"
 _TEMPLATES = jinja2.Environment(
@@ -19,6 +21,7 @@ _TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.globals.update(swatch=svg.swatch, looks=LOOKS)
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,12 @@ class RatioGroup:
 
 @dataclass(frozen=True)
 class Ratios:
-    """A table of ratios on one axis; ``of`` says what a row is."""
+    """A table of ratios on one axis; ``of`` says what a row is.
 
-    labels: tuple[str, str]
+    ``labels`` head the two columns of figures.
+    """
+
+    labels: Sequence[str]
     axis: Markup
     ratio_label: str
     confidence: str
@@ -113,7 +119,7 @@ class Section:
 
 @dataclass(frozen=True)
 class VerdictText:
-    """A verdict in plain words. ``style`` is ``s0``, ``s1``, ``none`` or ``few``."""
+    """A verdict in plain words. ``style`` is ``s0``, ``s1`` and so on, ``none`` or ``few``."""
 
     style: str
     short: str
@@ -123,10 +129,11 @@ class VerdictText:
 
 @dataclass(frozen=True)
 class CellVerdicts:
-    """The verdicts of one cell of the plan."""
+    """The verdicts of one cell of the plan: a sentence each, or a table of many sides."""
 
     name: str
     verdicts: Sequence[VerdictText]
+    table: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -144,10 +151,10 @@ class ReportPage:
     name: str
     title: str
     when: str
-    labels: tuple[str, str]
-    titles: tuple[str, str]
+    labels: Sequence[str]
+    titles: Sequence[str]
     what_ran: Sequence[str]
-    summary: str
+    summary: Sequence[str]
     alerts: Sequence[Alert]
     matrix: Table | None
     verdicts: Sequence[CellVerdicts]

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+from testbed.report.looks import LOOKS
+
 Point = tuple[float, float]
 
 
@@ -55,10 +57,22 @@ def path(points: Iterable[Point], class_: str, closed: bool = False) -> Markup:
 def marker(at: Point, side: int, size: float = 3.0) -> Markup:
     """Return the mark of a side: a disc for the first, a hollow square for the second."""
     x, y = at
-    if side == 0:
-        return element("circle", cx=x, cy=y, r=size, class_="mark s0")
+    if not LOOKS[side].corners:
+        return element("circle", cx=x, cy=y, r=size, class_=f"mark s{side}")
+    corners = ((x + size * across, y + size * down) for across, down in LOOKS[side].corners)
+    return path(corners, f"mark s{side}", closed=True)
+
+
+def swatch(side: int) -> Markup:
+    """Return the entry of a legend for the line and the mark of a side."""
     return element(
-        "rect", x=x - size, y=y - size, width=2 * size, height=2 * size, class_="mark s1"
+        "svg",
+        path([(0, 6), (34, 6)], f"line s{side}"),
+        marker((17, 6), side, 3.5),
+        class_="swatch",
+        viewBox="0 0 34 12",
+        aria_hidden="true",
+        xmlns="http://www.w3.org/2000/svg",
     )
 
 

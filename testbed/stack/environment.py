@@ -36,13 +36,13 @@ _SERVERS = ("usr/local/sbin", "usr/sbin", "usr/lib/postgresql/*/bin")
 _NOTEWORTHY = frozenset({"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"})
 
 
-def of_process(variables: Mapping[str, str]) -> dict[str, str]:
+def of_process(variables: Mapping[str, str], tree: str = str(CHECKOUT)) -> dict[str, str]:
     """Return the environment of a process of ours, or of a program that needs no more than those.
 
-    Modules are those of this very testbed.
+    Modules are those in ``tree``, by default of this very testbed.
     """
     passed = {name: value for name, value in variables.items() if _passes(name, variables)}
-    return {**passed, "PYTHONPATH": str(CHECKOUT)}
+    return {**passed, "PYTHONPATH": tree}
 
 
 def of_engine(variables: Mapping[str, str]) -> dict[str, str]:

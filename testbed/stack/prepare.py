@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from common.config import ConfigError, Settings
+from common.config import PREFIX, ConfigError, Settings
 from common.process_spec import METRICS_PATH, ProcessSpec
-from common.topology import Topology
+from common.stack_spec import Source, StackSpec
+from common.topology import LINKS, Topology
 from testbed import CHECKOUT
 from testbed.errors import TestbedError
 from testbed.stack.ports import HOST
 from testbed.stack.records import StackRecord
-from testbed.stack.spec import StackSpec
 
 _BY_TOPOLOGY = ("links", "listen", "metrics", "name", "peers", "secret_file")
 
@@ -68,8 +68,40 @@ def _filled(topology: Topology, process: ProcessSpec, spec: StackSpec, place: Pl
         return found
     given = {**spec.settings, "secret_file": place.secret_file}
     environment = topology.environment(process.name, spec.slots, given, *where)
-    Settings.from_environment(environment)
-    return replace(found, environment={**found.environment, **environment})
+    readable = _readable(environment, source_of(spec, process.name))
+    return replace(found, environment={**found.environment, **readable})
+
+
+def source_of(spec: StackSpec, name: str) -> Source | None:
+    """Return whose code a process runs, ``None`` for that of this checkout.
+
+    The proxy of links is no part of what is measured, but a tool of today.
+    """
+    return spec.source if name != LINKS else None
+
+
+def _readable(environment: dict[str, str], source: Source | None) -> dict[str, str]:
+    """Return the environment as the code of the process can read it.
+
+    A revision refuses settings that it does not know; what the stack decides on is left out then,
+    and what a user asked for has been refused before. Raises ``ConfigError``.
+    """
+    if source is None:
+        Settings.from_environment(environment)
+        return environment
+    known = {f"{PREFIX}{name.upper()}" for name in source.settings}
+    return {name: value for name, value in environment.items() if name in known}
+
+
+def scaled(topology: Topology, spec: StackSpec, one_host: bool = True) -> Topology:
+    """Return the topology as large as ``spec`` says, as :meth:`StackSpec.scaled` does.
+
+    Raises :class:`TestbedError` if the slots cannot be shared out evenly.
+    """
+    try:
+        return spec.scaled(topology, one_host)
+    except ValueError as error:
+        raise TestbedError(str(error), "slots and workers set the totals") from error
 
 
 def port_uses(topology: Topology) -> dict[int, str]:
@@ -94,6 +126,8 @@ def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:
         settings=dict(spec.settings),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         clock=spec.clock,
+        side=spec.side or topology.design,
+        revision=spec.source.revision if spec.source else "",
     )
 
 

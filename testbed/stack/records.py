@@ -47,7 +47,8 @@ class ProcessRecord:
     to see that it serves. ``log`` is the path of its output, ``calls`` names its peers.
     ``container`` is the id of the container that it runs in; its pid is then of the engine's host.
     ``module``, or the ``command`` of one that is not ours, and ``environment``, what is added to
-    the surroundings, start another one like it.
+    the surroundings, start another one like it: with the interpreter ``python`` and the code in
+    ``tree``, those of this testbed if they are empty.
     """
 
     name: str
@@ -62,6 +63,8 @@ class ProcessRecord:
     command: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict, hash=False)
     ready: Ready = field(default_factory=Ready)
+    tree: str = ""
+    python: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -108,7 +111,10 @@ class StackRecord:
     is not known, ``settings`` what differs from the defaults, ``started``
     the time in UTC (ISO 8601). ``ready`` is false until every process has answered. ``budget`` is
     what each process was given, ``None`` if none has a limit, as with local processes. ``clock``
-    says whether the wall clock of its processes can be set.
+    says whether the wall clock of its processes can be set. ``side`` is what was asked for, as it
+    is written: the design, with its options and its revision. ``facts`` are what a declaration says
+    of the stack, by name, beside what its processes say themselves. ``revision`` is the commit
+    whose code its processes run, empty for that of this checkout.
     """
 
     design: str
@@ -122,6 +128,9 @@ class StackRecord:
     ready: bool = field(default=False)
     budget: ProcessBudget | None = field(default=None)
     clock: bool = field(default=False)
+    side: str = field(default="")
+    facts: Mapping[str, str] = field(default_factory=dict)
+    revision: str = field(default="")
 
     @classmethod
     def of_one_process(cls, name: str, pid: int, port: int, log: str = "") -> StackRecord:
@@ -139,6 +148,7 @@ class StackRecord:
             slots=0,
             settings={},
             started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+            side=name,
         )
 
     @property
@@ -282,6 +292,9 @@ def _parse(data: dict[str, Any]) -> StackRecord:
         ready=bool(data["ready"]),
         budget=_parse_budget(data.get("budget")),
         clock=bool(data.get("clock")),
+        side=str(data.get("side", data["design"])),
+        facts={str(name): str(text) for name, text in data.get("facts", {}).items()},
+        revision=str(data.get("revision", "")),
     )
 
 
@@ -310,6 +323,8 @@ def parse_process(data: dict[str, Any]) -> ProcessRecord:
         command=tuple(str(each) for each in data.get("command", ())),
         ports={str(use): int(port) for use, port in data.get("ports", {}).items()},
         ready=_parse_ready(data.get("ready", {})),
+        tree=str(data.get("tree", "")),
+        python=str(data.get("python", "")),
     )
 
 

@@ -6,6 +6,7 @@ arguments that make no sense raise ``ValueError``.
 
 =====================  ===========================================================================
 ``ratio_interval``     second/first over blocks of trials, with its confidence interval
+``noise_floor``        how far a side would be from itself in the same run
 ``percentile_interval``  a percentile of calls and its order-statistic interval
 ``mean_interval``      the mean of a per-second series, autocorrelation respected
 ``warmup_end``         where in a per-second series the steady state begins
@@ -25,7 +26,7 @@ from testbed.stats.percentiles import (
     percentile_interval,
     samples_needed,
 )
-from testbed.stats.ratios import ratio_interval
+from testbed.stats.ratios import noise_floor, ratio_interval
 from testbed.stats.sequential import MIN_STOPPING_BLOCKS, enough
 from testbed.stats.stall import PeriodicStall
 from testbed.stats.steady import warmup_end
@@ -46,6 +47,7 @@ __all__ = [
     "enough",
     "fit_usl",
     "mean_interval",
+    "noise_floor",
     "percentile",
     "percentile_interval",
     "ratio_interval",

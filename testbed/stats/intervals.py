@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy import stats
 
@@ -14,7 +14,8 @@ class Interval:
 
     ``estimate``, ``low`` and ``high`` are in the unit of the figure; ``blocks`` is the number of
     independent units that it rests on: blocks of trials for a ratio, batches of seconds for a
-    mean, samples for a percentile, points for a fit.
+    mean, samples for a percentile, points for a fit. ``degrees`` are the degrees of freedom of a
+    ratio's t-interval, ``None`` for one less than ``blocks``.
     """
 
     estimate: float
@@ -22,6 +23,7 @@ class Interval:
     high: float
     blocks: int
     confidence: float = 0.95
+    degrees: int | None = None
 
     @property
     def half_width(self) -> float:
@@ -50,11 +52,22 @@ class Interval:
         """
         return self._log_half_width() / self._quantile(self.confidence)
 
+    def p_value(self) -> float:
+        """Return the two-sided p-value of the hypothesis that a ratio is 1, 0 to 1.
+
+        It is below 1 - confidence exactly if the interval does not hold 1. Errors as for
+        :meth:`log_error`.
+        """
+        error, distance = self.log_error(), abs(math.log(self.low * self.high)) / 2
+        if error == 0:
+            return 0.0 if distance > 0 else 1.0
+        return min(1.0, 2 * float(stats.t.sf(distance / error, self._freedom())))
+
     def at(self, confidence: float) -> Interval:
         """Return a ratio's t-interval at another confidence."""
         reach = math.exp(self.log_error() * self._quantile(confidence))
         middle = math.sqrt(self.low * self.high)
-        return Interval(self.estimate, middle / reach, middle * reach, self.blocks, confidence)
+        return replace(self, low=middle / reach, high=middle * reach, confidence=confidence)
 
     def _log_half_width(self) -> float:
         if not 0 < self.low <= self.high < math.inf:
@@ -63,9 +76,12 @@ class Interval:
 
     def _quantile(self, confidence: float) -> float:
         check_confidence(confidence)
+        return float(stats.t.ppf((1 + confidence) / 2, self._freedom()))
+
+    def _freedom(self) -> int:
         if self.blocks < 2:
             raise ValueError(f"{self.blocks} blocks have no spread: two are needed")
-        return float(stats.t.ppf((1 + confidence) / 2, self.blocks - 1))
+        return self.blocks - 1 if self.degrees is None else self.degrees
 
 
 def check_confidence(confidence: float) -> None:

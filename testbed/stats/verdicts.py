@@ -1,14 +1,13 @@
-"""From ratios to words: who is better, by how much, and whether that is more than noise.
+"""From ratios to words: which side is better, by how much, and whether that is more than noise.
 
-A difference counts if the true ratio lies beyond the noise floor, not merely off 1: two runs of
-the same thing differ as well, and a control of A against A shows by how much. The test is that of
-a minimum effect (Murphy and Myors 1999): the hypothesis to reject is that the ratio lies between
-1 / (1 + floor) and 1 + floor. On one metric alone it says the same as "the interval lies wholly
-outside of the floor".
+A difference counts if two things hold. By the test of its ratio, against 1, it is no chance: the
+interval does not hold 1, more clearly so the more metrics are judged. And the ratio lies beyond the
+noise floor, which is how far a side would be from itself by what its own trials differ by in this
+run (``docs/decisions/0110-the-noise-of-the-run-itself.md``).
 
 A report judges dozens of metrics, and of twenty tests at 5 % one is wrong by chance. Their
 p-values are adjusted by Benjamini and Hochberg (1995): of the differences that a report names, at
-most 5 % are false on average; and if the two sides are the same, at most 5 % of reports name any.
+most 5 % are false on average; and if the sides are the same, at most 5 % of reports name any.
 Holm's correction would bound the chance of a single false one in every case, at the cost of missing
 most true ones with as few blocks as a comparison has.
 """
@@ -27,45 +26,45 @@ from testbed.stats.intervals import Interval, check_confidence
 from testbed.stats.words import Sentence
 
 Better = Literal["lower", "higher"]
-Noise = Interval | float | None
 
 LEAST_BLOCKS = 3
 WIDEST_SPAN = 2.0
 
 
 class RatioOutcome(StrEnum):
-    """What a ratio says. A is the first side of a comparison, B the second."""
+    """What the ratio of a side to the reference says."""
 
-    A_BETTER = "a_better"
-    B_BETTER = "b_better"
+    REFERENCE_BETTER = "reference_better"
+    SIDE_BETTER = "side_better"
     NO_DIFFERENCE = "no_difference"
     NOT_ENOUGH_DATA = "not_enough_data"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric to judge: the ratio B/A, the control A/A, and which direction is better.
+    """One metric to judge: the ratio of a side to the reference, and which direction is better.
 
-    ``noise`` is the interval of the same metric's ratio in an A-against-A control, or a relative
-    half width (0.06 for 6 % up or down), or ``None`` if there was no control. ``label`` names the
-    metric in a sentence, as in "SubmitJob p50". ``claim``, if given, is what the better side does,
-    as in "answers SubmitJob faster" with the label "p50".
+    ``floor`` is the noise floor as a relative half width (0.06 for 6 % up or down), or ``None`` if
+    it is not known. ``label`` names the metric in a sentence, as in "SubmitJob p50". ``claim``, if
+    given, is what the better side does, as in "answers SubmitJob faster" with the label "p50".
+    ``sides`` names the reference and the side in sentences.
     """
 
     label: str
     ratio: Interval | None
-    noise: Noise
+    floor: float | None
     better: Better
     claim: str = ""
+    sides: tuple[str, str] = ("A", "B")
 
 
 @dataclass(frozen=True)
 class MetricVerdict:
     """What a metric says, in one word and in a sentence.
 
-    ``floor`` is the noise floor as a relative half width, ``None`` without a control. ``p_value``
-    is of the hypothesis that the true ratio lies within the noise floor (that it is 1, without a
-    control), adjusted for the family of metrics if there is one; ``None`` without enough data.
+    ``floor`` is the noise floor as a relative half width, ``None`` where it is not known.
+    ``p_value`` is of the hypothesis that the true ratio is 1, adjusted for the family of metrics if
+    there is one; ``None`` without enough data.
     """
 
     outcome: RatioOutcome
@@ -77,108 +76,71 @@ class MetricVerdict:
 
 def verdict(
     ratio: Interval | None,
-    noise: Noise,
+    floor: float | None,
     better: Better,
     *,
     label: str = "the metric",
     claim: str = "",
     sides: tuple[str, str] = ("A", "B"),
 ) -> MetricVerdict:
-    """Judge one ratio second/first on its own, at the confidence of its interval.
+    """Judge one ratio on its own, at the confidence of its interval.
 
     For the metrics of a report use :func:`verdicts`, which bounds the false ones among many.
     Errors as there.
     """
     confidence = 0.95 if ratio is None else ratio.confidence
-    measured = Measured(label, ratio, noise, better, claim)
-    return verdicts([measured], confidence=confidence, sides=sides)[0]
+    measured = Measured(label, ratio, floor, better, claim, sides)
+    return verdicts([measured], confidence=confidence)[0]
 
 
-def verdicts(
-    family: Sequence[Measured],
-    *,
-    confidence: float = 0.95,
-    sides: tuple[str, str] = ("A", "B"),
-) -> tuple[MetricVerdict, ...]:
+def verdicts(family: Sequence[Measured], *, confidence: float = 0.95) -> tuple[MetricVerdict, ...]:
     """Judge the metrics of one comparison together; the verdicts are in their order.
 
-    A side is better if the adjusted p-value is at most 1 - ``confidence``. There is not enough data
-    without a ratio, with fewer than three blocks, and if nothing is shown while the interval spans
-    more than a factor of two. ``sides`` names the sides in sentences.
+    A side is better if the adjusted p-value is at most 1 - ``confidence`` and the ratio lies beyond
+    the noise floor, where that is known. There is not enough data without a ratio, with fewer than
+    three blocks, and if nothing is shown while the interval spans more than a factor of two.
 
     Raises ``ValueError`` for a noise floor below 0 or not finite, a ratio's interval that is not
     above 0, and a confidence out of range.
     """
     check_confidence(confidence)
-    floors = [noise_floor(each.noise) for each in family]
-    raw = [
-        None if _missing(each.ratio) else p_value(each.ratio, floor or 0.0)
-        for each, floor in zip(family, floors, strict=True)
-    ]
-    given = [each for each in raw if each is not None]
-    adjusted = iter([float(each) for each in stats.false_discovery_control(given)] if given else [])
-    results = []
-    for each, floor, alone in zip(family, floors, raw, strict=True):
-        together = None if alone is None else next(adjusted)
-        results.append(_judge(each, floor, alone, together, 1 - confidence, sides))
-    return tuple(results)
+    for each in family:
+        if each.floor is not None and not 0 <= each.floor < math.inf:
+            raise ValueError(f"the noise floor is {each.floor}; it must be 0 or above, as in 0.06")
+    alone = [_p_value(each.ratio) for each in family]
+    given = [each for each in alone if each is not None]
+    adjusted = iter(stats.false_discovery_control(given).tolist() if given else [])
+    return tuple(
+        _judge(each, raw, None if raw is None else next(adjusted), 1 - confidence)
+        for each, raw in zip(family, alone, strict=True)
+    )
 
 
-def noise_floor(noise: Noise) -> float | None:
-    """Return the noise floor as a relative half width, ``None`` for none.
-
-    Of a control's interval it is the end further from 1: what the control did show, and how much
-    more it cannot exclude. Raises ``ValueError`` for one below 0 or not finite.
-    """
-    if noise is None:
-        return None
-    if isinstance(noise, Interval):
-        if not 0 < noise.low <= noise.high < math.inf:
-            raise ValueError(f"{noise.low} to {noise.high} is no interval of a control's ratio")
-        return max(noise.high, 1 / noise.low, 1.0) - 1
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"the noise floor is {noise}; it must be 0 or above, as in 0.06")
-    return noise
-
-
-def p_value(ratio: Interval | None, floor: float) -> float:
-    """Return the p-value of the hypothesis that the ratio lies within the floor, 0 to 1.
-
-    Twice the smaller of the two one-sided tests, so that it is below 1 - confidence exactly if the
-    t-interval lies outside of the floor. Raises ``ValueError`` without a ratio of two blocks.
-    """
-    if ratio is None:
-        raise ValueError("there is no ratio to test")
-    error, middle = ratio.log_error(), math.log(ratio.low * ratio.high) / 2
-    beyond = abs(middle) - math.log1p(floor)
-    if error == 0:
-        return 0.0 if beyond > 0 else 1.0
-    return min(1.0, 2 * float(stats.t.sf(beyond / error, ratio.blocks - 1)))
-
-
-def _missing(ratio: Interval | None) -> bool:
-    return ratio is None or ratio.blocks < LEAST_BLOCKS
+def _p_value(ratio: Interval | None) -> float | None:
+    return None if ratio is None or ratio.blocks < LEAST_BLOCKS else ratio.p_value()
 
 
 def _judge(
-    each: Measured,
-    floor: float | None,
-    alone: float | None,
-    together: float | None,
-    level: float,
-    sides: tuple[str, str],
+    each: Measured, alone: float | None, together: float | None, level: float
 ) -> MetricVerdict:
-    sentence = Sentence(each.label, each.claim, floor, sides)
-    ratio = each.ratio
+    sentence, ratio = Sentence(each.label, each.claim, each.floor, each.sides), each.ratio
     if ratio is None or alone is None or together is None:
         words = sentence.missing(ratio, LEAST_BLOCKS)
-        return MetricVerdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, None)
-    if together <= level:
-        second = (ratio.low * ratio.high < 1) == (each.better == "lower")
-        outcome = RatioOutcome.B_BETTER if second else RatioOutcome.A_BETTER
-        return MetricVerdict(outcome, sentence.better(int(second), ratio), ratio, floor, together)
-    if ratio.high / ratio.low > WIDEST_SPAN:
-        words = sentence.too_wide(ratio)
-        return MetricVerdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, floor, together)
-    words = sentence.no_difference(ratio, by_chance=alone <= level)
-    return MetricVerdict(RatioOutcome.NO_DIFFERENCE, words, ratio, floor, together)
+        return MetricVerdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, each.floor, None)
+    lower = ratio.low * ratio.high < 1
+    is_clear = each.floor is None or _reach(ratio) > each.floor
+    if together <= level and is_clear:
+        second = lower == (each.better == "lower")
+        outcome = RatioOutcome.SIDE_BETTER if second else RatioOutcome.REFERENCE_BETTER
+        words = sentence.better(int(second), ratio)
+    elif ratio.high / ratio.low > WIDEST_SPAN:
+        outcome, words = RatioOutcome.NOT_ENOUGH_DATA, sentence.too_wide(ratio)
+    else:
+        outcome = RatioOutcome.NO_DIFFERENCE
+        words = sentence.no_difference(ratio, by_chance=is_clear and alone <= level < together)
+    return MetricVerdict(outcome, words, ratio, each.floor, together)
+
+
+def _reach(ratio: Interval) -> float:
+    """Return how far the ratio is from 1, the same up and down: 0.25 for 1.25 and for 0.8."""
+    return math.expm1(abs(math.log(ratio.low * ratio.high)) / 2)

@@ -25,7 +25,7 @@ class Sentence:
         else:
             head = f"{winner} is better in {self.label}: it"
         beyond = (
-            "; no control was run, so the noise floor is unknown"
+            "; no side has two trials in a block, so there is no noise floor"
             if self.floor is None
             else f", beyond the noise floor of {_floor(self.floor)}"
         )
@@ -37,7 +37,7 @@ class Sentence:
         why = (
             ", off the noise, but among so many metrics one like it is expected by chance"
             if by_chance
-            else self._within()
+            else self._within(ratio)
         )
         return (
             f"No difference shown in {self.label}: {self._ratio(ratio, 1, subject=True)}{why}; "
@@ -60,9 +60,9 @@ class Sentence:
         )
         return f"Not enough data on {self.label}: {why}"
 
-    def _within(self) -> str:
-        if self.floor is None:
-            return ", an interval that holds 1 (no control was run)"
+    def _within(self, ratio: Interval) -> str:
+        if self.floor is None or ratio.holds(1):
+            return ", an interval that holds 1"
         return f", not clear of the noise floor of {_floor(self.floor)}"
 
     def _ratio(self, ratio: Interval, side: int, *, subject: bool = False) -> str:

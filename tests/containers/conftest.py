@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 from testbed.stack.manifests.compose import PROJECT_VARIABLE
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
-from testbed.stack.spec import StackSpec
 from tests.support.engine import leaving_nothing
 from tests.support.stacks import ROOT, TOPOLOGIES, shifted
 

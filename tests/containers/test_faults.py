@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from common.stack_spec import StackSpec
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.heal import heal_all
@@ -17,7 +18,6 @@ from testbed.stack import runtimes
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
 from testbed.stack.runtimes.compose import containers, engine
-from testbed.stack.spec import StackSpec
 from tests.containers.conftest import PROJECT, Up
 from tests.support import jobs
 from tests.support.client import DONE, RUNNING, Calls, Client, rejection_of

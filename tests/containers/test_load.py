@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from common.config import SECRET_VARIABLE
+from common.stack_spec import StackSpec
 from testbed.stack.manifests import compose, load
 from testbed.stack.runtimes import secret
-from testbed.stack.spec import StackSpec
 from tests.containers.conftest import PROJECT
 from tests.support.docker import build_images, docker
 from tests.support.engine import leaving_nothing

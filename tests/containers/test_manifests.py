@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from common.config import PREFIX, SECRET_VARIABLE, Settings
+from common.stack_spec import Budget, StackSpec
 from testbed.stack import designs, manifests
 from testbed.stack.runtimes import secret
-from testbed.stack.spec import Budget, StackSpec
 from tests.support.stacks import ROOT
 
 ROLES = ("load", "load-worker")

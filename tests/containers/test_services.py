@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.process_spec import COMMAND, DISK, TCP, Image, ProcessSpec, Ready
+from common.stack_spec import Budget, StackSpec
 from common.topology import Topology
 from examples.node_server.topology import TOPOLOGY as NODE
 from testbed.errors import TestbedError
@@ -18,7 +19,6 @@ from testbed.stack import designs, runtimes
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
 from testbed.stack.runtimes.compose import containers, engine
-from testbed.stack.spec import Budget, StackSpec
 from tests.containers.conftest import PROJECT
 from tests.support import jobs, needs
 from tests.support.client import DONE, Client

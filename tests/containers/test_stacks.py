@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
+from common.stack_spec import Budget, StackSpec
 from testbed.drive.scraper import read_page
 from testbed.errors import TestbedError
 from testbed.stack import records as stacks
@@ -18,7 +19,6 @@ from testbed.stack import runtimes
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
 from testbed.stack.runtimes.compose import containers
-from testbed.stack.spec import Budget, StackSpec
 from tests.containers.conftest import PROJECT, Up
 from tests.support import jobs
 from tests.support.client import Client

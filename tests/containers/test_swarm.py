@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.stack.manifests import load, swarm
 from testbed.stack.runtimes import secret
 from testbed.stack.runtimes.compose import engine
-from testbed.stack.spec import StackSpec
 from tests.support import needs
 from tests.support.contract import assert_contract_holds
 from tests.support.docker import build_images, docker

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.site import decisions
+from docs.site import decisions, options
 from docs.site.decisions import DecisionError
 from docs.site.links import links
 from tests.support.stacks import ROOT
@@ -27,6 +27,10 @@ def test_the_decisions_are_listed_in_order_with_date_and_status() -> None:
     index = decisions.INDEX.read_text()
 
     assert index == decisions.refreshed(index, decisions.read()), "run `make generate`"
+
+
+def test_the_page_of_options_is_what_the_options_say() -> None:
+    assert options.PAGE.read_text() == options.text(), "run `make generate`"
 
 
 def test_numbers_of_decisions_are_given_once_and_dates_never_run_backwards() -> None:

@@ -30,14 +30,16 @@ def invoke(*arguments: str) -> Result:
         (("--rounds", "0"), "--rounds 0"),
         (("--users", "-1"), "--users -1"),
         (("--duration", "nan"), "--duration nan"),
-        (("--designs", "a,zebra"), "'zebra'"),
+        (("a", "zebra"), "sides a zebra: there is no design 'zebra'"),
+        (("a", "b+lease"), "'lease' is no OPTION=VALUE"),
+        (("a",), "give it twice for the noise of this machine, ['a', 'a']"),
         (("--kind", "juggle"), "'juggle'"),
         (("--slots", "13"), "13 slots"),
         (("--name", "../x"), "--name"),
     ],
 )
 def test_impossible_comparison_is_refused_before_anything_starts(
-    home: Path, options: tuple[str, str], named: str
+    home: Path, options: tuple[str, ...], named: str
 ) -> None:
     result = invoke("compare", *options)
     assert result.exit_code == 2
@@ -81,9 +83,19 @@ def test_plan_that_cannot_be_carried_out_is_refused_before_anything_starts(home:
 def test_dry_run_prints_the_schedule_and_starts_nothing(home: Path) -> None:
     result = invoke("run", "concurrency", "--set", "users=3,4", "--set", "blocks=2", "--dry-run")
     assert result.exit_code == 0
-    assert "8 trials in 2 blocks" in " ".join(result.output.split())
-    assert result.output.count("users=3") == 4
+    assert "16 trials in 2 blocks" in " ".join(result.output.split())
+    assert result.output.count("users=3") == 8
     assert not (home / "results").exists()
+
+
+def test_sides_behind_the_name_of_a_plan_take_the_place_of_its_own(home: Path) -> None:
+    result = invoke("run", "aa", "b", "b", "A", "--set", "blocks=1", "--dry-run")
+    assert result.exit_code == 0
+    assert "aa: 6 trials in 1 blocks" in " ".join(result.output.split())
+    rows = [line.split()[2:] for line in result.output.splitlines()[1:7]]
+    names = [" ".join(row[:-1]) for row in rows]
+    assert sorted(names) == ["A", "A", "B 1st", "B 1st", "B 2nd", "B 2nd"]
+    assert names == names[::-1]
 
 
 def test_plans_lists_all_and_ends_with_1_if_one_is_wrong(
@@ -94,10 +106,10 @@ def test_plans_lists_all_and_ends_with_1_if_one_is_wrong(
     for name in ("quick", "aa"):
         (tmp_path / "experiments" / f"{name}.toml").symlink_to(ROOT / f"experiments/{name}.toml")
     assert invoke("plans").exit_code == 0
-    (tmp_path / "experiments" / "wrong.toml").write_text('name = "aa"\ndesigns = ["a"]')
+    (tmp_path / "experiments" / "wrong.toml").write_text('name = "aa"\nsides = ["a"]')
     result = invoke("plans")
     assert result.exit_code == 1
-    assert "wrong.toml: designs" in " ".join(result.output.split())
+    assert "wrong.toml: sides" in " ".join(result.output.split())
     assert "two plans are called 'aa'" in " ".join(result.output.split())
 
 

@@ -32,7 +32,7 @@ def _testbed(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("design", ["a", "b"])
 def test_nothing_is_lost_in_a_short_run_of_random_faults(home: Path, design: str) -> None:
-    done = _testbed(home, "faults", "short", "--set", f"designs={design}")
+    done = _testbed(home, "faults", "short", design)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the checker found no violation" in done.stdout
@@ -47,15 +47,14 @@ def test_nothing_is_lost_in_a_short_run_of_random_faults(home: Path, design: str
     assert 0.3 < len(decided) / len(submits) < 0.7
     assert (folder / "report.html").read_text(encoding="utf-8").count("<svg") >= 1
     figures = json.loads((folder / "faults.json").read_text(encoding="utf-8"))
-    assert figures["trials"][0]["design"] == design
+    assert figures["trials"][0]["side"] == design
     alone = _testbed(home, "check", str(trial))
     assert alone.returncode == 0, alone.stdout
 
 
 def test_a_run_that_loses_state_says_how_much_and_keeps_its_other_promises(home: Path) -> None:
     done = _testbed(
-        home, "faults", "short", "--set", "draw.parts=stateful", "--set", "draw.count=2",
-        "--set", "designs=b",
+        home, "faults", "short", "b", "--set", "draw.parts=stateful", "--set", "draw.count=2",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr

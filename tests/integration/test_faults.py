@@ -14,6 +14,7 @@ from common.gen.taskqueue.v1.task_queue_service_pb2 import (
     SubmitJobRequest,
 )
 from common.gen.testbed.links.v1 import link_service_pb2 as pb
+from common.stack_spec import StackSpec
 from testbed.drive.scraper import read_page
 from testbed.runs.faults import registry
 from testbed.runs.faults.heal import heal_all
@@ -22,7 +23,6 @@ from testbed.stack import runtimes
 from testbed.stack.runtimes.controls import Controls
 from testbed.stack.runtimes.links import Links
 from testbed.stack.runtimes.local import LocalRuntime
-from testbed.stack.spec import StackSpec
 from tests.support import jobs, needs
 from tests.support.client import (
     CANCELED,

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from common.stack_spec import StackSpec
 from testbed.stack import prometheus, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord
-from testbed.stack.spec import StackSpec
 from tests.support import dashboards
 from tests.support import prometheus as programs
 from tests.support.stacks import ROOT, SLOTS, TOPOLOGIES, free_port, shifted

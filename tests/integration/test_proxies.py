@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from common.stack_spec import StackSpec
 from testbed.drive.audit import audit
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
 from testbed.stack.runtimes.links import Links
-from testbed.stack.spec import StackSpec
 from tests.support.stacks import ROOT, SLOTS, TOPOLOGIES, shifted
 
 pytestmark = pytest.mark.slow

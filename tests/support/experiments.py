@@ -15,6 +15,7 @@ from testbed.record.files import ResourceLog
 from testbed.record.metrics import MetricLog
 from testbed.record.model import (
     COMPLETE,
+    EXTERNAL,
     FAILED,
     GENERATOR,
     OPEN,
@@ -24,6 +25,7 @@ from testbed.record.model import (
     ResourceRow,
     TrialHeader,
 )
+from testbed.stack.sides.side import Side
 from tests.support.recordings import LoadMaker
 
 START = 1_795_328_000
@@ -55,7 +57,7 @@ def plan(**changes: Any) -> dict[str, Any]:
     """A plan as ``experiment.json`` has it."""
     return {
         "name": "quick",
-        "designs": ["a", "b"],
+        "sides": ["a", "b"],
         "blocks": 5,
         "warmup": 3.0,
         "duration": 12.0,
@@ -94,13 +96,16 @@ def provenance(**changes: Any) -> dict[str, Any]:
 class Experiment:
     """Writes an experiment folder.
 
-    ``cells`` are levels of factors; in each cell, block and side there is one trial. ``slower``
-    multiplies the times of the second side, so that equal designs with 1.0 differ by noise alone.
+    ``cells`` are levels of factors; each block runs all sides in each cell, and with ``mirrored``
+    once more in the mirror of that order. ``slower`` multiplies the times of the second side, so
+    that equal designs with 1.0 differ by noise alone.
     ``budget`` is what every process may use, as ``trial.json`` has it; ``throttled`` the share of
-    the time in which a process was held back by it, and of twice as many periods.
+    the time in which a process was held back by it, and of twice as many periods. ``external`` are
+    the sides that were servers which were there already.
     """
 
     blocks: int = 5
+    mirrored: bool = False
     seconds: int = 15
     cells: Sequence[Mapping[str, Any]] = ({},)
     slower: float = 1.0
@@ -111,6 +116,8 @@ class Experiment:
     void: Mapping[int, str] = field(default_factory=dict)
     lose: frozenset[int] = frozenset()
     fairness: Sequence[Mapping[str, Any]] = ()
+    declared: Sequence[Mapping[str, str]] = ()
+    external: frozenset[int] = frozenset()
     metrics: bool = False
     budget: Mapping[str, float] = field(default_factory=dict)
     throttled: Mapping[str, float] = field(default_factory=dict)
@@ -119,12 +126,14 @@ class Experiment:
     def write(self, folder: Path) -> Path:
         """Write everything and return the folder."""
         self._random = np.random.default_rng(self.seed)
-        designs = self.plan["designs"]
+        designs = [Side.parse(side).design for side in self.plan["sides"]]
         folder.mkdir(parents=True, exist_ok=True)
         number, schedule = 0, []
         for block in range(1, self.blocks + 1):
             for cell in self.cells:
-                for position, side in enumerate(self._random.permutation(2).tolist(), start=1):
+                order = self._random.permutation(len(designs)).tolist()
+                order += order[::-1] if self.mirrored else []
+                for position, side in enumerate(order, start=1):
                     number += 1
                     header = self._header(number, block, position, side, designs[side], cell)
                     schedule.append({"number": number})
@@ -132,7 +141,7 @@ class Experiment:
         files.write_json(
             folder / files.EXPERIMENT,
             {
-                "format": 2,
+                "format": 3,
                 "plan": {**self.plan, "blocks": self.blocks},
                 "provenance": self.provenance,
                 "schedule": schedule,
@@ -158,9 +167,11 @@ class Experiment:
             design=design,
             status=FAILED if error else COMPLETE,
             error=error,
+            runtime=EXTERNAL if side in self.external else "",
             started=f"2026-11-22T06:{number % 60:02d}:00+00:00",
             plan_cell=dict(cell),
             fairness=self.fairness[side] if self.fairness else {},
+            declared=self.declared[side] if self.declared else {},
             budget=dict.fromkeys(PROCESSES[design], self.budget) if self.budget else {},
         )
 
@@ -274,6 +285,7 @@ class Experiment:
             for step in range(4 * self.seconds + 8):
                 at = start - 1 + step / 4
                 used = step / 4
+                known = () if header.runtime == EXTERNAL else processes
                 log.append(
                     ResourceRow(
                         at,
@@ -283,7 +295,7 @@ class Experiment:
                         48 << 20,
                         *self._throttling(name, used),
                     )
-                    for name, share in zip(processes, shares.tolist(), strict=True)
+                    for name, share in zip(known, shares.tolist(), strict=False)
                 )
                 log.append([ResourceRow(at, GENERATOR, "locust", 0.25 * used, 90 << 20)])
 

@@ -13,10 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.drive.fairness import Statement
 from testbed.drive.figures import unmeasured
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import LoadCommand
+from testbed.drive.statements import Statement
 from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools
@@ -35,7 +35,7 @@ from testbed.record.model import (
 from testbed.runs.compare.plan import Plan
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment
 from tests.support.recordings import LoadMaker
 
 START = 1_000.0
@@ -121,7 +121,8 @@ class FakeStacks:
     broken: Mapping[str, str] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
 
-    def up(self, design: str, spec: StackSpec) -> StackRecord:
+    def up(self, deployment: Deployment) -> StackRecord:
+        design, spec = deployment.design, deployment.spec
         self.done.append(f"up {design}")
         if design in self.broken:
             raise TestbedError(self.broken[design])

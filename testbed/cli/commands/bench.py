@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from common.stack_spec import DEFAULT_RUNTIME
 from testbed.cli import options
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
@@ -18,12 +19,12 @@ from testbed.drive.pace import Pace
 from testbed.drive.stacks import RuntimeStacks, check_fresh
 from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
-from testbed.report.surroundings import note_surroundings
+from testbed.report.surroundings import make_ready, note_surroundings
 from testbed.runs.bench import report, session
 from testbed.runs.bench.session import BenchPlan
 from testbed.stack import records as stacks
-from testbed.stack import runtimes
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import checked
+from testbed.stack.sides.side import labels
 
 NAME = "bench"
 QUICK = BenchPlan(
@@ -43,11 +44,11 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    designs: options.Designs = "a,b",
+    sides: options.Sides = None,
     rounds: Annotated[
         int,
         typer.Option(
-            min=1, max=100, help="Rounds; each measures the echo server and every design once."
+            min=1, max=100, help="Rounds; each measures the echo server and every side once."
         ),
     ] = _PLAN.rounds,
     seconds: Annotated[
@@ -71,18 +72,18 @@ def bench(
         typer.Option("--quick", help="A few seconds of everything: shows that it works, no more."),
     ] = False,
 ) -> None:
-    """Measure submit calls and no-op jobs of each design against a bare echo server.
+    """Measure submit calls and no-op jobs of each side against a bare echo server.
 
     Everything is up at the same time and driven in turn, so that a change of the machine's speed
     meets all alike; the ratio to the echo server is what can be compared between machines. Also
     measures memory per finished job and CPU while idle. Takes about three minutes and writes
     results/bench/<UTC>/bench.json.
     """
-    names = tuple(dict.fromkeys(name.strip().lower() for name in designs.split(",")))
+    named = tuple(map(checked, sides or _PLAN.sides))
     if quick:
-        raise typer.Exit(run(replace(QUICK, designs=names, callers=callers, slots=slots)))
+        raise typer.Exit(run(replace(QUICK, sides=named, callers=callers, slots=slots)))
     plan = BenchPlan(
-        names,
+        named,
         rounds,
         seconds,
         callers=callers,
@@ -96,20 +97,22 @@ def bench(
 def run(plan: BenchPlan) -> int:
     """Run a bench and return the exit code. Raises :class:`TestbedError`."""
     home = stacks.project_root()
-    check_fresh(plan.designs, StackSpec(plan.slots))
-    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    make_ready(plan.sides, DEFAULT_RUNTIME)
+    deployments = plan.deployments()
+    check_fresh(deployments)
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]), deployments)
     folder = outputs.new_folder(home / "results", NAME)
     phases = plan.phases()
     console.note(
-        f"Measuring {' and '.join(each.upper() for each in plan.designs)} against an echo "
+        f"Measuring {' and '.join(labels(plan.sides))} against an echo "
         f"server, about {progress.minutes(sum(phases.values()))}. Raw data: {folder}"
     )
-    note_surroundings(origin["machine"], plan.designs)
+    note_surroundings(origin["machine"], plan.sides)
     interrupts = Interrupts()
     with interrupts.installed(), contextlib.suppress(Interrupted):
         pace = Pace(1, phases, time.monotonic)
         with progress.shown(console.err, pace, 1) as display:
-            control = RuntimeStacks(runtimes.get(), display)
+            control = RuntimeStacks(display)
             result, owner = session.run(plan, folder, control, interrupts, display)
         path = report.write(folder, plan, origin, result, owner)
         console.out.print(report.table(result))

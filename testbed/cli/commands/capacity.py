@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from common.stack_spec import StackSpec
 from testbed.cli import options
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
@@ -15,11 +16,10 @@ from testbed.runs.capacity import run as runner
 from testbed.runs.capacity import slo
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import SearchPlan
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import checked
 
 _PLAN = CapacityPlan()
 _SEARCH = SearchPlan()
-_DESIGNS = ",".join(_PLAN.designs)
 _QUICK = {"duration": 4.0, "warmup": 1.0}
 _QUICK_SEARCH = {"precision": 0.25, "confirmations": 1}
 _QUICK_USERS = (1, 2, 4, 8, 16)
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def capacity(
-    designs: options.Designs = _DESIGNS,
+    sides: options.Sides = None,
     objective: Annotated[
         str,
         typer.Option(
@@ -70,32 +70,31 @@ def capacity(
     job_ms: options.JobMs[float] = _PLAN.traffic.job_ms,
     slots: options.Slots[int] = _PLAN.spec.slots,
     workers: options.Workers[int] = 1,
-    runtime: options.Runtime[str] = _PLAN.runtime,
+    runtime: options.Runtime[str] = _PLAN.spec.runtime,
     cpus: options.Cpus = None,
     memory_mib: options.MemoryMib = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Short steps, coarse: shows that it works, no more.")
     ] = False,
 ) -> None:
-    """Find the highest rate at which each design holds an objective.
+    """Find the highest rate at which each side holds an objective.
 
     Open loop, a fresh stack for every step: the rate is doubled until the objective fails, the gap
     is halved until it is small, and both ends are confirmed by longer drives. Then a closed loop
     with 1 to 32 users shows how throughput grows with concurrency, and the Universal Scalability
-    Law is fitted to it. If the load generator is at its end before the design, that is reported,
+    Law is fitted to it. If the load generator is at its end before the side, that is reported,
     and no capacity. Writes results/capacity/<UTC>/capacity.json, steps.csv and sweep.csv.
 
-    Ends with 1 if a design has no confirmed figure, with 130 after Ctrl-C; nothing is left running
+    Ends with 1 if a side has no confirmed figure, with 130 after Ctrl-C; nothing is left running
     and what was found is written either way.
     """
     plan = CapacityPlan(
-        designs=tuple(name.strip().lower() for name in designs.split(",")),
+        sides=tuple(map(checked, sides or _PLAN.sides)),
         slo=slo.parse(objective),
         search=_search(first, most, precision, confirmations),
         users=planning.parse_users(users),
         repeats=repeats,
-        spec=StackSpec(slots, workers, options.budget(cpus, memory_mib)),
-        runtime=runtime,
+        spec=StackSpec(slots, workers, options.budget(cpus, memory_mib), runtime=runtime),
         traffic=Traffic(duration=duration, warmup=warmup, mix=mix, kind=kind, job_ms=job_ms),
     )
     raise typer.Exit(runner.run_plan(_quickened(plan) if quick else plan))

@@ -1,4 +1,4 @@
-"""``testbed compare``: both designs under the same traffic, side by side."""
+"""``testbed compare``: sides under the same traffic, beside each other."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ PLAN = "quick"
 NAME = "compare"
 # Options that have another name than the key of the plan.
 _KEYS = {"rounds": "blocks"}
+# Options that change no single key.
+_APART = ("keep_going", "max_ratio", "min_ratio")
 
 
 def register(app: typer.Typer) -> None:
@@ -25,18 +27,12 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    designs: Annotated[
-        str | None,
-        typer.Option(
-            help="The two designs to compare, a,b. The same one twice, a,a, shows how far two runs "
-            "of equal things differ on this machine.",
-        ),
-    ] = None,
+    sides: options.Sides = None,
     rounds: Annotated[
         int | None,
         typer.Option(
-            help="Blocks; each runs both designs once, in random order. The spread between blocks "
-            "is what separates an effect from noise."
+            help="Blocks; each runs every side twice, in random order and then in its mirror. What "
+            "differs between blocks, and between two trials of one side, is noise."
         ),
     ] = None,
     users: options.Users = None,
@@ -62,33 +58,68 @@ def compare(
             "no faults."
         ),
     ] = None,
+    declared: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--declare",
+            metavar="FACT",
+            help="A fact in which the sides may differ although no option says so, such as "
+            "durability; repeatable.",
+        ),
+    ] = None,
+    max_ratio: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=VALUE",
+            help="End with 1 if a ratio to the first side is above this, as in "
+            "cpu_ms_per_job=1.1; repeatable.",
+        ),
+    ] = None,
+    min_ratio: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=VALUE", help="The same for a ratio that is below this; repeatable."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Results go to results/<name>/<UTC>.")] = NAME,
     keep_going: Annotated[
         bool,
         typer.Option("--keep-going", help="Go on with the next trial after one failed twice."),
     ] = False,
 ) -> None:
-    """Compare two designs under the same traffic: the plan experiments/quick.toml.
+    """Compare sides under the same traffic: the plan experiments/quick.toml.
 
+    Without a SIDE those of the plan, A and B, are compared. Ratios are to the first of them.
     Options change that plan; left out, its own value holds. Every trial starts a fresh stack,
     drives it with Locust, discards the warm-up, then looks up every accepted job until it is
-    terminal and stops the stack. In the end faults are injected into both designs, by a fault plan.
-    Prints the figures of each design and their ratio with its confidence interval, and what became
+    terminal and stops the stack. In the end faults are injected into the sides, by a fault plan.
+    Prints the figures of each side and their ratios with confidence intervals, and what became
     of jobs and service under faults; writes them with the raw data and where they come from to
     results/<name>/<UTC>, to which results/latest points.
 
-    Ends with 1 if a trial stays failed or void or a job was lost, with 130 after Ctrl-C; either
-    way nothing is left running and what was measured is kept.
+    Ends with 1 if a trial stays failed or void, a job was lost or a threshold is not met, with 130
+    after Ctrl-C; either way nothing is left running and what was measured is kept.
     """
-    given = {key: value for key, value in locals().items() if key != "keep_going"}
+    given = {key: value for key, value in locals().items() if key not in _APART}
     home = stacks.project_root()
     path = plan_reader.find(home / planfile.FOLDER, PLAN)
     if faults is not None:
         given["faults"] = plan_reader.resolved(faults)
     changes, named = _changes(given)
     data = overrides.apply(plan_reader.load(path), changes)
-    plan = planfile.parse(data, PlanSource(str(path), named), runner.known())
+    data["thresholds"] = [
+        *data.get("thresholds", []),
+        *_thresholds("max", max_ratio or []),
+        *_thresholds("min", min_ratio or []),
+    ]
+    plan = planfile.parse(data, PlanSource(str(path), named), runner.kinds())
     raise typer.Exit(runner.run_plan(plan, keep_going=keep_going))
+
+
+def _thresholds(bound: str, pairs: list[str]) -> list[dict[str, Any]]:
+    """Return the thresholds of ratios as tables of a plan."""
+    given = plan_reader.changes_from(pairs)
+    return [{"metric": metric, "ratio": True, bound: value} for metric, value in given.items()]
 
 
 def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -99,10 +130,10 @@ def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         if value is None:
             continue
         key = _KEYS.get(option, option)
-        changes[key] = _designs(value) if option == "designs" else value
+        changes[key] = value
         named[key] = f"--{option.replace('_', '-')} {value}"
+    if given["sides"]:
+        named["sides"] = f"sides {' '.join(given['sides'])}"
+    else:
+        changes.pop("sides", None)
     return changes, named
-
-
-def _designs(text: str) -> list[str]:
-    return [name.strip().lower() for name in text.split(",")]

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from testbed import hints
+from testbed.cli import options
 from testbed.drive import outputs, plan_reader, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT
@@ -24,8 +25,8 @@ from testbed.runs.faults import run as runner
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.planfile import FOLDER
 from testbed.runs.faults.report import FAULTS_CSV, FAULTS_JSON, drift, terminal
-from testbed.stack import designs
 from testbed.stack import records as stacks
+from testbed.stack.sides.side import title
 
 # Seconds of a drive from which on it is worth checking what grows.
 LONG = 1200.0
@@ -44,35 +45,37 @@ def faults(
             show_default=False,
         ),
     ] = None,
+    sides: options.Sides = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Change a key of the plan: seed=7, draw.count=10, rate=50, designs=a, "
-            "settings.lease=10. Repeatable.",
+            help="Change a key of the plan: seed=7, draw.count=10, rate=50, settings.lease=10. "
+            "Repeatable.",
         ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the faults in their order and start nothing.")
     ] = False,
 ) -> None:
-    """Inject faults into both designs under the same traffic, and report what came of it.
+    """Inject faults into every side under the same traffic, and report what came of it.
 
-    Without PLAN the plans are listed. Every design gets a fresh stack, which Locust drives while
+    Without PLAN the plans are listed. Every side gets a fresh stack, which Locust drives while
     faults come and go by the plan's schedule; every call and every fault is written to a history.
     Afterwards every job is looked up, the history is checked (`testbed check` does that alone), and
     jobs lost, time without service and recovery are put side by side. Results go to
     results/faults-<name>/<UTC>; docs/faults.md explains plans, docs/under-faults.md the figures.
 
-    Ends with 1 if a design broke its promises or did not become healthy, with 2 if the plan cannot
+    Ends with 1 if a side broke its promises or did not become healthy, with 2 if the plan cannot
     be run, with 130 after Ctrl-C; nothing is left running.
     """
     home = stacks.project_root()
     if plan is None:
         _list(home)
         return
-    checked = runner.read(home, plan, plan_reader.changes_from(settings or []))
+    changes = plan_reader.changes_from(settings or [])
+    checked = runner.read(home, plan, changes | ({"sides": sides} if sides else {}))
     if dry_run:
         _show(checked)
         return
@@ -82,7 +85,7 @@ def faults(
 def run_plan(plan: FaultPlan, home: Path) -> int:
     """Run a plan, report on it and return the exit code."""
     runner.check(plan, home)
-    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]), plan.deployments())
     folder = outputs.new_folder(home / "results", f"faults-{plan.name}")
     interrupts = Interrupts(console.note_still_stopping)
     console.note(f"Raw data: {folder}. Ctrl-C stops it and keeps what there is.")
@@ -136,25 +139,20 @@ def _list(home: Path) -> None:
     table.add_column("what it is for")
     for path in sorted((home / FOLDER).glob("*.toml")):
         plan = runner.read(home, path.stem, {})
-        count = max(len(plan.schedule(designs.load(design))) for design in plan.designs)
-        seconds = sum(session.phases(plan).values()) * len(plan.designs)
+        count = max(len(plan.schedule(each)) for each in plan.deployments())
+        seconds = sum(session.phases(plan).values()) * len(plan.sides)
         table.add_row(path.stem, str(count), progress.minutes(seconds), plan.about)
     console.out.print(table)
 
 
 def _show(plan: FaultPlan) -> None:
-    """Print every fault of every design."""
+    """Print every fault of every side."""
     table = Table(box=None, pad_edge=False)
     table.add_column("fault", justify="right")
-    schedules = {
-        design: plan.schedule(designs.load(design).scaled(plan.workers)) for design in plan.designs
-    }
-    for design in plan.designs:
-        table.add_column(f"design {design.upper()}")
-    for index in range(max(map(len, schedules.values()))):
-        cells = [
-            schedule[index].title if index < len(schedule) else ""
-            for schedule in schedules.values()
-        ]
+    schedules = [plan.schedule(each) for each in plan.deployments()]
+    for side in plan.sides:
+        table.add_column(title(side))
+    for index in range(max(map(len, schedules))):
+        cells = [schedule[index].title if index < len(schedule) else "" for schedule in schedules]
         table.add_row(str(index + 1), *cells)
     console.out.print(table)

@@ -37,7 +37,7 @@ def plans() -> None:
     for path in named:
         try:
             data = plan_reader.load(path)
-            good.append(planfile.parse(data, PlanSource(str(path)), runner.known()))
+            good.append(planfile.parse(data, PlanSource(str(path)), runner.kinds()))
         except PlanError as error:
             problems.append(str(error))
     for name in sorted({name for name in named.values() if list(named.values()).count(name) > 1}):
@@ -52,16 +52,17 @@ def plans() -> None:
 
 def _show(good: list[Plan]) -> None:
     table = Table(box=None, pad_edge=False)
-    for column in ("plan", "cells", "blocks", "trials", "at most"):
+    for column in ("plan", "sides", "cells", "blocks", "trials", "at most"):
         table.add_column(column, justify="left" if column == "plan" else "right", no_wrap=True)
     table.add_column("what it is for")
     for plan in good:
         cells = len(plan.cells())
         table.add_row(
             plan.name,
+            str(len(plan.sides)),
             str(cells),
             str(plan.blocks),
-            str(2 * cells * plan.blocks),
+            str(plan.trials),
             progress.minutes(plan.seconds()),
             plan.about,
         )

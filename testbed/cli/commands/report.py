@@ -12,7 +12,7 @@ from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.report import console
 from testbed.report.page import REPORT
-from testbed.runs.compare.report import html, noise, rebuild
+from testbed.runs.compare.report import html, rebuild
 from testbed.runs.compare.report.junit import JUNIT_XML
 from testbed.runs.faults import outcome
 from testbed.runs.faults.report import terminal
@@ -23,7 +23,7 @@ SEVERAL = "runs.html"
 _EPILOG = """
 [bold]Examples[/]
 
-testbed report results/latest                      write its report.html and junit.xml again
+testbed report results/latest                      write its report.html and the other files again
 
 testbed report results/latest --check              end with 1 if a threshold is not met
 
@@ -45,17 +45,6 @@ def report(
             help="Folders of experiments: results/<name>/<UTC>.",
         ),
     ],
-    noise_floor: Annotated[
-        Path | None,
-        typer.Option(
-            "--noise",
-            metavar="DIR",
-            resolve_path=True,
-            help="An experiment of a design against itself to take the noise floor from; without "
-            "it the newest in results/aa that was made on the same machine. For one DIR.",
-            show_default=False,
-        ),
-    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -77,15 +66,13 @@ def report(
 ) -> None:
     """Write the report of an experiment from what it recorded.
 
-    Of one DIR: report.html (one file that needs nothing else), junit.xml, inside.csv and the
-    tables, all into DIR; of a fault run its page and tables. Of several: one page that puts them
-    side by side and names in what machine, lock, commit, settings and plan they differ; the folders
-    stay as they are.
+    Of one DIR: report.html (one file that needs nothing else), summary.md, junit.xml, inside.csv
+    and the tables, all into DIR; of a fault run its page and tables. Of several: one page that puts
+    them side by side and names in what machine, lock, commit, settings and plan they differ; the
+    folders stay as they are.
     """
     if len(folders) == 1 and output is not None:
         raise TestbedError("--output is for several runs", "the report of one goes into its folder")
-    if len(folders) > 1 and noise_floor is not None:
-        raise TestbedError("--noise is for one run", "several take what belongs to each")
     if len(folders) > 1 and check:
         raise TestbedError("--check is for one run", "call it for each")
     if len(folders) == 1 and (folders[0] / EXPERIMENT).exists():
@@ -93,14 +80,13 @@ def report(
     if len(folders) == 1:
         if not (folders[0] / files.EXPERIMENT).exists():
             raise TestbedError(f"{folders[0]} has neither {files.EXPERIMENT} nor {EXPERIMENT}")
-        raise typer.Exit(_one(folders[0], noise_floor, check))
+        raise typer.Exit(_one(folders[0], check))
     _several(folders, output)
 
 
-def _one(folder: Path, noise_floor: Path | None, check: bool) -> int:
-    floor = noise.read(noise_floor) if noise_floor else noise.find(folder)
+def _one(folder: Path, check: bool) -> int:
     with console.working("report") as on_progress:
-        rebuilt = rebuild.write(folder, floor, on_progress)
+        rebuilt = rebuild.write(folder, on_progress)
     for each in rebuilt.checked:
         word, style = ("met   ", "green") if each.met else ("FAILED", "bold red")
         console.out.print(Text(f"{word}  {each.text}", style=style))

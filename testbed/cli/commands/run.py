@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from testbed.cli import options
 from testbed.drive import plan_reader
 from testbed.drive.plan_reader import PlanSource
 from testbed.errors import TestbedError
@@ -18,6 +20,7 @@ from testbed.runs.compare import overrides, planfile, resume, schedule
 from testbed.runs.compare import run as runner
 from testbed.runs.compare.plan import Plan
 from testbed.stack import records as stacks
+from testbed.stack.sides.side import labels
 
 _EPILOG = """
 [bold]Examples[/]
@@ -25,6 +28,8 @@ _EPILOG = """
 testbed run baseline                               a ready plan, by its name
 
 testbed run my/plan.toml --dry-run                 what it would do, and how long that takes
+
+testbed run aa b b                                 with other sides: B against itself
 
 testbed run concurrency --set users=5,50 --set duration=10
 
@@ -44,6 +49,7 @@ def run(
             help="Name of a plan in experiments/, or a path that ends in .toml.", show_default=False
         ),
     ] = None,
+    sides: options.Sides = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -77,7 +83,7 @@ def run(
         ),
     ] = False,
 ) -> None:
-    """Run a plan: trials of both sides in random order, block by block.
+    """Run a plan: trials of all sides in mirrored random order, block by block.
 
     Every trial starts a fresh stack, drives it with Locust, looks up every accepted job and stops
     the stack. A trial that fails or is void is recorded with its reason and run once more. Results
@@ -88,7 +94,11 @@ def run(
     """
     earlier = resume.read(resume_) if resume_ else None
     recorded_in = (resume_ or Path()) / files.EXPERIMENT
-    checked = _plan(plan, settings or [], earlier, recorded_in)
+    changes = plan_reader.changes_from(settings or [])
+    named = {key: f"--set {key}" for key in changes}
+    if sides:
+        changes["sides"], named["sides"] = list(sides), f"sides {' '.join(sides)}"
+    checked = _plan(plan, changes, named, earlier, recorded_in)
     if dry_run:
         show_schedule(checked)
         return
@@ -100,11 +110,16 @@ def run(
 
 
 def _plan(
-    name: str | None, pairs: list[str], earlier: dict[str, object] | None, source: Path
+    name: str | None,
+    changes: Mapping[str, Any],
+    named: Mapping[str, str],
+    earlier: dict[str, object] | None,
+    source: Path,
 ) -> Plan:
-    """Return the named plan, or the ``earlier`` one that ``source`` has."""
-    changes = plan_reader.changes_from(pairs)
-    options = {key: f"--set {key}" for key in changes}
+    """Return the named plan, or the ``earlier`` one that ``source`` has, with ``changes``.
+
+    ``named`` says for each of their keys how it was given.
+    """
     home = stacks.project_root()
     if name is not None:
         path = plan_reader.find(home / planfile.FOLDER, name)
@@ -113,8 +128,7 @@ def _plan(
         recorded = earlier["plan"]
         assert isinstance(recorded, dict)
         # What a reader of the results wants beside the plan itself.
-        beside = {"titles", "designs"} if "pairs" in recorded else {"titles"}
-        data = {key: each for key, each in recorded.items() if key not in beside}
+        data = {key: each for key, each in recorded.items() if key != "titles"}
         file = str(source)
     else:
         raise TestbedError(
@@ -123,20 +137,19 @@ def _plan(
     data = overrides.apply(data, changes)
     if isinstance(data.get("faults"), str):
         data["faults"] = plan_reader.resolved(data["faults"])
-    return planfile.parse(data, PlanSource(file, options), runner.known())
+    return planfile.parse(data, PlanSource(file, named), runner.kinds())
 
 
 def show_schedule(plan: Plan) -> None:
     """Print every trial in its order."""
     trials = schedule.make(plan)
     table = Table(box=None, pad_edge=False)
-    for column in ("trial", "block", "design", "cell", "seed"):
+    for column in ("trial", "block", "side", "cell", "seed"):
         table.add_column(column, justify="right" if column in {"trial", "seed"} else "left")
     for each in trials:
         levels = ", ".join(f"{name}={level}" for name, level in each.cell.factors.items())
-        table.add_row(
-            str(each.number), str(each.block), each.design.upper(), levels, str(each.traffic.seed)
-        )
+        label = labels(each.cell.sides)[each.side]
+        table.add_row(str(each.number), str(each.block), label, levels, str(each.traffic.seed))
     console.out.print(table)
     stop = (
         f"; a cell stops early, after {plan.stop.min_blocks} blocks or more, once "

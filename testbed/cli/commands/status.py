@@ -15,6 +15,7 @@ from testbed.stack import records as stacks
 from testbed.stack.ports import HOST
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import ProcessStatus
+from testbed.stack.sides.side import title
 
 _EPILOG = """
 The exit code is 0 if something is up and all of it serves, else 1.
@@ -69,6 +70,8 @@ def _healthy(record: StackRecord, found: list[ProcessStatus]) -> bool:
 def _json(record: StackRecord, found: list[ProcessStatus]) -> dict[str, Any]:
     return {
         "design": record.design,
+        "side": record.side,
+        "revision": record.revision,
         "runtime": record.runtime,
         "healthy": _healthy(record, found),
         "ready": record.ready,
@@ -92,8 +95,11 @@ def _json(record: StackRecord, found: list[ProcessStatus]) -> dict[str, Any]:
 
 def _show(record: StackRecord, found: list[ProcessStatus]) -> None:
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
+    what = title(record.side)
+    if record.revision:
+        what = f"{what}, revision {record.revision[:10]}"
     console.out.print(
-        f"design {record.design}: {record.capacity}{settings}, started {record.started}",
+        f"{what}: {record.capacity}{settings}, started {record.started}",
         markup=False,
     )
     table = Table(box=None, pad_edge=False)

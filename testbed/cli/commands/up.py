@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from common.stack_spec import DEFAULT_SLOTS
 from testbed import CHECKOUT, hints
 from testbed.cli import options
 from testbed.drive.interrupts import Interrupts
 from testbed.errors import TestbedError
 from testbed.report import console
+from testbed.report.surroundings import make_ready
 from testbed.stack import designs, prometheus, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Progress
-from testbed.stack.spec import DEFAULT_SLOTS
+from testbed.stack.sides.resolve import started
+from testbed.stack.sides.side import title
 
 _OBSERVABLE = "local"
 _IN_CONTAINERS = CHECKOUT / "compose" / "observability.yaml"
@@ -31,7 +35,7 @@ testbed up b --slots 24                        six nodes that run four jobs each
 
 testbed up a --workers 3 --runtime compose     three workers of four slots each, in containers
 
-testbed up a --set lease=3 --set log_level=DEBUG
+testbed up a+lease=3+log_level=DEBUG           with other settings; testbed options lists them
 
 testbed up a --observe                         and a Prometheus that watches it
 
@@ -45,8 +49,13 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    design: Annotated[
-        str, typer.Argument(help=f"Which design: {', '.join(designs.names())}.", metavar="DESIGN")
+    side: Annotated[
+        str,
+        typer.Argument(
+            help=f"What to start: a design ({', '.join(designs.names())}), with options and a "
+            "revision if so wanted, such as a+lease=10; `testbed sides` explains it.",
+            metavar="SIDE",
+        ),
     ],
     slots: options.Slots[int] = DEFAULT_SLOTS,
     workers: options.Workers[int] = 1,
@@ -70,14 +79,17 @@ def up(
 
     Both designs may be up at once. If anything goes wrong, nothing is left running.
     """
-    topology = designs.load(design)
-    spec = options.stack_spec(slots, workers, cpus, memory_mib, settings, links, clock)
+    base = options.stack_spec(slots, workers, cpus, memory_mib, settings, links, clock)
+    base = replace(base, runtime=runtimes.choose(runtime))
+    make_ready([side], base.runtime)
+    deployment = started(side, base, "testbed up")
+    topology, spec, where = deployment.topology, deployment.spec, deployment.spec.runtime
     if workers > 1 and not topology.is_scalable:
         raise TestbedError(
-            f"design {design} has no workers to scale: each of its processes runs its own jobs",
+            f"design {topology.design} has no workers to scale: each of its processes runs its own "
+            "jobs",
             "--slots adds slots to them",
         )
-    where = runtimes.choose(runtime)
     if observe and where != _OBSERVABLE:
         raise TestbedError(
             f"--observe starts a Prometheus for local processes, and this stack is for {where}",
@@ -87,7 +99,10 @@ def up(
     chosen = runtimes.get(where)
     begun = time.monotonic()
     # SIGTERM and SIGHUP clean up just as Ctrl-C does; a second Ctrl-C does not cut that short.
-    with Interrupts().installed(), console.working(f"starting design {design}") as progress:
+    with (
+        Interrupts().installed(),
+        console.working(f"starting {title(str(deployment))}") as progress,
+    ):
         watching = _observe(progress) if observe else ""
         try:
             record = chosen.up(topology, spec, progress)
@@ -104,11 +119,11 @@ def _observe(progress: Progress) -> str:
     return prometheus.url(prometheus.start())
 
 
-def _show(record: StackRecord, title: str, seconds: float, watching: str) -> None:
+def _show(record: StackRecord, words: str, seconds: float, watching: str) -> None:
     metrics = ", ".join(f"{name} {address}" for name, address in record.metrics.items()) or "-"
     settings = "".join(f", {key}={value}" for key, value in record.settings.items())
     console.out.print(
-        f"design {record.design} ({title}) is up after {seconds:.1f} s, "
+        f"{title(record.side)} ({words}) is up after {seconds:.1f} s, "
         f"{record.capacity}{settings}, {runtimes.TITLES[record.runtime]}",
         markup=False,
     )

@@ -6,14 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from testbed.record.calls import Window
-from testbed.record.model import STACK, TrialRecording
+from testbed.record.model import EXTERNAL, STACK, TrialRecording
 
 # A container is read every second, so its first and last sample may lie that far within the window.
 EDGE_SECONDS = 1.0
 
 
 def unmeasured(trial: TrialRecording, window: Window) -> Iterator[str]:
-    """Give every measurement of the stack that was not made in a window of a complete trial."""
+    """Give every measurement of the stack that was not made in a window of a complete trial.
+
+    Of a server that was there already none was to be made.
+    """
+    if trial.header.runtime == EXTERNAL:
+        return
     yield from _samples(trial, window)
     for process in trial.header.scraped:
         series = trial.metrics.by_process.get(process)

@@ -15,7 +15,8 @@ from testbed.record import files
 from testbed.runs.bench.client import DRAIN_SECONDS, ClientRun, Task
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Meter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment
+from testbed.stack.sides.side import label
 
 RUN = "run.json"
 SETTLE_SECONDS = 0.5
@@ -30,8 +31,8 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Name of the design, or of the echo server."""
-        return self.stack.design
+        """The side as it is written, or the name of the echo server."""
+        return self.stack.side
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class StacksUpAlready:
 
     subject: Subject
 
-    def up(self, _design: str, _spec: StackSpec) -> StackRecord:
+    def up(self, _deployment: Deployment) -> StackRecord:
         """Return the subject as a stack whose metrics nobody reads.
 
         A page of metrics costs milliseconds of CPU, which would count as the calls'.
@@ -93,7 +94,7 @@ class ClientLoad:
         self, stack: StackRecord, folder: Path, _on_progress: Callable[[str], None]
     ) -> Audited:
         """Hold what the client saw finish against what it saw accepted: it has drained itself."""
-        run, name = read_run(folder), stack.design.upper()
+        run, name = read_run(folder), label(stack.side)
         if not run.calls:
             problem = f"{name} accepted nothing: {run.errors or 'no call was answered'}"
         elif self.task.drain and run.finished < run.accepted:

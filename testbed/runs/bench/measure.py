@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from testbed.drive.fairness import Statement
 from testbed.drive.figures import resources
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import Progress
 from testbed.drive.sampler import Sampler
+from testbed.drive.statements import Statement
 from testbed.drive.trial import Tools, Trial, TrialSpec
 from testbed.errors import TestbedError
 from testbed.record import files
@@ -26,7 +26,7 @@ from testbed.runs.bench.load import ClientLoad, Details, StacksUpAlready, Subjec
 from testbed.stack import environment
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import server
 
 ECHO = "echo"
 STOP_SECONDS = 5.0
@@ -69,7 +69,7 @@ class Measurer:
             self.interrupts,
             ask=lambda stack: Statement(stack.design),
         )
-        spec = TrialSpec(next(self.numbers), subject.name, StackSpec(), block=max(1, round_))
+        spec = TrialSpec(next(self.numbers), server(subject.name), block=max(1, round_))
         trial = Trial(spec, ClientLoad(task), path, tools)
         trial.run()
         if trial.failure is not None:

@@ -14,6 +14,7 @@ from testbed.runs.bench.figures import Spread, SubjectFigures
 from testbed.runs.bench.measure import ECHO
 from testbed.runs.bench.scaling import OwnerCost
 from testbed.runs.bench.session import BenchPlan
+from testbed.stack.sides.side import label
 
 FORMAT = 1
 BENCH_JSON = "bench.json"
@@ -45,10 +46,10 @@ def table(result: Sequence[SubjectFigures]) -> Table:
     laid.add_column("", no_wrap=True)
     laid.add_column("", style="dim", no_wrap=True)
     for each in result:
-        title = each.name if each.name == ECHO else each.name.upper()
+        title = each.name if each.name == ECHO else label(each.name)
         laid.add_column(title, justify="right", no_wrap=True)
-    for label, unit, cells in _rows(result):
-        laid.add_row(label, unit, *cells)
+    for words, unit, cells in _rows(result):
+        laid.add_row(words, unit, *cells)
     return laid
 
 

@@ -7,15 +7,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.stack_spec import StackSpec
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import Progress, Stacks
+from testbed.errors import TestbedError
 from testbed.runs.bench import measure, scaling
 from testbed.runs.bench.client import Task
 from testbed.runs.bench.figures import SubjectFigures, summarize
 from testbed.runs.bench.load import Subject
 from testbed.runs.bench.measure import Measurement, Measurer
 from testbed.runs.bench.scaling import OwnerCost
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment, started
+from testbed.stack.sides.side import Side, folder_name, label
 
 UP, IDLE, MEMORY, DOWN = "starting the stacks", "idle", "memory", "stopping"
 OWNER = "the job owner as jobs pile up"
@@ -25,7 +28,7 @@ OWNER = "the job owner as jobs pile up"
 class BenchPlan:
     """What the bench does. Times are in seconds; ``callers`` submit at the same time."""
 
-    designs: tuple[str, ...] = ("a", "b")
+    sides: tuple[str, ...] = ("a", "b")
     rounds: int = 3
     seconds: float = 4.0
     warmup: float = 1.0
@@ -35,25 +38,46 @@ class BenchPlan:
     slots: int = 12
     owner_jobs: tuple[int, ...] = (10_000, 100_000, 1_000_000)
 
+    def deployments(self) -> tuple[Deployment, ...]:
+        """Return what is started for each side.
+
+        Raises :class:`TestbedError` for a side that cannot be, and for two of one design: all are
+        up at the same time, and a design has its ports once.
+        """
+        found = [started(each, StackSpec(self.slots), "a bench") for each in self.sides]
+        names = [each.design for each in found]
+        for each in found:
+            if names.count(each.design) > 1:
+                raise TestbedError(
+                    f"{' and '.join(self.sides)}: a bench has all sides up at the same time, and "
+                    f"one stack of design {each.design} can be up",
+                    "testbed compare runs them one after the other",
+                )
+        return tuple(found)
+
+    def folder_name(self, name: str) -> str:
+        """Return what names a side, or the echo server, in the name of a folder."""
+        return folder_name(Side.parse(name))
+
     def order(self, turn: int) -> list[str]:
-        """Name the designs in the order of a round, counted from 1; it is turned round each time.
+        """Name the sides in the order of a round, counted from 1; it is turned round each time.
 
         The echo server comes first in each round.
         """
-        return list(self.designs if turn % 2 else reversed(self.designs))
+        return list(self.sides if turn % 2 else reversed(self.sides))
 
     def phases(self) -> dict[str, float]:
         """Return the phases with the seconds expected of each."""
         run = self.warmup + self.seconds + 3.0
         return {
-            UP: 3.0 * len(self.designs),
+            UP: 3.0 * len(self.sides),
             IDLE: self.idle_seconds,
             **{
                 round_phase(turn, name): run
                 for turn in range(1, self.rounds + 1)
                 for name in (measure.ECHO, *self.order(turn))
             },
-            **{f"{MEMORY}, {name.upper()}": self.memory_jobs / 900 + 2 for name in self.designs},
+            **{f"{MEMORY}, {label(name)}": self.memory_jobs / 900 + 2 for name in self.sides},
             DOWN: 3.0,
             OWNER: max(self.owner_jobs) * 25e-6 + 1,
         }
@@ -61,7 +85,7 @@ class BenchPlan:
 
 def round_phase(turn: int, name: str) -> str:
     """Name the phase of one measurement."""
-    return f"round {turn}, {name if name == measure.ECHO else name.upper()}"
+    return f"round {turn}, {name if name == measure.ECHO else label(name)}"
 
 
 def run(
@@ -76,7 +100,7 @@ def run(
         echo = running.enter_context(measure.echo_server())
         progress.phase(UP)
         running.enter_context(_stopped(plan, stacks, interrupts, progress))
-        subjects = {name: _subject(stacks, name, plan.slots) for name in plan.designs}
+        subjects = {str(each): _subject(stacks, each) for each in plan.deployments()}
         progress.phase(IDLE)
         idle = measure.idle(list(subjects.values()), plan.idle_seconds, folder / "idle")
         subjects[measure.ECHO] = echo
@@ -98,12 +122,12 @@ def _stopped(
     finally:
         with interrupts.shield():
             progress.phase(DOWN)
-            for name in plan.designs:
-                stacks.down(name)
+            for each in plan.deployments():
+                stacks.down(each.design)
 
 
-def _subject(stacks: Stacks, name: str, slots: int) -> Subject:
-    record = stacks.up(name, StackSpec(slots))
+def _subject(stacks: Stacks, deployment: Deployment) -> Subject:
+    record = stacks.up(deployment)
     return Subject(record, stacks.meter(record))
 
 
@@ -119,7 +143,9 @@ def _rounds(
                 seconds=plan.seconds,
                 drain=name != measure.ECHO,
             )
-            yield measurer.measure(f"round-{turn}-{name}", turn, subjects[name], task)
+            yield measurer.measure(
+                f"round-{turn}-{plan.folder_name(name)}", turn, subjects[name], task
+            )
 
 
 def _memory(
@@ -127,8 +153,8 @@ def _memory(
 ) -> dict[str, Measurement]:
     """Measure memory last: by then allocators and caches have grown to their working size."""
     found = {}
-    for name in plan.designs if plan.memory_jobs else ():
-        measurer.progress.phase(f"{MEMORY}, {name.upper()}")
+    for name in plan.sides if plan.memory_jobs else ():
+        measurer.progress.phase(f"{MEMORY}, {label(name)}")
         task = Task(callers=plan.callers, jobs=plan.memory_jobs)
-        found[name] = measurer.measure(f"memory-{name}", 0, subjects[name], task)
+        found[name] = measurer.measure(f"memory-{plan.folder_name(name)}", 0, subjects[name], task)
     return found

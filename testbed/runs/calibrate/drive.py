@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.ports import Progress
+from testbed.drive.statements import Statement
 from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools, Trial, TrialSpec
@@ -29,7 +29,7 @@ from testbed.runs.calibrate.plan import THINK_SECONDS, CalibrationPlan, Phase
 from testbed.stack import environment
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment, server
 
 LOCUSTFILE = Path("locustfiles", "mixed.py")
 STUB = "stub"
@@ -56,7 +56,7 @@ def run(
         path = folder / phase.folder
         stacks = StubStacks(phase.behaviour, path, interrupts)
         tools = Tools(stacks, progress, interrupts, ask=lambda stack: Statement(stack.design))
-        spec = TrialSpec(number, STUB, StackSpec())
+        spec = TrialSpec(number, server(STUB))
         trial = Trial(spec, workload(plan, phase, home), path, tools)
         trial.run()
         if trial.failure is not None:
@@ -105,7 +105,7 @@ class StubStacks:
         self._interrupts = interrupts
         self._running = contextlib.ExitStack()
 
-    def up(self, _design: str, _spec: StackSpec) -> StackRecord:
+    def up(self, _deployment: Deployment) -> StackRecord:
         """Start the server. Raises :class:`CalibrationFailed` if it does not start."""
         with self._interrupts.shield():
             return self._running.enter_context(stub_server(self._behaviour, self._folder))

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from common.stack_spec import StackSpec
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.runs.capacity import slo
 from testbed.runs.capacity.search import SearchPlan
 from testbed.runs.capacity.slo import Slo
-from testbed.stack import runtimes
-from testbed.stack.spec import StackSpec
 
 USERS = (1, 2, 4, 8, 16, 32)
 CONFIRM_FACTOR = 2.0
@@ -23,18 +22,18 @@ LONGEST_DRIVE = 120.0
 
 @dataclass(frozen=True)
 class CapacityPlan:
-    """Which designs, which objective, how to search, and which users to sweep (none: no sweep).
+    """Which sides, which objective, how to search, and which users to sweep (none: no sweep).
 
     ``traffic`` is what every drive has in common; its duration is that of a step of the search.
+    ``spec`` holds where a side says nothing else.
     """
 
-    designs: tuple[str, ...] = ("a", "b")
+    sides: tuple[str, ...] = ("a", "b")
     slo: Slo = field(default_factory=lambda: slo.parse(slo.EXAMPLE))
     search: SearchPlan = field(default_factory=SearchPlan)
     users: tuple[int, ...] = USERS
     repeats: int = 2
     spec: StackSpec = field(default_factory=StackSpec)
-    runtime: str = runtimes.DEFAULT
     audit_seconds: float = 30.0
     traffic: Traffic = field(default_factory=lambda: Traffic(duration=8.0, warmup=2.0))
 
@@ -58,26 +57,25 @@ class CapacityPlan:
         plan = self.search
         narrow = math.ceil(math.log(math.log(plan.factor) / math.log1p(plan.precision), 2))
         search = 5 + math.ceil(1.5 * max(narrow, 0)) + 2 * (plan.confirmations // 2 + 1)
-        return len(self.designs) * (search + len(self.users) * self.repeats)
+        return len(self.sides) * (search + len(self.users) * self.repeats)
 
     def as_data(self) -> dict[str, Any]:
         """Return the plan as plain data."""
         return {
-            "designs": list(self.designs),
+            "sides": list(self.sides),
             "slo": self.slo.as_data(),
             "search": asdict(self.search),
             "users": list(self.users),
             "repeats": self.repeats,
-            "runtime": self.runtime,
             **asdict(self.spec),
             "audit_seconds": self.audit_seconds,
             "traffic": asdict(self.traffic),
         }
 
 
-def check(plan: CapacityPlan, designs: Iterable[str], kinds: Iterable[str]) -> None:
+def check(plan: CapacityPlan, kinds: Iterable[str]) -> None:
     """Raise :class:`TestbedError` naming every option with an impossible value."""
-    if problems := list(_problems(plan, sorted(designs), sorted(kinds))):
+    if problems := list(_problems(plan, sorted(kinds))):
         raise TestbedError("; ".join(problems))
 
 
@@ -97,12 +95,9 @@ def parse_users(text: str) -> tuple[int, ...]:
     return users
 
 
-def _problems(plan: CapacityPlan, known: list[str], kinds: list[str]) -> Iterator[str]:
-    if not plan.designs or len(set(plan.designs)) < len(plan.designs):
-        yield f"--designs {','.join(plan.designs)!r}: name one design or several different ones"
-    for design in plan.designs:
-        if design not in known:
-            yield f"--designs: there is no design {design!r}; known are {', '.join(known)}"
+def _problems(plan: CapacityPlan, kinds: list[str]) -> Iterator[str]:
+    if not plan.sides or len(set(plan.sides)) < len(plan.sides):
+        yield f"{' '.join(plan.sides)!r}: name one side or several different ones"
     if plan.traffic.kind not in kinds:
         yield f"--kind: there is no kind {plan.traffic.kind!r}; known are {', '.join(kinds)}"
     for option, value, least, most in (

@@ -16,6 +16,7 @@ from testbed.record.files import write_json
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import DriveVerdict, Search, SearchOutcome
 from testbed.runs.capacity.session import CapacityResult
+from testbed.stack.sides.side import headline, label
 from testbed.stats import Interval, UslFit
 
 FORMAT = 1
@@ -23,7 +24,7 @@ CAPACITY_JSON, STEPS_CSV, SWEEP_CSV = "capacity.json", "steps.csv", "sweep.csv"
 _STYLES = {DriveVerdict.HELD: "green", DriveVerdict.FAILED: "red", DriveVerdict.VOID: "yellow"}
 STEP_COLUMNS = (
     "step",
-    "design",
+    "side",
     "stage",
     "rate",
     "told",
@@ -49,10 +50,10 @@ def write(
         "complete": complete,
         "plan": plan.as_data(),
         "provenance": dict(provenance),
-        "designs": {design: _design(design, result) for design in result.searches},
+        "sides": {side: _side(side, result) for side in result.searches},
         "steps": [
             {
-                "design": each.design,
+                "side": each.side,
                 "stage": each.stage,
                 "rate": each.rate,
                 "told": each.judgement.verdict,
@@ -63,7 +64,7 @@ def write(
         ],
         "sweep": [
             {
-                "design": each.design,
+                "side": each.side,
                 "users": each.users,
                 "calls_per_second": each.calls_per_second,
                 "told": each.judgement.verdict,
@@ -75,24 +76,24 @@ def write(
     write_json(path, content)
     _write_csv(folder / STEPS_CSV, STEP_COLUMNS, _step_rows(result))
     sweep = (
-        (each.design, each.users, _cell(each.calls_per_second), each.judgement.reason)
+        (each.side, each.users, _cell(each.calls_per_second), each.judgement.reason)
         for each in result.points
     )
-    _write_csv(folder / SWEEP_CSV, ("design", "users", "calls_per_second", "note"), sweep)
+    _write_csv(folder / SWEEP_CSV, ("side", "users", "calls_per_second", "note"), sweep)
     return path
 
 
 def steps_table(result: CapacityResult) -> Table:
     """Lay out every step in the order in which it was driven."""
     laid = Table(box=None, pad_edge=False, header_style="bold")
-    for title, justify in (("design", "left"), ("stage", "left"), ("calls/s", "right")):
+    for title, justify in (("side", "left"), ("stage", "left"), ("calls/s", "right")):
         laid.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     laid.add_column("", no_wrap=True)
     laid.add_column("because")
     for each in result.steps:
         verdict = each.judgement.verdict
         laid.add_row(
-            each.design.upper(),
+            label(each.side),
             str(each.stage),
             f"{each.rate:.1f}",
             Text(str(verdict), _STYLES[verdict]),
@@ -101,20 +102,20 @@ def steps_table(result: CapacityResult) -> Table:
     return laid
 
 
-def sweep_table(designs: Sequence[str], result: CapacityResult) -> Table:
-    """Lay out the throughput of each design by the number of users: median of what counts."""
+def sweep_table(sides: Sequence[str], result: CapacityResult) -> Table:
+    """Lay out the throughput of each side by the number of users: median of what counts."""
     laid = Table(box=None, pad_edge=False, header_style="bold")
     laid.add_column("users", justify="right")
-    for design in designs:
-        laid.add_column(f"{design.upper()} calls/s", justify="right", no_wrap=True)
+    for side in sides:
+        laid.add_column(f"{label(side)} calls/s", justify="right", no_wrap=True)
         laid.add_column("law", justify="right", style="dim", no_wrap=True)
-    fits = {design: result.fit(design) for design in designs}
+    fits = {side: result.fit(side) for side in sides}
     for users in sorted({each.users for each in result.points}):
         cells = []
-        for design in designs:
-            points = [e for e in result.points if (e.design, e.users) == (design, users)]
+        for side in sides:
+            points = [e for e in result.points if (e.side, e.users) == (side, users)]
             rates = [rate for each in points if (rate := each.calls_per_second) is not None]
-            fit = fits[design]
+            fit = fits[side]
             cells += [
                 f"{median(rates):.0f}" if rates else "void" if points else "",
                 f"{fit.predict(users):.0f}" if fit else "",
@@ -124,15 +125,15 @@ def sweep_table(designs: Sequence[str], result: CapacityResult) -> Table:
 
 
 def verdicts(plan: CapacityPlan, result: CapacityResult) -> Iterator[str]:
-    """Say in plain words what each design holds, and how it scales."""
-    for design, search in result.searches.items():
-        yield _capacity(design, search, plan)
-    for design in result.searches:
-        yield from _law(design, result)
+    """Say in plain words what each side holds, and how it scales."""
+    for side, search in result.searches.items():
+        yield _capacity(side, search, plan)
+    for side in result.searches:
+        yield from _law(side, result)
 
 
-def _capacity(design: str, search: Search, plan: CapacityPlan) -> str:
-    name = f"Design {design.upper()}"
+def _capacity(side: str, search: Search, plan: CapacityPlan) -> str:
+    name = headline(side)
     held, failed = search.held, search.failed
     if held is None:
         if search.outcome is SearchOutcome.NEVER:
@@ -154,23 +155,23 @@ def _capacity(design: str, search: Search, plan: CapacityPlan) -> str:
     if search.outcome is SearchOutcome.GENERATOR:
         return (
             f"{name} holds {held:.0f} calls/s{confirmed}. Above that the load generator is the "
-            f"limit, not the design: at {failed or 0:.0f} calls/s its drives are void. This is no "
+            f"limit, not the side: at {failed or 0:.0f} calls/s its drives are void. This is no "
             "capacity; more cores, or a generator on another machine, would show it."
         )
     upper = f" and {failed:.0f}" if failed is not None else ""
     return f"{name}: not confirmed, the search was cut short between {held:.0f}{upper} calls/s."
 
 
-def _law(design: str, result: CapacityResult) -> Iterator[str]:
-    points = [each for each in result.points if each.design == design]
+def _law(side: str, result: CapacityResult) -> Iterator[str]:
+    points = [each for each in result.points if each.side == side]
     if not points:
         return
     void = sum(each.calls_per_second is None for each in points)
     left_out = f" {void} void drives are left out." if void else ""
-    fit = result.fit(design)
+    fit = result.fit(side)
     if fit is None:
         yield (
-            f"Design {design.upper()}: too few points for the scalability law, which takes four "
+            f"{headline(side)}: too few points for the scalability law, which takes four "
             f"different numbers of users.{left_out}"
         )
         return
@@ -182,7 +183,7 @@ def _law(design: str, result: CapacityResult) -> Iterator[str]:
             f"{_interval(fit.peak_throughput, '.0f')} calls/s{beyond}."
         )
     yield (
-        f"Design {design.upper()} by the Universal Scalability Law: "
+        f"{headline(side)} by the Universal Scalability Law: "
         f"{_interval(fit.lambda_, '.0f')} calls/s with one user, contention "
         f"{_interval(fit.sigma, '.3f')}, coherency {_interval(fit.kappa, '.4f')}; the points lie "
         f"{fit.error:.0%} off the curve. {peak}{left_out}"
@@ -193,14 +194,14 @@ def _interval(value: Interval, form: str) -> str:
     return f"{value.estimate:{form}} [{value.low:{form}}, {value.high:{form}}]"
 
 
-def _design(design: str, result: CapacityResult) -> dict[str, Any]:
-    search = result.searches[design]
+def _side(side: str, result: CapacityResult) -> dict[str, Any]:
+    search = result.searches[side]
     return {
         "outcome": search.outcome,
         "held": search.held,
         "not_held": search.failed,
         "confirmed": None if search.held is None else search.votes(search.held),
-        "usl": _fit(result.fit(design)),
+        "usl": _fit(result.fit(side)),
     }
 
 
@@ -213,7 +214,7 @@ def _step_rows(result: CapacityResult) -> Iterator[tuple[object, ...]]:
         figures = each.judgement.figures
         yield (
             number,
-            each.design,
+            each.side,
             each.stage,
             f"{each.rate:.6g}",
             each.judgement.verdict,

@@ -23,15 +23,16 @@ from testbed.drive.timed import TimedLoad, expected_phases
 from testbed.drive.trial import Tools
 from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
-from testbed.report.surroundings import note_surroundings
+from testbed.report.surroundings import make_ready, note_surroundings
 from testbed.runs.capacity import plan as planning
 from testbed.runs.capacity import report, session
 from testbed.runs.capacity.drive import TrialDriver
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import SearchOutcome
 from testbed.runs.capacity.session import CapacityResult
-from testbed.stack import designs, runtimes
 from testbed.stack import records as stacks
+from testbed.stack.sides.resolve import resolve_all
+from testbed.stack.sides.side import labels
 
 NAME = "capacity"
 LOCUSTFILE = Path("locustfiles", "mixed.py")
@@ -47,7 +48,8 @@ def run_plan(plan: CapacityPlan) -> int:
     home = stacks.project_root()
     locustfile = home / LOCUSTFILE
     _check(plan, locustfile)
-    origin = provenance.collect(home, ("testbed", *sys.argv[1:]))
+    deployments = resolve_all(plan.sides, plan.spec)
+    origin = provenance.collect(home, ("testbed", *sys.argv[1:]), deployments)
     folder = outputs.new_folder(home / "results", NAME)
     phases, drives = expected_phases(plan.traffic), plan.expected_drives()
     _opening(plan, origin, folder, drives * sum(phases.values()))
@@ -58,7 +60,7 @@ def run_plan(plan: CapacityPlan) -> int:
         try:
             pace = Pace(drives, phases, time.monotonic)
             with progress.shown(console.err, pace, drives) as display:
-                control = RuntimeStacks(runtimes.get(plan.runtime), display)
+                control = RuntimeStacks(display)
                 tools = Tools(control, display, interrupts)
                 _drive(plan, folder, tools, locustfile, result)
                 complete = True
@@ -72,8 +74,9 @@ def run_plan(plan: CapacityPlan) -> int:
 
 def _check(plan: CapacityPlan, locustfile: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
-    planning.check(plan, designs.names(), registry.load().names())
-    check_fresh(plan.designs, plan.spec)
+    planning.check(plan, registry.load().names())
+    make_ready(plan.sides, plan.spec.runtime)
+    check_fresh(resolve_all(plan.sides, plan.spec))
     Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check()
 
 
@@ -87,20 +90,20 @@ def _drive(
         tools,
         lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit_seconds),
     )
-    session.search_all(plan.designs, plan.search, driver, result)
+    session.search_all(plan.sides, plan.search, driver, result)
     if plan.users:
         seed = plan.traffic.seed
-        session.sweep_all(plan.designs, plan.users, plan.repeats, seed, driver, result)
+        session.sweep_all(plan.sides, plan.users, plan.repeats, seed, driver, result)
 
 
 def _opening(plan: CapacityPlan, origin: Mapping[str, Any], folder: Path, seconds: float) -> None:
-    named = " and ".join(each.upper() for each in plan.designs)
+    named = " and ".join(labels(plan.sides))
     # The number of steps depends on what they show.
     about = progress.minutes(math.ceil(seconds / 30) * 30)
     console.note(f"Capacity of {named}, about {about}. Ctrl-C stops it and keeps what there is.")
     console.note(f"Objective: {plan.slo.words()}.")
     console.note(f"Raw data: {folder}")
-    note_surroundings(origin["machine"], plan.designs)
+    note_surroundings(origin["machine"], plan.sides)
 
 
 def _closing(
@@ -115,7 +118,7 @@ def _closing(
         console.out.print(report.steps_table(result))
     if result.points:
         console.out.print()
-        console.out.print(report.sweep_table(plan.designs, result))
+        console.out.print(report.sweep_table(plan.sides, result))
     console.out.print()
     for words in report.verdicts(plan, result):
         console.out.print(Text(words))

@@ -1,4 +1,4 @@
-"""An experiment as a whole: its cells with both sides beside each other, and what is missing.
+"""An experiment as a whole: its cells with all sides beside each other, and what is missing.
 
 A cell is one combination of the levels of a plan's factors; a plan without factors has one cell.
 """
@@ -7,26 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 from testbed.drive.figures.trial import TrialFigures, analyse
 from testbed.drive.figures.validity import Limits
 from testbed.record.damage import naming
-from testbed.record.model import ExperimentRecording
+from testbed.record.model import ExperimentRecording, TrialHeader
 from testbed.record.typed import typed
 from testbed.runs.compare.verdicts import Judged, by_cell, cell_name, judge
-from testbed.stats import Interval
-
-Noise = Mapping[str, Interval]
+from testbed.stack.sides.side import Side, SideError, labels, title
 
 
 @dataclass(frozen=True)
 class CellComparison:
-    """The two sides of one cell. ``factors`` has the level of each factor, as the plan names it."""
+    """The sides of one cell, as texts, the first of them the reference.
+
+    ``factors`` has the level of each factor, as the plan names it.
+    """
 
     factors: Mapping[str, Any]
-    designs: tuple[str, str]
+    sides: tuple[str, ...]
     blocks: int
     rows: tuple[Judged, ...]
 
@@ -36,15 +36,14 @@ class CellComparison:
         return cell_name(self.factors)
 
     @property
-    def labels(self) -> tuple[str, str]:
-        """A name for each side, distinct also when a design is compared with itself."""
-        return labels_of(self.designs)
+    def labels(self) -> tuple[str, ...]:
+        """A name for each side, distinct also when a side is compared with itself."""
+        return labels(self.sides)
 
     @property
-    def ratio_label(self) -> str:
-        """A name for the ratio second/first."""
-        first, second = (label.split()[-1] for label in self.labels)
-        return f"{second}/{first}"
+    def ratio_labels(self) -> tuple[str, ...]:
+        """A name for the ratio of each side to the first; there is none of the first."""
+        return ratio_labels(self.labels)
 
     def row(self, metric: str) -> Judged | None:
         """Return the row of a metric by its name."""
@@ -60,7 +59,7 @@ class Comparison:
     are not planned any more. ``ended`` says how the experiment ended.
     """
 
-    designs: tuple[str, str]
+    sides: tuple[str, ...]
     blocks: int
     planned_trials: int
     trials: tuple[TrialFigures, ...]
@@ -79,83 +78,77 @@ class Comparison:
             each.valid and each.header.number == trial.header.number for each in self.trials
         )
 
-
-def labels_of(designs: tuple[str, str]) -> tuple[str, str]:
-    """Return a name for each side, distinct also when a design is compared with itself."""
-    first, second = (design.upper() for design in designs)
-    return (f"{first} 1st", f"{second} 2nd") if first == second else (first, second)
+    def side_of(self, header: TrialHeader) -> str:
+        """Return the side of a trial as a reader knows it."""
+        return title(_text(header, self.sides))
 
 
-def block_ratios(row: Judged) -> tuple[float | None, ...]:
-    """Return second/first in each block; ``None`` for a count and where a side has no value."""
-    if row.metric.is_count:
-        return (None,) * len(row.values[0])
-    return tuple(
-        median(second) / median(first) if first and second and median(first) else None
-        for first, second in zip(*row.values, strict=True)
-    )
+def ratio_labels(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a name for the ratio of each side to the first, of sides with these labels."""
+    return tuple(_ratio_label(names[0], each) for each in names[1:])
 
 
-def ratio_of(row: Judged) -> float | None:
-    """Return the ratio over all blocks: the interval's, or that of the only block."""
-    if row.ratio is not None:
-        return row.ratio.estimate
-    given = [ratio for ratio in block_ratios(row) if ratio is not None]
-    return median(given) if given else None
+def _ratio_label(first: str, second: str) -> str:
+    """Leave out what equal sides have in common: ``2nd/1st``."""
+    one, two = first.split(), second.split()
+    return f"{two[-1]}/{one[-1]}" if one[:-1] == two[:-1] else f"{second}/{first}"
 
 
-def compare(experiment: ExperimentRecording, noise: Noise | None = None) -> Comparison:
-    """Analyse all trials and put the sides of each cell beside each other.
-
-    ``noise`` has the interval of each metric's ratio in a comparison of a design with itself.
-    """
+def compare(experiment: ExperimentRecording) -> Comparison:
+    """Analyse all trials and put the sides of each cell beside each other."""
     with naming(experiment.source):
         limits: Limits = typed(experiment.plan.get("limits", {}), Limits, "plan.limits")
+        for side in experiment.sides:
+            _check_written(side)
     trials = tuple(analyse(each, limits) for each in experiment.trials)
     needed = set(experiment.needed)
     return Comparison(
-        designs=experiment.designs,
+        sides=experiment.sides,
         blocks=max((each.header.block for each in trials), default=0),
         planned_trials=len(needed),
         trials=trials,
-        cells=cells_of(trials, noise, None if "pairs" in experiment.plan else experiment.designs),
+        cells=cells_of(trials, experiment.sides),
         missing=tuple(sorted(needed - {each.header.number for each in trials if each.valid})),
         ended=experiment.ended,
     )
 
 
-def cells_of(
-    trials: Sequence[TrialFigures],
-    noise: Noise | None = None,
-    pair: tuple[str, str] | None = None,
-) -> tuple[CellComparison, ...]:
+def _check_written(side: str) -> None:
+    """Raise ``ValueError`` for the text of a recorded side that is none."""
+    try:
+        Side.parse(side)
+    except SideError as error:
+        raise ValueError(f"plan.sides: {error}") from error
+
+
+def cells_of(trials: Sequence[TrialFigures], sides: Sequence[str]) -> tuple[CellComparison, ...]:
     """Put the trials of each cell together; cells come in the order of their levels.
 
-    ``pair`` are the designs of both sides if they are the same in all cells; without it a side of
-    which no trial ran is taken for the other's design.
+    ``sides`` are those of the plan. In a recording of several pairs of designs they are the first
+    pair, and those of a cell are what its trials say.
     """
     groups = sorted(by_cell(trials), key=lambda group: _order(group[0]))
-    return tuple(_cell(factors, own, noise, pair) for factors, own in groups)
+    return tuple(_cell(factors, own, sides) for factors, own in groups)
 
 
 def _cell(
-    factors: Mapping[str, Any],
-    trials: Sequence[TrialFigures],
-    noise: Noise | None,
-    pair: tuple[str, str] | None,
+    factors: Mapping[str, Any], trials: Sequence[TrialFigures], sides: Sequence[str]
 ) -> CellComparison:
-    by_side = dict(enumerate(pair or ())) | {
-        each.header.side: each.header.design for each in trials
-    }
-    first = by_side.get(0, by_side.get(1, ""))
-    designs = (first, by_side.get(1, first))
-    (judged,) = judge(trials, sides=labels_of(designs), noise=noise)
+    ran = {each.header.side: _text(each.header, sides) for each in trials}
+    own = tuple(ran.get(side, text) for side, text in enumerate(sides))
     return CellComparison(
         factors=factors,
-        designs=designs,
+        sides=own,
         blocks=max(each.header.block for each in trials),
-        rows=judged.rows,
+        rows=judge(trials, labels(own)),
     )
+
+
+def _text(header: TrialHeader, sides: Sequence[str]) -> str:
+    """Return the side of a trial: that of the plan, but where that is another design's."""
+    text = sides[header.side]
+    design = Side.parse(text).design
+    return header.design if design and header.design != design else text
 
 
 def _order(factors: Mapping[str, Any]) -> tuple[tuple[int, float, str], ...]:

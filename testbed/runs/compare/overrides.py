@@ -9,11 +9,11 @@ from testbed.drive import values
 from testbed.drive.plan_reader import PlanError
 from testbed.drive.values import hint
 from testbed.runs.compare.plan import FACTORS
+from testbed.stats import MIN_STOPPING_BLOCKS
 
 _TRAFFIC = tuple(values.traffic(()))
 _NESTED = {"limits": tuple(values.LIMITS), "stop": ("metrics", *values.STOP)}
-_TOP = (*values.TOP, "designs", "pairs")
-_LISTS = ("designs", "pairs")
+_TOP = (*values.TOP, "sides", "declared")
 
 
 def apply(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,10 +29,6 @@ def apply(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
             result.setdefault(table, {})[name] = value
         elif table:
             raise PlanError(f"--set {key}: a plan has no such key")
-        elif key in _LISTS:
-            for each in _LISTS:
-                result.pop(each, None)
-            result[key] = value
         elif key in FACTORS and isinstance(value, list):
             _set_factor(result, key, value)
         elif key in _TRAFFIC or key in _TOP:
@@ -54,9 +50,20 @@ def _set_single(data: dict[str, Any], key: str, value: Any) -> None:
     data.get("factors", {}).pop(key, None)
     if key in _TOP:
         data[key] = value
+        if key == "blocks":
+            _leave_no_early_stop(data, value)
         return
     data.setdefault("traffic", {})[key] = value
     _change_loop(data, key)
+
+
+def _leave_no_early_stop(data: dict[str, Any], blocks: Any) -> None:
+    """With fewer blocks than the earliest stop of the file needs there is nothing to stop."""
+    stop = data.get("stop")
+    if isinstance(stop, dict) and isinstance(blocks, int):
+        least = stop.get("min_blocks", MIN_STOPPING_BLOCKS)
+        if isinstance(least, int) and least > blocks:
+            del data["stop"]
 
 
 def _change_loop(data: dict[str, Any], key: str) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from common.stack_spec import DEFAULT_SLOTS, Budget, StackSpec
 from testbed.drive.figures.validity import Limits
 from testbed.drive.timed import expected_phases
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.trial import DOWN, UP, Level
 from testbed.runs.compare.thresholds import Threshold
 from testbed.stack import runtimes
-from testbed.stack.spec import DEFAULT_SLOTS, Budget, StackSpec
+from testbed.stack.sides.resolve import Deployment, resolve
+from testbed.stack.sides.side import Side, labels
 from testbed.stats import MIN_STOPPING_BLOCKS
 
 OPEN_FACTORS = ("rate",)
@@ -28,23 +30,31 @@ FACTORS = (
     "kind",
     *STACK_FACTORS,
 )
-# The factor that a plan with several pairs of designs has by that.
-PAIR = "designs"
+# How often a block runs each side: in an order and in its mirror.
+RUNS = 2
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of levels: what both sides of its trials run with.
+    """One combination of levels: what all sides of its trials run with.
 
-    ``factors`` has the level of each factor of the plan, and under ``designs`` the pair if the plan
-    has several.
+    ``sides`` are those of the plan, as texts; ``factors`` has the level of each of its factors.
     """
 
     index: int
-    designs: tuple[str, str]
+    sides: tuple[str, ...]
     factors: Mapping[str, Level]
     traffic: Traffic
     spec: StackSpec
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each side, by which a reader tells them apart."""
+        return labels(self.sides)
+
+    def deployment(self, side: int) -> Deployment:
+        """Return what is started for a side, counted from 0. Errors as of :func:`resolve`."""
+        return resolve(self.sides[side], self.spec)
 
 
 @dataclass(frozen=True)
@@ -62,19 +72,20 @@ class Stop:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole experiment: the cross product of ``pairs`` and ``factors``, ``blocks`` times over.
+    """A whole experiment: all ``sides`` in each combination of ``factors``, ``blocks`` times over.
 
+    ``sides`` are two or more texts as ``str(Side)`` writes them, the first of them the reference.
     ``traffic``, ``slots`` and ``workers`` hold where no factor says otherwise; its ``seed`` is that
     of the first block and of the order of the trials. ``cpus`` and ``memory_mib`` are the budget of
     each side, all of its processes together, and need a ``runtime`` that can hold them to it;
     ``None`` is the budget that the runtime gives by itself, if it gives one. ``audit`` bounds the
     wait for jobs after a drive, in seconds. ``faults`` names the fault plan that it ends with, none
-    if empty.
+    if empty. ``declared`` are facts in which the sides may differ although no option says so.
     """
 
     name: str
     about: str = ""
-    pairs: tuple[tuple[str, str], ...] = (("a", "b"),)
+    sides: tuple[str, ...] = ("a", "b")
     blocks: int = 5
     runtime: str = runtimes.DEFAULT
     slots: int = DEFAULT_SLOTS
@@ -88,11 +99,13 @@ class Plan:
     stop: Stop | None = None
     thresholds: tuple[Threshold, ...] = ()
     faults: str = ""
+    declared: tuple[str, ...] = ()
 
     @property
     def designs(self) -> tuple[str, ...]:
-        """The designs that take part, each once."""
-        return tuple(dict.fromkeys(design for pair in self.pairs for design in pair))
+        """The designs that take part, each once; a server that is there already is none."""
+        named = (Side.parse(side).design for side in self.sides)
+        return tuple(dict.fromkeys(design for design in named if design))
 
     @property
     def is_open(self) -> bool:
@@ -107,42 +120,42 @@ class Plan:
         return replace(Budget(), **chosen) if chosen else None  # type: ignore[arg-type]
 
     def cells(self) -> tuple[Cell, ...]:
-        """Return the cross product of the pairs and the levels, in the order of the plan."""
-        combinations = itertools.product(self.pairs, itertools.product(*self.factors.values()))
+        """Return the cross product of the levels, in the order of the plan."""
+        combinations = itertools.product(*self.factors.values())
         return tuple(
-            self._cell(index, pair, dict(zip(self.factors, levels, strict=True)))
-            for index, (pair, levels) in enumerate(combinations)
+            self._cell(index, dict(zip(self.factors, levels, strict=True)))
+            for index, levels in enumerate(combinations)
         )
 
-    def _cell(self, index: int, pair: tuple[str, str], levels: dict[str, Level]) -> Cell:
-        named: dict[str, Level] = {PAIR: ",".join(pair)} if len(self.pairs) > 1 else {}
+    def _cell(self, index: int, levels: dict[str, Level]) -> Cell:
         traffic = {name: level for name, level in levels.items() if name not in STACK_FACTORS}
         return Cell(
             index=index,
-            designs=pair,
-            factors={**named, **levels},
+            sides=self.sides,
+            factors=levels,
             traffic=replace(self.traffic, **traffic),  # type: ignore[arg-type]
             spec=StackSpec(
                 slots=int(levels.get("slots", self.slots)),
                 workers=int(levels.get("workers", self.workers)),
                 budget=self.budget,
+                runtime=self.runtime,
             ),
         )
 
+    @property
+    def trials(self) -> int:
+        """The number of trials, if nothing stops it early."""
+        return RUNS * len(self.sides) * self.blocks * len(self.cells())
+
     def seconds(self) -> float:
         """Return the seconds expected of the whole experiment, if nothing stops it early."""
-        cells = self.cells()
-        stacks = {(cell.spec, design) for cell in cells for design in cell.designs}
-        trials = 2 * len(cells) * self.blocks
+        stacks = {(cell.spec, side) for cell in self.cells() for side in cell.sides}
         phases = expected_phases(self.traffic)
         # Each stack is brought up once before the trials, to be asked what it runs with.
-        return trials * sum(phases.values()) + len(stacks) * (phases[UP] + phases[DOWN])
+        return self.trials * sum(phases.values()) + len(stacks) * (phases[UP] + phases[DOWN])
 
     def as_data(self) -> dict[str, Any]:
-        """Return the plan as plain data, in the keys and tables of a plan file, nothing left out.
-
-        ``designs`` is there also where ``pairs`` is; it is the first of them.
-        """
+        """Return the plan as plain data, in the keys of a plan file, nothing left out."""
         traffic = {
             name: value
             for name, value in asdict(self.traffic).items()
@@ -152,7 +165,7 @@ class Plan:
             "name": self.name,
             **({"about": self.about} if self.about else {}),
             **({"faults": self.faults} if self.faults else {}),
-            "designs": list(self.pairs[0]),
+            "sides": list(self.sides),
             "blocks": self.blocks,
             "warmup": self.traffic.warmup,
             "duration": self.traffic.duration,
@@ -167,8 +180,8 @@ class Plan:
             "traffic": traffic,
             "limits": asdict(self.limits),
         }
-        if len(self.pairs) > 1:
-            data["pairs"] = [list(pair) for pair in self.pairs]
+        if self.declared:
+            data["declared"] = list(self.declared)
         if self.factors:
             data["factors"] = {name: list(levels) for name, levels in self.factors.items()}
         if self.stop is not None:

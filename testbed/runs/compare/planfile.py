@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from testbed.drive.figures.validity import Limits
 from testbed.drive.plan_reader import PlanReader, PlanSource
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
 from testbed.drive.values import Spec, hint
+from testbed.errors import TestbedError
 from testbed.runs.compare.plan import (
     FACTORS,
     STACK_FACTORS,
@@ -21,6 +21,8 @@ from testbed.runs.compare.plan import (
     Stop,
 )
 from testbed.runs.compare.thresholds import Threshold
+from testbed.stack.sides.resolve import checked
+from testbed.stack.sides.side import Side
 
 FOLDER = Path("experiments")
 MOST_TRIALS = 10_000
@@ -28,50 +30,46 @@ MOST_TRIALS = 10_000
 NO_FAULTS = "none"
 RESERVED_NAMES = frozenset({"latest", "bench"})
 METRICS = tuple(metric.name for metric in metrics.catalogue(metrics.CALLS))
+# A block of more would not be run close together in time.
+MOST_SIDES = 12
 _TABLES = ("traffic", "factors", "limits", "stop", "thresholds")
-_PAIRS = ("designs", "pairs")
 
 
-@dataclass(frozen=True)
-class Known:
-    """The names that a plan may use."""
+def parse(data: Mapping[str, Any], source: PlanSource, kinds: Sequence[str]) -> Plan:
+    """Make a plan of the contents of a file; ``kinds`` of jobs are known.
 
-    designs: tuple[str, ...]
-    kinds: tuple[str, ...]
-
-
-def parse(data: Mapping[str, Any], source: PlanSource, known: Known) -> Plan:
-    """Make a plan of the contents of a file. Raises :class:`PlanError` naming all that is wrong."""
-    return _Reader(data, source, known).plan()
+    Raises :class:`PlanError` naming all that is wrong.
+    """
+    return _Reader(data, source, kinds).plan()
 
 
 class _Reader(PlanReader):
     """Reads one plan."""
 
-    def __init__(self, data: Mapping[str, Any], source: PlanSource, known: Known) -> None:
+    def __init__(self, data: Mapping[str, Any], source: PlanSource, kinds: Sequence[str]) -> None:
         super().__init__(data, source)
-        self._known = known
-        self._traffic_specs = values.traffic(known.kinds)
+        self._traffic_specs = values.traffic(kinds)
 
     def plan(self) -> Plan:
-        needed = ("name",) if "pairs" in self._data else ("name", "designs")
-        self._check_keys([*values.TOP, *_TABLES, *_PAIRS], needed)
+        self._check_keys([*values.TOP, "sides", "declared", *_TABLES], ("name", "sides"))
         top = self._top(values.TOP)
-        pairs = self._pairs()
+        sides = self._sides()
+        declared = self._declared()
         factors = self._factors()
         traffic = self._values("traffic", self._table("traffic"), self._traffic_specs)
         limits = self._values("limits", self._table("limits"), values.LIMITS)
         self._check_loop(traffic, factors)
         self._check_name(top.get("name", ""))
         stop = self._stop(int(top.get("blocks", Plan.blocks)))
-        thresholds = tuple(self._thresholds([design for pair in pairs for design in pair]))
+        thresholds = tuple(self._thresholds(sides))
         if top.get("faults") == NO_FAULTS:
             del top["faults"]
         timing = {key: top.pop(key) for key in ("warmup", "duration", "seed") if key in top}
         self._raise_problems()
         plan = Plan(
             **top,
-            pairs=pairs,
+            sides=sides,
+            declared=declared,
             traffic=Traffic(**traffic, **timing),
             factors=factors,
             limits=Limits(**limits),
@@ -82,29 +80,34 @@ class _Reader(PlanReader):
         self._raise_problems()
         return plan
 
-    def _pairs(self) -> tuple[tuple[str, str], ...]:
-        key = "pairs" if "pairs" in self._data else "designs"
-        given = self._data.get(key, [])
-        pairs = given if key == "pairs" else [given] if given else []
-        if not isinstance(pairs, list) or (key in self._data and not pairs):
-            self._reject("", key, "is empty: give two designs")
+    def _sides(self) -> tuple[str, ...]:
+        given = self._data.get("sides", [])
+        if "sides" not in self._data:
             return ()
-        good = [pair for pair in pairs if self._is_pair(key, pair)]
-        if len({tuple(pair) for pair in good}) < len(good):
-            self._reject("", key, "a pair is given twice")
-        return tuple((first, second) for first, second in good)
+        if not isinstance(given, list) or len(given) < 2:
+            again = f": give it twice for the noise of this machine, {[*given, *given]}" * (
+                isinstance(given, list) and len(given) == 1
+            )
+            self._reject("", "sides", f"{given!r} is not a list of two sides or more{again}")
+            return ()
+        if len(given) > MOST_SIDES:
+            self._reject("", "sides", f"are {len(given)}, more than {MOST_SIDES}")
+        return tuple(filter(None, map(self._side, given)))
 
-    def _is_pair(self, key: str, pair: Any) -> bool:
-        if not isinstance(pair, list) or len(pair) != 2:
-            self._reject("", key, f"{pair!r}: give two designs, for example ['a', 'b']")
-            return False
-        known = self._known.designs
-        for design in pair:
-            if design not in known:
-                self._reject(
-                    "", key, f"there is no design {design!r}; known are {', '.join(known)}"
-                )
-        return all(design in known for design in pair)
+    def _side(self, given: Any) -> str:
+        """Return a side as it is always written, empty if it is none that there is."""
+        try:
+            return checked(given if isinstance(given, str) else "")
+        except TestbedError as error:
+            self._reject("", "sides", f"{error}; {error.hint}" if error.hint else str(error))
+            return ""
+
+    def _declared(self) -> tuple[str, ...]:
+        given = self._data.get("declared", [])
+        if not isinstance(given, list) or not all(each and isinstance(each, str) for each in given):
+            self._reject("", "declared", f"{given!r} is not a list of names of facts")
+            return ()
+        return tuple(given)
 
     def _factors(self) -> dict[str, tuple[Any, ...]]:
         specs = {**self._traffic_specs, **{name: values.TOP[name] for name in STACK_FACTORS}}
@@ -172,27 +175,28 @@ class _Reader(PlanReader):
         if metric not in METRICS:
             self._reject(table, key, f"there is no metric {metric!r}{hint(metric, METRICS)}")
 
-    def _thresholds(self, designs: Iterable[str]) -> Iterator[Threshold]:
-        known = sorted(set(designs))
+    def _thresholds(self, sides: Sequence[str]) -> Iterator[Threshold]:
         specs: dict[str, Spec] = {
             "metric": values.Text(METRICS),
-            "design": values.Text(tuple(known)),
+            "side": values.Text(tuple(dict.fromkeys(sides))),
             "min": values.Number(-math.inf, math.inf),
             "max": values.Number(-math.inf, math.inf),
         }
         for number, table in enumerate(self._tables("thresholds"), start=1):
-            yield from self._threshold(f"thresholds {number}", table, specs)
+            yield from self._threshold(f"thresholds {number}", table, specs, sides)
 
     def _threshold(
-        self, table: str, given: dict[str, Any], specs: Mapping[str, Spec]
+        self, table: str, given: dict[str, Any], specs: Mapping[str, Spec], sides: Sequence[str]
     ) -> Iterator[Threshold]:
         before = len(self._problems)
         ratio = given.pop("ratio", False)
+        if isinstance(given.get("side"), str):
+            given["side"] = _written(given["side"])
         read = self._values(table, given, specs)
         if not isinstance(ratio, bool):
             self._reject(table, "ratio", f"{ratio!r} is not true or false")
-        elif ratio and "design" in read:
-            self._reject(table, "ratio", "a ratio is of both designs: leave design out")
+        elif ratio and "side" in read and read["side"] not in sides[1:]:
+            self._reject(table, "side", f"{read['side']} is the reference: name another")
         if "metric" not in given:
             self._reject(table, "metric", "is missing")
         if not {"min", "max"} & given.keys():
@@ -203,6 +207,13 @@ class _Reader(PlanReader):
             yield Threshold(**read, ratio=ratio)
 
     def _check_size(self, plan: Plan) -> None:
-        trials = 2 * plan.blocks * len(plan.cells())
-        if trials > MOST_TRIALS:
-            self._reject("", "factors", f"make {trials:,} trials, more than {MOST_TRIALS:,}")
+        if plan.trials > MOST_TRIALS:
+            self._reject("", "factors", f"make {plan.trials:,} trials, more than {MOST_TRIALS:,}")
+
+
+def _written(side: str) -> str:
+    """Return a side as it is always written, and what is none as it is."""
+    try:
+        return str(Side.parse(side))
+    except TestbedError:
+        return side

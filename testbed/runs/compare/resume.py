@@ -12,6 +12,7 @@ from testbed.drive.figures.validity import Limits
 from testbed.errors import TestbedError
 from testbed.record import files, reader
 from testbed.record.damage import RecordingError
+from testbed.record.formats import FORMAT
 from testbed.runs.compare.plan import Plan
 
 # What a trial runs. A change of anything else, reports for example, leaves its figures as they are.
@@ -43,23 +44,38 @@ def code_digest(home: Path) -> str:
 def read(folder: Path) -> dict[str, Any]:
     """Read ``experiment.json`` of an earlier run.
 
-    Raises :class:`ResumeError` if there is none, and :class:`RecordingError` if it is damaged.
+    Raises :class:`ResumeError` if there is none, or one of an earlier format, and
+    :class:`RecordingError` if it is damaged.
     """
     if not (folder / files.EXPERIMENT).is_file():
         raise ResumeError(
             f"{folder} holds no experiment: {files.EXPERIMENT} is missing",
             "name the folder that the run reported to write to, results/<name>/<UTC>",
         )
-    return {**reader.read_head(folder)}
+    head = reader.read_head(folder)
+    if head.get("format") != FORMAT:
+        raise ResumeError(
+            f"{folder} was recorded by an earlier version, whose blocks ran each side once",
+            "testbed report reads it as it is; begin anew to go on",
+        )
+    return {**head}
 
 
 def differences(
     recorded: Mapping[str, Any], plan: Plan, provenance: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Name everything in which a recorded run and this one differ: plan, code, lock, machine."""
+    """Name everything in which a recorded run and this one differ.
+
+    That is plan, code, lock, machine, and the commits of revisions: a branch may have moved.
+    """
     earlier_plan = {key: each for key, each in recorded["plan"].items() if key != "titles"}
     yield from _differ("", earlier_plan, plan.as_data())
     earlier = recorded.get("provenance", {})
+    then, now = earlier.get("revisions", {}), provenance.get("revisions", {})
+    for side in dict.fromkeys([*then, *now]):
+        pair = [each.get(side, {}).get("commit") for each in (then, now)]
+        if pair[0] != pair[1]:
+            yield f"revision of {side}: {pair[0]} then, {pair[1]} now"
     for key, title in (
         ("code", "code that trials run"),
         ("lock_sha256", "requirements.lock"),

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,30 +25,32 @@ from testbed.drive.timed import TimedLoad, expected_phases
 from testbed.drive.trial import Tools
 from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT, TestbedError
 from testbed.report import console, progress
+from testbed.report.numbers import listed
 from testbed.report.page import REPORT
-from testbed.report.surroundings import note_surroundings
+from testbed.report.surroundings import make_ready, note_surroundings
 from testbed.runs.compare import resume, session, thresholds
 from testbed.runs.compare.comparison import Comparison
 from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import Known
-from testbed.runs.compare.report import noise, rebuild, terminal
+from testbed.runs.compare.report import rebuild, terminal
 from testbed.runs.compare.report.files import COMPARISON_CSV, COMPARISON_JSON, TRIALS_CSV
 from testbed.runs.compare.report.junit import JUNIT_XML
 from testbed.runs.compare.report.rebuild import Rebuilt
+from testbed.runs.compare.report.summary import SUMMARY_MD
 from testbed.runs.compare.resume import ResumeError
 from testbed.runs.faults import run as faults
 from testbed.runs.faults import session as fault_session
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.report import terminal as under_faults
-from testbed.stack import designs, runtimes
 from testbed.stack import records as stacks
+from testbed.stack.sides.resolve import Deployment
+from testbed.stack.sides.side import Side, labels
 
 LOCUSTFILE = Path("locustfiles", "mixed.py")
 
 
-def known() -> Known:
-    """Return the names that plans may use."""
-    return Known(tuple(designs.names()), tuple(registry.load().names()))
+def kinds() -> tuple[str, ...]:
+    """Name the kinds of job that plans may use."""
+    return tuple(registry.load().names())
 
 
 def run_plan(
@@ -69,8 +71,10 @@ def run_plan(
     fault_plan = _fault_plan(plan, home)
     if fault_plan is not None:
         faults.check(fault_plan, home)
+    first = plan.cells()[0]
+    deployments = [first.deployment(side) for side in range(len(first.sides))]
     origin = {
-        **provenance.collect(home, ("testbed", *sys.argv[1:])),
+        **provenance.collect(home, ("testbed", *sys.argv[1:]), deployments),
         "code": resume.code_digest(home),
     }
     if earlier is not None:
@@ -106,18 +110,18 @@ def _run_trials(
     earlier: Mapping[str, Any] | None,
 ) -> session.RunEnd:
     """Run all trials of a plan, or what ``earlier`` ones left to be run, with a bar over them."""
-    trials = 2 * plan.blocks * len(plan.cells())
+    trials = plan.trials
     pace = Pace(trials, expected_phases(plan.traffic), time.monotonic)
     locustfile = stacks.project_root() / LOCUSTFILE
     with progress.shown(console.err, pace, trials) as display:
-        started = RuntimeStacks(runtimes.get(plan.runtime), display)
+        started = RuntimeStacks(display)
         return session.run(
             plan,
             origin,
             folder,
             Tools(started, display, interrupts),
             lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
-            titles={design: designs.load(design).title for design in plan.designs},
+            titles=_titles(plan),
             keep_going=keep_going,
             resumed=earlier,
         )
@@ -126,18 +130,26 @@ def _run_trials(
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     """Return the fault plan that a comparison ends with, ``None`` if it has none.
 
-    It injects faults into the stacks that are compared: the same designs, as large, in the same
-    runtime.
+    It injects faults into the sides that are compared, each once; a server that is there already
+    is left alone.
     """
-    if not plan.faults:
+    sides = [each for each in dict.fromkeys(plan.sides) if not Side.parse(each).addresses]
+    if not plan.faults or not sides:
         return None
     return replace(
         faults.read(home, plan.faults, {}),
-        designs=plan.designs,
+        sides=tuple(sides),
         runtime=plan.runtime,
         slots=plan.slots,
         workers=plan.workers,
     )
+
+
+def _titles(plan: Plan) -> dict[str, str]:
+    """Say for a reader what each design is, by its name."""
+    cell = plan.cells()[0]
+    found = [cell.deployment(side) for side in range(len(cell.sides))]
+    return {each.design: each.topology.title for each in found}
 
 
 def _run_faults(
@@ -153,17 +165,32 @@ def _run_faults(
 
 def _check(plan: Plan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
+    make_ready(plan.sides, plan.runtime)
     cells = plan.cells()
+    deployments = [cell.deployment(side) for cell in cells for side in range(len(cell.sides))]
+    check_fresh(deployments)
+    _check_served(plan, deployments)
+    scalable = any(each.topology.is_scalable for each in deployments)
     for spec in dict.fromkeys(cell.spec for cell in cells):
-        check_fresh(plan.designs, spec)
-        if spec.workers > 1 and not any(designs.load(each).is_scalable for each in plan.designs):
+        if spec.workers > 1 and not scalable:
             raise TestbedError(
-                f"workers {spec.workers}: {', '.join(plan.designs)} has no workers to scale",
+                f"workers {spec.workers}: {', '.join(plan.sides)} has no workers to scale",
                 "leave workers out",
             )
     # Locust reads the mix; once for each mix that the plan has.
     for traffic in {cell.traffic.mix: cell.traffic for cell in cells}.values():
         Locust(home / LOCUSTFILE, replace(traffic, seed=plan.traffic.seed)).check()
+
+
+def _check_served(plan: Plan, deployments: Sequence[Deployment]) -> None:
+    """Raise :class:`TestbedError` for calls of the traffic that a declared server does not have."""
+    for each in deployments:
+        for mix in {cell.traffic.mix for cell in plan.cells()}:
+            if each.declaration and (lacking := each.declaration.unserved(mix)):
+                raise TestbedError(
+                    f"side {str(each)!r} declares no {', '.join(lacking)}, and the mix calls them",
+                    "give a --mix without them",
+                )
 
 
 def _check_resumed(
@@ -184,7 +211,7 @@ def _check_resumed(
 def report(folder: Path) -> Rebuilt:
     """Analyse what is recorded in ``folder``, write the result's files there and print it."""
     with console.working("working out what was recorded") as on_progress:
-        rebuilt = rebuild.write(folder, noise.find(folder), on_progress)
+        rebuilt = rebuild.write(folder, on_progress)
     if rebuilt.comparison.trials:
         terminal.show(console.out, rebuilt.comparison, rebuilt.recorded.plan)
     if rebuilt.faults is not None and rebuilt.faults.figures:
@@ -205,19 +232,19 @@ def _show_thresholds(comparison: Comparison, plan: Plan) -> bool:
 def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool) -> None:
     cells = len(plan.cells())
     what = f"{plan.blocks} blocks" + (f" of {cells} cells" if cells > 1 else "")
-    pairs = "; ".join(" and ".join(each.upper() for each in pair) for pair in plan.pairs)
+    sides = listed(list(labels(plan.sides)))
     console.note(
-        f"{'Going on with' if resumed else 'Running'} {plan.name}: {pairs}, {what}, "
+        f"{'Going on with' if resumed else 'Running'} {plan.name}: {sides}, {what}, "
         f"{'at most' if plan.stop else 'about'} {progress.minutes(plan.seconds())}. Ctrl-C stops "
         "it and keeps what there is."
     )
     console.note(f"Raw data: {folder}")
-    note_surroundings(origin["machine"], plan.designs)
+    note_surroundings(origin["machine"], plan.sides)
 
 
 def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> None:
     """Say where the result is; ``results/latest`` moves on only if nothing stopped it."""
-    names = f"{REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML}"
+    names = f"{REPORT},{COMPARISON_JSON},{COMPARISON_CSV},{TRIALS_CSV},{JUNIT_XML},{SUMMARY_MD}"
     lines = [f"Report: {shlex.quote(str(folder))}/{{{names}}}"]
     if ended.stopped:
         lines.insert(

@@ -1,9 +1,10 @@
 """The order of an experiment's trials: random, so that no drift of the machine favours a side.
 
-Within a block the cells come in random order, and the two sides of a cell right after one another,
-in random order too. Of two consecutive blocks the second turns the sides of each cell round, so
-that over the blocks both sides come first equally often. All of it follows from the plan's seed:
-the same plan has the same schedule, and more blocks leave those before as they were.
+Within a block the cells come in random order. A cell runs its sides in random order right after one
+another, and then once more in the mirror of that order: A B B A. A steady drift is then the same
+for all of them, and what the two trials of a side differ by is the noise of this block. All of it
+follows from the plan's seed: the same plan has the same schedule, and more blocks leave those
+before as they were.
 """
 
 from __future__ import annotations
@@ -15,13 +16,18 @@ from typing import Any
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import TrialSpec
 from testbed.runs.compare.plan import Cell, Plan
+from testbed.stack.sides.resolve import Deployment
+from testbed.stack.sides.side import Side
 
 SEEDS = 2**63
 
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """One trial: ``number``, ``block`` and ``position`` count from 1, ``side`` is 0 or 1."""
+    """One trial: ``number``, ``block`` and ``position`` count from 1.
+
+    ``side`` is its place among those of the plan, from 0.
+    """
 
     number: int
     block: int
@@ -31,21 +37,25 @@ class TrialPlan:
     traffic: Traffic
 
     @property
-    def design(self) -> str:
-        """The design that is driven."""
-        return self.cell.designs[self.side]
+    def text(self) -> str:
+        """The side that is driven, as it is written."""
+        return self.cell.sides[self.side]
 
     @property
-    def key(self) -> tuple[int, int, str]:
-        """What the trial is a measurement of: block, side, and the levels of its cell."""
-        return self.block, self.side, repr(sorted(self.cell.factors.items()))
+    def key(self) -> tuple[int, int, int, str]:
+        """Which measurement it is: block, place in it, side, and the levels of its cell."""
+        return self.block, self.position, self.side, repr(sorted(self.cell.factors.items()))
+
+    @property
+    def deployment(self) -> Deployment:
+        """What is started for it."""
+        return self.cell.deployment(self.side)
 
     def spec(self, attempt: int) -> TrialSpec:
         """Return it as the engine of trials takes it."""
         return TrialSpec(
             self.number,
-            self.design,
-            self.cell.spec,
+            self.deployment,
             self.block,
             self.position,
             self.side,
@@ -56,7 +66,8 @@ class TrialPlan:
     def folder(self, width: int, attempt: int) -> str:
         """Name the trial's folder; the names sort in the order of the trials and attempts."""
         again = f"-{attempt}" if attempt > 1 else ""
-        return f"{self.number:0{width}d}-{self.design}{again}"
+        design = Side.parse(self.text).design or "server"
+        return f"{self.number:0{width}d}-{design}{again}"
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -65,7 +76,7 @@ class TrialPlan:
             "block": self.block,
             "position": self.position,
             "side": self.side,
-            "design": self.design,
+            "text": self.text,
             "cell": dict(self.cell.factors),
             "seed": self.traffic.seed,
         }
@@ -74,7 +85,7 @@ class TrialPlan:
 def make(plan: Plan) -> tuple[TrialPlan, ...]:
     """Return all trials in their order.
 
-    Both sides of a block get traffic of the same seed, and each block of another: what the draw of
+    All trials of a block get traffic of the same seed, and each block of another: what the draw of
     the traffic does to a figure is then part of the spread between blocks.
     """
     cells = plan.cells()
@@ -82,8 +93,8 @@ def make(plan: Plan) -> tuple[TrialPlan, ...]:
     for block in range(1, plan.blocks + 1):
         for cell in _shuffled(plan, cells, block):
             seed = (plan.traffic.seed + block - 1) % SEEDS
-            for position, side in enumerate(_sides(plan, cell, block), start=1):
-                traffic = replace(cell.traffic, seed=seed)
+            traffic = replace(cell.traffic, seed=seed)
+            for position, side in enumerate(_mirrored(plan, cell, block), start=1):
                 trials.append(TrialPlan(len(trials) + 1, block, position, side, cell, traffic))
     return tuple(trials)
 
@@ -94,7 +105,7 @@ def _shuffled(plan: Plan, cells: tuple[Cell, ...], block: int) -> list[Cell]:
     return order
 
 
-def _sides(plan: Plan, cell: Cell, block: int) -> tuple[int, int]:
-    couple, second = divmod(block - 1, 2)
-    first = random.Random(f"{plan.traffic.seed} sides {cell.index} {couple}").randrange(2)
-    return (first, 1 - first) if not second else (1 - first, first)
+def _mirrored(plan: Plan, cell: Cell, block: int) -> list[int]:
+    order = list(range(len(cell.sides)))
+    random.Random(f"{plan.traffic.seed} sides {cell.index} {block}").shuffle(order)
+    return order + order[::-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,18 +11,20 @@ from typing import Any
 from testbed.drive.fairness import Fairness
 from testbed.drive.figures.trial import TrialFigures, analyse
 from testbed.drive.interrupts import Interrupted
+from testbed.drive.statements import Statement
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools, Trial, Workload
 from testbed.errors import TestbedError, of_system
 from testbed.record import files, reader
 from testbed.record.damage import RecordingError
+from testbed.record.formats import FORMAT
 from testbed.record.model import FAILED, TrialHeader
 from testbed.runs.compare import resume, schedule
-from testbed.runs.compare.plan import Plan
+from testbed.runs.compare.plan import RUNS, Cell, Plan
 from testbed.runs.compare.schedule import TrialPlan
 from testbed.runs.compare.stopping import CellProgress, cell_progress
+from testbed.stack.sides.side import title as title_of
 
-FORMAT = 2
 ATTEMPTS = 2
 # What is shown of a trial, and of the ratios after a block without a rule of its own.
 SHOWN = ("requests_per_second", "SubmitJob_p50_ms", "completion_p50_ms", "cpu_ms_per_job")
@@ -115,7 +117,7 @@ class _Session:
         self._tools = tools
         self._workload = workload
         self._keep_going = keep_going
-        self._fairness = Fairness()
+        self._fairness = Fairness(plan.declared)
         self._schedule = schedule.make(plan)
         self._width = max(3, len(str(len(self._schedule))))
         self._figures = list(resume.recorded_trials(folder, plan.limits))
@@ -204,29 +206,34 @@ class _Session:
             return analyse(reader.read_trial(path), self._plan.limits)
 
     def _compare_sides(self, which: TrialPlan, statement: Any) -> None:
-        self._fairness.compare(which.cell.designs, which.cell.spec, which.side, statement)
+        declared, label = which.deployment.declared, which.cell.labels[which.side]
+        self._fairness.compare(_asked(which.cell), which.side, statement, declared, label)
 
     def _ask_all(self) -> None:
         """Bring up every side once and ask it, so that nothing unfair is driven at all."""
-        stacks = self._tools.stacks
-        asked = {}
+        asked: dict[tuple[str, Hashable], Statement] = {}
         for cell in self._plan.cells():
-            for side, design in enumerate(cell.designs):
-                if (design, cell.spec) not in asked:
-                    self._tools.progress.note(
-                        f"asking design {design.upper()} what it runs with, {cell.spec.slots} slots"
-                    )
-                    try:
-                        asked[design, cell.spec] = self._tools.ask(stacks.up(design, cell.spec))
-                    finally:
-                        with self._tools.interrupts.shield():
-                            stacks.down(design)
-                statement = asked[design, cell.spec]
-                self._fairness.compare(cell.designs, cell.spec, side, statement)
+            for side, text in enumerate(cell.sides):
+                if (text, cell.spec) not in asked:
+                    asked[text, cell.spec] = self._ask(cell, side)
+                statement = asked[text, cell.spec]
+                declared, label = cell.deployment(side).declared, cell.labels[side]
+                self._fairness.compare(_asked(cell), side, statement, declared, label)
+
+    def _ask(self, cell: Cell, side: int) -> Statement:
+        stacks, deployment = self._tools.stacks, cell.deployment(side)
+        self._tools.progress.note(
+            f"asking {title_of(cell.sides[side])} what it runs with, {deployment.spec.slots} slots"
+        )
+        try:
+            return self._tools.ask(stacks.up(deployment))
+        finally:
+            with self._tools.interrupts.shield():
+                stacks.down(deployment.design)
 
     def _note_progress(self, block: int, precise: set[str]) -> set[str]:
         """Report how the cells stand after a block, and return those that know enough."""
-        found = cell_progress(self._plan.stop, SHOWN[1:], self._figures, block)
+        found = cell_progress(self._plan, SHOWN[1:], self._figures, block)
         for each in found:
             if _name(each) not in precise and (each.text or each.precise):
                 where = f", {each.cell.name}" if each.cell.name else ""
@@ -236,19 +243,20 @@ class _Session:
                 )
         return {_name(each) for each in found if each.precise}
 
-    def _plan_more(self, needless_pairs: int) -> None:
-        """Report how many trials there will be, by what is known now."""
+    def _plan_more(self, needless_blocks: int) -> None:
+        """Report how many trials there will be, by the blocks of cells that are needless now."""
         kept = {_key(each) for each in self._figures if each.valid}
         open_ = [each for each in self._schedule if each.key not in kept]
         if not self._planned:
             self._planned = len(open_)
-        self._tools.progress.expect(max(self._done, self._planned - 2 * needless_pairs))
+        needless = needless_blocks * RUNS * len(self._plan.sides)
+        self._tools.progress.expect(max(self._done, self._planned - needless))
 
 
 def title(which: TrialPlan) -> str:
-    """Name a trial by its block, cell and design."""
+    """Name a trial by its block, cell and side."""
     levels = ", ".join(f"{name}={level}" for name, level in which.cell.factors.items())
-    return f"block {which.block}{', ' if levels else ''}{levels}, design {which.design.upper()}"
+    return f"block {which.block}{', ' if levels else ''}{levels}, {title_of(which.text)}"
 
 
 def summary(figures: TrialFigures, shown: Sequence[str] = SHOWN) -> str:
@@ -263,9 +271,15 @@ def summary(figures: TrialFigures, shown: Sequence[str] = SHOWN) -> str:
     return ", ".join(parts)
 
 
-def _key(figures: TrialFigures) -> tuple[int, int, str]:
+def _key(figures: TrialFigures) -> tuple[int, int, int, str]:
     header = figures.header
-    return header.block, header.side, repr(sorted(header.plan_cell.items()))
+    levels = repr(sorted(header.plan_cell.items()))
+    return header.block, header.position, header.side, levels
+
+
+def _asked(cell: Cell) -> Hashable:
+    """Return what the stacks of a cell are started with: cells with the same ask the same."""
+    return cell.sides, cell.spec
 
 
 def _name(progress: CellProgress) -> str:

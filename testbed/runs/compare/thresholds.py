@@ -6,26 +6,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.runs.compare.comparison import CellComparison, Comparison, ratio_of
+from testbed.runs.compare.comparison import CellComparison, Comparison
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """A bound on ``metric``: the median of one ``design``, or the ratio if ``ratio`` is set.
+    """A bound on ``metric``: the median of a side, or its ratio to the reference with ``ratio``.
 
-    Without ``design`` and ``ratio`` it holds for both sides. At least one of ``min`` and ``max``
-    is given.
+    ``side`` is the text of one; without it the bound holds for all of them, and of ratios for those
+    of all others. At least one of ``min`` and ``max`` is given.
     """
 
     metric: str
-    design: str | None = None
+    side: str | None = None
     ratio: bool = False
     min: float | None = None
     max: float | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Return it as a table of a plan."""
-        given = {"metric": self.metric, "design": self.design, "min": self.min, "max": self.max}
+        given = {"metric": self.metric, "side": self.side, "min": self.min, "max": self.max}
         return {key: value for key, value in given.items() if value is not None} | (
             {"ratio": True} if self.ratio else {}
         )
@@ -75,10 +75,12 @@ def check(comparison: Comparison, thresholds: Sequence[Threshold]) -> tuple[Chec
 
 def _in_cell(threshold: Threshold, cell: CellComparison) -> Iterator[Checked]:
     row = cell.row(threshold.metric)
-    if threshold.ratio:
-        yield Checked(threshold, cell, cell.ratio_label, ratio_of(row) if row else None)
-        return
-    for side, design in enumerate(cell.designs):
-        if threshold.design in {None, design}:
+    for side, text in enumerate(cell.sides):
+        if threshold.side not in {None, text} or (threshold.ratio and side == 0):
+            continue
+        if threshold.ratio:
+            value = row.against[side - 1].estimate if row else None
+            yield Checked(threshold, cell, cell.ratio_labels[side - 1], value)
+        else:
             value = row.medians[side] if row else None
             yield Checked(threshold, cell, cell.labels[side], value)

@@ -1,16 +1,25 @@
-"""What an experiment says: for each cell and metric the ratio, its interval and a verdict."""
+"""What an experiment says: for each cell and metric the ratios, their intervals and verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, median
 from typing import Any
 
 from testbed.drive.figures import metrics
 from testbed.drive.figures.metrics import Metric
 from testbed.drive.figures.trial import TrialFigures
-from testbed.stats import Interval, Measured, MetricVerdict, RatioOutcome, ratio_interval, verdicts
+from testbed.stats import (
+    Interval,
+    Measured,
+    MetricVerdict,
+    RatioOutcome,
+    noise_floor,
+    ratio_interval,
+    verdicts,
+)
 
 CONFIDENCE = 0.95
 
@@ -18,31 +27,29 @@ Blocks = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One metric in one cell.
+class Against:
+    """One metric of a side, held against the reference.
 
-    ``values`` has for each side, for each block in order, the values of its valid trials; a block
-    in which a side has none is empty there. ``ratio`` is second/first, ``None`` for a count and
-    where there are too few blocks. ``noise`` is the ratio of the same metric between equal sides.
-    ``verdict`` is ``None`` if a difference would be neither good nor bad. ``too_few`` says for each
-    side that a valid trial of it has samples but not enough for this percentile; the side then has
-    no values at all.
+    ``side`` is the place of the side in the plan, 1 or above. ``ratio`` is side/reference, ``None``
+    for a count and where there are too few blocks; ``by_block`` has it for each block, ``None``
+    where one of the two has no value. ``floor`` is how far a side would be from itself in this run,
+    ``None`` if no side has two trials in a block. ``verdict`` is ``None`` if a difference would be
+    neither good nor bad.
     """
 
-    metric: Metric
-    values: tuple[Blocks, Blocks]
+    side: int
     ratio: Interval | None
-    noise: Interval | None
-    verdict: MetricVerdict | None
-    too_few: tuple[bool, bool] = (False, False)
+    by_block: tuple[float | None, ...]
+    floor: float | None
+    verdict: MetricVerdict | None = None
 
     @property
-    def medians(self) -> tuple[float | None, float | None]:
-        """The median over all valid trials of each side."""
-        first, second = (
-            _median([value for block in side for value in block]) for side in self.values
-        )
-        return first, second
+    def estimate(self) -> float | None:
+        """The ratio over all blocks: the interval's, or that of the only block."""
+        if self.ratio is not None:
+            return self.ratio.estimate
+        given = [ratio for ratio in self.by_block if ratio is not None]
+        return median(given) if given else None
 
     @property
     def outcome(self) -> RatioOutcome | None:
@@ -51,21 +58,29 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class CellVerdicts:
-    """All metrics of one cell of a plan; ``cell`` has the level of each factor."""
+class Judged:
+    """One metric in one cell.
 
-    cell: Mapping[str, Any]
-    trials: tuple[TrialFigures, ...]
-    rows: tuple[Judged, ...]
+    ``values`` has for each side, for each block in order, the values of its valid trials; a block
+    in which a side has none is empty there. ``against`` has every side but the first, the
+    reference. ``too_few`` says for each side that a valid trial of it has samples but not enough
+    for this percentile; the side then has no values at all.
+    """
+
+    metric: Metric
+    values: tuple[Blocks, ...]
+    against: tuple[Against, ...]
+    too_few: tuple[bool, ...]
 
     @property
-    def name(self) -> str:
-        """The cell in words, empty if the plan has only one."""
-        return cell_name(self.cell)
+    def medians(self) -> tuple[float | None, ...]:
+        """The median over all valid trials of each side."""
+        return tuple(_median([value for block in side for value in block]) for side in self.values)
 
-    def row(self, metric: str) -> Judged | None:
-        """Return the row of a metric by its name."""
-        return next((row for row in self.rows if row.metric.name == metric), None)
+    @property
+    def is_judged(self) -> bool:
+        """Whether a difference in it is good or bad."""
+        return any(each.verdict for each in self.against)
 
 
 def cell_name(cell: Mapping[str, Any]) -> str:
@@ -74,43 +89,22 @@ def cell_name(cell: Mapping[str, Any]) -> str:
 
 
 def judge(
-    trials: Sequence[TrialFigures],
-    *,
-    sides: tuple[str, str] = ("A", "B"),
-    noise: Mapping[str, Interval] | None = None,
-    confidence: float = CONFIDENCE,
-) -> tuple[CellVerdicts, ...]:
-    """Judge all metrics of all cells, cells in the order in which they first ran.
+    trials: Sequence[TrialFigures], labels: Sequence[str], *, confidence: float = CONFIDENCE
+) -> tuple[Judged, ...]:
+    """Judge all metrics of one cell, of which ``trials`` are.
 
-    The metrics of a cell are one family: their verdicts are adjusted for how many they are.
-    ``noise`` has the ratio of equal sides by the name of the metric, as :func:`noise_floor` gives.
+    Each side is held against the first, with the noise of these two alone. All metrics of all sides
+    are one family: their verdicts are adjusted for how many they are. ``labels`` name the sides.
     """
     catalogue = metrics.catalogue({call for trial in trials for call in trial.calls})
+    rows = [_measure(metric, trials, len(labels), confidence) for metric in catalogue]
+    judged = iter(verdicts(list(_family(rows, labels)), confidence=confidence))
     return tuple(
-        CellVerdicts(cell, own, _rows(catalogue, own, sides, noise or {}, confidence))
-        for cell, own in by_cell(trials)
+        replace(row, against=tuple(replace(each, verdict=next(judged)) for each in row.against))
+        if row.metric.better
+        else row
+        for row in rows
     )
-
-
-def noise_floor(
-    trials: Sequence[TrialFigures], confidence: float = CONFIDENCE
-) -> dict[str, Interval]:
-    """Return for each metric the ratio of two equal sides whose interval reaches furthest.
-
-    ``trials`` are of an experiment that compares a design with itself, possibly in several cells.
-    """
-    floor: dict[str, Interval] = {}
-    for cell in judge(trials, confidence=confidence):
-        for row in cell.rows:
-            known = floor.get(row.metric.name)
-            if row.ratio and (known is None or reach(row.ratio) > reach(known)):
-                floor[row.metric.name] = row.ratio
-    return floor
-
-
-def reach(ratio: Interval) -> float:
-    """Return how far from 1 an interval of a ratio reaches, as a factor of at least 1."""
-    return max(ratio.high, 1 / ratio.low, 1.0)
 
 
 def by_cell(
@@ -124,49 +118,49 @@ def by_cell(
     return [(cell, tuple(own)) for cell, own in groups.values()]
 
 
-def _rows(
-    catalogue: Sequence[Metric],
-    trials: Sequence[TrialFigures],
-    sides: tuple[str, str],
-    noise: Mapping[str, Interval],
-    confidence: float,
-) -> tuple[Judged, ...]:
-    bare = [_measure(metric, trials, noise.get(metric.name), confidence) for metric in catalogue]
-    family = [row for row in bare if row.metric.better]
-    judged = verdicts(
-        [
-            Measured(row.metric.label, row.ratio, row.noise, row.metric.better)
-            for row in family
-            if row.metric.better
-        ],
-        confidence=confidence,
-        sides=sides,
-    )
-    found = {row.metric.name: each for row, each in zip(family, judged, strict=True)}
-    return tuple(
-        Judged(
-            row.metric,
-            row.values,
-            row.ratio,
-            row.noise,
-            found.get(row.metric.name),
-            row.too_few,
-        )
-        for row in bare
-    )
+def _family(rows: Sequence[Judged], labels: Sequence[str]) -> Iterator[Measured]:
+    for row in rows:
+        if not row.metric.better:
+            continue
+        for each in row.against:
+            sides = labels[0], labels[each.side]
+            yield Measured(row.metric.label, each.ratio, each.floor, row.metric.better, sides=sides)
 
 
 def _measure(
-    metric: Metric, trials: Sequence[TrialFigures], noise: Interval | None, confidence: float
+    metric: Metric, trials: Sequence[TrialFigures], sides: int, confidence: float
 ) -> Judged:
     blocks = sorted({trial.header.block for trial in trials})
-    few = _too_few(metric, trials, 0), _too_few(metric, trials, 1)
-    first, second = (
+    few = tuple(_too_few(metric, trials, side) for side in range(sides))
+    values = tuple(
         tuple(() if few[side] else _values(metric, trials, side, block) for block in blocks)
-        for side in (0, 1)
+        for side in range(sides)
     )
-    ratio = None if metric.is_count else ratio_interval(first, second, confidence=confidence)
-    return Judged(metric, (first, second), ratio, noise, None, few)
+    against = tuple(
+        _against(metric, values[0], values[side], side, confidence) for side in range(1, sides)
+    )
+    return Judged(metric, values, against, few)
+
+
+def _against(
+    metric: Metric, reference: Blocks, values: Blocks, side: int, confidence: float
+) -> Against:
+    if metric.is_count:
+        return Against(side, None, (None,) * len(values), None)
+    return Against(
+        side,
+        ratio_interval(reference, values, confidence=confidence),
+        tuple(map(_block_ratio, reference, values)),
+        noise_floor(reference, values, confidence=confidence),
+    )
+
+
+def _block_ratio(first: Sequence[float], second: Sequence[float]) -> float | None:
+    if not first or not second or min(first) <= 0:
+        return None
+    if min(second) <= 0:
+        return fmean(second) / fmean(first)
+    return math.exp(fmean(map(math.log, second)) - fmean(map(math.log, first)))
 
 
 def _too_few(metric: Metric, trials: Sequence[TrialFigures], side: int) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from common.topology import Topology, role_of
 from testbed.stack import designs
 from testbed.stack.records import StackRecord
+from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls
+from testbed.stack.sides import revisions
 
 
 def heal_all(controls: Controls) -> Iterator[str]:
@@ -36,7 +38,11 @@ def heal_all(controls: Controls) -> Iterator[str]:
 
 def topology_of(record: StackRecord) -> Topology:
     """Return the topology that a stack was started from, its workers counted."""
-    topology = designs.load(record.design)
+    if record.revision:
+        revision = revisions.find(record.revision, silent, local=False)
+        topology, _ = revisions.describe(revision, record.design)
+    else:
+        topology = designs.load(record.design)
     scalable = {each.name for each in topology.processes if each.scalable}
     workers = sum(role_of(each.name) in scalable for each in record.processes)
     return topology.scaled(max(1, workers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from testbed.runs.faults.report import FaultRun, drift, write_files
 from testbed.runs.faults.report import page as faultpage
 from testbed.runs.faults.session import EXPERIMENT
 from testbed.stack import designs
+from testbed.stack.sides.side import Side, headline, title
 
 OnProgress = Callable[[str], None]
 
@@ -28,6 +29,7 @@ OnProgress = Callable[[str], None]
 class SideOutcome:
     """One side: how it ended, what the checker says, and the figures, if it left a history."""
 
+    side: str
     header: TrialHeader
     verdict: Verdict | None
     figures: FaultFigures | None
@@ -59,8 +61,8 @@ class FaultRunOutcome:
 
     @property
     def drifts(self) -> dict[str, tuple[Drift, ...]]:
-        """What grew, by design."""
-        return {side.header.design: side.drifts for side in self.sides if side.drifts}
+        """What grew, by side."""
+        return {each.side: each.drifts for each in self.sides if each.drifts}
 
     @property
     def kept(self) -> bool:
@@ -84,7 +86,7 @@ def read(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRun
         plan=plan,
         provenance=provenance,
     )
-    return FaultRunOutcome(run, sides, len(plan["designs"]))
+    return FaultRunOutcome(run, sides, len(recorded.sides_of(plan)))
 
 
 def write(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRunOutcome:
@@ -100,25 +102,35 @@ def write(folder: Path, on_progress: OnProgress = lambda _text: None) -> FaultRu
 
 def _side(path: Path, record: recorded.RecordedFaultRun, on_progress: OnProgress) -> SideOutcome:
     header = files.read_header(path)
-    plan, name = record["plan"], f"design {header.design.upper()}"
+    plan = record["plan"]
     with naming(path / files.TRIAL):
-        if header.design not in plan["designs"]:
-            raise ValueError(f"design is {header.design!r}, which is none of the run")
+        side = _side_of(header, recorded.sides_of(plan))
+    name = title(side)
     if header.status != COMPLETE and not any(path.glob("history*.jsonl*")):
-        return SideOutcome(header, None, None)
+        return SideOutcome(side, header, None, None)
     on_progress(f"reading the history of {name}")
     left = recorded.read_side(path, header)
     on_progress(f"checking the history of {name}")
     verdict = checker.check(left.history)
     on_progress(f"working out the figures of {name}")
     with naming(path / files.TRIAL):
-        topology = designs.load(header.design).scaled(plan.get("workers", 1))
+        workers = int(Side.parse(side).options.get("workers", plan.get("workers", 1)))
+        topology = designs.load(header.design).scaled(workers)
         parts = parts_of(topology, header.endpoints)
-    title = record["titles"].get(header.design, "")
+    words = record["titles"].get(side, "")
     figures = analyse(
-        FaultTrial(header.design, title, left.history, verdict, left.jobs, parts, left.metrics)
+        FaultTrial(side, words, left.history, verdict, left.jobs, parts, left.metrics)
     )
-    return SideOutcome(header, verdict, figures, drifts(left.metrics))
+    return SideOutcome(side, header, verdict, figures, drifts(left.metrics))
+
+
+def _side_of(header: TrialHeader, sides: Sequence[str]) -> str:
+    """Return the side that a trial is of. Raises ``ValueError`` if it is none of the run."""
+    if header.side >= len(sides) or Side.parse(sides[header.side]).design != header.design:
+        raise ValueError(
+            f"side is {header.side} and design {header.design!r}, which is none of the run"
+        )
+    return sides[header.side]
 
 
 def _what_ran(plan: recorded.RecordedFaultPlan, sides: tuple[SideOutcome, ...]) -> Iterator[str]:
@@ -130,11 +142,11 @@ def _what_ran(plan: recorded.RecordedFaultPlan, sides: tuple[SideOutcome, ...]) 
         else f"{traffic.get('users')} users in a closed loop"
     )
     yield (
-        f"Every design on a fresh stack, as {plan['runtime']} processes, under {load}; each fault "
+        f"Every side on a fresh stack, as {plan['runtime']} processes, under {load}; each fault "
         f"lasts {plan['seconds']:g} s and is followed by {plan['health']:g} s of health."
     )
     for side in sides:
-        name = f"Design {side.header.design.upper()}"
+        name = headline(side.side)
         if side.header.status != COMPLETE:
             yield f"{name} did not run to its end: {side.header.error}."
         elif side.figures is not None:

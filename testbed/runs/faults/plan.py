@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from common.stack_spec import DEFAULT_SLOTS, StackSpec
 from common.topology import Topology
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import CLOCK, LINKS
 from testbed.stack import runtimes
-from testbed.stack.spec import DEFAULT_SLOTS, StackSpec
+from testbed.stack.sides.resolve import Deployment, started
 
 ANY, STATELESS, STATEFUL = "any", "stateless", "stateful"
 PARTS = (ANY, STATELESS, STATEFUL)
@@ -64,13 +65,14 @@ class FaultPlan:
 
     After ``lead`` of health every fault lasts for ``seconds``, then it is healed, and ``health``
     passes before the next. ``recovery`` bounds the wait for a stack that is not healthy by then,
-    ``audit`` that for the jobs that are left once the load has ended. ``settings`` are fields of
-    ``common.config.Settings``. Either ``drawn`` or ``listed`` says which faults.
+    ``audit`` that for the jobs that are left once the load has ended. ``runtime``, ``slots``,
+    ``workers`` and ``settings``, fields of ``common.config.Settings``, hold where a side says
+    nothing else. Either ``drawn`` or ``listed`` says which faults.
     """
 
     name: str
     about: str = ""
-    designs: tuple[str, ...] = ("a", "b")
+    sides: tuple[str, ...] = ("a", "b")
     runtime: str = runtimes.DEFAULT
     slots: int = DEFAULT_SLOTS
     workers: int = 1
@@ -85,19 +87,41 @@ class FaultPlan:
     drawn: DrawnFaults | None = None
     listed: tuple[ListedFault, ...] = ()
 
-    def schedule(self, topology: Topology) -> tuple[PlannedFault, ...]:
-        """Return the faults for one design, in their order; the same for equal seeds.
+    def deployments(self) -> tuple[Deployment, ...]:
+        """Return what is started for each side, so that its faults are possible.
+
+        Raises :class:`TestbedError` for a side that cannot be.
+        """
+        return tuple(
+            self._possible_for(started(side, self.base, "a fault run")) for side in self.sides
+        )
+
+    @property
+    def base(self) -> StackSpec:
+        """How a stack is started where its side says nothing else."""
+        return StackSpec(self.slots, self.workers, settings=self.settings, runtime=self.runtime)
+
+    def _possible_for(self, deployment: Deployment) -> Deployment:
+        """Return a deployment with what the kinds of its faults need."""
+        needs = {registry.get(each.kind).needs for each in self.schedule(deployment)}
+        spec = deployment.spec
+        links, clock = spec.links or LINKS in needs, spec.clock or CLOCK in needs
+        return replace(deployment, spec=replace(spec, links=links, clock=clock))
+
+    def schedule(self, deployment: Deployment) -> tuple[PlannedFault, ...]:
+        """Return the faults for one side, in their order; the same for equal seeds.
 
         Kinds take turns in random order, so that each is there about equally often; targets are
         drawn. Raises :class:`TestbedError` if the design has no target for any of them.
         """
+        topology = deployment.topology.scaled(deployment.spec.workers)
         if self.drawn is None:
             return tuple(
                 PlannedFault(number, each.kind, _first_of(each, topology), each.parameters)
                 for number, each in enumerate(self.listed, start=1)
                 if topology.design in each.targets
             )
-        possible = self._possible(self.drawn, topology)
+        possible = self._possible(self.drawn, topology, deployment.spec.runtime)
         if not possible:
             raise TestbedError(
                 f"design {topology.design} has no target for {', '.join(self.drawn.kinds)} on "
@@ -110,10 +134,12 @@ class FaultPlan:
             for number in range(1, self.drawn.count + 1)
         )
 
-    def _possible(self, drawn: DrawnFaults, topology: Topology) -> dict[str, list[str]]:
+    def _possible(
+        self, drawn: DrawnFaults, topology: Topology, runtime: str
+    ) -> dict[str, list[str]]:
         """Return the possible targets by kind."""
         found = {}
-        for name in drawn.kinds or self._usual_kinds():
+        for name in drawn.kinds or _usual_kinds(runtime):
             kind = registry.get(name)
             targets = [
                 target.name
@@ -123,25 +149,6 @@ class FaultPlan:
             if targets:
                 found[name] = targets
         return found
-
-    def _usual_kinds(self) -> tuple[str, ...]:
-        """Name all kinds that this runtime can do; the clock of a container cannot be set."""
-        return tuple(
-            name
-            for name, kind in registry.load().items()
-            if kind.needs != CLOCK or self.runtime == runtimes.DEFAULT
-        )
-
-    def spec(self, schedule: tuple[PlannedFault, ...]) -> StackSpec:
-        """Return how the stack has to be started for these faults to be possible."""
-        needs = {registry.get(each.kind).needs for each in schedule}
-        return StackSpec(
-            self.slots,
-            self.workers,
-            settings=self.settings,
-            links=LINKS in needs,
-            clock=CLOCK in needs,
-        )
 
     def drive_seconds(self, faults: int) -> float:
         """Return how long the load of a side goes on, if every healing is in time."""
@@ -159,6 +166,15 @@ def _first_of(listed: ListedFault, topology: Topology) -> str:
     parts = [part if part in names else f"{part}-1" for part in target.split(">")]
     copies = ">".join(parts)
     return copies if all(part in names for part in parts) else target
+
+
+def _usual_kinds(runtime: str) -> tuple[str, ...]:
+    """Name all kinds that a runtime can do; the clock of a container cannot be set."""
+    return tuple(
+        name
+        for name, kind in registry.load().items()
+        if kind.needs != CLOCK or runtime == runtimes.DEFAULT
+    )
 
 
 def _turns(names: list[str], rng: random.Random) -> Iterator[str]:

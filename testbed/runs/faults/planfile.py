@@ -15,6 +15,8 @@ from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.plan import PARTS, DrawnFaults, FaultPlan, ListedFault
 from testbed.stack import designs as known_designs
+from testbed.stack.sides.resolve import checked
+from testbed.stack.sides.side import Side
 
 FOLDER = Path("experiments", "faults")
 MOST_FAULTS = 10_000
@@ -32,7 +34,7 @@ _DRAWN: dict[str, Spec] = {
     "count": Number(1, MOST_FAULTS, whole=True),
     "parts": Text(PARTS),
 }
-_TABLES = ("traffic", "settings", "draw", "faults", "designs")
+_TABLES = ("traffic", "settings", "draw", "faults", "sides")
 
 
 def parse(data: Mapping[str, Any], source: PlanSource, job_kinds: tuple[str, ...]) -> FaultPlan:
@@ -52,8 +54,8 @@ def changed(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         table, _, name = key.rpartition(".")
         if table in {"draw", "settings", "traffic"}:
             result.setdefault(table, {})[name] = value
-        elif key in {*_TOP, "designs"}:
-            result[key] = [value] if key == "designs" and isinstance(value, str) else value
+        elif key in {*_TOP, "sides"}:
+            result[key] = [value] if key == "sides" and isinstance(value, str) else value
         elif key in traffic:
             result.setdefault("traffic", {})[key] = value
         else:
@@ -74,10 +76,10 @@ class _Reader(PlanReader):
     def plan(self) -> FaultPlan:
         self._check_keys([*_TOP, *_TABLES], ["name"])
         top = self._top(_TOP)
-        designs = self._designs()
+        sides = self._sides()
         traffic = self._traffic()
         settings = self._settings()
-        drawn, listed = self._drawn(), self._listed(designs)
+        drawn, listed = self._drawn(), self._listed(sides)
         if (drawn is None) == (not listed) and not self._problems:
             self._reject(
                 "", "draw", "give either [draw], faults at random, or [[faults]], named ones"
@@ -85,23 +87,27 @@ class _Reader(PlanReader):
         self._raise_problems()
         return FaultPlan(
             **top,
-            designs=designs,
+            sides=sides,
             traffic=Traffic(**traffic, warmup=0.0, seed=top.get("seed", FaultPlan.seed)),
             settings=settings,
             drawn=drawn,
             listed=listed,
         )
 
-    def _designs(self) -> tuple[str, ...]:
-        given = self._data.get("designs", list(FaultPlan.designs))
-        if not isinstance(given, list) or not given or len(set(map(str, given))) < len(given):
-            self._reject("", "designs", "give a list of designs, each once, such as ['a', 'b']")
+    def _sides(self) -> tuple[str, ...]:
+        given = self._data.get("sides", list(FaultPlan.sides))
+        if not isinstance(given, list) or not given:
+            self._reject("", "sides", "give a list of sides, such as ['a', 'b']")
             return ()
-        known = known_designs.names()
-        for design in given:
-            if design not in known:
-                self._reject("", "designs", f"there is no design {design!r}{hint(design, known)}")
-        return tuple(map(str, given))
+        found: list[str] = []
+        for side in map(str, given):
+            try:
+                found.append(checked(side))
+            except TestbedError as error:
+                self._reject("", "sides", error.in_one_line)
+        if len(set(found)) < len(found):
+            self._reject("", "sides", "give each side once")
+        return tuple(found)
 
     def _traffic(self) -> dict[str, Any]:
         given = self._table("traffic")
@@ -131,16 +137,14 @@ class _Reader(PlanReader):
             self._check_kind("draw", "kinds", kind)
         return DrawnFaults(kinds=tuple(map(str, named)), **self._values("draw", table, _DRAWN))
 
-    def _listed(self, designs: tuple[str, ...]) -> tuple[ListedFault, ...]:
+    def _listed(self, sides: tuple[str, ...]) -> tuple[ListedFault, ...]:
         return tuple(
             listed
             for number, table in enumerate(self._tables("faults"), start=1)
-            if (listed := self._one(f"faults {number}", table, designs))
+            if (listed := self._one(f"faults {number}", table, sides))
         )
 
-    def _one(
-        self, table: str, given: dict[str, Any], designs: tuple[str, ...]
-    ) -> ListedFault | None:
+    def _one(self, table: str, given: dict[str, Any], sides: tuple[str, ...]) -> ListedFault | None:
         kind = given.pop("kind", None)
         if not self._check_kind(table, "kind", kind):
             return None
@@ -148,7 +152,8 @@ class _Reader(PlanReader):
         known = known_designs.names()
         targets = {design: str(given.pop(design)) for design in known if design in given}
         if not targets:
-            self._reject(table, "", f"names no target: give one for each of {', '.join(designs)}")
+            named = ", ".join(dict.fromkeys(Side.parse(each).design for each in sides))
+            self._reject(table, "", f"names no target: give one for each of {named}")
         for design, target in targets.items():
             self._check_target(table, str(kind), design, target)
         numbers = {key: float(value) for key, value in given.items() if _is_number(value)}

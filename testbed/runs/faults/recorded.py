@@ -26,7 +26,6 @@ from testbed.runs.faults.workload import FAULTS, INJECTOR
 
 class _Plan(TypedDict):
     name: str
-    designs: list[str]
     runtime: str
     seed: int
     seconds: float
@@ -35,8 +34,13 @@ class _Plan(TypedDict):
 
 
 class RecordedFaultPlan(_Plan, total=False):
-    """A fault plan as plain data; what is not declared here is only listed."""
+    """A fault plan as plain data; what is not declared here is only listed.
 
+    Before there were sides a plan had ``designs``.
+    """
+
+    sides: list[str]
+    designs: list[str]
     workers: int
 
 
@@ -66,9 +70,14 @@ def read_head(path: Path) -> RecordedFaultRun:
     raw = files.read_json(path)
     with reading(path):
         head: RecordedFaultRun = typed(raw, RecordedFaultRun)
-        if not head["plan"]["designs"]:
-            raise ValueError("plan.designs names none")
+        if not sides_of(head["plan"]):
+            raise ValueError("plan.sides names none")
         return head
+
+
+def sides_of(plan: RecordedFaultPlan) -> list[str]:
+    """Return the sides that were planned, as they are written."""
+    return plan.get("sides", plan.get("designs", []))
 
 
 def read_side(folder: Path, header: TrialHeader) -> Left:

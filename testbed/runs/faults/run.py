@@ -18,11 +18,13 @@ from testbed.drive.plan_reader import PlanSource
 from testbed.drive.stacks import RuntimeStacks, check_fresh
 from testbed.drive.trial import Tools
 from testbed.report import console, progress
+from testbed.report.surroundings import make_ready
 from testbed.runs.faults import session
 from testbed.runs.faults.plan import FaultPlan
 from testbed.runs.faults.planfile import FOLDER, changed, parse
 from testbed.runs.faults.workload import LOCUSTFILE, FaultWorkload
-from testbed.stack import designs, runtimes
+from testbed.stack.sides.resolve import Deployment
+from testbed.stack.sides.side import labels
 
 
 def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
@@ -35,9 +37,8 @@ def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
 
 def check(plan: FaultPlan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be run here and now."""
-    for design in plan.designs:
-        topology = designs.load(design).scaled(plan.workers)
-        check_fresh([design], plan.spec(plan.schedule(topology)))
+    make_ready(plan.sides, plan.runtime)
+    check_fresh(plan.deployments())
     Locust(home / LOCUSTFILE, plan.traffic).check()
 
 
@@ -50,20 +51,19 @@ def run_plan(
 ) -> session.FaultRunEnd:
     """Run a checked plan into ``folder`` and say how far it is meanwhile."""
     phases = session.phases(plan)
-    seconds = sum(phases.values()) * len(plan.designs)
+    seconds = sum(phases.values()) * len(plan.sides)
     console.err.print(
         Text(
             f"Injecting the faults of {plan.name} into "
-            f"{' and '.join(each.upper() for each in plan.designs)}, "
+            f"{' and '.join(labels(plan.sides))}, "
             f"about {progress.minutes(seconds)}."
         )
     )
-    pace = Pace(len(plan.designs), phases, time.monotonic)
-    with progress.shown(console.err, pace, len(plan.designs)) as display:
-        runtime = runtimes.get(plan.runtime)
-        stacks = RuntimeStacks(runtime, display)
+    pace = Pace(len(plan.sides), phases, time.monotonic)
+    with progress.shown(console.err, pace, len(plan.sides)) as display:
+        stacks = RuntimeStacks(display)
 
-        def workload(design: str) -> FaultWorkload:
-            return FaultWorkload(plan, designs.load(design), runtime, stacks, home)
+        def workload(deployment: Deployment) -> FaultWorkload:
+            return FaultWorkload(plan, deployment, stacks, home)
 
         return session.run(plan, provenance, folder, Tools(stacks, display, interrupts), workload)

@@ -14,9 +14,10 @@ from testbed.record import files
 from testbed.record.model import COMPLETE
 from testbed.runs.faults.plan import DOWN_SECONDS, LOOKUP_SECONDS, UP_SECONDS, FaultPlan
 from testbed.runs.faults.workload import FaultWorkload
-from testbed.stack import designs
+from testbed.stack.sides.resolve import Deployment
+from testbed.stack.sides.side import folder_name, title
 
-FORMAT = 1
+FORMAT = 2
 EXPERIMENT = "fault-run.json"
 
 
@@ -33,9 +34,7 @@ class FaultRunEnd:
 
 def phases(plan: FaultPlan) -> Mapping[str, float]:
     """Return the seconds expected of each phase of one side."""
-    counts = [
-        len(plan.schedule(designs.load(design).scaled(plan.workers))) for design in plan.designs
-    ]
+    counts = [len(plan.schedule(each)) for each in plan.deployments()]
     drive = plan.drive_seconds(max(counts))
     # About a hundred jobs are looked up in the time in which ten were submitted.
     return {UP: UP_SECONDS, DRIVE: drive, AUDIT: LOOKUP_SECONDS + drive / 10, DOWN: DOWN_SECONDS}
@@ -46,27 +45,27 @@ def run(
     provenance: Mapping[str, Any],
     folder: Path,
     tools: Tools,
-    workload: Callable[[str], FaultWorkload],
+    workload: Callable[[Deployment], FaultWorkload],
 ) -> FaultRunEnd:
     """Run every side into ``folder``; one that fails does not keep the next from being run.
 
-    ``workload`` makes what is driven against a design.
+    ``workload`` makes what is driven against a side.
     """
+    deployments = plan.deployments()
     record = {
         "format": FORMAT,
         "plan": plan.as_data(),
-        "titles": {design: designs.load(design).title for design in plan.designs},
+        "titles": {str(each): each.topology.title for each in deployments},
         "provenance": dict(provenance),
     }
     files.write_json(folder / EXPERIMENT, record)
     stopped, system_error = "", False
     try:
-        for number, design in enumerate(plan.designs, start=1):
-            tools.progress.trial(number, f"design {design.upper()} under faults")
-            path = folder / files.TRIALS / f"{number:03d}-{design}"
-            load = workload(design)
-            spec = TrialSpec(number, design, load.spec(), position=number, side=number - 1)
-            header = Trial(spec, load, path, tools).run()
+        for number, each in enumerate(deployments, start=1):
+            tools.progress.trial(number, f"{title(str(each))} under faults")
+            path = folder / files.TRIALS / f"{number:03d}-{folder_name(each.side)}"
+            spec = TrialSpec(number, each, position=number, side=number - 1)
+            header = Trial(spec, workload(each), path, tools).run()
             if header.status == COMPLETE:
                 tools.progress.trial_done("complete")
             else:
@@ -80,8 +79,8 @@ def run(
     finally:
         # The sides stop their stacks; this is for a signal that came between two steps of that.
         with tools.interrupts.shield():
-            for design in plan.designs:
-                tools.stacks.down(design)
+            for each in deployments:
+                tools.stacks.down(each.design)
     files.write_json(folder / EXPERIMENT, {**record, "ended": {"stopped": stopped}})
     return FaultRunEnd(stopped, system_error)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.topology import Topology
 from testbed.drive.figures.validity import length_problems
 from testbed.drive.load import LOCUST, Locust
 from testbed.drive.ports import TrialFailed
@@ -22,7 +21,7 @@ from testbed.runs.faults.plan import FaultPlan, PlannedFault
 from testbed.runs.faults.recorded_audit import CLIENT, recorded_audit
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Runtime
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment
 
 LOCUSTFILE = Path("locustfiles", "checked.py")
 FAULTS = "faults.json"
@@ -36,21 +35,19 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class FaultWorkload:
-    """Drives one design of a fault plan and injects its faults meanwhile.
+    """Drives one side of a fault plan and injects its faults meanwhile.
 
-    ``home`` has the locustfiles. Call :meth:`spec` for how the stack has to be started.
+    ``home`` has the locustfiles.
     """
 
     plan: FaultPlan
-    topology: Topology
-    runtime: Runtime
+    deployment: Deployment
     stacks: RuntimeStacks
     home: Path
     schedule: tuple[PlannedFault, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        schedule = self.plan.schedule(self.topology.scaled(self.plan.workers))
-        object.__setattr__(self, "schedule", schedule)
+        object.__setattr__(self, "schedule", self.plan.schedule(self.deployment))
 
     @property
     def generator(self) -> str:
@@ -61,10 +58,6 @@ class FaultWorkload:
     def seconds(self) -> float:
         """Seconds that the drive takes if every fault is healed in time."""
         return self.plan.drive_seconds(len(self.schedule))
-
-    def spec(self) -> StackSpec:
-        """Return how the stack is started, so that these faults are possible."""
-        return self.plan.spec(self.schedule)
 
     def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
         """Return the command of a load that goes on until it is stopped."""
@@ -89,8 +82,8 @@ class FaultWorkload:
         writer = self._writer(drive.folder, INJECTOR)
         injector = FaultInjector(
             self.plan,
-            self.spec().scaled(self.topology),
-            self.runtime.controls(drive.stack),
+            self.deployment.scaled,
+            self._runtime.controls(drive.stack),
             writer,
             unhealthy=lambda: self._unhealthy(drive.stack),
             watch=drive.load.require_alive,
@@ -127,9 +120,13 @@ class FaultWorkload:
     def _unhealthy(self, stack: StackRecord) -> tuple[str, ...]:
         """Name the processes that do not serve."""
         # The record of the start has the processes of then; those of now are on disk.
-        found = self.runtime.status(self.stacks.now(stack.design))
+        found = self._runtime.status(self.stacks.now(stack.design))
         return tuple(each.record.name for each in found if not each.healthy)
 
     def _writer(self, folder: Path, who: str) -> HistoryWriter:
         path = folder / f"history-{who}.jsonl"
-        return HistoryWriter(path, self.topology.design, IDS_BY_HOME)
+        return HistoryWriter(path, self.deployment.design, IDS_BY_HOME)
+
+    @property
+    def _runtime(self) -> Runtime:
+        return self.stacks.runtime(self.deployment.spec.runtime)

@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack import designs
-from testbed.stack.spec import StackSpec
 
 # Name of a format -> its module.
 FORMATS = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from common.config import SECRET_VARIABLE
+from common.stack_spec import Source, StackSpec
 from common.topology import LINKS, ProcessSpec, Topology
-from testbed.stack import designs
+from testbed.stack import designs, prepare
 from testbed.stack.manifests import load, parts
 from testbed.stack.records import ProcessBudget
-from testbed.stack.spec import StackSpec
 
 PROJECT = "taskqueue"
+# The project's root, from where the Compose files lie.
+_PROJECT = ".."
 # Variables that a Compose file takes from the environment.
 PROJECT_VARIABLE = "TESTBED_PROJECT"
 STACK_VARIABLE = "TESTBED_STACK"
@@ -60,7 +62,8 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
 def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     """Return the contents of the Compose file; see :func:`render`."""
-    scaled, inside = spec.scaled(topology), spec.scaled(topology, one_host=False)
+    scaled = prepare.scaled(topology, spec)
+    inside = prepare.scaled(topology, spec, one_host=False)
     filled = parts.filled(inside, spec)
     budget = parts.budget_of_each(scaled, spec)
     secret = {"file": f"${{{SECRET_VARIABLE}:?make one first with: make secret}}"}
@@ -69,7 +72,7 @@ def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
         "services": {
             **{
                 each.name: {
-                    **_service(scaled.design, each, budget),
+                    **_service(scaled.design, each, budget, prepare.source_of(spec, each.name)),
                     **_ports(scaled.process(each.name), each),
                 }
                 for each in filled
@@ -81,9 +84,11 @@ def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     }
 
 
-def _service(design: str, process: ProcessSpec, budget: ProcessBudget) -> dict[str, Any]:
+def _service(
+    design: str, process: ProcessSpec, budget: ProcessBudget, source: Source | None
+) -> dict[str, Any]:
     return {
-        **_started(process),
+        **_started(process, source),
         "networks": {PROJECT: {"aliases": parts.aliases(design, process)}},
         **(_limits(budget) if process.name != LINKS else {}),
         **_healthcheck(process),
@@ -99,12 +104,13 @@ def _service(design: str, process: ProcessSpec, budget: ProcessBudget) -> dict[s
     }
 
 
-def _started(process: ProcessSpec) -> dict[str, Any]:
-    image = {"image": parts.image(process)}
+def _started(process: ProcessSpec, source: Source | None) -> dict[str, Any]:
+    image = {"image": parts.image(process, source)}
+    context = source.tree if source else _PROJECT
     if process.is_ours:
         return {
             **image,
-            "build": _build("stack"),
+            "build": _build("stack", context),
             "command": parts.command(process),
             "environment": dict(process.environment),
             "secrets": [parts.SECRET],
@@ -112,7 +118,7 @@ def _started(process: ProcessSpec) -> dict[str, Any]:
     dockerfile = process.image.dockerfile if process.image else ""
     return {
         **image,
-        **({"build": {"context": "..", "dockerfile": dockerfile}} if dockerfile else {}),
+        **({"build": {"context": context, "dockerfile": dockerfile}} if dockerfile else {}),
         **parts.literally(process),
     }
 
@@ -148,8 +154,8 @@ def _ports(outside: ProcessSpec, inside: ProcessSpec) -> dict[str, Any]:
     return {"ports": published} if published else {}
 
 
-def _build(target: str) -> dict[str, str]:
-    return {"context": "..", "dockerfile": "compose/Dockerfile", "target": target}
+def _build(target: str, context: str = _PROJECT) -> dict[str, str]:
+    return {"context": context, "dockerfile": "compose/Dockerfile", "target": target}
 
 
 def _confined() -> dict[str, Any]:

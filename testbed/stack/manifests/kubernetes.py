@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.process_spec import COMMAND, HTTP, METRICS_PATH, TCP
+from common.stack_spec import StackSpec
 from common.topology import ProcessSpec, Topology
-from testbed.stack import designs
+from testbed.stack import designs, prepare
 from testbed.stack.manifests import load, parts
 from testbed.stack.manifests.parts import NAME_VARIABLE, Service
 from testbed.stack.records import ProcessBudget
-from testbed.stack.spec import StackSpec
 
 _HEADER = """\
 # Design {design}, {title}, as Kubernetes objects; kustomization.yaml beside it names the
@@ -62,7 +62,7 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
 def documents(topology: Topology, spec: StackSpec) -> list[dict[str, Any]]:
     """Return the objects; see :func:`render`."""
-    budget = parts.budget_of_each(spec.scaled(topology), spec)
+    budget = parts.budget_of_each(prepare.scaled(topology, spec), spec)
     found = []
     for each in parts.services(topology, spec):
         found += [_service(each.process), _stateful_set(each, budget)]

@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 from common.config import PREFIX
+from common.stack_spec import Budget, Source, StackSpec
 from common.topology import LINKS, ProcessSpec, Topology, role_of
 from testbed.errors import TestbedError
 from testbed.stack import prepare
 from testbed.stack.records import ProcessBudget
-from testbed.stack.spec import Budget, StackSpec
 
 IMAGE = "taskqueue-testbed"
 LOAD_IMAGE = "taskqueue-testbed-load"
@@ -63,7 +63,7 @@ def services(topology: Topology, spec: StackSpec) -> list[Service]:
             "stacks with links run as local processes or with Compose",
         )
     found: dict[str, Service] = {}
-    for process in filled(spec.scaled(topology, one_host=False), spec):
+    for process in filled(prepare.scaled(topology, spec, one_host=False), spec):
         name, own = process.name, dict(process.environment)
         if process.scalable:
             name = role_of(name)
@@ -100,9 +100,15 @@ def has_ours(topology: Topology) -> bool:
     return any(each.is_ours for each in topology.processes)
 
 
-def image(process: ProcessSpec) -> str:
-    """Return the image of a process; another one of ours may be named by the environment."""
-    return process.image.name if process.image else variable(IMAGE_VARIABLE, IMAGE)
+def image(process: ProcessSpec, source: Source | None = None) -> str:
+    """Return the image of a process; another one of ours may be named by the environment.
+
+    What is built from a ``source`` has its revision as a tag.
+    """
+    name = process.image.name if process.image else IMAGE
+    if source and is_built(process):
+        return f"{name}:{source.revision[:12]}"
+    return name if process.image else variable(IMAGE_VARIABLE, name)
 
 
 def is_built(process: ProcessSpec) -> bool:

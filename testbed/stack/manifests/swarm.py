@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.stack_spec import StackSpec
 from common.topology import ProcessSpec, Topology
-from testbed.stack import designs
+from testbed.stack import designs, prepare
 from testbed.stack.manifests import load, parts
 from testbed.stack.manifests.parts import NAME_VARIABLE, Service
 from testbed.stack.records import ProcessBudget
-from testbed.stack.spec import StackSpec
 
 NETWORK = "taskqueue-swarm"
 # The volume of each host on which Locust leaves its records.
@@ -58,7 +58,7 @@ def render(topology: Topology, spec: StackSpec) -> str:
 
 def document(topology: Topology, spec: StackSpec) -> dict[str, Any]:
     """Return the contents of the stack file; see :func:`render`."""
-    budget = parts.budget_of_each(spec.scaled(topology), spec)
+    budget = parts.budget_of_each(prepare.scaled(topology, spec), spec)
     secret = {"external": True, "name": parts.variable(SECRET_VARIABLE, NETWORK)}
     return {
         "version": "3.9",

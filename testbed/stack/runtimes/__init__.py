@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.controls import Controls
-from testbed.stack.spec import StackSpec
 
 # Name of a runtime -> module with a function ``make() -> Runtime``.
 RUNTIMES = {"local": "testbed.stack.runtimes.local", "compose": "testbed.stack.runtimes.compose"}

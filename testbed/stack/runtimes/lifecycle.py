@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import StateError, TestbedError
 from testbed.stack import lock, ports, prepare
@@ -16,7 +17,6 @@ from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes import Progress, Stopped, health, secret
 from testbed.stack.runtimes.logs import log_tail
 from testbed.stack.runtimes.order import stop_grace
-from testbed.stack.spec import StackSpec
 
 # Starts the processes of a stack; returns its record with them.
 Start = Callable[[StackRecord, Progress], StackRecord]
@@ -40,7 +40,7 @@ class StackLifecycle(ABC):
 
     def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
         start = self._prepare(topology, spec)
-        topology = spec.scaled(topology)
+        topology = prepare.scaled(topology, spec)
         with lock.held(topology.design, "up"):
             self._make_way(topology.design, progress)
             with ports.reserved(prepare.port_uses(topology), progress):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from testbed.errors import TestbedError
 
-GRAMMAR = "DESIGN[@REVISION][+OPTION=VALUE…] or HOST:PORT[,HOST:PORT…][+OPTION=VALUE…]"
+GRAMMAR = "DESIGN[@REVISION][+OPTION=VALUE]... or HOST:PORT[,HOST:PORT]...[+OPTION=VALUE]..."
 HINT = f"a side is {GRAMMAR}; `testbed sides` explains it"
 _HIGHEST_PORT = 65_535
 
@@ -54,14 +54,34 @@ class Side:
         return head + at + "".join(f"+{name}={value}" for name, value in self.options.items())
 
 
+def label(side: str) -> str:
+    """Name one side in a table: the letter of a plain design, or the side as it is written."""
+    return side.upper() if len(side) == 1 else side
+
+
+def title(side: str) -> str:
+    """Name one side in a sentence: ``design A``, or the side as it is written."""
+    return f"design {label(side)}" if Side.parse(side).is_plain else side
+
+
+def headline(side: str) -> str:
+    """Name one side at the beginning of a sentence."""
+    return title(side).replace("design ", "Design ", 1)
+
+
+def folder_name(side: Side) -> str:
+    """Return what names a side in the name of a folder; it need not be the side's alone."""
+    return side.design or "server"
+
+
 def labels(sides: Sequence[str]) -> tuple[str, ...]:
     """Return a name for each side, given as texts, by which a reader tells them apart.
 
-    Where every side is a plain design it is the design's letter, else the side as it is written.
-    Sides that are equal are numbered: ``A 1st`` and ``A 2nd``.
+    Where every side is a plain design it is the design's letter, if it has one, else the side as it
+    is written. Sides that are equal are numbered: ``A 1st`` and ``A 2nd``.
     """
     plain = all(Side.parse(each).is_plain for each in sides)
-    named = [each.upper() if plain else each for each in sides]
+    named = [label(each) if plain else each for each in sides]
     return tuple(
         f"{name} {_ordinal(named[: index + 1].count(name))}" if named.count(name) > 1 else name
         for index, name in enumerate(named)

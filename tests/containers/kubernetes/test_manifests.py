@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from common.config import PREFIX, Settings
+from common.stack_spec import Budget, StackSpec
 from common.topology import Topology
 from testbed.stack import designs, manifests
 from testbed.stack.manifests import load
-from testbed.stack.spec import Budget, StackSpec
 from tests.support import needs
 from tests.support.stacks import ROOT
 

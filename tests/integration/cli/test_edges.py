@@ -156,7 +156,7 @@ def test_relative_paths_are_resolved_where_the_command_line_is_read(
     recorded = tmp_path / "elsewhere" / "results" / "one"
     recorded.mkdir(parents=True)
     data = plan_reader.load(ROOT / "experiments" / "quick.toml")
-    plan = planfile.parse(data, plan_reader.PlanSource("x"), runner.known())
+    plan = planfile.parse(data, plan_reader.PlanSource("x"), runner.kinds())
     monkeypatch.setattr(resume, "read", lambda _folder: {"plan": plan.as_data(), "schedule": []})
     resumed: list[Path] = []
 

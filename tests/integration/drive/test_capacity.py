@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.ports import LoadCommand
+from testbed.drive.statements import Statement
 from testbed.drive.timed import TimedLoad
 from testbed.drive.traffic import Traffic
 from testbed.drive.trial import Tools
@@ -26,7 +26,7 @@ from testbed.runs.capacity.search import DriveVerdict
 from testbed.runs.capacity.session import CapacityResult
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes.local.meter import ProcessMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment
 from tests.support.recordings import LoadMaker
 
 REFUSES = "import sys; print('no such option'); sys.exit(2)"
@@ -39,7 +39,8 @@ class FakeStacks:
         self.pid = pid
         self.done: list[str] = []
 
-    def up(self, design: str, spec: StackSpec) -> StackRecord:
+    def up(self, deployment: Deployment) -> StackRecord:
+        design, spec = deployment.design, deployment.spec
         self.done.append(f"up {design}")
         process = ProcessRecord("server", self.pid, 0.0, 1, "/log/server.log")
         return StackRecord(design, "fake", ("h:1",), {}, (process,), spec.slots, {}, "", True)

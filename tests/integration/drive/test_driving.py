@@ -13,22 +13,22 @@ import psutil
 import pytest
 
 from testbed.drive import outputs
-from testbed.drive.fairness import Statement
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess, Locust
 from testbed.drive.pace import Pace
 from testbed.drive.ports import TrialFailed
+from testbed.drive.statements import Statement
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.record import files
 from testbed.record.damage import RecordingError
 from testbed.record.reader import read_experiment, read_trial
 from testbed.runs.compare import resume, session
-from testbed.runs.compare.comparison import block_ratios, compare
+from testbed.runs.compare.comparison import compare
 from testbed.runs.compare.plan import Plan, Stop
 from testbed.stack.records import ProcessBudget
 from testbed.stack.runtimes.local.meter import StackMeter
-from testbed.stack.spec import StackSpec
+from testbed.stack.sides.resolve import Deployment, resolve
 
 GOOD_LOAD = "import shutil, sys; shutil.copytree(sys.argv[2], sys.argv[1], dirs_exist_ok=True)"
 ENDS = "import sys; print('no such option'); sys.exit(2)"
@@ -60,9 +60,11 @@ def driven(bench: Any) -> list[str]:
 
 def test_every_block_drives_both_designs_on_fresh_stacks(bench: Any) -> None:
     ended, folder = run(bench)
-    assert ended == session.RunEnd(4)
-    assert sorted(driven(bench)[:2]) == sorted(driven(bench)[2:]) == ["up a", "up b"]
-    for index, step in enumerate(bench.stacks.done[:12:2]):
+    assert ended == session.RunEnd(8)
+    ups = driven(bench)
+    assert sorted(ups[:4]) == sorted(ups[4:]) == ["up a", "up a", "up b", "up b"]
+    assert [ups[:4], ups[4:]] == [ups[3::-1], ups[:3:-1]]
+    for index, step in enumerate(bench.stacks.done[:20:2]):
         assert bench.stacks.done[2 * index + 1] == step.replace("up", "down")
     assert {(each.block, each.side) for each in headers(folder)} == {(1, 0), (1, 1), (2, 0), (2, 1)}
     assert {each.status for each in headers(folder)} == {"complete"}
@@ -76,13 +78,15 @@ def test_recorded_experiment_is_read_and_compared_from_its_folder(bench: Any) ->
     (cell,) = comparison.cells
     row = cell.row("requests_per_second")
     assert row is not None
-    assert block_ratios(row) == pytest.approx((1, 1))
+    (against,) = row.against
+    assert against.by_block == pytest.approx((1, 1))
+    assert against.floor == pytest.approx(0)
 
 
 def test_design_compared_with_itself_keeps_its_sides_apart(bench: Any) -> None:
-    plan = replace(bench.plan, pairs=(("a", "a"),), blocks=1)
+    plan = replace(bench.plan, sides=("a", "a"), blocks=1)
     _, folder = run(bench, plan)
-    assert sorted(each.side for each in headers(folder)) == [0, 1]
+    assert sorted(each.side for each in headers(folder)) == [0, 0, 1, 1]
     assert compare(read_experiment(folder)).complete
 
 
@@ -125,10 +129,10 @@ def test_second_attempt_that_succeeds_makes_the_experiment_complete(bench: Any) 
 
     bench.load = fails_once
     ended, folder = run(bench)
-    assert (ended.trials, ended.stopped) == (5, "")
+    assert (ended.trials, ended.stopped) == (9, "")
     comparison = compare(read_experiment(folder))
     assert comparison.complete
-    assert [comparison.replaced(each) for each in comparison.trials] == [True] + [False] * 4
+    assert [comparison.replaced(each) for each in comparison.trials] == [True] + [False] * 8
     assert "it is run once more" in bench.progress.ends[0]
 
 
@@ -148,16 +152,16 @@ def test_keep_going_runs_the_other_trials_after_a_failure(bench: Any) -> None:
 
     bench.audit = fails_for_a
     ended, folder = run(bench, keep_going=True)
-    assert (ended.trials, ended.stopped) == (6, "")
+    assert (ended.trials, ended.stopped) == (12, "")
     failed = [each.design for each in headers(folder) if each.status == "failed"]
-    assert failed == ["a"] * 4
-    assert len(compare(read_experiment(folder)).missing) == 2
+    assert failed == ["a"] * 8
+    assert len(compare(read_experiment(folder)).missing) == 4
 
 
 def test_run_without_any_usable_trial_in_its_first_block_stops(bench: Any) -> None:
     bench.script = ENDS
     ended, _ = run(bench, keep_going=True)
-    assert (ended.trials, ended.stopped) == (4, "no trial of the first block could be used")
+    assert (ended.trials, ended.stopped) == (8, "no trial of the first block could be used")
 
 
 def test_lost_job_voids_the_trial_and_is_named(bench: Any) -> None:
@@ -179,7 +183,7 @@ def test_stack_that_does_not_come_up_stops_before_anything_is_driven(bench: Any)
 def test_side_with_fewer_slots_stops_the_comparison_and_is_named(bench: Any) -> None:
     bench.statements = {"b": Statement("b", {"slots": 2.0}, {})}
     ended, folder = run(bench)
-    assert "slots in total: 12 and 2" in ended.stopped
+    assert "slots in total: 12 in A and 2 in B" in ended.stopped
     assert ended.trials == 0
     assert not (folder / files.TRIALS).exists()
 
@@ -197,7 +201,7 @@ def test_budget_of_each_process_is_in_its_trial(bench: Any) -> None:
     _, folder = run(bench)
     assert [each.budget for each in headers(folder)] == [
         {"server": {"cpus": 0.5, "memory_bytes": 1 << 28}}
-    ] * 4
+    ] * 8
 
 
 PARSES = """
@@ -224,8 +228,8 @@ def test_process_that_ends_while_driven_is_named_with_its_log(bench: Any) -> Non
     exited.wait()
     original = bench.stacks.up
 
-    def up(design: str, spec: StackSpec) -> Any:
-        record = original(design, spec)
+    def up(deployment: Deployment) -> Any:
+        record = original(deployment)
         dead = replace(record.processes[0], name="worker", pid=exited.pid, log="worker.log")
         return replace(record, processes=(*record.processes, dead))
 
@@ -255,11 +259,11 @@ def interrupt_at(bench: Any, number: int) -> None:
     """Send a signal as the stack of the given trial comes up."""
     original, ups = bench.stacks.up, []
 
-    def up(design: str, spec: StackSpec) -> Any:
-        ups.append(design)
+    def up(deployment: Deployment) -> Any:
+        ups.append(deployment.design)
         if len(ups) == len(bench.plan.designs) + number:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(design, spec)
+        return original(deployment)
 
     bench.stacks.up = up
 
@@ -280,7 +284,7 @@ def test_resumed_run_keeps_valid_trials_and_completes_the_same_schedule(bench: A
     bench.interrupts = Interrupts()
     earlier = files.read_json(folder / files.EXPERIMENT)
     ended = session.run(bench.plan, {}, folder, bench.tools, bench.workload, resumed=earlier)
-    assert (len(kept), ended.trials, ended.stopped) == (2, 2, "")
+    assert (len(kept), ended.trials, ended.stopped) == (2, 6, "")
     assert compare(read_experiment(folder)).complete
     after = [each for each in headers(folder) if each.status == "complete"]
     assert after[:2] == kept
@@ -325,10 +329,10 @@ def test_what_differs_from_the_interrupted_run_is_named(bench: Any) -> None:
 def test_blocks_end_once_the_named_metrics_are_known_well_enough(bench: Any) -> None:
     stop = Stop(("requests_per_second",), half_width=0.05, min_blocks=3)
     ended, folder = run(bench, replace(bench.plan, blocks=5, stop=stop))
-    assert (ended.trials, ended.reason) == (6, session.NARROW)
+    assert (ended.trials, ended.reason) == (12, session.NARROW)
     comparison = compare(read_experiment(folder))
     assert comparison.complete
-    assert comparison.planned_trials == 6
+    assert comparison.planned_trials == 12
 
 
 def test_signal_is_held_back_by_a_shield_and_raised_once() -> None:
@@ -413,8 +417,8 @@ def test_drive_that_was_too_short_is_judged_by_its_record_not_by_its_exit_code(b
 
 def test_both_sides_get_the_same_traffic(bench: Any, tmp_path: Path) -> None:
     locust = Locust(tmp_path / "mixed.py", Traffic(users=7, warmup=1.5, duration=2, seed=9))
-    first = list(locust(bench.stacks.up("a", StackSpec()), tmp_path))
-    second = list(locust(bench.stacks.up("b", StackSpec()), tmp_path))
+    first = list(locust(bench.stacks.up(resolve("a")), tmp_path))
+    second = list(locust(bench.stacks.up(resolve("b")), tmp_path))
     assert first == second
     assert first[first.index("--seed") + 1] == "9"
     assert first[first.index("--run-time") + 1] == "4s"
@@ -456,9 +460,7 @@ def test_time_left_shrinks_with_the_clock_and_learns_from_the_phases() -> None:
 
 def test_open_loop_is_driven_at_its_rate_without_users(tmp_path: Path, bench: Any) -> None:
     traffic = Traffic(rate=120.0, arrivals="even", max_in_flight=50)
-    command = list(
-        Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up("a", StackSpec()), tmp_path)
-    )
+    command = list(Locust(tmp_path / "mixed.py", traffic)(bench.stacks.up(resolve("a")), tmp_path))
     assert command[command.index("--rate") + 1] == "120"
     assert command[command.index("--arrivals") + 1] == "even"
     assert command[command.index("--max-in-flight") + 1] == "50"

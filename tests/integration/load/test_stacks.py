@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from common.domain import ids
+from common.stack_spec import StackSpec
 from testbed.stack import records as stacks
 from testbed.stack import runtimes
-from testbed.stack.spec import StackSpec
 from tests.support.client import TERMINAL, Client
 from tests.support.stacks import ROOT, SLOTS, TOPOLOGIES, shifted
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack import records as stacks
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime, clock
-from testbed.stack.spec import StackSpec
 from tests.support.waiting import eventually
 
 # Says for each line that it reads what its clocks say.

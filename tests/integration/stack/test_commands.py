@@ -8,12 +8,12 @@ from importlib import metadata
 import pytest
 from typer.testing import CliRunner, Result
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.cli.main import make_app
 from testbed.stack import records as stacks
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.test_up import kill
 
 pytestmark = pytest.mark.usefixtures("known")
@@ -43,7 +43,7 @@ def test_error_is_a_message_with_a_hint_and_exit_code_2() -> None:
     result = run("up", "fake", "--slots", "3")
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: 3 slots cannot be shared out evenly")
+    assert result.stderr.startswith("error: side 'fake': 3 slots cannot be shared out evenly")
     assert "Traceback" not in result.output
 
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from common.links.fault import LinkFault
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.runs.faults.heal import heal_all
@@ -19,7 +20,6 @@ from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls
 from testbed.stack.runtimes.local import LocalRuntime, processes
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.fake_process import DEAF, PARENT
 from tests.integration.stack.fakes import make_topology
 from tests.support.waiting import eventually

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack import lock
@@ -20,7 +21,6 @@ from testbed.stack.records import ProcessRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from testbed.stack.runtimes.order import waves
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.fake_process import DEAF, PARENT
 from tests.support.waiting import eventually
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from typer.testing import CliRunner, Result
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.cli.main import make_app
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.fakes import command
 from tests.support.waiting import eventually
 

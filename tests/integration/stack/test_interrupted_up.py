@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.stack import records as stacks
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime, processes
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.fake_process import HANG
 from tests.integration.stack.fakes import command
 from tests.support.waiting import eventually

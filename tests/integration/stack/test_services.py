@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.process_spec import COMMAND, DISK, HTTP, TCP, ProcessSpec, Ready
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
@@ -21,7 +22,6 @@ from testbed.stack.observability import targets
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime, processes
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.fakes import free_ports
 from tests.integration.stack.test_commands import run
 from tests.support.waiting import eventually

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from common.stack_spec import Budget, StackSpec
 from testbed.errors import TestbedError
 from testbed.stack import designs
 from testbed.stack.manifests.parts import budget_of_each
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.compose import usage
 from testbed.stack.runtimes.local import LocalRuntime
-from testbed.stack.spec import Budget, StackSpec
 
 CPU = {
     "cpu_usage": {"total_usage": 1_500_000_000},
@@ -49,7 +49,7 @@ def test_design_without_workers_of_its_own_is_not_scaled() -> None:
 
 @pytest.mark.parametrize(("workers", "slots"), [(5, 12), (0, 12), (21, 42), (4, 6)])
 def test_slots_that_cannot_be_shared_out_are_refused(workers: int, slots: int) -> None:
-    with pytest.raises(TestbedError):
+    with pytest.raises(ValueError, match=r"workers|slots"):
         StackSpec(slots, workers).scaled(designs.load("a"))
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.stack import prometheus
 from testbed.stack import records as stacks
 from testbed.stack.observability import targets
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.test_commands import run
 
 pytestmark = pytest.mark.usefixtures("known")

@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.errors import TestbedError
 from testbed.stack import lock, ports, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime, processes
-from testbed.stack.spec import StackSpec
 from tests.integration.stack.fake_process import CRASH, UNWELL
 from tests.support.waiting import eventually
 

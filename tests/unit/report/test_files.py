@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from tests.support.paths import ROOT
 from tests.unit.report.pages import read
 
 Make = Callable[..., Path]
-FAST = {"metric": "SubmitJob_p50_ms", "design": "b", "max": 50.0}
+FAST = {"metric": "SubmitJob_p50_ms", "side": "b", "max": 50.0}
 IMPOSSIBLE = {"metric": "SubmitJob_p50_ms", "max": 0.001}
-UNKNOWN = {"metric": "no_such_metric", "design": "a", "min": 1.0}
+UNKNOWN = {"metric": "no_such_metric", "side": "a", "min": 1.0}
 
 
 @pytest.fixture
@@ -53,6 +54,7 @@ def test_every_file_of_a_result_is_written(make: Make) -> None:
         "inside.csv",
         "junit.xml",
         "report.html",
+        "summary.md",
         "trials",
         "trials.csv",
     }
@@ -160,7 +162,7 @@ def test_runs_without_a_common_cell_say_so(make: Make, tmp_path: Path) -> None:
     alone = make("2", cells=({"users": 5},), plan=plan(name="users"))
     assert invoke(make("1"), alone).exit_code == 0
     page = read(tmp_path / "results" / "runs.html")
-    assert "no cell and no pair of designs that all of them have" in page.text
+    assert "no cell and no sides that all of them have" in page.text
     assert "A and B, users 5 (users 2)" in page.text
 
 
@@ -168,7 +170,6 @@ def test_runs_without_a_common_cell_say_so(make: Make, tmp_path: Path) -> None:
     ("options", "named"),
     [
         (("1", "--output", "x.html"), "--output"),
-        (("1", "2", "--noise", "1"), "--noise"),
         (("1", "2", "--check"), "--check"),
         (("1", "1"), "named twice"),
     ],
@@ -182,10 +183,82 @@ def test_options_that_do_not_fit_are_refused(
     assert named in result.stderr
 
 
-def test_noise_of_an_experiment_of_two_designs_is_refused(make: Make) -> None:
-    result = invoke(make("1"), "--noise", make("2"))
+def test_runs_that_share_a_side_on_one_machine_are_named_with_what_may_be_compared(
+    make: Make, tmp_path: Path
+) -> None:
+    one, others = make("1"), make("2", plan=plan(sides=["a", "b+slots=24"]))
+    assert invoke(one, others).exit_code == 0
+    text = read(tmp_path / "results" / "runs.html").text
+    assert "quick 1 and quick 2 share a on one machine." in text
+    assert "there is no verdict between runs" in text
+    assert "a and b+slots=24 (quick 2)" in text
+    elsewhere = make(
+        "3", plan=plan(sides=["a", "b+slots=24"]), provenance=provenance(machine={"cpu": "Other"})
+    )
+    assert invoke(one, elsewhere).exit_code == 0
+    assert "on one machine" not in read(tmp_path / "results" / "runs.html").text
+
+
+def test_summary_is_a_markdown_table_of_the_main_metrics(make: Make) -> None:
+    sides = ["a", "b+slots=24", "a@HEAD~3"]
+    folder = make(plan=plan(sides=sides, thresholds=[IMPOSSIBLE]), mirrored=True, blocks=3)
+    rebuild.write(folder)
+    lines = (folder / "summary.md").read_text().splitlines()
+    assert lines[0] == "### quick: a, b+slots=24 and a@HEAD~3"
+    head = lines.index("| | a | b+slots=24 | verdict | a@HEAD~3 | verdict |")
+    assert lines[head + 1] == "|---|---:|---:|---|---:|---|"
+    rows = [line.split("|") for line in lines[head + 2 : lines.index("", head)]]
+    assert {len(row) for row in rows} == {8}
+    (cost,) = [row for row in rows if "CPU per finished job" in row[1]]
+    assert "×0.5" in cost[3]
+    assert cost[4].strip() == "b+slots=24 better"
+    assert "3 blocks, 18 trials, all valid. Ratios are to the first side" in "\n".join(lines)
+    assert sum(line.startswith("- **FAILED**: ") for line in lines) == 3
+    assert lines[-1] == "The report: `report.html` in `quick/1`."
+
+
+def test_thresholds_of_ratios_hold_for_every_other_side_or_the_one_that_is_named(
+    make: Make,
+) -> None:
+    ratio = {"metric": "cpu_ms_per_job", "ratio": True, "max": 0.8}
+    thresholds = [ratio, {**ratio, "side": "b"}]
+    folder = make(plan=plan(sides=["a", "b", "a"], thresholds=thresholds))
+    checked = rebuild.write(folder).checked
+    assert [(each.subject, each.met) for each in checked] == [
+        ("B/A 1st", True),
+        ("2nd/1st", False),
+        ("B/A 1st", True),
+    ]
+
+
+def test_comparison_csv_has_a_row_for_each_other_side(make: Make) -> None:
+    folder = make(plan=plan(sides=["a", "b", "b+slots=24"]))
+    rebuild.write(folder)
+    with (folder / "comparison.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "cpu_ms_per_job"]
+    assert [(row["side"], row["reference"], row["other"]) for row in rows] == [
+        ("1", "a", "b"),
+        ("2", "a", "b+slots=24"),
+    ]
+    assert rows[0]["reference_median"] == rows[1]["reference_median"]
+
+
+@pytest.mark.parametrize("wrong", [["a"], ["a", ""], ["a", "b+slots"], "ab"])
+def test_recorded_sides_that_are_none_are_damage(make: Make, wrong: object) -> None:
+    folder = make()
+    damage(folder, plan=plan(sides=wrong))
+    result = invoke(folder)
     assert result.exit_code == 2
-    assert "shows no noise floor" in result.stderr
+    assert "experiment.json" in result.stderr
+    assert "plan.sides" in result.stderr
+
+
+def test_experiment_of_a_later_format_is_refused_by_its_number(make: Make) -> None:
+    folder = make()
+    damage(folder, format=4)
+    result = invoke(folder)
+    assert result.exit_code == 2
+    assert "its format is 4, and this version reads 2 and 3" in " ".join(result.stderr.split())
 
 
 def test_plan_in_the_page_on_ci_is_one_that_can_be_run(tmp_path: Path) -> None:
@@ -194,4 +267,4 @@ def test_plan_in_the_page_on_ci_is_one_that_can_be_run(tmp_path: Path) -> None:
     path.write_text(page.partition("```toml\n")[2].partition("```")[0])
     result = CliRunner().invoke(make_app(), ["run", str(path), "--dry-run"])
     assert result.exit_code == 0, result.stderr
-    assert "ci: 6 trials in 3 blocks" in result.stdout
+    assert "ci: 12 trials in 3 blocks" in result.stdout

@@ -10,6 +10,7 @@ import pytest
 
 from testbed.errors import TestbedError
 from testbed.record import files
+from testbed.report.looks import LOOKS
 from testbed.runs.compare.report import html
 from tests.support.experiments import Experiment, plan
 from tests.unit.report.pages import Page, read
@@ -56,7 +57,7 @@ def test_slower_second_side_is_named_as_the_worse_one(make: Make) -> None:
 
 
 def test_equal_sides_are_not_called_better(make: Make) -> None:
-    page = make(plan=plan(designs=["a", "a"]), noise=0.1)
+    page = make(plan=plan(sides=["a", "a"]), noise=0.1)
     assert finding(page, "SubmitJob p50") == "no difference shown"
     assert "Design A against itself" in page.text
 
@@ -172,12 +173,48 @@ def test_page_says_how_to_reproduce_it_and_where_it_comes_from(make: Make) -> No
     assert "AMD EPYC, 2 cores" in page.text
 
 
-def test_noise_floor_of_a_control_on_the_same_machine_is_used(tmp_path: Path) -> None:
-    Experiment(plan=plan(designs=["a", "a"], name="aa")).write(tmp_path / "aa" / "1")
-    page = read(html.write(Experiment().write(tmp_path / "quick" / "1")))
-    assert "Noise floor: aa/1." in page.text
+def test_noise_floor_is_of_the_run_itself_if_its_blocks_are_mirrored(make: Make) -> None:
+    page = make(mirrored=True, blocks=3)
+    assert "No noise floor." not in page.text
     assert "noise floor ±" in page.text
-    assert "Noise floor unknown." not in page.text
+    assert "The noise floor of a figure is of this very run" in page.text
+    assert "each side in random order and then in the mirror of it" in page.text
+
+
+def test_recording_with_one_trial_of_a_side_in_a_block_has_no_noise_floor(make: Make) -> None:
+    page = make(blocks=3)
+    assert "No noise floor. No side has two valid trials in a block" in page.text
+    assert "noise floor ±" not in page.text
+
+
+THREE = ("a", "b+slots=24", "a@HEAD~3")
+
+
+def test_many_sides_have_a_column_each_and_ratios_to_the_first(make: Make) -> None:
+    page = make(plan=plan(sides=list(THREE)), mirrored=True, blocks=3, seconds=6)
+    assert "Design A against b+slots=24 and a@HEAD~3" in page.text
+    assert re.search(r"b\+slots=24 against a: better in \d+, ", page.text)
+    head = re.search(r'class="sided">.*?<thead><tr>(.*?)</tr>', page.source, re.DOTALL)
+    assert head
+    assert re.findall(r"<th[^>]*>([^<]*)</th>", head[1]) == ["", "", *THREE]
+    assert 'class="verdict s1">b+slots=24 better' in page.source
+    assert re.search(
+        r'<tr class="group"><th[^>]*>SubmitJob p50</th></tr>\s*<tr><th[^>]*>b\+sl', page.source
+    )
+    assert (page.open, page.wrong) == ([], [])
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_side_has_a_mark_a_line_a_fill_and_a_glyph_of_its_own(make: Make) -> None:
+    page = make(plan=plan(sides=["a", "b"] * 6), mirrored=True, blocks=2, seconds=5)
+    for side in range(12):
+        assert f'class="mark s{side}"' in page.source
+        assert f'class="line s{side}"' in page.source
+        assert f"s{side}-fill" in page.source
+    looks = [(look.corners, look.is_hollow) for look in LOOKS]
+    for each in (looks, [look.glyph for look in LOOKS], [look.dashes for look in LOOKS]):
+        assert len(set(each)) == len(LOOKS) == 12
+    assert len({look.hatch for look in LOOKS}) == 12
 
 
 def test_folder_without_trials_is_refused_by_name(tmp_path: Path) -> None:
@@ -227,3 +264,11 @@ def test_local_processes_are_reported_without_budget(make: Make) -> None:
     assert "Throttled." not in page.text
     stands_out, cells = row_of(page, "B node-6")
     assert (stands_out, cells[1:]) == (False, ["48.0"])
+
+
+def test_cost_of_a_server_that_was_there_already_is_a_dash_and_not_a_zero(make: Make) -> None:
+    page = make(external=frozenset({1}), metrics=True)
+    assert re.search(r"In all: A [\d.]+ ms, B – ms\.", page.text)
+    assert finding(page, "Stack CPU per finished job") == "not enough data"
+    assert finding(page, "SubmitJob p50") == "B better"
+    assert "void" not in page.text.partition("Latency of calls")[0]

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from common.process_spec import COMMAND, DISK, HTTP, TCP, Image, ProcessSpec, Ready
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from design_a.topology import TOPOLOGY as A
 from testbed.errors import TestbedError
 from testbed.stack import designs, manifests
 from testbed.stack.observability import scrape
-from testbed.stack.spec import StackSpec
 
 STORE = ProcessSpec(
     "store",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from common.stack_spec import StackSpec
 from testbed.errors import TestbedError
 from testbed.stack import designs, environment, prepare
 from testbed.stack.runtimes.local import needs
-from testbed.stack.spec import StackSpec
 
 
 def require_node(tree: Path) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from common.process_spec import DISK, Image, ProcessSpec, Ready
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from design_a.topology import TOPOLOGY as A
 from testbed.errors import TestbedError
 from testbed.stack import designs, prepare
-from testbed.stack.spec import StackSpec
 
 STORE = ProcessSpec(
     "store",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,55 @@ def test_a_difference_of_a_fifth_is_seen_with_five_blocks() -> None:
 @pytest.mark.parametrize("values", [[[1.0]], [[1.0], [0.0]], [[1.0], [None]]])
 def test_no_interval_is_made_up_from_too_little(values: list[list[float | None]]) -> None:
     assert statistics.ratio_interval(values, [[2.0]] * len(values)) is None
+
+
+def test_two_trials_of_a_side_in_a_block_are_pooled_with_the_spread_between_blocks() -> None:
+    """By hand: the ratios of blocks are 1 and 1.21, trials of a side are 1.1 apart in one block."""
+    first, second = [[1.0, 1.1], [1.0, 1.0]], [[1.0, 1.1], [1.21, 1.21]]
+    interval = statistics.ratio_interval(first, second)
+    assert interval is not None
+    step = math.log(1.1)
+    assert interval.estimate == pytest.approx(1.1)
+    assert interval.degrees == 1 + 4
+    variance = (2 * step**2 + 2 * step**2 / 2) / 5
+    assert interval.log_error() == pytest.approx(math.sqrt(variance / 2))
+    floor = statistics.noise_floor(first, second)
+    reach = 2.7764451 * math.sqrt(step**2 / 4 / 2)
+    assert floor == pytest.approx(math.expm1(reach))
+
+
+def test_one_trial_of_a_side_in_a_block_gives_the_interval_of_the_ratios_of_blocks() -> None:
+    rng = np.random.default_rng(6)
+    first, second = blocks(rng, 1.2, 6)
+    interval = statistics.ratio_interval(first, second)
+    logs = np.log(np.array(second) / np.array(first))[:, 0]
+    assert interval is not None
+    assert interval.log_error() == pytest.approx(logs.std(ddof=1) / math.sqrt(6))
+    assert (interval.degrees, interval.blocks) == (5, 6)
+    assert statistics.noise_floor(first, second) is None
+
+
+def test_block_with_fewer_trials_weighs_less() -> None:
+    """The second block lacks a trial of each side: its ratio has twice the variance."""
+    interval = statistics.ratio_interval([[1.0, 1.0], [1.0, None]], [[1.0, 1.0], [8.0]])
+    assert interval is not None
+    assert interval.estimate == pytest.approx(2.0)
+    assert interval.degrees == 1 + 2
+
+
+def test_verdict_needs_a_ratio_beyond_the_noise_floor() -> None:
+    ratio = statistics.ratio_interval([[1.0]] * 4, [[1.1], [1.11], [1.1], [1.12]])
+    beyond, within = (statistics.verdict(ratio, floor, "lower") for floor in (0.05, 0.2))
+    assert beyond.outcome == statistics.RatioOutcome.REFERENCE_BETTER
+    assert "beyond the noise floor of ±5.0 %" in beyond.words
+    assert within.outcome == statistics.RatioOutcome.NO_DIFFERENCE
+    assert "not clear of the noise floor of ±20 %" in within.words
+
+
+@pytest.mark.parametrize("floor", [-0.1, math.inf, math.nan])
+def test_noise_floor_that_is_none_is_refused(floor: float) -> None:
+    with pytest.raises(ValueError, match="noise floor"):
+        statistics.verdict(None, floor, "lower")
 
 
 def test_sides_with_different_blocks_are_refused() -> None:

@@ -1,8 +1,9 @@
 """Writes a comparison as CSV and JSON.
 
-``trials.csv`` is tidy, one row per trial and metric; ``comparison.csv`` has one row per cell and
-metric; both have a column for each factor of the plan. ``comparison.json`` has everything including
-plan and provenance.
+``trials.csv`` is tidy, one row per trial and metric; ``comparison.csv`` has one per cell, metric
+and side but the first, which is the reference; both have a column for each factor of the plan.
+``side`` is in both the place of the side in the plan, from 0. ``comparison.json`` has everything
+including plan and provenance.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any
 from testbed.drive.figures.trial import TrialFigures
 from testbed.drive.figures.warmup import Cut
 from testbed.record.files import write_json
-from testbed.runs.compare.comparison import Comparison, block_ratios, ratio_of
-from testbed.runs.compare.verdicts import Judged
+from testbed.runs.compare.comparison import Comparison
+from testbed.runs.compare.report import facts
+from testbed.runs.compare.verdicts import Against, Judged
 
-FORMAT = 2
+FORMAT = 3
 TRIALS_CSV = "trials.csv"
 COMPARISON_CSV = "comparison.csv"
 COMPARISON_JSON = "comparison.json"
@@ -29,10 +31,11 @@ FIGURE_COLUMNS = ("valid", "metric", "unit", "value", "samples", "note")
 COMPARISON_COLUMNS = (
     "metric",
     "unit",
-    "first_design",
-    "second_design",
-    "first_median",
-    "second_median",
+    "side",
+    "reference",
+    "other",
+    "reference_median",
+    "other_median",
     "ratio",
     "ratio_low",
     "ratio_high",
@@ -82,22 +85,30 @@ def trial_rows(comparison: Comparison, factors: Sequence[str]) -> Iterator[tuple
 
 
 def comparison_rows(comparison: Comparison, factors: Sequence[str]) -> Iterator[tuple[object, ...]]:
-    """Give one row per cell and metric; a ratio is second/first, empty where there is none."""
+    """Give a row per cell, metric and other; a ratio is other/reference, empty if there is none."""
     for cell in comparison.cells:
         levels = [cell.factors.get(name, "") for name in factors]
         for row in cell.rows:
-            interval, verdict = row.ratio, row.verdict
-            yield (
-                *levels,
-                *(row.metric.name, row.metric.unit, *cell.designs),
-                *map(_cell, row.medians),
-                _cell(ratio_of(row)),
-                *((_cell(interval.low), _cell(interval.high)) if interval else ("", "")),
-                interval.blocks if interval else "",
-                _cell(verdict.floor) if verdict else "",
-                verdict.outcome.value if verdict else "",
-                "too few samples" if any(row.too_few) else "",
-            )
+            for each in row.against:
+                yield (
+                    *levels,
+                    *(row.metric.name, row.metric.unit),
+                    *(each.side, cell.sides[0], cell.sides[each.side]),
+                    *(_cell(row.medians[side]) for side in (0, each.side)),
+                    *_judged(each),
+                    "too few samples" if row.too_few[0] or row.too_few[each.side] else "",
+                )
+
+
+def _judged(against: Against) -> tuple[object, ...]:
+    interval, verdict = against.ratio, against.verdict
+    return (
+        _cell(against.estimate),
+        *((_cell(interval.low), _cell(interval.high)) if interval else ("", "")),
+        interval.blocks if interval else "",
+        _cell(verdict.floor) if verdict else "",
+        verdict.outcome.value if verdict else "",
+    )
 
 
 def as_json(
@@ -108,13 +119,14 @@ def as_json(
         "format": FORMAT,
         "complete": comparison.complete,
         "ended": dict(comparison.ended),
-        "designs": list(comparison.designs),
+        "sides": list(comparison.sides),
         "plan": dict(plan),
         "provenance": dict(provenance),
         "cells": [
             {
                 "factors": dict(cell.factors),
-                "designs": list(cell.designs),
+                "sides": list(cell.sides),
+                "facts": [each.as_data() for each in facts.of_cell(cell, comparison, plan)],
                 "metrics": {row.metric.name: _metric(row) for row in cell.rows},
             }
             for cell in comparison.cells
@@ -130,14 +142,22 @@ def _metric(row: Judged) -> dict[str, Any]:
         "median": list(row.medians),
         "too_few_samples": list(row.too_few),
         "blocks": [[list(block) for block in side] for side in row.values],
+        "against_reference": [_against(each) for each in row.against],
+    }
+
+
+def _against(against: Against) -> dict[str, Any]:
+    interval, verdict = against.ratio, against.verdict
+    return {
+        "side": against.side,
         "ratio": {
-            "estimate": ratio_of(row),
-            "interval": [row.ratio.low, row.ratio.high] if row.ratio else None,
-            "blocks": list(block_ratios(row)),
+            "estimate": against.estimate,
+            "interval": [interval.low, interval.high] if interval else None,
+            "degrees": interval.degrees if interval else None,
+            "blocks": list(against.by_block),
         },
-        "verdict": {"outcome": row.verdict.outcome, "words": row.verdict.words}
-        if row.verdict
-        else None,
+        "noise_floor": against.floor,
+        "verdict": {"outcome": verdict.outcome, "words": verdict.words} if verdict else None,
     }
 
 

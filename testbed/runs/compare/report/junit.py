@@ -79,17 +79,17 @@ def _trials(comparison: Comparison, needed: set[int]) -> Iterator[Case]:
         good = any(each.valid for each in tried)
         seconds = sum(sum(each.header.phases.values()) for each in tried)
         yield Case(
-            _name(tried[0]),
+            _name(tried[0], comparison),
             "" if good else f"no valid attempt: {_line(problems[-1]) if problems else 'void'}",
             "\n".join(problems),
             seconds,
         )
 
 
-def _name(trial: TrialFigures) -> str:
+def _name(trial: TrialFigures, comparison: Comparison) -> str:
     header = trial.header
-    cell = cell_name(header.plan_cell)
-    parts = [f"trial {header.number}", f"block {header.block}", cell, f"design {header.design}"]
+    cell, side = cell_name(header.plan_cell), comparison.side_of(header)
+    parts = [f"trial {header.number}", f"block {header.block}", cell, side]
     return ", ".join(part for part in parts if part)
 
 

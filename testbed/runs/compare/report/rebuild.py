@@ -9,9 +9,8 @@ from pathlib import Path
 from testbed.record.model import ExperimentRecording
 from testbed.record.reader import read_experiment
 from testbed.runs.compare.comparison import Comparison, compare
-from testbed.runs.compare.report import files, html, inside, junit
+from testbed.runs.compare.report import files, html, inside, junit, summary
 from testbed.runs.compare.report.html import view
-from testbed.runs.compare.report.noise import NoiseFloor
 from testbed.runs.compare.thresholds import Checked
 from testbed.runs.faults import outcome
 from testbed.runs.faults.outcome import FaultRunOutcome
@@ -47,29 +46,29 @@ class Rebuilt:
 
 def write(
     folder: Path,
-    noise: NoiseFloor | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Rebuilt:
     """Write all files of a result into the folder of an experiment.
 
-    These are the CSV and JSON files, ``inside.csv``, ``junit.xml`` and ``report.html``, the last if
-    any trial ran. ``on_progress`` is called with what goes on. Raises
-    :class:`testbed.errors.TestbedError` naming what is missing or damaged.
+    These are the CSV and JSON files, ``inside.csv``, ``junit.xml``, ``summary.md`` and
+    ``report.html``, the last two if any trial ran. ``on_progress`` is called with what goes on.
+    Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
     """
     on_progress(f"reading {folder}")
     recorded = read_experiment(folder)
     on_progress(f"working out {len(recorded.trials)} trials")
-    comparison = compare(recorded, noise.ratios if noise else None)
+    comparison = compare(recorded)
     checked = junit.check(comparison, recorded.plan, recorded.source)
     files.write_all(folder, comparison, recorded.plan, recorded.provenance)
     inside.write_trials(folder, recorded.trials)
     faults = None
     if (folder / FAULTS / EXPERIMENT).exists():
         faults = outcome.write(folder / FAULTS, on_progress)
-    seen = view.of(folder, recorded, comparison, noise, faults.figures if faults else ())
+    seen = view.of(folder, recorded, comparison, faults.figures if faults else ())
     junit.write(folder, seen.name, comparison, checked, set(recorded.needed))
     unbroken = faults is None and bool(recorded.plan.get("faults"))
     if not recorded.trials:
         return Rebuilt(recorded, comparison, checked, None, faults, unbroken)
+    summary.write(folder, seen.name, comparison, recorded.plan, checked)
     on_progress("drawing")
     return Rebuilt(recorded, comparison, checked, html.draw(seen), faults, unbroken)

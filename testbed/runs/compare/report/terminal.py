@@ -6,23 +6,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from testbed.drive.figures.trial import TrialFigures
 from testbed.drive.figures.warmup import FOUND
-from testbed.report.numbers import NOTHING, number, plural
-from testbed.runs.compare.comparison import CellComparison, Comparison, ratio_of
-from testbed.runs.compare.verdicts import Judged
-from testbed.stats import RatioOutcome
+from testbed.report.numbers import listed, plural
+from testbed.runs.compare.comparison import CellComparison, Comparison
+from testbed.runs.compare.report import facts
+from testbed.runs.compare.report.table import table
+from testbed.stack.sides.side import Side
 
 LOST_SHOWN = 5
+_SIGNS = ' "≈" stands for no difference shown, "…" for not enough data.'
 
 
 def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> None:
     """Print the whole report; without a single usable trial only why there is none."""
     if any(trial.valid for trial in comparison.trials):
-        for line in what_ran(comparison, plan):
+        for line in (*what_ran(comparison, plan), *facts.lines(comparison, plan)):
             console.print(Text(line))
         for cell in comparison.cells:
             console.print()
@@ -38,13 +39,10 @@ def show(console: Console, comparison: Comparison, plan: Mapping[str, Any]) -> N
 def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
     """Say what was compared under which traffic."""
     titles = plan.get("titles", {})
-    for pair in dict.fromkeys((cell.labels, cell.designs) for cell in comparison.cells):
-        named = [
-            f"{label} = design {design}" + (f", {titles[design]}" if design in titles else "")
-            for label, design in zip(*pair, strict=True)
-        ]
-        yield "; ".join(named)
-    slots = plan.get("slots")
+    for pair in dict.fromkeys((cell.labels, cell.sides) for cell in comparison.cells):
+        yield "; ".join(_named(label, side, titles) for label, side in zip(*pair, strict=True))
+    of_their_own = any("slots" in Side.parse(side).options for side in comparison.sides)
+    slots = None if of_their_own else plan.get("slots")
     later = sum(trial.cut is not None and trial.cut.kind == FOUND for trial in comparison.trials)
     yield from traffic_lines(plan["traffic"], plan)
     yield (
@@ -53,6 +51,12 @@ def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
         + f", {plan['warmup']:g} s warm-up discarded, about {plan['duration']:g} s measured"
         + (f"; {plural(later, 'trial')} cut later, see the notes." if later else ".")
     )
+
+
+def _named(label: str, side: str, titles: Mapping[str, str]) -> str:
+    parsed = Side.parse(side)
+    name = f"{label} = design {side}" if parsed.is_plain else label
+    return f"{name}, {titles[parsed.design]}" if parsed.design in titles else name
 
 
 def traffic_lines(traffic: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterator[str]:
@@ -86,69 +90,15 @@ def blocks_text(run: int, planned: int) -> str:
     return plural(planned, "block")
 
 
-def table(cell: CellComparison) -> Table:
-    """Lay out the metrics: the median of each side, the ratio, its interval and the verdict."""
-    result = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    result.add_column("")
-    result.add_column("", no_wrap=True, style="dim")
-    for label in cell.labels:
-        result.add_column(label, justify="right", no_wrap=True)
-    result.add_column(cell.ratio_label, justify="right", no_wrap=True, style="bold")
-    result.add_column("95 %", justify="right", no_wrap=True)
-    result.add_column("", no_wrap=True)
-    group = ""
-    for row in cell.rows:
-        if row.metric.group != group:
-            group = row.metric.group
-            result.add_row(Text(group, style="italic cyan"))
-        result.add_row(*_cells(row, cell.labels))
-    return result
-
-
-def _cells(row: Judged, labels: tuple[str, str]) -> tuple[str | Text, ...]:
-    ratio = ratio_of(row)
-    return (
-        f"  {row.metric.label}",
-        row.metric.unit,
-        _side(row, 0),
-        _side(row, 1),
-        "" if ratio is None else f"{ratio:.2f}",
-        f"{row.ratio.low:.2f} – {row.ratio.high:.2f}" if row.ratio else "",
-        verdict(row, labels),
-    )
-
-
-def _side(row: Judged, side: int) -> str:
-    value = row.medians[side]
-    if value is None:
-        return "too few" if row.too_few[side] else NOTHING
-    return number(value, row.metric.is_count)
-
-
-def verdict(row: Judged, labels: tuple[str, str]) -> Text:
-    """Write a verdict in a word or two; nothing for a metric that is not judged."""
-    match row.outcome:
-        case RatioOutcome.A_BETTER:
-            return Text(f"{labels[0]} better", style="green")
-        case RatioOutcome.B_BETTER:
-            return Text(f"{labels[1]} better", style="green")
-        case RatioOutcome.NO_DIFFERENCE:
-            return Text("no difference shown", style="dim")
-        case RatioOutcome.NOT_ENOUGH_DATA:
-            return Text("not enough data", style="dim")
-        case _:
-            return Text("")
-
-
 def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
     """Say what the tables can and cannot show."""
     cell = comparison.cells[0]
-    first, second = cell.labels
     yield ""
     yield (
-        f"{first} and {second} are medians of the trials. {cell.ratio_label} is the mean (of "
-        "logarithms) of the ratios within a block; the interval beside it is from the spread "
-        "between blocks. A verdict takes into account how many metrics are judged."
+        f"{listed(list(cell.labels))} are medians of the trials. {_ratio_words(cell)} the mean (of "
+        "logarithms) of the ratios within a block; its interval is from the spread between blocks"
+        f"{_repeats_words(cell)}. A verdict takes into account how many figures are judged."
+        f"{_SIGNS if len(cell.sides) > 2 else ''}"
     )
     if "rate" in plan.get("factors", {}) or plan["traffic"].get("rate") is not None:
         yield (
@@ -166,12 +116,28 @@ def how_to_read(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str
     )
 
 
+def _ratio_words(cell: CellComparison) -> str:
+    if len(cell.sides) > 2:
+        return f'The "ratio" of a side is to {cell.labels[0]},'
+    return f"{cell.ratio_labels[0]} is"
+
+
+def _repeats_words(cell: CellComparison) -> str:
+    if all(each.floor is None for row in cell.rows for each in row.against):
+        return ""
+    return (
+        " and from what two trials of a side in one block differ by, which is the noise that a "
+        "verdict is clear of"
+    )
+
+
 def notes(comparison: Comparison) -> Iterator[Text]:
     """Give what voids a trial or has to be known of it, most serious first."""
     for trial in comparison.trials:
         for problem in trial.problems:
             yield Text(
-                f"VOID  {_name(trial)}: {problem}; left out of the figures", style="bold red"
+                f"VOID  {_name(trial, comparison)}: {problem}; left out of the figures",
+                style="bold red",
             )
         for job in trial.lost[:LOST_SHOWN]:
             yield Text(f"      lost {job.job_id}: {job.problem}", style="red")
@@ -185,9 +151,9 @@ def notes(comparison: Comparison) -> Iterator[Text]:
         )
     for trial in comparison.trials:
         for warning in trial.warnings:
-            yield Text(f"note  {_name(trial)}: {warning}", style="yellow")
+            yield Text(f"note  {_name(trial, comparison)}: {warning}", style="yellow")
 
 
-def _name(trial: TrialFigures) -> str:
+def _name(trial: TrialFigures, comparison: Comparison) -> str:
     header = trial.header
-    return f"trial {header.number} (block {header.block}, design {header.design.upper()})"
+    return f"trial {header.number} (block {header.block}, {comparison.side_of(header)})"

@@ -52,7 +52,7 @@ def analyse(trial: FaultTrial) -> FaultFigures:
         for index, fault in enumerate(bare)
     ]
     return FaultFigures(
-        design=trial.design,
+        side=trial.side,
         title=trial.title,
         begun_us=over.begun,
         ended_us=over.ended,

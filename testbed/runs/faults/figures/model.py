@@ -37,14 +37,14 @@ class Parts:
 
 @dataclass(frozen=True)
 class FaultTrial:
-    """A trial of a fault run: one design, its history, what the checker and the audit found.
+    """A trial of a fault run: one side, its history, what the checker and the audit found.
 
     ``title`` says in a few words what the design is. The times of ``jobs`` are on the clocks of
     their owners, which have to be that of this machine. ``metrics`` are what the processes reported
     of themselves, empty if nobody asked them.
     """
 
-    design: str
+    side: str
     title: str
     history: History
     verdict: Verdict
@@ -255,7 +255,7 @@ class FaultFigures:
     scraped, if it is ``sampled``, else worked out from the times of the jobs.
     """
 
-    design: str
+    side: str
     title: str
     begun_us: int
     ended_us: int

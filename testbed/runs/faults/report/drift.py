@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from testbed.runs.faults.figures.drift import Drift
+from testbed.stack.sides.side import label
 
 DRIFT_CSV = "drift.csv"
 _MIB = 1 << 20
@@ -18,13 +19,13 @@ Drifts = Mapping[str, Sequence[Drift]]
 
 
 def write(folder: Path, drifts: Drifts) -> None:
-    """Write ``drift.csv``: a row for each design, process and gauge."""
+    """Write ``drift.csv``: a row for each side, process and gauge."""
     names = [each.name for each in fields(Drift)]
     with (folder / DRIFT_CSV).open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(["design", *names])
-        for design, found in drifts.items():
-            rows.writerows([design, *asdict(each).values()] for each in found)
+        rows.writerow(["side", *names])
+        for side, found in drifts.items():
+            rows.writerows([side, *asdict(each).values()] for each in found)
 
 
 def table(drifts: Drifts) -> Table:
@@ -33,10 +34,10 @@ def table(drifts: Drifts) -> Table:
     for column in ("", "process", "since its start", "what", "2nd quarter", "last", "per hour"):
         left = column in {"", "process", "what"}
         result.add_column(column, justify="left" if left else "right", no_wrap=True)
-    for design, found in drifts.items():
+    for side, found in drifts.items():
         for each in found:
             result.add_row(
-                design.upper(),
+                label(side),
                 each.process,
                 f"{each.seconds / 60:.0f} min",
                 each.gauge + (" (MiB)" if each.unit == "bytes" else ""),

@@ -22,7 +22,7 @@ from testbed.runs.faults.report.run import FaultRun, labels
 FORMAT = 1
 FAULTS_CSV = "faults.csv"
 FAULTS_JSON = "faults.json"
-COLUMNS = ("trial", "design", "faults", "count", "method", "metric", "unit", "value")
+COLUMNS = ("trial", "side", "faults", "count", "method", "metric", "unit", "value")
 
 # Metric, unit and value of a group of faults.
 _Figure = tuple[str, str, float | None]
@@ -34,12 +34,12 @@ def write_files(folder: Path, figures: Sequence[FaultFigures], run: FaultRun) ->
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for label, each in zip(labels(figures), figures, strict=True):
-            writer.writerows((label, each.design, *row) for row in csv_rows(each))
+            writer.writerows((label, each.side, *row) for row in csv_rows(each))
     write_json(folder / FAULTS_JSON, as_json(figures, run))
 
 
 def csv_rows(figures: FaultFigures) -> Iterator[tuple[object, ...]]:
-    """Give the rows of a trial without its name and design."""
+    """Give the rows of a trial without its name and side."""
     every = everything(figures.faults)
     for name, value in asdict(figures.jobs).items():
         yield (every.name, len(every.faults), "", f"jobs_{name}", "jobs", _cell(value))
@@ -121,7 +121,7 @@ def as_json(figures: Sequence[FaultFigures], run: FaultRun) -> dict[str, Any]:
 
 def _trial(figures: FaultFigures) -> dict[str, Any]:
     return {
-        "design": figures.design,
+        "side": figures.side,
         "title": figures.title,
         "seconds": figures.seconds,
         "jobs": asdict(figures.jobs),

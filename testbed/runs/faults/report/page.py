@@ -11,6 +11,7 @@ from testbed.runs.faults.figures.model import FaultFigures
 from testbed.runs.faults.report import section as faults
 from testbed.runs.faults.report import words
 from testbed.runs.faults.report.run import FaultRun, labels, style
+from testbed.stack.sides.side import headline
 
 
 def page(figures: Sequence[FaultFigures], run: FaultRun) -> str:
@@ -38,8 +39,8 @@ def build(figures: Sequence[FaultFigures], run: FaultRun) -> FaultPage:
 
 def title(figures: Sequence[FaultFigures]) -> str:
     """Name the run as a heading."""
-    designs = list(dict.fromkeys(each.design.upper() for each in figures))
-    return f"{listed([f'Design {each}' for each in designs])} under faults"
+    sides = list(dict.fromkeys(each.side for each in figures))
+    return f"{listed([headline(each) for each in sides])} under faults"
 
 
 def alerts(figures: Sequence[FaultFigures]) -> Iterator[Alert]:

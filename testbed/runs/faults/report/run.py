@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testbed.runs.faults.figures.model import FaultFigures
+from testbed.stack.sides.side import labels as labels_of
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,8 @@ class FaultRun:
 
 
 def labels(figures: Sequence[FaultFigures]) -> list[str]:
-    """Give each trial a short name: its design, numbered where a design has several."""
-    designs = [each.design.upper() for each in figures]
-    return [
-        design if designs.count(design) == 1 else f"{design} {designs[: index + 1].count(design)}"
-        for index, design in enumerate(designs)
-    ]
+    """Give each trial a short name: its side's, numbered where a side has several."""
+    return list(labels_of([each.side for each in figures]))
 
 
 def labelled(figures: Sequence[FaultFigures]) -> list[tuple[str, FaultFigures]]:
@@ -41,6 +38,6 @@ def labelled(figures: Sequence[FaultFigures]) -> list[tuple[str, FaultFigures]]:
 
 
 def style(figures: Sequence[FaultFigures], index: int) -> int:
-    """Return the style of a trial: that of its design, the first plain, any other the second."""
-    designs = list(dict.fromkeys(each.design for each in figures))
-    return min(designs.index(figures[index].design), 1)
+    """Return the style of a trial: that of its side, the first plain, any other the second."""
+    sides = list(dict.fromkeys(each.side for each in figures))
+    return min(sides.index(figures[index].side), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.topology import Topology, role_of
 from testbed.stack.observability.dashboards.model import Dashboard, Panel, Row, Variable, graph
+from testbed.stack.sides.side import headline, title
 
 _RATE = "[$__rate_interval]"
 _BY = "{{process}}"
@@ -15,8 +16,8 @@ def dashboard(topology: Topology) -> Dashboard:
     selected = f'design="{design}", process=~"$process"'
     return Dashboard(
         f"taskqueue-inside-{design}",
-        f"Task queue: inside design {design.upper()}",
-        f"Design {design.upper()}, {topology.title}: every process and every hop.",
+        f"Task queue: inside {title(design)}",
+        f"{headline(design)}, {topology.title}: every process and every hop.",
         (Variable("process", f'up{{job="taskqueue", design="{design}"}}', "process"),),
         (
             _processes(selected),

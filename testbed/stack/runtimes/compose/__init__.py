@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import SECRET_VARIABLE
 from common.process_spec import ProcessSpec
+from common.stack_spec import Budget, StackSpec
 from common.topology import Topology
 from testbed import CHECKOUT, hints
 from testbed.errors import StateError, TestbedError
+from testbed.stack import prepare
 from testbed.stack import records as stacks
 from testbed.stack.manifests import compose as manifest
 from testbed.stack.manifests import parts
@@ -24,7 +26,6 @@ from testbed.stack.runtimes.compose.controls import FILE, ComposeControls
 from testbed.stack.runtimes.compose.engine import answers
 from testbed.stack.runtimes.compose.meter import ContainerMeter
 from testbed.stack.runtimes.lifecycle import StackLifecycle, Start, ended_during_start
-from testbed.stack.spec import Budget, StackSpec
 
 __all__ = ["ComposeRuntime", "answers", "make"]
 
@@ -79,11 +80,17 @@ class ComposeRuntime(StackLifecycle):
                 "the clocks of containers cannot be set: they share that of their host",
                 "leave --clock out, or run local processes: --runtime local",
             )
-        scaled = spec.scaled(topology)
+        scaled = prepare.scaled(topology, spec)
         spec = _fitted(scaled, spec)
         text = manifest.render(topology, spec)
-        inside = parts.filled(spec.scaled(topology, one_host=False), spec)
-        return lambda record, progress: self._start(record, scaled, inside, text, progress)
+        inside = parts.filled(prepare.scaled(topology, spec, one_host=False), spec)
+        # Services of one image have it built for one of them; what is official is fetched by `up`.
+        built = {
+            parts.image(each, prepare.source_of(spec, each.name)): each.name
+            for each in inside
+            if parts.is_built(each)
+        }
+        return lambda record, progress: self._start(record, scaled, inside, text, built, progress)
 
     def _blank(self, topology: Topology, spec: StackSpec) -> StackRecord:
         blank = super()._blank(topology, spec)
@@ -109,16 +116,15 @@ class ComposeRuntime(StackLifecycle):
         topology: Topology,
         inside: Sequence[ProcessSpec],
         text: str,
+        built: Mapping[str, str],
         progress: Progress,
     ) -> StackRecord:
         design = topology.design
         file = stacks.folder_of(design) / FILE
         file.write_text(text, encoding="utf-8")
-        # Services of one image have it built for one of them; what is official is fetched by `up`.
-        made = {parts.image(each): each.name for each in inside if parts.is_built(each)}
-        for image in made.keys() - self._built:
+        for image in built.keys() - self._built:
             progress("building the image, if anything has changed")
-            _compose(design, file, ["build", "--quiet", made[image]], progress)
+            _compose(design, file, ["build", "--quiet", built[image]], progress)
             self._built.add(image)
         progress("starting the containers")
         _compose(design, file, ["up", "--detach", "--no-build", "--force-recreate"], progress)

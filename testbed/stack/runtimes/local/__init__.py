@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from common.process_spec import ProcessSpec
+from common.stack_spec import StackSpec
 from common.topology import Topology
+from testbed import CHECKOUT
 from testbed.errors import StateError, TestbedError
 from testbed.stack import prepare
 from testbed.stack import records as stacks
@@ -21,7 +23,6 @@ from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
 from testbed.stack.runtimes.local.observe import observe
 from testbed.stack.runtimes.logs import log_tail
 from testbed.stack.runtimes.order import waves
-from testbed.stack.spec import StackSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,16 +61,17 @@ class LocalRuntime(StackLifecycle):
                 "local processes cannot be held to a budget of CPU and memory",
                 "leave it out, or run the stack in containers: --runtime compose",
             )
-        scaled = spec.scaled(topology)
+        scaled = prepare.scaled(topology, spec)
         place = prepare.Place(
             secret_file=str(stacks.secret_file(scaled.design)),
+            tree=spec.source.tree if spec.source else str(CHECKOUT),
             data_of=lambda each: str(stacks.data_folder(scaled.design, each.name)),
         )
         filled = prepare.filled(scaled, spec, place)
         needs.require(scaled.design, filled)
         if spec.clock:
             clock.require(scaled)
-        return lambda record, _progress: _start(record, scaled, filled)
+        return lambda record, _progress: _start(record, scaled, spec, filled)
 
     def _announce(self, record: StackRecord) -> None:
         targets.write_stack(record)
@@ -136,7 +138,9 @@ def make() -> LocalRuntime:
     return LocalRuntime()
 
 
-def _start(record: StackRecord, topology: Topology, filled: Sequence[ProcessSpec]) -> StackRecord:
+def _start(
+    record: StackRecord, topology: Topology, spec: StackSpec, filled: Sequence[ProcessSpec]
+) -> StackRecord:
     for old in stacks.log_file(record.design, "x").parent.glob("*.log"):
         old.unlink()
     for process in filled:
@@ -148,6 +152,7 @@ def _start(record: StackRecord, topology: Topology, filled: Sequence[ProcessSpec
             record.design,
             replace(process, environment={**process.environment, **timed}),
             topology.calls(process.name),
+            prepare.source_of(spec, process.name),
         )
         record = replace(record, processes=(*record.processes, started))
         stacks.save(record)

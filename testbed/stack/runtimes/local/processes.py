@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from common.stack_spec import Source
 from common.topology import ProcessSpec
+from testbed import CHECKOUT
 from testbed.stack import environment
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord
@@ -26,8 +28,13 @@ _SIGNAL_WAIT = 5.0
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
-def spawn(design: str, process: ProcessSpec, calls: tuple[str, ...]) -> ProcessRecord:
-    """Start a process of a stack, whose texts have been filled; ``calls`` names its peers."""
+def spawn(
+    design: str, process: ProcessSpec, calls: tuple[str, ...], source: Source | None = None
+) -> ProcessRecord:
+    """Start a process of a stack, whose texts have been filled; ``calls`` names its peers.
+
+    It runs the code of ``source``, that of this testbed without one.
+    """
     new = ProcessRecord(
         name=process.name,
         pid=0,
@@ -40,6 +47,8 @@ def spawn(design: str, process: ProcessSpec, calls: tuple[str, ...]) -> ProcessR
         command=process.command,
         ports=process.ports,
         ready=process.ready,
+        tree=source.tree if source else "",
+        python=source.python if source else "",
     )
     return respawn(design, new)
 
@@ -49,13 +58,14 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
 
     The log goes on where it ended.
     """
-    surroundings = environment.of_process(os.environ)
+    surroundings = environment.of_process(os.environ, record.tree or str(CHECKOUT))
     if record.is_ours:
-        command: Sequence[str] = [sys.executable, "-m", record.module]
+        command: Sequence[str] = [record.python or sys.executable, "-m", record.module]
     else:
         command, surroundings = record.command, environment.with_programs(surroundings)
     variables = {**surroundings, **record.environment}
-    pid = launch(design, command, variables, Path(record.log), append=True)
+    folder = Path(record.tree) if record.tree else None
+    pid = launch(design, command, variables, Path(record.log), append=True, folder=folder)
     created = psutil.Process(pid).create_time()
     return dataclasses.replace(record, pid=pid, create_time=created)
 
@@ -66,16 +76,18 @@ def launch(
     variables: Mapping[str, str],
     log: Path,
     append: bool = False,
+    folder: Path | None = None,
 ) -> int:
     """Start a command in a session of its own, marked as ``owner``'s; return its pid.
 
-    Its log is a new one, or with ``append`` goes on.
+    Its log is a new one, or with ``append`` goes on. It runs in ``folder``, from which ``python
+    -m`` imports before all others, by default in that of the project.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab" if append else "wb") as output:
         child = subprocess.Popen(
             command,
-            cwd=stacks.project_root(),
+            cwd=folder or stacks.project_root(),
             env={**variables, stacks.MARKER: stacks.marker(owner)},
             stdin=subprocess.DEVNULL,
             stdout=output,

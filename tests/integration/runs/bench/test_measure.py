@@ -54,7 +54,7 @@ def test_stacks_and_echo_server_are_stopped_when_a_measurement_fails(
 
 def test_subject_that_accepts_nothing_is_an_error(bench: Any) -> None:
     with measure.echo_server() as echo:
-        stack = replace(echo.stack, design="a", endpoints=("127.0.0.1:1",))
+        stack = replace(echo.stack, design="a", side="a", endpoints=("127.0.0.1:1",))
         nobody = replace(echo, stack=stack)
         task = Task(callers=1, warmup=0, seconds=0.2, drain=False)
         measurer = Measurer(bench.home, bench.interrupts, bench.progress)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from common.stack_spec import StackSpec
 from testbed.drive.figures.validity import Limits
 from testbed.errors import TestbedError
 from testbed.record.calls import DELAY, RESPONSE, SERVICE, CallSeries, Window
@@ -29,7 +30,6 @@ from testbed.runs.capacity.judge import Judgement
 from testbed.runs.capacity.plan import CapacityPlan, check, parse_users
 from testbed.runs.capacity.search import DriveVerdict, SearchOutcome, SearchPlan, Stage
 from testbed.runs.capacity.session import CapacityResult
-from testbed.stack.spec import StackSpec
 from tests.unit.runs.calibrate.recordings import interval
 
 START = 1000
@@ -195,15 +195,14 @@ def test_low_rate_is_driven_until_the_percentile_is_known() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"designs": ("a", "a")}, "--designs"),
-        ({"designs": ("x",)}, "there is no design 'x'"),
+        ({"sides": ("a", "a")}, "several different ones"),
         ({"spec": StackSpec(0)}, "--slots"),
         ({"repeats": 0}, "--repeats"),
     ],
 )
 def test_impossible_plan_is_refused_by_name(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(TestbedError, match=reason):
-        check(CapacityPlan(**changes), ["a", "b"], ["sleep"])
+        check(CapacityPlan(**changes), ["sleep"])
 
 
 def test_users_of_the_sweep_are_read() -> None:
@@ -224,20 +223,20 @@ class FakeDriver:
         self.confirmed: list[bool] = []
         self.rng = random.Random(1)
 
-    def open_loop(self, design: str, rate: float, confirm: bool) -> Judgement:
-        self.driven.append((design, rate))
+    def open_loop(self, side: str, rate: float, confirm: bool) -> Judgement:
+        self.driven.append((side, rate))
         self.confirmed.append(confirm)
         if rate > self.generator:
             return Judgement(DriveVerdict.VOID, "the load generator ran out of CPU")
-        held = rate <= self.capacities[design]
+        held = rate <= self.capacities[side]
         return Judgement(
             DriveVerdict.HELD if held else DriveVerdict.FAILED,
             "p99 10 ms",
             {"sent_per_second": rate},
         )
 
-    def closed_loop(self, design: str, users: int) -> Judgement:
-        self.driven.append((design, users))
+    def closed_loop(self, side: str, users: int) -> Judgement:
+        self.driven.append((side, users))
         if users > 16:
             return Judgement(DriveVerdict.VOID, "the load generator ran out of CPU", {})
         rate = 100 * users / (1 + 0.1 * (users - 1) + 0.002 * users * (users - 1))
@@ -273,7 +272,7 @@ def test_generator_at_its_end_is_named_and_no_capacity_given() -> None:
     result = found(FakeDriver({"a": 9999}, generator=500), ["a"])
     assert result.searches["a"].outcome is SearchOutcome.GENERATOR
     (words,) = report.verdicts(CapacityPlan(), result)
-    assert "the load generator is the limit, not the design" in words
+    assert "the load generator is the limit, not the side" in words
     assert "This is no capacity" in words
 
 
@@ -299,14 +298,14 @@ def test_repeats_of_a_sweep_come_in_different_orders_and_pairs_stay_together() -
 def test_result_is_written_with_every_step_and_its_reason(tmp_path: Path) -> None:
     plan, driver = CapacityPlan(), FakeDriver({"a": 300, "b": 700})
     result = found(driver)
-    session.sweep_all(plan.designs, plan.users, 1, 1, driver, result)
+    session.sweep_all(plan.sides, plan.users, 1, 1, driver, result)
     written = read_json(report.write(tmp_path, plan, {"command": "x"}, result, complete=True))
-    assert written["designs"]["a"]["outcome"] == "found"
+    assert written["sides"]["a"]["outcome"] == "found"
     assert len(written["steps"]) == len(result.steps)
     assert all(step["reason"] for step in written["steps"])
-    assert written["designs"]["b"]["usl"]["sigma"]["estimate"] > 0
+    assert written["sides"]["b"]["usl"]["sigma"]["estimate"] > 0
     lines = (tmp_path / "steps.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + len(result.steps)
     assert report.steps_table(result).row_count == len(result.steps)
-    assert report.sweep_table(plan.designs, result).row_count == len(plan.users)
+    assert report.sweep_table(plan.sides, result).row_count == len(plan.users)
     assert "Universal Scalability Law" in " ".join(report.verdicts(plan, result))

@@ -13,9 +13,9 @@ from testbed.record.model import (
     ExperimentRecording,
     TrialRecording,
 )
-from testbed.runs.compare.comparison import Comparison, block_ratios, compare, ratio_of
+from testbed.runs.compare.comparison import Comparison, compare
 from testbed.runs.compare.thresholds import Threshold, check
-from testbed.runs.compare.verdicts import Judged
+from testbed.runs.compare.verdicts import Against, Judged
 
 
 def scaled(make: Any, number: int, side: int, factor: int, calls: int = 100) -> TrialRecording:
@@ -25,7 +25,7 @@ def scaled(make: Any, number: int, side: int, factor: int, calls: int = 100) -> 
 
 
 def compared(trials: list[TrialRecording], blocks: int) -> Comparison:
-    plan = {"blocks": blocks, "designs": ["a", "b"]}
+    plan = {"blocks": blocks, "sides": ["a", "b"]}
     schedule = tuple({"number": number} for number in range(1, 2 * blocks + 1))
     return compare(ExperimentRecording(("a", "b"), plan, {}, tuple(trials), schedule))
 
@@ -37,6 +37,12 @@ def row_of(comparison: Comparison, name: str) -> Judged:
     return row
 
 
+def ratio_of(row: Judged) -> Against:
+    """The only other side of two, against the first."""
+    (against,) = row.against
+    return against
+
+
 def test_ratio_is_taken_within_each_block_and_then_over_them(make: Any) -> None:
     factors = [(1, 2), (2, 8), (4, 4)]
     trials = [
@@ -46,11 +52,12 @@ def test_ratio_is_taken_within_each_block_and_then_over_them(make: Any) -> None:
     ]
     comparison = compared(trials, 3)
     row = row_of(comparison, "SubmitJob_p50_ms")
-    assert block_ratios(row) == pytest.approx((2, 4, 1), rel=2e-3)
-    assert ratio_of(row) == pytest.approx(2, rel=2e-3)
+    assert ratio_of(row).by_block == pytest.approx((2, 4, 1), rel=2e-3)
+    assert ratio_of(row).estimate == pytest.approx(2, rel=2e-3)
     assert row.medians == pytest.approx((2, 4), rel=2e-3)
-    assert row.ratio is not None
-    assert row.ratio.holds(2)
+    ratio = ratio_of(row).ratio
+    assert ratio is not None
+    assert ratio.holds(2)
     assert comparison.complete
 
 
@@ -59,8 +66,8 @@ def test_void_trial_is_left_out_of_medians_and_its_block_has_no_ratio(make: Any)
     trials = [scaled(make, 1, 0, 1), scaled(make, 2, 1, 3), scaled(make, 3, 0, 5), void]
     comparison = compared(trials, 2)
     row = row_of(comparison, "SubmitJob_p50_ms")
-    assert block_ratios(row)[1] is None
-    assert ratio_of(row) == pytest.approx(3, rel=2e-3)
+    assert ratio_of(row).by_block[1] is None
+    assert ratio_of(row).estimate == pytest.approx(3, rel=2e-3)
     assert comparison.missing == (4,)
 
 
@@ -95,7 +102,7 @@ def test_each_cell_is_compared_by_itself(make: Any) -> None:
         trials.append(replace(trial, header=header))
     cells = compared(trials, 2).cells
     assert [cell.name for cell in cells] == ["users 5", "users 20"]
-    ratios = [ratio_of(row) for cell in cells if (row := cell.row("SubmitJob_p50_ms"))]
+    ratios = [ratio_of(row).estimate for cell in cells if (row := cell.row("SubmitJob_p50_ms"))]
     assert ratios == pytest.approx([9, 2], rel=2e-3)
 
 
@@ -104,10 +111,10 @@ def test_each_cell_is_compared_by_itself(make: Any) -> None:
     [
         (Threshold("SubmitJob_p50_ms", max=3.5), [True, True]),
         (Threshold("SubmitJob_p50_ms", max=2), [True, False]),
-        (Threshold("SubmitJob_p50_ms", design="a", max=2), [True]),
+        (Threshold("SubmitJob_p50_ms", side="a", max=2), [True]),
         (Threshold("SubmitJob_p50_ms", ratio=True, min=2.5, max=3.5), [True]),
         (Threshold("SubmitJob_p50_ms", ratio=True, max=1), [False]),
-        (Threshold("completion_p99_ms", design="b", max=10**6), [False]),
+        (Threshold("completion_p99_ms", side="b", max=10**6), [False]),
     ],
 )
 def test_threshold_is_held_against_a_side_or_the_ratio(
@@ -119,7 +126,7 @@ def test_threshold_is_held_against_a_side_or_the_ratio(
 
 def test_counts_have_no_ratio(make: Any) -> None:
     comparison = compared([scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)], 1)
-    assert ratio_of(row_of(comparison, "jobs_accepted")) is None
+    assert ratio_of(row_of(comparison, "jobs_accepted")).estimate is None
 
 
 def test_too_few_samples_give_neither_value_nor_ratio(make: Any) -> None:
@@ -127,7 +134,7 @@ def test_too_few_samples_give_neither_value_nor_ratio(make: Any) -> None:
     row = row_of(compared(trials, 1), "SubmitJob_p99_ms")
     assert row.too_few == (True, True)
     assert row.medians == (None, None)
-    assert ratio_of(row) is None
+    assert ratio_of(row).estimate is None
 
 
 def test_percentile_that_one_trial_is_too_short_for_is_not_that_of_the_others(make: Any) -> None:
@@ -139,12 +146,14 @@ def test_percentile_that_one_trial_is_too_short_for_is_not_that_of_the_others(ma
         assert row.too_few == (calls == 3, False)
         assert (row.medians[0] is None) == (calls == 3)
         assert row.medians[1] is not None
-        assert (ratio_of(row) is None) == (calls == 3)
+        assert (ratio_of(row).estimate is None) == (calls == 3)
 
 
 def test_sides_of_a_self_comparison_have_different_names(make: Any) -> None:
     trials = [scaled(make, 1, 0, 1), scaled(make, 2, 1, 1)]
     same = [replace(each, header=replace(each.header, design="a")) for each in trials]
-    (cell,) = compared(same, 1).cells
+    schedule = ({"number": 1}, {"number": 2})
+    recorded = ExperimentRecording(("a", "a"), {}, {}, tuple(same), schedule)
+    (cell,) = compare(recorded).cells
     assert cell.labels == ("A 1st", "A 2nd")
-    assert cell.ratio_label == "2nd/1st"
+    assert cell.ratio_labels == ("2nd/1st",)

@@ -13,23 +13,22 @@ from testbed.drive.plan_reader import PlanError, PlanSource
 from testbed.drive.traffic import Traffic
 from testbed.runs.compare import overrides, planfile, schedule
 from testbed.runs.compare.plan import Plan
-from testbed.runs.compare.planfile import Known
 from testbed.stack.records import project_root
 from tests.support.paths import ROOT
 
-KNOWN = Known(("a", "b"), ("noop", "sleep"))
+KINDS = ("noop", "sleep")
 SMALL = """
 name = "small"
-designs = ["a", "b"]
+sides = ["a", "b"]
 """
 READY = (
     *("quick", "baseline", "concurrency", "duration", "mix"),
-    *("worker_scaling", "high_load", "stress", "aa"),
+    *("worker_scaling", "high_load", "stress", "aa", "careful"),
 )
 
 
 def parse(text: str) -> Plan:
-    return planfile.parse(tomllib.loads(text), PlanSource("x.toml"), KNOWN)
+    return planfile.parse(tomllib.loads(text), PlanSource("x.toml"), KINDS)
 
 
 def test_plan_of_two_lines_has_defaults() -> None:
@@ -47,17 +46,20 @@ def test_cross_product_of_the_levels_makes_the_cells() -> None:
     assert (cells[4].traffic.users, cells[4].traffic.job_ms, cells[4].spec.slots) == (10, 2.5, 6)
 
 
-def test_several_pairs_of_designs_are_cells_too() -> None:
-    plan = parse('name = "aa"\npairs = [["a", "a"], ["b", "b"]]')
-    assert [cell.designs for cell in plan.cells()] == [("a", "a"), ("b", "b")]
-    assert [cell.factors for cell in plan.cells()] == [{"designs": "a,a"}, {"designs": "b,b"}]
+def test_sides_are_written_in_one_way_however_they_are_given() -> None:
+    plan = parse('name = "x"\nsides = ["A", "b+slots=24+lease=10", "a@HEAD~3", "10.0.0.5:50051"]')
+    assert plan.sides == ("a", "b+lease=10+slots=24", "a@HEAD~3", "10.0.0.5:50051")
+    assert plan.designs == ("a", "b")
+    assert plan.trials == 2 * 4 * plan.blocks
+    (cell,) = plan.cells()
+    assert cell.sides == plan.sides
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('designs = ["a", "b"]', "x.toml: name: is missing"),
-        ('name = "x"', "x.toml: designs: is missing"),
+        ('sides = ["a", "b"]', "x.toml: name: is missing"),
+        ('name = "x"', "x.toml: sides: is missing"),
         (SMALL + "bloks = 3", "x.toml: bloks: unknown key; did you mean blocks?"),
         (SMALL + "[traffic]\nuser = 3", "x.toml: [traffic] user: unknown key; did you mean users?"),
         (SMALL + "[limits]\nmiss = 1", "x.toml: [limits] miss: unknown key"),
@@ -76,11 +78,14 @@ def test_several_pairs_of_designs_are_cells_too() -> None:
         (SMALL + "duration = nan", "x.toml: duration: nan is not possible"),
         (SMALL + "seed = true", "x.toml: seed: True is not a whole number"),
         (SMALL + "traffic = 5", "x.toml: traffic: must be a table"),
-        ('name = "x"\ndesigns = ["a", "zebra"]', "designs: there is no design 'zebra'"),
-        ('name = "x"\ndesigns = ["a"]', "designs: ['a']: give two designs"),
-        ('name = "x"\npairs = [["a", "a"], ["a", "a"]]', "pairs: a pair is given twice"),
-        ('name = "../x"\ndesigns = ["a", "b"]', "x.toml: name: '../x'"),
-        ('name = "latest"\ndesigns = ["a", "b"]', "'latest' is taken"),
+        ('name = "x"\nsides = ["a", "zebra"]', "sides: side 'zebra': there is no design 'zebra'"),
+        ('name = "x"\nsides = ["a", "b+lease"]', "sides: side 'b+lease': 'lease' is no OPTION=V"),
+        ('name = "x"\nsides = ["a", 5]', "sides: side '' names no design"),
+        ('name = "x"\nsides = ["a"]', "give it twice for the noise of this machine, ['a', 'a']"),
+        ('name = "x"\nsides = "a"', "sides: 'a' is not a list of two sides or more"),
+        (f'name = "x"\nsides = {["a"] * 13}', "sides: are 13, more than 12"),
+        ('name = "../x"\nsides = ["a", "b"]', "x.toml: name: '../x'"),
+        ('name = "latest"\nsides = ["a", "b"]', "'latest' is taken"),
         (SMALL + "[stop]\nhalf_width = 0.1", "[stop] metrics: is empty"),
         (SMALL + '[stop]\nmetrics = ["x"]', "[stop] metrics: there is no metric 'x'"),
         (
@@ -93,16 +98,16 @@ def test_several_pairs_of_designs_are_cells_too() -> None:
             "[thresholds 1]: has neither min nor max",
         ),
         (
-            SMALL + '[[thresholds]]\nmetric = "jobs_lost"\nmax = 1\ndesign = "c"',
-            "[thresholds 1] design: there is no 'c'",
+            SMALL + '[[thresholds]]\nmetric = "jobs_lost"\nmax = 1\nside = "c"',
+            "[thresholds 1] side: there is no 'c'",
         ),
         (
-            SMALL + '[[thresholds]]\nmetric = "jobs_lost"\nmax = 1\ndesign = "a"\nratio = true',
-            "[thresholds 1] ratio: a ratio is of both designs",
+            SMALL + '[[thresholds]]\nmetric = "jobs_lost"\nmax = 1\nside = "a"\nratio = true',
+            "[thresholds 1] side: a is the reference: name another",
         ),
         (
             SMALL + "blocks = 1000\n[factors]\nusers = [1, 2, 3, 4, 5, 6]",
-            "factors: make 12,000 trials",
+            "factors: make 24,000 trials",
         ),
     ],
 )
@@ -139,24 +144,24 @@ def test_plan_is_found_by_its_name_and_two_of_one_name_are_refused(tmp_path: Pat
 @pytest.mark.parametrize("name", READY)
 def test_ready_plan_can_be_carried_out(name: str) -> None:
     path = ROOT / planfile.FOLDER / f"{name}.toml"
-    plan = planfile.parse(plan_reader.load(path), PlanSource(str(path)), KNOWN)
+    plan = planfile.parse(plan_reader.load(path), PlanSource(str(path)), KINDS)
     assert plan.name == name
     assert plan.about
 
 
-def test_quick_plan_takes_less_than_five_minutes() -> None:
+def test_quick_plan_leaves_time_for_its_faults_within_seven_minutes() -> None:
     path = ROOT / planfile.FOLDER / "quick.toml"
-    assert planfile.parse(plan_reader.load(path), PlanSource(str(path)), KNOWN).seconds() < 300
+    assert planfile.parse(plan_reader.load(path), PlanSource(str(path)), KINDS).seconds() < 375
 
 
 def test_recorded_plan_is_read_back_as_it_was() -> None:
     plan = parse(
         SMALL + "slots = 6\n[traffic]\nrate = 10\n[factors]\njob_ms = [1, 2]\n"
         '[stop]\nmetrics = ["completion_p50_ms"]\n'
-        '[[thresholds]]\nmetric = "completion_p99_ms"\ndesign = "b"\nmax = 50\n'
+        '[[thresholds]]\nmetric = "completion_p99_ms"\nside = "b"\nmax = 50\n'
     )
     data = plan.as_data()
-    assert planfile.parse(data, PlanSource("recorded"), KNOWN) == plan
+    assert planfile.parse(data, PlanSource("recorded"), KINDS) == plan
 
 
 @pytest.mark.parametrize(
@@ -167,13 +172,19 @@ def test_recorded_plan_is_read_back_as_it_was() -> None:
         ("blocks=3", {"blocks": 3}),
         ("mix=submit=1,list=1", {"traffic": {"mix": "submit=1,list=1"}}),
         ("kind=noop,sleep", {"factors": {"kind": ["noop", "sleep"]}}),
-        ("designs=a,a", {"designs": ["a", "a"]}),
+        ("sides=a,a", {"sides": ["a", "a"]}),
         ("limits.offered_miss=0.1", {"limits": {"offered_miss": 0.1}}),
         ("rate=50", {"traffic": {"rate": 50}}),
     ],
 )
 def test_option_changes_a_key_of_the_plan(pair: str, changed: dict[str, Any]) -> None:
     assert overrides.apply({}, plan_reader.changes_from([pair])) == changed
+
+
+def test_fewer_blocks_than_the_earliest_stop_leave_none() -> None:
+    data = {"blocks": 5, "stop": {"metrics": ["completion_p50_ms"], "min_blocks": 3}}
+    assert overrides.apply(data, {"blocks": 2}) == {"blocks": 2}
+    assert overrides.apply(data, {"blocks": 3}) == {**data, "blocks": 3}
 
 
 def test_rate_makes_an_open_loop_of_a_plan_of_users() -> None:
@@ -187,19 +198,34 @@ def test_option_that_changes_nothing_known_is_refused(pair: str) -> None:
         overrides.apply({}, plan_reader.changes_from([pair]))
 
 
-def schedule_of(blocks: int, seed: int = 1) -> tuple[schedule.TrialPlan, ...]:
+def schedule_of(
+    blocks: int, seed: int = 1, sides: tuple[str, ...] = ("a", "b", "a+lease=10")
+) -> tuple[schedule.TrialPlan, ...]:
+    traffic = Traffic(seed=seed)
     return schedule.make(
-        Plan("x", blocks=blocks, traffic=Traffic(seed=seed), factors={"users": (1, 2, 3)})
+        Plan("x", sides=sides, blocks=blocks, traffic=traffic, factors={"users": (1, 2, 3)})
     )
 
 
-def test_every_block_has_both_sides_of_every_cell_next_to_each_other() -> None:
+def test_every_block_runs_the_sides_of_every_cell_in_an_order_and_in_its_mirror() -> None:
     trials = schedule_of(4)
-    assert Counter((each.block, each.cell.index, each.side) for each in trials) == Counter(
-        (block, cell, side) for block in range(1, 5) for cell in range(3) for side in (0, 1)
-    )
-    for first, second in zip(trials[::2], trials[1::2], strict=True):
-        assert (first.cell, first.position, second.position) == (second.cell, 1, 2)
+    assert len(trials) == 4 * 3 * 6
+    for start in range(0, len(trials), 6):
+        run = trials[start : start + 6]
+        assert len({(each.block, each.cell.index) for each in run}) == 1
+        assert [each.position for each in run] == [1, 2, 3, 4, 5, 6]
+        order = [each.side for each in run]
+        assert order == order[::-1]
+        assert sorted(order[:3]) == [0, 1, 2]
+
+
+def test_trials_have_names_of_their_own_and_sort_in_their_order() -> None:
+    trials = schedule_of(2)
+    assert len({each.key for each in trials}) == len(trials)
+    names = [each.folder(3, 1) for each in trials]
+    assert names == sorted(names)
+    (server, *_) = schedule_of(1, sides=("h:1", "h:2"))
+    assert server.folder(3, 2) == "001-server-2"
 
 
 def test_order_follows_from_the_seed_alone_and_differs_between_seeds() -> None:
@@ -211,9 +237,14 @@ def test_order_follows_from_the_seed_alone_and_differs_between_seeds() -> None:
     assert len(orders) == 5
 
 
-def test_each_side_comes_first_in_half_of_the_blocks() -> None:
-    firsts = Counter((each.cell.index, each.side) for each in schedule_of(10) if each.position == 1)
-    assert set(firsts.values()) == {5}
+def test_each_side_comes_first_in_some_blocks_and_the_middle_of_each_block_is_the_same() -> None:
+    trials = schedule_of(20)
+    firsts = Counter(each.side for each in trials if each.position == 1)
+    assert set(firsts) == {0, 1, 2}
+    assert {
+        sum(each.position for each in trials if (each.block, each.cell.index, each.side) == key)
+        for key in {(each.block, each.cell.index, each.side) for each in trials}
+    } == {7}
 
 
 def test_cells_change_their_order_between_blocks() -> None:
@@ -225,7 +256,7 @@ def test_cells_change_their_order_between_blocks() -> None:
 
 
 def test_more_blocks_leave_those_before_as_they_were() -> None:
-    assert schedule_of(6)[:18] == schedule_of(3)
+    assert schedule_of(6)[:54] == schedule_of(3)
 
 
 def test_sides_of_a_block_have_one_seed_and_blocks_have_different_ones() -> None:

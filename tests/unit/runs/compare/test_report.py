@@ -86,14 +86,16 @@ def test_comparison_csv_has_ratio_interval_and_verdict_of_each_cell(
     written(tmp_path, comparison)
     rows = {row["metric"]: row for row in rows_of(tmp_path / files.COMPARISON_CSV)}
     row = rows["SubmitJob_p50_ms"]
-    names = ("first_median", "second_median", "ratio", "ratio_low", "ratio_high")
+    names = ("reference_median", "other_median", "ratio", "ratio_low", "ratio_high")
     assert [float(row[name]) for name in names] == pytest.approx([1, 2, 2, 2, 2], rel=2e-3)
     judged = comparison.cells[0].row("SubmitJob_p50_ms")
     assert judged is not None
-    assert judged.outcome is not None
-    assert (row["users"], row["blocks"], row["verdict"]) == ("20", "2", judged.outcome.value)
+    (against,) = judged.against
+    assert against.outcome is not None
+    assert (row["users"], row["blocks"], row["verdict"]) == ("20", "2", against.outcome.value)
+    assert (row["reference"], row["other"], row["side"]) == ("a", "b", "1")
     assert rows["jobs_lost"]["ratio"] == rows["jobs_lost"]["verdict"] == ""
-    assert rows["jobs_lost"]["first_median"] == "0"
+    assert rows["jobs_lost"]["reference_median"] == "0"
 
 
 def test_json_has_figures_plan_and_provenance(tmp_path: Path, make: Any) -> None:
@@ -105,7 +107,8 @@ def test_json_has_figures_plan_and_provenance(tmp_path: Path, make: Any) -> None
     assert content["provenance"] == {"git": {"commit": "c0"}}
     (cell,) = content["cells"]
     metric = cell["metrics"]["SubmitJob_p50_ms"]
-    assert metric["ratio"]["estimate"] == pytest.approx(2, rel=2e-3)
+    (against,) = metric["against_reference"]
+    assert against["ratio"]["estimate"] == pytest.approx(2, rel=2e-3)
     assert cell["factors"] == {"users": 20}
     assert len(content["trials"]) == 4
 
@@ -119,6 +122,31 @@ def test_terminal_says_what_ran_and_shows_the_interval(make: Any) -> None:
     (few,) = [line for line in text.splitlines() if line.startswith("  ListJobs p99")]
     assert few.count("too few") == 2
     assert "1 × ListJobs BOOM" in text
+
+
+def test_table_of_many_sides_has_figure_ratio_and_verdict_of_each(make: Any) -> None:
+    """Three mirrored blocks of three sides; the submits of the second take twice as long."""
+    trials = []
+    for number, side in enumerate((0, 1, 2, 2, 1, 0) * 3, start=1):
+        load = make.load(calls={"SubmitJob": {SERVICE: [1000 * (1 + side % 2) + number] * 100}})
+        header = replace(
+            make.header(number, position=number),
+            side=side,
+            design="aba"[side],
+            block=(number + 5) // 6,
+        )
+        trials.append(make.trial(header=header, load=load, jobs=()))
+    schedule = tuple({"number": number} for number in range(1, 19))
+    sides = ("a", "b", "a+lease=10")
+    recorded = ExperimentRecording(
+        sides, {**PLAN, "sides": list(sides)}, {}, tuple(trials), schedule
+    )
+    text = shown(compare(recorded), width=160)
+    assert "a = design a, six services; b = design b, six nodes; a+lease=10, six services" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("  SubmitJob p50")]
+    assert line.split()[3:] == ["1.01", "2.01", "1.99", "worse", "1.01", "1.00", "≈"]
+    assert "from what two trials of a side in one block differ by" in text
+    assert '"≈" stands for no difference shown' in text
 
 
 def test_lost_jobs_are_named_and_the_trial_is_called_void(make: Any) -> None:

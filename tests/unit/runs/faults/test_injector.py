@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import design_b.topology
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from design_a.topology import TOPOLOGY
 from testbed.errors import TestbedError
@@ -19,7 +20,6 @@ from testbed.record.history.writer import HistoryWriter
 from testbed.runs.faults.injector import FaultInjector, NotHealed
 from testbed.runs.faults.plan import FaultPlan, PlannedFault
 from testbed.stack import prepare
-from testbed.stack.spec import StackSpec
 
 QUICK = FaultPlan("x", lead=0.01, seconds=0.01, health=0.01, recovery=0.1)
 KILL = PlannedFault(1, "kill", "worker")

@@ -8,6 +8,7 @@ import pytest
 
 from common.links.fault import Delay, LinkFault
 from common.process_spec import DISK, MEMORY
+from common.stack_spec import StackSpec
 from common.topology import LINKS, ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as A
 from design_b.topology import TOPOLOGY as B
@@ -15,7 +16,6 @@ from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import Kind, Target
 from testbed.stack.records import StackRecord
-from testbed.stack.spec import StackSpec
 
 BOTH = [A, B]
 STORE = ProcessSpec("store", port=1, holds=DISK, command=("store",))
@@ -175,7 +175,7 @@ def test_linked_processes_call_the_proxy_and_the_proxy_calls_them() -> None:
 
 def test_design_without_a_block_of_ports_has_no_links() -> None:
     bare = replace(A, design="c", links_port=0)
-    with pytest.raises(TestbedError, match="design c has no ports for links"):
+    with pytest.raises(ValueError, match="design c has no ports for links"):
         StackSpec(links=True).scaled(bare)
 
 

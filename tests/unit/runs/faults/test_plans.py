@@ -17,6 +17,7 @@ from testbed.runs.faults.plan import FaultPlan, PlannedFault
 from testbed.runs.faults.planfile import FOLDER, changed, parse
 from testbed.stack import designs
 from testbed.stack.records import project_root
+from testbed.stack.sides.resolve import resolve
 
 HEAD = 'name = "x"\n'
 DRAW = HEAD + "[draw]\n"
@@ -28,14 +29,14 @@ def plan_of(text: str) -> FaultPlan:
 
 
 def schedule_of(plan: FaultPlan, design: str) -> tuple[PlannedFault, ...]:
-    return plan.schedule(designs.load(design))
+    return plan.schedule(resolve(design, plan.base))
 
 
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_plan_can_be_carried_out_on_both_designs(name: str) -> None:
     plan = runner.read(project_root(), name, {})
     assert plan.name == name
-    for design in plan.designs:
+    for design in plan.sides:
         schedule = schedule_of(plan, design)
         assert schedule
         for each in schedule:
@@ -49,9 +50,9 @@ def test_ready_plans_are_these() -> None:
 
 @pytest.mark.parametrize("design", ["a", "b"])
 def test_a_plan_that_names_targets_of_both_designs_can_be_run_on_one(design: str) -> None:
-    plan = runner.read(project_root(), "quick", {"designs": design})
-    assert plan.designs == (design,)
-    assert plan.schedule(designs.load(design))
+    plan = runner.read(project_root(), "quick", {"sides": design})
+    assert plan.sides == (design,)
+    assert plan.schedule(resolve(design))
 
 
 @pytest.mark.parametrize(
@@ -66,8 +67,8 @@ def test_a_plan_that_names_targets_of_both_designs_can_be_run_on_one(design: str
         (DRAW + "count = 0", "[draw] count: 0 is not possible"),
         (DRAW + 'kinds = ["kil"]', "there is no kind of fault 'kil'; did you mean kill?"),
         (DRAW + 'parts = "statless"', "did you mean stateless?"),
-        (HEAD + 'designs = ["c"]\n[draw]', "there is no design 'c'"),
-        (HEAD + 'designs = ["a", "a"]\n[draw]', "each once"),
+        (HEAD + 'sides = ["c"]\n[draw]', "there is no design 'c'"),
+        (HEAD + 'sides = ["a", "a"]\n[draw]', "each side once"),
         (HEAD + "[draw]\n[traffic]\nrate = 10\nusers = 3", "[traffic] users: does not go"),
         (HEAD + "[draw]\n[settings]\nleas = 3", "unknown settings: leas"),
         (HEAD + '[[faults]]\na = "worker"', "there is no kind of fault None"),
@@ -114,7 +115,7 @@ def test_parts_decide_whether_memory_is_lost(design: str, parts: str) -> None:
     plan = plan_of(DRAW + f'count = 100\nparts = "{parts}"')
     losses = [
         registry.get(each.kind).lost_state(registry.get(each.kind).target(topology, each.target))
-        for each in plan.schedule(topology)
+        for each in plan.schedule(resolve(design))
     ]
     assert all(losses) if parts == "stateful" else not any(losses)
 
@@ -137,16 +138,16 @@ def test_named_faults_come_in_their_order_with_a_target_in_each_design() -> None
 
 def test_of_several_workers_the_first_is_meant() -> None:
     plan = plan_of(HEAD + '[[faults]]\nkind = "kill"\na = "worker"')
-    (fault,) = plan.schedule(designs.load("a").scaled(3))
+    (fault,) = plan.schedule(resolve("a+workers=3"))
     assert fault.target == "worker-1"
 
 
 def test_stacks_are_started_with_what_the_faults_need() -> None:
-    plan = plan_of(DRAW + 'count = 2\nkinds = ["kill", "cut"]')
-    spec = plan.spec(schedule_of(plan, "a"))
-    assert (spec.links, spec.clock) == (True, False)
-    plain = plan_of(DRAW + 'kinds = ["kill"]')
-    assert not plain.spec(schedule_of(plain, "a")).links
+    cutting, _ = plan_of(DRAW + 'count = 2\nkinds = ["kill", "cut"]').deployments()
+    assert (cutting.spec.links, cutting.spec.clock) == (True, False)
+    one = 'sides = ["a"]\n' + DRAW + 'kinds = ["kill"]'
+    (plain,) = plan_of(one).deployments()
+    assert not plain.spec.links
 
 
 def test_the_wall_clock_is_left_alone_in_containers_unless_asked_for() -> None:
@@ -158,12 +159,12 @@ def test_the_wall_clock_is_left_alone_in_containers_unless_asked_for() -> None:
 def test_changes_are_made_by_key_and_by_table() -> None:
     data = tomllib.loads(DRAW + "count = 3")
     plan = parse(
-        changed(data, {"draw.count": 9, "rate": 20, "designs": "a", "settings.lease": 10}),
+        changed(data, {"draw.count": 9, "rate": 20, "sides": "a", "settings.lease": 10}),
         PlanSource("x.toml"),
         ("sleep",),
     )
     assert plan.drawn is not None
-    assert (plan.drawn.count, plan.traffic.rate, plan.designs) == (9, 20, ("a",))
+    assert (plan.drawn.count, plan.traffic.rate, plan.sides) == (9, 20, ("a",))
     assert plan.settings == {"lease": "10"}
     with pytest.raises(PlanError, match="--set lese: a plan has no such key"):
         changed(data, {"lese": 1})

@@ -206,13 +206,13 @@ def test_terminal_names_violations() -> None:
     assert "lost, j1: j1 was accepted, and later there was <no> such job" in text
 
 
-def test_several_trials_of_a_design_are_numbered() -> None:
+def test_several_trials_of_a_side_are_numbered() -> None:
     story = Story()
     story.answered([0, 1])
     other = Story("b")
     other.answered([0, 1])
     found = [story.figures(), other.figures(), story.figures()]
-    assert labels(found) == ["A 1", "B", "A 2"]
+    assert labels(found) == ["A 1st", "B", "A 2nd"]
     assert [style(found, index) for index in range(3)] == [0, 1, 0]
 
 

@@ -73,6 +73,7 @@ def test_the_error_names_the_part_that_is_wrong(text: str, part: str) -> None:
         (("a", "a"), ("A 1st", "A 2nd")),
         (("a", "a+lease=10"), ("a", "a+lease=10")),
         (("a", "b", "a"), ("A 1st", "B", "A 2nd")),
+        (("a", "node"), ("A", "node")),
         (("b", "127.0.0.1:6000"), ("b", "127.0.0.1:6000")),
     ],
 )

@@ -6,24 +6,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbed.report.page import REPORT, render, save
-from testbed.runs.compare.report import noise as noises
 from testbed.runs.compare.report.html import build, runs
 from testbed.runs.compare.report.html.view import View, read
-from testbed.runs.compare.report.noise import NoiseFloor
 
 
 def write(
     experiment_folder: Path,
-    noise: NoiseFloor | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write ``report.html`` into the folder of an experiment and return its path.
 
-    Everything is worked out from the folder; without ``noise`` the noise floor is that of the
-    newest control made on the same machine, if there is one. ``on_progress`` is called with what
-    goes on. Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
+    Everything is worked out from the folder. ``on_progress`` is called with what goes on. Raises
+    :class:`testbed.errors.TestbedError` naming what is missing or damaged.
     """
-    view = read(experiment_folder, noise or noises.find(experiment_folder), on_progress)
+    view = read(experiment_folder, on_progress)
     on_progress("drawing")
     return draw(view)
 
@@ -42,6 +38,6 @@ def write_several(
 
     Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
     """
-    views = [read(folder, noises.find(folder), on_progress) for folder in experiment_folders]
+    views = [read(folder, on_progress) for folder in experiment_folders]
     on_progress("drawing")
     return save(path, render("runs.html.j2", runs.page(views)))

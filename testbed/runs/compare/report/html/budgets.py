@@ -52,7 +52,7 @@ def section(view: View) -> Section:
     limited = any(trial.recorded.header.budget for trial in view.trials())
     blocks = [block for cell in view.cells if (block := _block(cell, limited))]
     intro = [
-        "Each process has the same limits on CPU and memory, and their totals are equal for both "
+        "Each process has the same limits on CPU and memory, and their totals are equal for all "
         "sides. A process that has used up its CPU in a period of the limit is throttled until the "
         "next one begins. The figures are medians over the trials, after the warm-up."
         if limited
@@ -82,7 +82,7 @@ def alert(view: View) -> Iterator[Alert]:
     held = {
         f"{cell.labels[side]} {process}"
         for cell in view.cells
-        for side in (0, 1)
+        for side in cell.sides
         for process, found in _by_process(cell, side).items()
         if _held_back(found)
     }
@@ -105,10 +105,10 @@ def _by_process(cell: CellView, side: int) -> dict[str, list[ProcessUse]]:
 
 def _block(cell: CellView, limited: bool) -> Block | None:
     columns = LIMITED if limited else USED
-    sides = [_by_process(cell, side) for side in (0, 1)]
+    sides = [_by_process(cell, side) for side in cell.sides]
     pairs = [
         (f"{cell.labels[side]} {process}", found)
-        for side in (0, 1)
+        for side in cell.sides
         for process, found in sides[side].items()
     ]
     if not pairs:
@@ -117,7 +117,7 @@ def _block(cell: CellView, limited: bool) -> Block | None:
     marked = frozenset(index for index, (_, found) in enumerate(pairs) if _held_back(found))
     titles = ("Process", *(column.title for column in columns))
     table = Table(titles, rows, frozenset(range(1, len(titles))), marked)
-    text = [_shares(cell.labels[side], sides[side]) for side in (0, 1)] if limited else []
+    text = [_shares(cell.labels[side], sides[side]) for side in cell.sides] if limited else []
     return Block(cell.name, text, table=table, wide=limited)
 
 

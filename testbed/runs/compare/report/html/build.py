@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from testbed.record.model import OPEN
@@ -12,6 +12,7 @@ from testbed.report.provenance import machine_words, when
 from testbed.runs.compare.report.html import (
     budgets,
     cost,
+    facts,
     inside,
     latency,
     origin,
@@ -22,6 +23,10 @@ from testbed.runs.compare.report.html import (
 )
 from testbed.runs.compare.report.html.view import View
 from testbed.runs.faults.report import section as faults
+from testbed.stack.sides.side import title as title_of
+
+# Sides that a heading names besides the reference.
+MOST_NAMED = 4
 
 
 def page(view: View) -> ReportPage:
@@ -33,7 +38,7 @@ def page(view: View) -> ReportPage:
         labels=view.labels,
         titles=view.titles,
         what_ran=list(what_ran(view)),
-        summary=words.summary(view),
+        summary=list(words.summary(view)),
         alerts=list(alerts(view)),
         matrix=words.matrix(view.cells),
         verdicts=[words.verdicts(cell) for cell in view.cells],
@@ -49,6 +54,7 @@ def page(view: View) -> ReportPage:
             ratios.section(view),
             validity.void_section(view),
             validity.generator_section(view),
+            facts.section(view),
             origin.fairness_section(view),
             origin.reproduce_section(view),
             origin.provenance_section(view),
@@ -59,14 +65,16 @@ def page(view: View) -> ReportPage:
 
 def title(view: View) -> str:
     """Name the experiment as a heading."""
-    pairs = list(dict.fromkeys(cell.compared.designs for cell in view.cells))
-    texts = [
-        f"Design {first.upper()} against itself"
-        if first == second
-        else f"Design {first.upper()} against design {second.upper()}"
-        for first, second in pairs
-    ]
-    return listed(texts)
+    text = listed([_title(sides) for sides in dict.fromkeys(c.compared.sides for c in view.cells)])
+    return text[0].upper() + text[1:] if text.startswith("design ") else text
+
+
+def _title(sides: Sequence[str]) -> str:
+    first, *others = map(title_of, sides)
+    if {first} == {*others}:
+        return f"{first} against itself"
+    named = listed(others) if len(others) <= MOST_NAMED else f"{len(others)} others"
+    return f"{first} against {named}"
 
 
 def what_ran(view: View) -> Iterator[str]:
@@ -76,9 +84,15 @@ def what_ran(view: View) -> Iterator[str]:
     over = f" in {plural(cells, 'cell')} of the plan" if cells > 1 else ""
     yield (
         f"{plural(view.compared.blocks, 'block')}, {plural(total, 'trial')}{over}; every trial on "
-        f"a fresh stack, both designs close together in time in each block. {_load(view)}"
+        f"a fresh stack, {_together(view)} in each block. {_load(view)}"
     )
     yield f"Machine: {machine_words(view.provenance.get('machine', {}))}."
+
+
+def _together(view: View) -> str:
+    if view.has_noise_floor:
+        return "each side in random order and then in the mirror of it"
+    return f"{'both' if len(view.labels) == 2 else 'all'} sides close together in time"
 
 
 def _load(view: View) -> str:
@@ -112,31 +126,37 @@ def alerts(view: View) -> Iterator[Alert]:
     if missing and reason:
         yield Alert("How it ended.", str(reason))
     if all(cell.blocks() < 2 for cell in view.cells):
-        yield Alert("No intervals.", "They need two blocks in which both sides have a valid trial.")
+        yield Alert("No intervals.", "They need two blocks in which all sides have a valid trial.")
     yield from budgets.alert(view)
-    if view.noise is None and not _is_control(view):
+    if not view.has_noise_floor and any(trial.figures.valid for trial in view.trials()):
         yield Alert(
-            "Noise floor unknown.",
-            "No comparison of a design with itself was found for this machine, so a small "
-            "difference may be the machine's. Run: testbed run aa",
+            "No noise floor.",
+            "No side has two valid trials in a block, as in recordings of earlier versions, so a "
+            "small difference may be the machine's.",
         )
-
-
-def _is_control(view: View) -> bool:
-    return all(len(set(cell.compared.designs)) == 1 for cell in view.cells)
 
 
 def method(view: View) -> Iterator[str]:
     """Say how a verdict comes about."""
-    yield (
-        f"{view.ratio_label} is the ratio of the two sides within a block, averaged over blocks "
-        "(geometric mean); the interval is from the spread between blocks. A design is called "
-        "better if the interval is clear of no difference after allowing for how many metrics are "
-        "judged at once, and clear of the noise floor where that is known. “No difference shown” "
-        "does not mean that there is none."
+    spread = "the spread between blocks"
+    if view.has_noise_floor:
+        spread += " and from what two trials of a side in one block differ by"
+    ratio = (
+        f"The ratio {view.ratio_labels[0]}"
+        if len(view.labels) == 2
+        else "A side's ratio to the first"
     )
-    if view.noise:
-        yield f"Noise floor: {view.noise.folder.parent.name}/{view.noise.folder.name}."
+    yield (
+        f"{ratio} is taken within a block and averaged over blocks (geometric mean); the interval "
+        f"is from {spread}. A side is called better if its interval is clear of no difference "
+        "after allowing for how many figures are judged at once, and the ratio beyond the noise "
+        "floor. “No difference shown” does not mean that there is none."
+    )
+    if view.has_noise_floor:
+        yield (
+            "The noise floor of a figure is of this very run: how far a side would be from itself, "
+            "by what its own trials differed by."
+        )
 
 
 def settings(view: View) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def section(view: View) -> Section:
 
 
 def _block(cell: CellView) -> Block | None:
-    sides = [per_process(cell, side) for side in (0, 1)]
+    sides = [per_process(cell, side) for side in cell.sides]
     bars = [
         Bar(
             f"{cell.labels[side]} {process}",
@@ -40,7 +40,7 @@ def _block(cell: CellView) -> Block | None:
             [BarPart(process, value)],
             f"{number(value)} {UNIT}",
         )
-        for side in (0, 1)
+        for side in cell.sides
         for process, value in sides[side].items()
     ]
     if not bars:

@@ -103,9 +103,9 @@ def curve(cell: CellView, side: int, source: Source) -> Curve | None:
 
 
 def chart(
-    name: str, heading: str, curves: Sequence[Curve], labels: tuple[str, str], wide: bool = False
+    name: str, heading: str, curves: Sequence[Curve], labels: Sequence[str], wide: bool = False
 ) -> Chart:
-    """Draw the curves of both sides."""
+    """Draw the curves of all sides."""
     top = max(max(each.high) for each in curves)
     least = min(min(each.low) for each in curves)
     furthest = max(each.quantiles[-1] for each in curves)
@@ -129,14 +129,19 @@ def chart(
     return Chart(drawn, heading)
 
 
-def table(rows: Sequence[tuple[str, Sequence[Curve]]], labels: tuple[str, str]) -> Table:
+def table(rows: Sequence[tuple[str, Sequence[Curve]]], labels: Sequence[str]) -> Table:
     """Write the named percentiles of every curve: the median over the trials and their range."""
     written = []
     for name, curves in rows:
         sides = {each.side: each for each in curves}
         for quantile in NAMED:
-            cells = [sides[side].at(quantile) if side in sides else NOTHING for side in (0, 1)]
+            cells = [
+                sides[side].at(quantile) if side in sides else NOTHING
+                for side in range(len(labels))
+            ]
             written.append((name, f"{quantile * 100:g}", *cells))
     return Table(
-        ("", "percentile", *(f"{label}, ms" for label in labels)), written, frozenset({1, 2, 3})
+        ("", "percentile", *(f"{label}, ms" for label in labels)),
+        written,
+        frozenset(range(1, len(labels) + 2)),
     )

@@ -19,6 +19,7 @@ MACHINE, LOCK, COMMIT, SETTINGS, PLAN, MOMENT = (
     "moment",
 )
 CONDITIONS = (MACHINE, LOCK, COMMIT, SETTINGS, PLAN)
+SAME_MACHINE = ("cpu", "cores", "memory_bytes", "system")
 # What only names an experiment is no difference in conditions.
 NAMES = {"name", "about"}
 
@@ -55,6 +56,12 @@ def kinds(found: Sequence[Fact]) -> list[str]:
     return list(dict.fromkeys(each.kind for each in found if each.differs and each.kind != MOMENT))
 
 
+def same_machine(one: View, two: View) -> bool:
+    """Whether two experiments ran on the same machine, as far as they say."""
+    machines = [view.provenance.get("machine", {}) for view in (one, two)]
+    return all(machines[0].get(key) == machines[1].get(key) for key in SAME_MACHINE)
+
+
 def _of(view: View) -> Iterator[tuple[tuple[str, str], str]]:
     origin = view.provenance
     git, machine = origin.get("git", {}), origin.get("machine", {})
@@ -82,11 +89,12 @@ def _dirty(git: Mapping[str, Any]) -> str:
 
 
 def _settings(view: View) -> Iterator[tuple[tuple[str, str], str]]:
-    """Give what each design ran with in its trials; where they differ, all that was reported."""
+    """Give what each side ran with in its trials; where they differ, all that was reported."""
     found: dict[str, dict[str, None]] = {}
     for trial in view.trials():
         header = trial.figures.header
         for name, text in flat({**header.fairness, **header.settings}):
-            found.setdefault(f"{header.design.upper()} {name}", {})[text] = None
+            label = view.compared.side_of(header).removeprefix("design ")
+            found.setdefault(f"{label} {name}", {})[text] = None
     for name, texts in found.items():
         yield (SETTINGS, name), " or ".join(texts)

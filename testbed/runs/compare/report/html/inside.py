@@ -44,7 +44,7 @@ def section(view: View) -> Section:
     blocks: list[Block] = []
     notes: list[tuple[str, str]] = []
     for cell in view.cells:
-        sides = [_breakdowns(cell, side) for side in (0, 1)]
+        sides = [_breakdowns(cell, side) for side in cell.sides]
         if block := _block(cell, sides):
             blocks.append(block)
         for label, found in zip(cell.labels, sides, strict=True):
@@ -79,8 +79,8 @@ def _notes(found: Breakdown) -> Iterable[str]:
 
 
 def _block(cell: CellView, sides: Sequence[Sequence[Breakdown]]) -> Block | None:
-    calls = [each for side in (0, 1) for each in _methods(sides[side], side)]
-    jobs = [_Mean("a job", side, each) for side in (0, 1) if (each := _job(sides[side]))]
+    calls = [each for side in cell.sides for each in _methods(sides[side], side)]
+    jobs = [_Mean("a job", side, each) for side in cell.sides if (each := _job(sides[side]))]
     if not calls:
         return None
     order = {method: index for index, method in enumerate(dict.fromkeys(m.name for m in calls))}
@@ -134,7 +134,7 @@ def _chart(
     return Chart(charts.bars(WIDTH, name, title, description, bars, UNIT))
 
 
-def _table(means: Sequence[_Mean], labels: tuple[str, str]) -> Table:
+def _table(means: Sequence[_Mean], labels: Sequence[str]) -> Table:
     rows = [
         (mean.name, labels[mean.side], each.label, number(each.milliseconds))
         for mean in means

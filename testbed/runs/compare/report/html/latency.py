@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
+from collections.abc import Sequence
 
 from testbed.drive.figures.metrics import CALLS
 from testbed.record.model import OPEN
@@ -13,21 +13,9 @@ from testbed.runs.compare.report.html import curves
 from testbed.runs.compare.report.html.view import CellView, View
 
 
-def legend(labels: tuple[str, str]) -> list[Key]:
-    """Explain the lines of both sides."""
-    return [Key(_key(side), label) for side, label in enumerate(labels)]
-
-
-def _key(side: int) -> Markup:
-    drawn = (svg.path([(0, 6), (34, 6)], f"line s{side}"), svg.marker((17, 6), side, 3.5))
-    return svg.element(
-        "svg",
-        *drawn,
-        class_="swatch",
-        viewBox="0 0 34 12",
-        aria_hidden="true",
-        xmlns="http://www.w3.org/2000/svg",
-    )
+def legend(labels: Sequence[str]) -> list[Key]:
+    """Explain the lines of all sides."""
+    return [Key(svg.swatch(side), label) for side, label in enumerate(labels)]
 
 
 def calls_section(view: View) -> Section:
@@ -50,7 +38,7 @@ def _calls(cell: CellView) -> Block:
     rows, few = [], []
     for index, name in enumerate(names):
         source = curves.calls_of(name)
-        found = [each for side in (0, 1) if (each := curves.curve(cell, side, source))]
+        found = [each for side in cell.sides if (each := curves.curve(cell, side, source))]
         if found:
             drawn.append(curves.chart(f"calls-{cell.slug}-{index}", name, found, cell.labels))
             rows.append((name, found))
@@ -71,7 +59,9 @@ def completion_section(view: View) -> Section:
     ]
     blocks = []
     for cell in view.cells:
-        found = [each for side in (0, 1) if (each := curves.curve(cell, side, curves.completions))]
+        found = [
+            each for side in cell.sides if (each := curves.curve(cell, side, curves.completions))
+        ]
         if not found:
             blocks.append(Block(cell.name, ["Too few jobs finished for a curve."]))
             continue

@@ -1,4 +1,4 @@
-"""Where the figures come from: what both sides ran with, how to repeat it, and provenance."""
+"""Where the figures come from: what all sides ran with, how to repeat it, and provenance."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from testbed.runs.compare.report.html.view import CellView, View
 
 
 def fairness_section(view: View) -> Section:
-    """Return the section of what both sides reported to run with."""
+    """Return the section of what all sides reported to run with."""
     blocks = [block for cell in view.cells if (block := _fairness(cell))]
     intro = ["Every stack was asked what it runs with before it was driven. A row in bold differs."]
     if not blocks:
         intro = ["The trials have no record of what the stacks ran with."]
     if len(blocks) > 1 and len({tuple(map(tuple, _rows_of(block))) for block in blocks}) == 1:
         blocks = [Block(table=blocks[0].table)]
-    return Section("fairness", "Fairness", "What both sides ran with", intro, blocks)
+    return Section("fairness", "Fairness", _title(view), intro, blocks)
+
+
+def _title(view: View) -> str:
+    return f"What {'both' if len(view.labels) == 2 else 'all'} sides ran with"
 
 
 def _rows_of(block: Block) -> Sequence[Sequence[str]]:
@@ -26,12 +30,12 @@ def _rows_of(block: Block) -> Sequence[Sequence[str]]:
 
 
 def _fairness(cell: CellView) -> Block | None:
-    sides = [_reported(cell, side) for side in (0, 1)]
+    sides = [_reported(cell, side) for side in cell.sides]
     names = list(dict.fromkeys(name for side in sides for name in side))
     if not names:
         return None
     rows = [(name, *(side.get(name, NOTHING) for side in sides)) for name in names]
-    marked = frozenset(index for index, row in enumerate(rows) if row[1] != row[2])
+    marked = frozenset(index for index, row in enumerate(rows) if len(set(row[1:])) > 1)
     return Block(cell.name, table=Table(("", *cell.labels), rows, marked=marked))
 
 

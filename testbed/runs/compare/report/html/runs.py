@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from testbed.report import charts
 from testbed.report.numbers import listed, plural
 from testbed.report.page import Alert, Block, RatioGroup, RatioRow, Ratios, RunsPage, Section, Table
-from testbed.runs.compare.comparison import labels_of
+from testbed.runs.compare.comparison import ratio_labels
 from testbed.runs.compare.report.html import differences, ratios
 from testbed.runs.compare.report.html.differences import Fact
 from testbed.runs.compare.report.html.view import CellView, View
-from testbed.runs.compare.verdicts import Judged, cell_name
+from testbed.runs.compare.verdicts import Against, Judged, cell_name
+from testbed.stack.sides.side import labels as labels_of
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,7 @@ def named(views: Sequence[View]) -> list[_Run]:
 def _summary(found: Sequence[_Run]) -> str:
     shared = [key for key, cells in _cells(found).items() if len(cells) == len(found)]
     if not shared:
-        return (
-            f"{plural(len(found), 'run')}, with no cell and no pair of designs that all of them "
-            "have."
-        )
+        return f"{plural(len(found), 'run')}, with no cell and no sides that all of them have."
     return f"{plural(len(found), 'run')}, each worked out on its own, on one axis for each cell."
 
 
@@ -96,15 +94,15 @@ def _differences(found: Sequence[_Run], facts: Sequence[Fact]) -> Section:
     )
 
 
-_Key = tuple[tuple[str, str], str]
+_Key = tuple[tuple[str, ...], str]
 
 
 def _cells(found: Sequence[_Run]) -> dict[_Key, list[tuple[_Run, CellView]]]:
-    """Put the same cells of all runs together: the same designs at the same levels."""
+    """Put the same cells of all runs together: the same sides at the same levels."""
     cells: dict[_Key, list[tuple[_Run, CellView]]] = {}
     for run in found:
         for cell in run.view.cells:
-            key = (cell.compared.designs, cell_name(cell.compared.factors))
+            key = (cell.compared.sides, cell_name(cell.compared.factors))
             cells.setdefault(key, []).append((run, cell))
     return cells
 
@@ -118,13 +116,14 @@ def _figures(found: Sequence[_Run]) -> Section:
     ]
     alone = [f"{_words(key)} ({own[0][0].name})" for key, own in cells.items() if len(own) == 1]
     notes = [f"In one run only, and so in its own report: {'; '.join(alone)}."] if alone else []
+    notes += list(_sharing(found))
     return Section(
         "figures",
         "Figures",
         "Each metric in each run",
         [
-            "The ratio of the second design to the first within each run, with its interval and "
-            "verdict. Ratios of two runs may be held against each other if their conditions are "
+            "The ratio of each side to the first within each run, with its interval and verdict. "
+            "Ratios of two runs may be held against each other if their conditions are "
             "the same but for the machine's speed; bare figures only if all conditions are."
         ]
         if blocks
@@ -135,32 +134,56 @@ def _figures(found: Sequence[_Run]) -> Section:
 
 
 def _words(key: _Key) -> str:
-    """Write the designs and levels of a cell."""
-    first, second = labels_of(key[0])
-    return f"{first} and {second}, {key[1]}".removesuffix(", ")
+    """Write the sides and levels of a cell."""
+    return f"{listed(list(labels_of(key[0])))}, {key[1]}".removesuffix(", ")
+
+
+def _sharing(found: Sequence[_Run]) -> Iterator[str]:
+    """Say which runs of different sides share one on the same machine, and what that is worth."""
+    for index, one in enumerate(found):
+        for two in found[index + 1 :]:
+            sides = [set(each.view.compared.sides) for each in (one, two)]
+            shared = sorted(sides[0] & sides[1])
+            if (
+                not shared
+                or sides[0] == sides[1]
+                or not differences.same_machine(one.view, two.view)
+            ):
+                continue
+            yield (
+                f"{one.name} and {two.name} share {listed(shared)} on one machine. What the others "
+                "are to it may be held against each other as ratios, each with its interval; bare "
+                "figures may not, and there is no verdict between runs: what lies between them may "
+                "be the hour. One run of all these sides gives it."
+            )
 
 
 def _block(key: _Key, cells: Sequence[tuple[_Run, CellView]], slug: str) -> Block:
     labels = labels_of(key[0])
     names = dict.fromkeys(row.metric.name for _, cell in cells for row in cell.compared.rows)
     scale = ratios.axis([row for _, cell in cells for row in cell.compared.rows])
+    several = len(labels) > 2
     groups = []
     for index, metric in enumerate(names):
         rows: list[RatioRow] = []
-        for at, (run, row) in enumerate(_rows(cells, metric)):
-            drawn = ratios.ratio_row(row, labels, scale, f"ratio-{slug}-{index}-{at}")
-            rows.append(replace(drawn, label=run.name))
+        for at, (run, row, against) in enumerate(_rows(cells, metric)):
+            drawn = ratios.ratio_row(row, against, labels, scale, f"ratio-{slug}-{index}-{at}")
+            name = f"{run.name}, {labels[against.side]}" if several else run.name
+            rows.append(replace(drawn, label=name))
             label = row.metric.label
         groups.append(RatioGroup(label, rows))
-    second, first = (label.split()[-1] for label in reversed(labels))
-    table = Ratios(labels, charts.strip_axis(scale), f"{second}/{first}", "95%", groups, "Run")
+    heads = (labels[0], "side") if several else labels
+    ratio = f"side/{labels[0]}" if several else ratio_labels(labels)[0]
+    table = Ratios(heads, charts.strip_axis(scale), ratio, "95%", groups, "Run")
     return Block(_words(key), ratios=table)
 
 
-def _rows(cells: Sequence[tuple[_Run, CellView]], metric: str) -> Iterator[tuple[_Run, Judged]]:
+def _rows(
+    cells: Sequence[tuple[_Run, CellView]], metric: str
+) -> Iterator[tuple[_Run, Judged, Against]]:
     for run, cell in cells:
         if row := cell.compared.row(metric):
-            yield run, row
+            yield from ((run, row, each) for each in row.against)
 
 
 def _everything(found: Sequence[_Run], facts: Sequence[Fact]) -> Section:

@@ -40,7 +40,7 @@ def section(view: View) -> Section:
         )
     else:
         intro.append("The load was the same in all trials, so this is what was answered over time.")
-    blocks += [_over_time(cell) for cell in view.cells if any(map(cell.valid, (0, 1)))]
+    blocks += [_over_time(cell) for cell in view.cells if any(map(cell.valid, cell.sides))]
     return Section("throughput", "Throughput", "Throughput", intro, blocks)
 
 
@@ -74,7 +74,8 @@ def _level(cell: CellView, factor: str) -> Any:
 
 def _against(cells: list[CellView], factor: str, title: str, rest: str) -> Iterator[Chart]:
     for metric, label, unit, is_log in AGAINST:
-        series = [each for side in (0, 1) if (each := _series(cells, factor, metric, side)).points]
+        found = (_series(cells, factor, metric, side) for side in cells[0].sides)
+        series = [each for each in found if each.points]
         values = [y for each in series for _, y in (*each.points, *each.high, *each.low)]
         if not values:
             continue
@@ -104,12 +105,12 @@ def _series(cells: list[CellView], factor: str, metric: str, side: int) -> Chart
     return ChartLine(cells[0].labels[side], side, points, low, high, marked=True)
 
 
-def _table(cells: list[CellView], factor: str, labels: tuple[str, str]) -> Table:
+def _table(cells: list[CellView], factor: str, labels: Sequence[str]) -> Table:
     columns = [f"{label} {side}, {unit}" for _, label, unit, _ in AGAINST for side in labels]
     rows = [
         (
             f"{_level(cell, factor):g}",
-            *(optional(cell.value(metric, side)) for metric, *_ in AGAINST for side in (0, 1)),
+            *(optional(cell.value(metric, side)) for metric, *_ in AGAINST for side in cell.sides),
         )
         for cell in cells
     ]
@@ -120,7 +121,7 @@ def steps(view: View) -> list[Block]:
     """Draw answered calls per second against the value of each step, where trials have steps."""
     blocks = []
     for cell in view.cells:
-        series = [each for side in (0, 1) if (each := _stepped(cell, side)).points]
+        series = [each for side in cell.sides if (each := _stepped(cell, side)).points]
         if not series:
             continue
         values = [y for each in series for _, y in each.points]
@@ -157,7 +158,7 @@ def _stepped(cell: CellView, side: int) -> ChartLine:
 
 
 def _over_time(cell: CellView) -> Block:
-    trials = [trial for side in (0, 1) for trial in cell.valid(side)]
+    trials = [trial for side in cell.sides for trial in cell.valid(side)]
     series = [_seconds(trial, cell.labels) for trial in trials]
     points = [point for each in series for point in each.points]
     axes = Axes(
@@ -199,7 +200,7 @@ def _later(trials: Sequence[SeenTrial]) -> str:
     )
 
 
-def _seconds(trial: SeenTrial, labels: tuple[str, str]) -> ChartLine:
+def _seconds(trial: SeenTrial, labels: Sequence[str]) -> ChartLine:
     """Leave out the last second, which the end of the drive cuts."""
     load, _ = trial.measured()
     side = trial.figures.header.side

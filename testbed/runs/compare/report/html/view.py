@@ -12,24 +12,20 @@ from testbed.record import files
 from testbed.record.damage import RecordingError
 from testbed.record.model import ExperimentRecording, LoadRecording, TrialRecording, Window
 from testbed.record.reader import read_experiment
-from testbed.runs.compare.comparison import CellComparison, Comparison, compare
-from testbed.runs.compare.report.noise import NoiseFloor
+from testbed.runs.compare.comparison import CellComparison, Comparison, compare, ratio_labels
 from testbed.runs.faults.figures.model import FaultFigures
+from testbed.stack.sides.side import Side
 
 OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class SeenTrial:
-    """A trial as recorded and its figures."""
+    """A trial as recorded and its figures, with the trial in words."""
 
     recorded: TrialRecording
     figures: TrialFigures
-
-    @property
-    def name(self) -> str:
-        """The trial in words."""
-        return trial_name(self.figures)
+    name: str
 
     def measured(self) -> tuple[LoadRecording, Window]:
         """Return what the load generator saw and the window that is measured, of a valid trial."""
@@ -40,7 +36,7 @@ class SeenTrial:
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell of the plan, both sides of it, with its trials. ``slug`` is unique on the page."""
+    """A cell of the plan, all sides of it, with its trials. ``slug`` is unique on the page."""
 
     compared: CellComparison
     trials: tuple[SeenTrial, ...]
@@ -52,9 +48,14 @@ class CellView:
         return self.compared.name
 
     @property
-    def labels(self) -> tuple[str, str]:
+    def labels(self) -> tuple[str, ...]:
         """A short name for each side."""
         return self.compared.labels
+
+    @property
+    def sides(self) -> range:
+        """The places of the sides in the plan."""
+        return range(len(self.compared.sides))
 
     def valid(self, side: int) -> list[SeenTrial]:
         """Return the trials of a side that may be compared."""
@@ -65,9 +66,9 @@ class CellView:
         ]
 
     def blocks(self) -> int:
-        """Return the number of blocks in which both sides have a valid trial."""
-        sides = [{trial.figures.header.block for trial in self.valid(side)} for side in (0, 1)]
-        return len(sides[0] & sides[1])
+        """Return the number of blocks in which all sides have a valid trial."""
+        sides = [{trial.figures.header.block for trial in self.valid(side)} for side in self.sides]
+        return len(set.intersection(*sides))
 
     def value(self, metric: str, side: int) -> float | None:
         """Return the median of a metric of a side."""
@@ -83,7 +84,6 @@ class View:
     recorded: ExperimentRecording
     compared: Comparison
     cells: tuple[CellView, ...]
-    noise: NoiseFloor | None
     faults: Sequence[FaultFigures] = ()
 
     @property
@@ -102,30 +102,30 @@ class View:
         return str(self.plan.get("name") or self.folder.resolve().parent.name)
 
     @property
-    def designs(self) -> tuple[str, str]:
-        """The designs that are compared; of more than one pair, the first."""
-        return self.cells[0].compared.designs
-
-    @property
-    def labels(self) -> tuple[str, str]:
+    def labels(self) -> tuple[str, ...]:
         """A short name for each side that holds for all cells."""
         pairs = {cell.labels for cell in self.cells}
         return pairs.pop() if len(pairs) == 1 else ("1st", "2nd")
 
     @property
-    def ratio_label(self) -> str:
-        """The ratio second/first in words."""
-        first, second = (label.split()[-1] for label in self.labels)
-        return f"{second}/{first}"
+    def ratio_labels(self) -> tuple[str, ...]:
+        """The ratio of each side to the first in words."""
+        return ratio_labels(self.labels)
 
     @property
-    def titles(self) -> tuple[str, str]:
+    def titles(self) -> tuple[str, ...]:
         """What each side is, as the plan describes it; nothing if that differs between cells."""
-        if len({cell.compared.designs for cell in self.cells}) > 1:
-            return "", ""
+        if len({cell.compared.sides for cell in self.cells}) > 1:
+            return ("",) * len(self.labels)
         titles = self.plan.get("titles", {})
-        first, second = (str(titles.get(design, "")) for design in self.designs)
-        return first, second
+        sides = self.cells[0].compared.sides
+        return tuple(str(titles.get(Side.parse(side).design, "")) for side in sides)
+
+    @property
+    def has_noise_floor(self) -> bool:
+        """Whether a side ran twice in a block, so that the run shows its own noise."""
+        rows = (row for cell in self.cells for row in cell.compared.rows)
+        return any(each.floor is not None for row in rows for each in row.against)
 
     def trials(self) -> Iterator[SeenTrial]:
         """Give all trials, cell by cell."""
@@ -142,14 +142,14 @@ class View:
         return min((time for time in times if time), default="")
 
 
-def trial_name(trial: TrialFigures) -> str:
+def trial_name(trial: TrialFigures, compared: Comparison) -> str:
     """Name a trial for a reader."""
     header = trial.header
     again = f", attempt {header.attempt}" if header.attempt > 1 else ""
-    return f"trial {header.number} (block {header.block}, design {header.design.upper()}{again})"
+    return f"trial {header.number} (block {header.block}, {compared.side_of(header)}{again})"
 
 
-def read(folder: Path, noise: NoiseFloor | None, on_progress: OnProgress) -> View:
+def read(folder: Path, on_progress: OnProgress) -> View:
     """Read and analyse an experiment.
 
     Raises :class:`testbed.errors.TestbedError` naming what is missing or damaged.
@@ -159,21 +159,23 @@ def read(folder: Path, noise: NoiseFloor | None, on_progress: OnProgress) -> Vie
     if not recorded.trials:
         raise RecordingError(f"{folder / files.TRIALS} holds no trial: nothing ran")
     on_progress(f"working out {len(recorded.trials)} trials")
-    return of(folder, recorded, compare(recorded, noise.ratios if noise else None), noise)
+    return of(folder, recorded, compare(recorded))
 
 
 def of(
     folder: Path,
     recorded: ExperimentRecording,
     compared: Comparison,
-    noise: NoiseFloor | None,
     faults: Sequence[FaultFigures] = (),
 ) -> View:
     """Put an experiment and what was worked out of it side by side.
 
     ``faults`` are the figures of the fault run that it ended with, a side after the other.
     """
-    seen = [SeenTrial(*pair) for pair in zip(recorded.trials, compared.trials, strict=True)]
+    seen = [
+        SeenTrial(trial, figures, trial_name(figures, compared))
+        for trial, figures in zip(recorded.trials, compared.trials, strict=True)
+    ]
     cells = tuple(
         CellView(
             cell,
@@ -182,4 +184,4 @@ def of(
         )
         for index, cell in enumerate(compared.cells)
     )
-    return View(folder, recorded, compared, cells, noise, faults)
+    return View(folder, recorded, compared, cells, faults)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.topology import Topology
-from testbed.errors import TestbedError
 
 DEFAULT_SLOTS = 12
+DEFAULT_RUNTIME = "local"
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,21 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Whose code the processes of a stack run: that of a commit of this project.
+
+    ``revision`` is the whole name of the commit, ``tree`` the folder with its files, ``python`` the
+    interpreter with the packages that it needs. ``settings`` names the fields of its ``Settings``,
+    which need not be those of today.
+    """
+
+    revision: str
+    tree: str
+    python: str
+    settings: frozenset[str]
+
+
+@dataclass(frozen=True)
 class StackSpec:
     """How a stack is started. All numbers are totals over its processes, so designs can be equal.
 
@@ -31,7 +46,9 @@ class StackSpec:
     that can hold processes to it; ``None`` leaves that to the runtime. ``settings`` are fields of
     ``common.config.Settings``. With ``links`` every call within the stack goes through a proxy that
     can lose, delay and repeat it; with ``clock`` the wall clock of each process can be set. Both
-    are for injecting faults into a stack on purpose, and cost something.
+    are for injecting faults into a stack on purpose, and cost something. ``runtime`` says where it
+    runs; ``side`` is what was asked for, as it is written, empty for the design as it is.
+    ``source`` is whose code its processes run, ``None`` for that of this checkout as it is.
     """
 
     slots: int = DEFAULT_SLOTS
@@ -40,23 +57,23 @@ class StackSpec:
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
     links: bool = False
     clock: bool = False
+    runtime: str = DEFAULT_RUNTIME
+    side: str = ""
+    source: Source | None = None
 
     def scaled(self, topology: Topology, one_host: bool = True) -> Topology:
         """Return the topology with that many workers, if it has any, and with links if so wanted.
 
-        On ``one_host`` each worker has ports of its own. Raises :class:`TestbedError` if the slots
-        cannot be shared out evenly, and for settings of a design in which no process is ours.
+        On ``one_host`` each worker has ports of its own. Raises ``ValueError`` if the slots cannot
+        be shared out evenly, and for settings of a design in which no process is ours.
         """
         if self.settings and not any(each.is_ours for each in topology.processes):
-            raise TestbedError(
+            raise ValueError(
                 f"design {topology.design} has no process of ours, and no other has the settings "
-                f"{', '.join(sorted(self.settings))}",
-                "leave them out: its own topology says what its processes are started with",
+                f"{', '.join(sorted(self.settings))}: leave them out, its own topology says what "
+                "its processes are started with"
             )
-        try:
-            scaled = topology.scaled(self.workers, one_host)
-            scaled = scaled.linked() if self.links else scaled
-            scaled.slots_of(scaled.processes[0].name, self.slots)
-        except ValueError as error:
-            raise TestbedError(str(error), "--slots and --workers set the totals") from error
+        scaled = topology.scaled(self.workers, one_host)
+        scaled = scaled.linked() if self.links else scaled
+        scaled.slots_of(scaled.processes[0].name, self.slots)
         return scaled

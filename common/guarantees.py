@@ -1,0 +1,30 @@
+"""What a task queue guarantees for an accepted job, in words that can be compared.
+
+Our processes publish theirs with what they run with; a server that is not ours has them in a
+declaration, in the same words.
+"""
+
+from __future__ import annotations
+
+from common.config import Settings
+
+# What an accepted job survives, from least to most.
+DURABILITY = {
+    "none": "nothing: it is in the memory of a process, and lost when that ends",
+    "process": "the end of any process, not that of the machine: written, not forced to the disk",
+    "disk": "the end of the machine too: on its disk before the submit is answered",
+    "replicated": "the loss of a machine: on several before the submit is answered",
+}
+# How often an accepted job is executed.
+DELIVERY = {
+    "at-most-once": "once or never",
+    "at-least-once": "once, and again after the loss of a worker",
+    "exactly-once": "once, with the effects of any other attempt undone or kept apart",
+}
+# The methods of the contract, sorted.
+METHODS = ("CancelJob", "GetJobResult", "GetJobStatus", "ListJobs", "SubmitJob")
+
+
+def of(_settings: Settings) -> dict[str, str]:
+    """Return what a process with these settings guarantees, by name: all state is in memory."""
+    return {"durability": "none", "delivery": "at-least-once", "methods": ",".join(METHODS)}

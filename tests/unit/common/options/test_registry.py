@@ -1,0 +1,38 @@
+"""Every option can be understood by who has never seen it, and does what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from common import options
+from common.config import optional
+from common.options import Option
+from testbed.stack import runtimes
+
+OPTIONS = options.load()
+
+
+def test_every_setting_is_an_option_by_itself() -> None:
+    assert {each.name for each in optional()} <= OPTIONS.keys()
+
+
+def test_size_faults_and_runtime_are_options() -> None:
+    assert {"slots", "workers", "cpus", "memory_mib", "links", "clock", "runtime"} <= OPTIONS.keys()
+
+
+def test_the_runtimes_to_choose_from_are_those_that_there_are() -> None:
+    assert OPTIONS["runtime"].values.words == "|".join(runtimes.RUNTIMES)
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda each: each.name)
+def test_an_option_says_what_it_sets_in_words_without_a_full_stop(option: Option) -> None:
+    assert option.name.isidentifier()
+    assert option.about
+    for text in (option.about, option.buys, option.costs):
+        assert not text.endswith(".")
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda each: each.name)
+def test_the_default_of_an_option_is_one_of_its_values(option: Option) -> None:
+    assert not option.problem(option.default.partition(" ")[0])
+    assert option.problem("no such value")
