@@ -43,12 +43,14 @@ class Ready:
 class Image:
     """What a process that is not ours runs from in containers: an official image, or its own.
 
-    One of its own is built from ``dockerfile``, a path in the project. ``command`` takes the place
-    of that of local processes, where it is another. Files are kept in ``data``.
+    One of its own is built from ``dockerfile``, a path in the project, with the build arguments
+    named in ``arguments`` that the environment gives. ``command`` takes the place of that of local
+    processes, where it is another. Files are kept in ``data``.
     """
 
     name: str
     dockerfile: str = ""
+    arguments: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     data: str = "/data"
 

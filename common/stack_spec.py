@@ -65,14 +65,8 @@ class StackSpec:
         """Return the topology with that many workers, if it has any, and with links if so wanted.
 
         On ``one_host`` each worker has ports of its own. Raises ``ValueError`` if the slots cannot
-        be shared out evenly, and for settings of a design in which no process is ours.
+        be shared out evenly.
         """
-        if self.settings and not any(each.is_ours for each in topology.processes):
-            raise ValueError(
-                f"design {topology.design} has no process of ours, and no other has the settings "
-                f"{', '.join(sorted(self.settings))}: leave them out, its own topology says what "
-                "its processes are started with"
-            )
         scaled = topology.scaled(self.workers, one_host)
         scaled = scaled.linked() if self.links else scaled
         scaled.slots_of(scaled.processes[0].name, self.slots)

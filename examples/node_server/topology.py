@@ -24,7 +24,11 @@ TOPOLOGY = Topology(
                 "node": "install Node 20 or newer (Debian, Ubuntu: apt-get install nodejs npm)",
                 f"{_HERE}/node_modules": "run `npm ci` in examples/node_server",
             },
-            image=Image("taskqueue-node-server", dockerfile="examples/node_server/Dockerfile"),
+            image=Image(
+                "taskqueue-node-server",
+                dockerfile="examples/node_server/Dockerfile",
+                arguments=("TESTBED_NODE_IMAGE",),
+            ),
         ),
     ),
     entries=("server",),

@@ -96,12 +96,21 @@ def _readable(environment: dict[str, str], source: Source | None) -> dict[str, s
 def scaled(topology: Topology, spec: StackSpec, one_host: bool = True) -> Topology:
     """Return the topology as large as ``spec`` says, as :meth:`StackSpec.scaled` does.
 
-    Raises :class:`TestbedError` if the slots cannot be shared out evenly.
+    Raises :class:`TestbedError` if the slots cannot be shared out evenly, and for settings and
+    links of a design that has none.
     """
+    if spec.settings and not any(each.is_ours for each in topology.processes):
+        raise TestbedError(
+            f"design {topology.design} has no process of ours, and no other has the settings "
+            f"{', '.join(sorted(spec.settings))}",
+            "leave them out: its own topology says what its processes are started with",
+        )
+    no_links = spec.links and not topology.calls_between_ours()
     try:
         return spec.scaled(topology, one_host)
     except ValueError as error:
-        raise TestbedError(str(error), "slots and workers set the totals") from error
+        hint = "leave them out" if no_links else "slots and workers set the totals"
+        raise TestbedError(str(error), hint) from error
 
 
 def port_uses(topology: Topology) -> dict[int, str]:

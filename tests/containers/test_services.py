@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,7 +28,14 @@ from tests.support.stacks import shifted
 
 pytestmark = pytest.mark.needs("engine")
 
-BASE = "node:22-slim"
+BASE, OWN_BASE = "node:22-slim", "taskqueue-test-node"
+STAND_IN = """\
+FROM python:3.13-slim
+COPY node /usr/local/bin/node
+COPY npm /usr/local/lib/node_modules/npm
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && npm --version
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+"""
 FETCH = "import sys, urllib.request as u; u.urlopen('http://' + sys.argv[1], timeout=5)"
 FILES = ("-m", "http.server", "{port}", "--bind", "{host}", "--directory", "{data}")
 # Python's own file server, from Python's image.
@@ -118,9 +126,8 @@ def test_open_port_with_nobody_behind_it_does_not_count_as_served(
 
 
 def test_example_server_in_node_is_built_driven_killed_and_healed(
-    start: Start, runtime: Runtime
+    start: Start, runtime: Runtime, node_image: None
 ) -> None:
-    require_base_image()
     record = start(NODE)
     assert health(runtime, record) == {"server": "SERVING"}
     container = containers.find("node")["server"]
@@ -147,10 +154,22 @@ def test_budget_for_one_process_that_no_machine_has_is_refused(
     assert f"--cpus {engine.cores()}" in refused.value.hint
 
 
-def require_base_image() -> None:
-    """Complain unless the engine has the image that the server's is built on, or can get it."""
-    for what in (["image", "inspect", BASE], ["pull", "--quiet", BASE]):
-        done = subprocess.run(["docker", *what], capture_output=True, check=False, timeout=300)
-        if done.returncode == 0:
-            return
-    needs.lacks(f"the engine has no image {BASE} and cannot get it")
+@pytest.fixture
+def node_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Have the engine know an image with Node: the official one, or one with this machine's."""
+    if docker("image", "inspect", BASE) or docker("pull", "--quiet", BASE):
+        return
+    if reason := needs.missing("node"):
+        needs.lacks(f"the engine cannot get {BASE}, and {reason}")
+    program, npm = (Path(shutil.which(name) or "").resolve() for name in ("node", "npm"))
+    shutil.copy(program, tmp_path / "node")
+    shutil.copytree(npm.parents[1], tmp_path / "npm")
+    (tmp_path / "Dockerfile").write_text(STAND_IN)
+    if not docker("build", "--tag", OWN_BASE, str(tmp_path)):
+        needs.lacks(f"the engine cannot get {BASE}, nor run this machine's Node")
+    monkeypatch.setenv("TESTBED_NODE_IMAGE", OWN_BASE)
+
+
+def docker(*arguments: str) -> bool:
+    done = subprocess.run(["docker", *arguments], capture_output=True, check=False, timeout=300)
+    return done.returncode == 0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common import options
+from common.stack_spec import StackSpec
 from common.topology import Topology, role_of
 from testbed.stack import designs
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls
 from testbed.stack.sides import revisions
+from testbed.stack.sides.side import Side
 
 
 def heal_all(controls: Controls) -> Iterator[str]:
@@ -37,12 +40,18 @@ def heal_all(controls: Controls) -> Iterator[str]:
 
 
 def topology_of(record: StackRecord) -> Topology:
-    """Return the topology that a stack was started from, its workers counted."""
+    """Return the topology that a stack was started from, with what its options add.
+
+    Its workers are counted, as their number need not be said by its side.
+    """
     if record.revision:
         revision = revisions.find(record.revision, silent, local=False)
         topology, _ = revisions.describe(revision, record.design)
     else:
         topology = designs.load(record.design)
+    spec = StackSpec()
+    for name, value in Side.parse(record.side or record.design).options.items():
+        topology, spec = options.get(name).apply(topology, spec, value)
     scalable = {each.name for each in topology.processes if each.scalable}
     workers = sum(role_of(each.name) in scalable for each in record.processes)
     return topology.scaled(max(1, workers))

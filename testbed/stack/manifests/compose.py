@@ -115,12 +115,13 @@ def _started(process: ProcessSpec, source: Source | None) -> dict[str, Any]:
             "environment": dict(process.environment),
             "secrets": [parts.SECRET],
         }
-    dockerfile = process.image.dockerfile if process.image else ""
-    return {
-        **image,
-        **({"build": {"context": context, "dockerfile": dockerfile}} if dockerfile else {}),
-        **parts.literally(process),
-    }
+    own = process.image
+    if own is None or not own.dockerfile:
+        return {**image, **parts.literally(process)}
+    # One without a value is that of the environment, and the Dockerfile's own if it has none.
+    given = {"args": list(own.arguments)} if own.arguments else {}
+    build = {"context": context, "dockerfile": own.dockerfile, **given}
+    return {**image, "build": build, **parts.literally(process)}
 
 
 def _healthcheck(process: ProcessSpec) -> dict[str, Any]:

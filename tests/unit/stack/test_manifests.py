@@ -123,6 +123,12 @@ def test_process_without_an_image_is_for_local_processes_alone(form: str) -> Non
 def test_design_without_processes_of_ours_asks_for_no_secret(form: str) -> None:
     (document,) = rendered(form, designs.load("node"))
     assert "secrets" not in document
+    if form == "compose":
+        assert document["services"]["server"]["build"] == {
+            "context": "..",
+            "dockerfile": "examples/node_server/Dockerfile",
+            "args": ["TESTBED_NODE_IMAGE"],
+        }
     assert document["services"]["server"]["command"][:2] == [
         *("node", "/app/examples/node_server/server.js")
     ]

@@ -50,7 +50,7 @@ def test_settings_go_to_processes_of_ours_and_to_no_other() -> None:
 
 def test_settings_for_a_design_that_has_none_are_refused_by_name() -> None:
     with pytest.raises(TestbedError, match=r"design alone .* no other has the settings lease"):
-        StackSpec(settings={"lease": "9"}).scaled(ALONE)
+        prepare.scaled(ALONE, StackSpec(settings={"lease": "9"}))
 
 
 def test_text_that_cannot_be_filled_is_an_error_before_anything_starts() -> None:

@@ -80,8 +80,8 @@ class ComposeRuntime(StackLifecycle):
                 "the clocks of containers cannot be set: they share that of their host",
                 "leave --clock out, or run local processes: --runtime local",
             )
-        spec = _fitted(topology, spec)
         scaled = prepare.scaled(topology, spec)
+        spec = _fitted(scaled, spec)
         text = manifest.render(topology, spec)
         inside = parts.filled(prepare.scaled(topology, spec, one_host=False), spec)
         # Services of one image have it built for one of them; what is official is fetched by `up`.
@@ -193,13 +193,13 @@ def project() -> str:
     return os.environ.get(manifest.PROJECT_VARIABLE, manifest.PROJECT)
 
 
-def _fitted(topology: Topology, spec: StackSpec) -> StackSpec:
+def _fitted(scaled: Topology, spec: StackSpec) -> StackSpec:
     """Return the size of a stack none of whose containers may use more cores than the engine has.
 
     So is the usual budget of a design of one process or two made smaller on a small machine. Raises
     :class:`TestbedError` for a budget that was asked for.
     """
-    scaled, cores = spec.scaled(topology), engine.cores()
+    cores = engine.cores()
     each = parts.budget_of_each(scaled, spec).cpus or 0
     if each <= cores:
         return spec
@@ -207,7 +207,7 @@ def _fitted(topology: Topology, spec: StackSpec) -> StackSpec:
     if spec.budget is not None:
         raise TestbedError(
             f"{spec.budget.cpus:g} cores are {each:g} for each process of design "
-            f"{topology.design}, and the engine has {cores}",
+            f"{scaled.design}, and the engine has {cores}",
             f"give {cores * count} or fewer: --cpus {cores * count}",
         )
     return dataclasses.replace(spec, budget=Budget(cpus=cores * count))

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from common import options
 from common.links.fault import Delay, LinkFault
+from common.options import Option
+from common.options.values import SWITCH
 from common.process_spec import DISK, MEMORY
 from common.stack_spec import StackSpec
 from common.topology import LINKS, ProcessSpec, Topology
@@ -14,6 +17,7 @@ from design_a.topology import TOPOLOGY as A
 from design_b.topology import TOPOLOGY as B
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
+from testbed.runs.faults.heal import topology_of
 from testbed.runs.faults.kind import Kind, Target
 from testbed.stack.records import StackRecord
 
@@ -193,6 +197,26 @@ def test_what_a_process_keeps_on_disk_is_not_lost_with_it() -> None:
     kill = registry.get("kill")
     assert kill.lost_state(kill.target(FOREIGN, "store")) == ()
     assert kill.lost_state(kill.target(FOREIGN, "cache")) == ("cache",)
+
+
+def test_process_that_an_option_adds_is_hit_like_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    added = Option(
+        name="store",
+        about="where jobs are kept",
+        values=SWITCH,
+        default="off",
+        apply=lambda topology, spec, _: (
+            replace(topology, processes=(STORE, *topology.processes)),
+            spec,
+        ),
+    )
+    monkeypatch.setattr(options, "load", lambda: {"store": added})
+    up = StackRecord("a", "local", (), {}, (), 12, {}, "", side="a+store=on")
+
+    assert registry.get("kill").target(topology_of(up), "store").affected == ("store",)
+    assert topology_of(replace(up, side="")) == A
 
 
 @pytest.mark.parametrize("kind", ["cut", "isolate", "delay", "clock"])
