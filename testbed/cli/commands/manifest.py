@@ -12,6 +12,7 @@ from testbed.errors import TestbedError
 from testbed.report import console
 from testbed.stack import designs, manifests
 from testbed.stack import records as stacks
+from testbed.stack.sides.resolve import started
 
 _EPILOG = """
 [bold]Examples[/]
@@ -30,9 +31,13 @@ def register(app: typer.Typer) -> None:
 
 
 def manifest(
-    design: Annotated[
+    side: Annotated[
         str | None,
-        typer.Argument(help=f"Which design: {', '.join(designs.names())}.", metavar="DESIGN"),
+        typer.Argument(
+            help=f"A design ({', '.join(designs.names())}), with options if so wanted, such as "
+            "a+slots=24.",
+            metavar="SIDE",
+        ),
     ] = None,
     form: Annotated[
         str, typer.Option("--format", help=f"For what: {', '.join(manifests.FORMATS)}.")
@@ -61,8 +66,9 @@ def manifest(
                 f"{', '.join(stale)}: not what the topologies say", "run `make generate`"
             )
         return
-    if design is None:
+    if side is None:
         raise TestbedError("which design? none is named", f"one of {', '.join(designs.names())}")
     spec = options.stack_spec(slots, workers, cpus, memory_mib, settings)
-    text = manifests.get(form).render(designs.load(design), spec)
+    found = started(side, spec, "a manifest")
+    text = manifests.get(form).render(found.topology, found.spec)
     console.out.out(text, end="", highlight=False)
