@@ -49,10 +49,11 @@ def written(value: object) -> str:
 
 def origin(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     """List where a run comes from, in words."""
-    known = {"git", "machine", "lock_sha256", "packages", "command", "python"}
+    known = {"git", "machine", "lock_sha256", "packages", "command", "python", "revisions"}
     git, machine = provenance.get("git", {}), provenance.get("machine", {})
     rows = [
         ("commit", str(git.get("commit") or "unknown")),
+        *((side, _revision(each)) for side, each in provenance.get("revisions", {}).items()),
         ("uncommitted changes", {True: "yes", False: "no"}.get(git.get("dirty"), "unknown")),
         ("lock file, SHA-256", str(provenance.get("lock_sha256") or "none")),
         ("machine", machine_words(machine)),
@@ -63,6 +64,14 @@ def origin(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows += [(name, str(version)) for name, version in provenance.get("packages", {}).items()]
     rest = {name: value for name, value in provenance.items() if name not in known}
     return rows + list(flat(rest))
+
+
+def _revision(found: Mapping[str, Any]) -> str:
+    """Say which commit the code of a side is of, and whose packages it had."""
+    return (
+        f"{found.get('commit')} {found.get('subject')}; lock file {found.get('lock_sha256')}, "
+        f"Python environment: {found.get('python')}"
+    )
 
 
 def machine_words(machine: Mapping[str, Any]) -> str:

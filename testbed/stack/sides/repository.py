@@ -87,7 +87,8 @@ def _hints(root: Path, revision: str) -> Iterator[str]:
     elif start != revision:
         counted = _run(root, "rev-list", "--count", "--first-parent", "--end-of-options", start)
         if not counted.returncode:
-            yield f"{start}~{int(counted.stdout) - 1} is the oldest one"
+            behind = int(counted.stdout) - 1
+            yield f"{start}{f'~{behind}' if behind else ''} is the oldest one"
     if _is_shallow(root):
         yield _SHALLOW
     yield "`git log --oneline` shows the revisions, `git branch --all` and `git tag` their names"

@@ -57,25 +57,26 @@ class Revision:
         return self.name if short else f"{self.name} ({self.commit[:10]})"
 
 
-def find(name: str, progress: Progress, root: Path = CHECKOUT, local: bool = True) -> Revision:
-    """Return a revision of the repository at ``root``, exported; always the same in one process.
+def find(name: str, progress: Progress, local: bool = True) -> Revision:
+    """Return a revision of this checkout, exported; in one process it is always the same commit.
 
     ``local`` revisions have an environment of their own if they need one; else ``python`` is the
     interpreter of this process. Raises :class:`TestbedError`, naming the revision, if it cannot be
     had.
     """
-    if (name, root, local) not in _found:
-        commit = repository.commit_of(root, name)
-        tree = exports.tree(root, commit, progress)
+    key = CHECKOUT, name, local
+    if key not in _found:
+        commit = repository.commit_of(CHECKOUT, name)
+        tree = exports.tree(CHECKOUT, commit, progress)
         python = exports.python(tree, progress) if local else sys.executable
-        subject = repository.subject_of(root, commit)
+        subject = repository.subject_of(CHECKOUT, commit)
         lock = exports.digest_of(tree / exports.LOCK)
-        _found[name, root, local] = Revision(name, commit, subject, tree, python, lock)
-    return _found[name, root, local]
+        _found[key] = Revision(name, commit, subject, tree, python, lock)
+    return _found[key]
 
 
 # A branch may move while a command runs, and all its trials are to be of one commit.
-_found: dict[tuple[str, Path, bool], Revision] = {}
+_found: dict[tuple[Path, str, bool], Revision] = {}
 
 
 def describe(revision: Revision, design: str) -> tuple[Topology, Source]:

@@ -324,6 +324,10 @@ def test_what_differs_from_the_interrupted_run_is_named(bench: Any) -> None:
         "plan traffic.job_ms: 20.0 then, 7 now",
         "requirements.lock: None then, other now",
     ]
+    earlier["provenance"]["revisions"] = {"a@main": {"commit": "before"}}
+    moved = {"revisions": {"a@main": {"commit": "after"}}}
+    found = list(resume.differences(earlier, bench.plan, moved))
+    assert found == ["revision of a@main: before then, after now"]
 
 
 def test_blocks_end_once_the_named_metrics_are_known_well_enough(bench: Any) -> None:
