@@ -3,7 +3,7 @@
 A difference counts if two things hold. By the test of its ratio, against 1, it is no chance: the
 interval does not hold 1, more clearly so the more metrics are judged. And the ratio lies beyond the
 noise floor, which is how far a side would be from itself by what its own trials differ by in this
-run (``docs/decisions/0110-the-noise-of-the-run-itself.md``).
+run (``docs/decisions/0027-the-noise-of-the-run-itself.md``).
 
 A report judges dozens of metrics, and of twenty tests at 5 % one is wrong by chance. Their
 p-values are adjusted by Benjamini and Hochberg (1995): of the differences that a report names, at
