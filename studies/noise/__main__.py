@@ -14,7 +14,7 @@ from studies.noise.recorded import CONDITIONS, Recorded, read
 from studies.noise.windows import IN_BLOCK, Window, windows
 from studies.tables import percent, progress, table
 
-BLOCKS = (3, 5, 8, 10, 16)
+BLOCKS = (3, 5, 8, 10, 18)
 QUICK = 5
 # Of the metrics that a report begins with; each with the difference that is to be seen.
 EFFECTS = {
