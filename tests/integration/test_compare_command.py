@@ -30,7 +30,7 @@ def invoke(*arguments: str) -> Result:
         (("--rounds", "0"), "--rounds 0"),
         (("--users", "-1"), "--users -1"),
         (("--duration", "nan"), "--duration nan"),
-        (("a", "zebra"), "sides a zebra: there is no design 'zebra'"),
+        (("a", "zebra"), "sides a zebra: side 'zebra': there is no design 'zebra'"),
         (("a", "b+lease"), "'lease' is no OPTION=VALUE"),
         (("a",), "give it twice for the noise of this machine, ['a', 'a']"),
         (("--kind", "juggle"), "'juggle'"),
@@ -55,7 +55,7 @@ def test_comparison_outside_a_project_says_what_is_missing(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "named"), [(("--designs", "zebra"), "'zebra'"), (("--slots", "13"), "13 slots")]
+    ("options", "named"), [(("zebra",), "'zebra'"), (("--slots", "13"), "13 slots")]
 )
 def test_impossible_bench_is_refused_before_anything_starts(
     home: Path, options: tuple[str, str], named: str

@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from common.rpc import connect
 from common.rpc.probe import probe
-from testbed.stack.runtimes.health import check
+from testbed.stack.runtimes.health import Server, check
 
 # Nobody listens there.
 PROXY = "http://127.0.0.1:9"
@@ -79,4 +79,4 @@ def test_calls_and_probes_go_through_a_proxy_alike_if_that_is_asked_for(
     ):
         health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
     assert "UNAVAILABLE" in probe(address)
-    assert check({"server": address}, 10) == {"server": "no answer"}
+    assert check({"server": Server(address)}, 10) == {"server": "no answer"}
