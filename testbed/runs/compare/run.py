@@ -83,6 +83,7 @@ def run_plan(
         outputs.require_writable(folder)
     target = folder or outputs.new_folder(home / "results", plan.name)
     _opening(plan, origin, target, resumed=folder is not None)
+    _note_left_out(plan, fault_plan)
     faulted: fault_session.FaultRunEnd | None = None
     interrupts = Interrupts(console.note_still_stopping)
     with interrupts.installed(), contextlib.suppress(Interrupted):
@@ -130,14 +131,17 @@ def _run_trials(
 def _fault_plan(plan: Plan, home: Path) -> FaultPlan | None:
     """Return the fault plan that a comparison ends with, ``None`` if it has none.
 
-    It injects faults into the sides that are compared, each once; a server that is there already
-    is left alone.
+    It injects faults into the sides that are compared, each once. A server that is there already
+    is left alone, and so is a design of which the plan names no target.
     """
-    sides = [each for each in dict.fromkeys(plan.sides) if not Side.parse(each).addresses]
-    if not plan.faults or not sides:
+    if not plan.faults:
+        return None
+    named = faults.read(home, plan.faults, {})
+    sides = [each for each in dict.fromkeys(plan.sides) if named.hits(Side.parse(each).design)]
+    if not sides:
         return None
     return replace(
-        faults.read(home, plan.faults, {}),
+        named,
         sides=tuple(sides),
         runtime=plan.runtime,
         slots=plan.slots,
@@ -240,6 +244,17 @@ def _opening(plan: Plan, origin: Mapping[str, Any], folder: Path, resumed: bool)
     )
     console.note(f"Raw data: {folder}")
     note_surroundings(origin["machine"], plan.sides)
+
+
+def _note_left_out(plan: Plan, fault_plan: FaultPlan | None) -> None:
+    """Say into which sides no faults are injected although the plan ends with some."""
+    hit = fault_plan.sides if fault_plan else ()
+    left_out = [each for each in dict.fromkeys(plan.sides) if each not in hit]
+    if plan.faults and left_out:
+        console.note(
+            f"note  no faults are injected into {listed(left_out)}: the plan {plan.faults!r} names "
+            "no target there"
+        )
 
 
 def _closing(folder: Path, ended: session.RunEnd, comparison: Comparison) -> None:

@@ -87,6 +87,12 @@ class FaultPlan:
     drawn: DrawnFaults | None = None
     listed: tuple[ListedFault, ...] = ()
 
+    def hits(self, design: str) -> bool:
+        """Whether there can be faults in a design; there are none in what is not started here."""
+        if self.drawn is not None:
+            return bool(design)
+        return any(design in each.targets for each in self.listed)
+
     def deployments(self) -> tuple[Deployment, ...]:
         """Return what is started for each side, so that its faults are possible.
 

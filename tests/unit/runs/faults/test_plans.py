@@ -136,6 +136,15 @@ def test_named_faults_come_in_their_order_with_a_target_in_each_design() -> None
     assert [each.title for each in schedule_of(plan, "b")] == ["kill node-1"]
 
 
+def test_what_is_not_started_here_and_what_no_fault_names_is_not_hit() -> None:
+    named = plan_of(HEAD + '[[faults]]\nkind = "kill"\na = "worker"')
+    assert named.hits("a")
+    assert not named.hits("b")
+    drawn = plan_of(DRAW + "count = 3")
+    assert drawn.hits("b")
+    assert not drawn.hits("")
+
+
 def test_of_several_workers_the_first_is_meant() -> None:
     plan = plan_of(HEAD + '[[faults]]\nkind = "kill"\na = "worker"')
     (fault,) = plan.schedule(resolve("a+workers=3"))
