@@ -14,6 +14,7 @@ from testbed.drive.figures.validity import Limits
 from testbed.record.damage import naming
 from testbed.record.model import ExperimentRecording, TrialHeader
 from testbed.record.typed import typed
+from testbed.report.numbers import listed
 from testbed.runs.compare.verdicts import Judged, by_cell, cell_name, judge
 from testbed.stack.sides.side import Side, SideError, labels, title
 
@@ -77,6 +78,13 @@ class Comparison:
         return not trial.valid and any(
             each.valid and each.header.number == trial.header.number for each in self.trials
         )
+
+    @property
+    def freshness(self) -> str:
+        """Say on what every trial ran: of a server that was there already nothing is fresh."""
+        there = [each for each in self.sides if Side.parse(each).addresses]
+        but = f" but for {listed(there)}, as it was there" if there else ""
+        return f"every trial on a fresh stack{but}"
 
     def side_of(self, header: TrialHeader) -> str:
         """Return the side of a trial as a reader knows it."""

@@ -46,8 +46,8 @@ def what_ran(comparison: Comparison, plan: Mapping[str, Any]) -> Iterator[str]:
     later = sum(trial.cut is not None and trial.cut.kind == FOUND for trial in comparison.trials)
     yield from traffic_lines(plan["traffic"], plan)
     yield (
-        f"{blocks_text(comparison.blocks, plan['blocks'])}; every trial on a fresh stack"
-        + (f" of {slots} execution slots" if slots else "")
+        f"{blocks_text(comparison.blocks, plan['blocks'])}; {comparison.freshness}"
+        + (f", {slots} execution slots" if slots else "")
         + f", {plan['warmup']:g} s warm-up discarded, about {plan['duration']:g} s measured"
         + (f"; {plural(later, 'trial')} cut later, see the notes." if later else ".")
     )

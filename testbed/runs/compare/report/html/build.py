@@ -83,8 +83,8 @@ def what_ran(view: View) -> Iterator[str]:
     cells = len(view.cells)
     over = f" in {plural(cells, 'cell')} of the plan" if cells > 1 else ""
     yield (
-        f"{plural(view.compared.blocks, 'block')}, {plural(total, 'trial')}{over}; every trial on "
-        f"a fresh stack, {_together(view)} in each block. {_load(view)}"
+        f"{plural(view.compared.blocks, 'block')}, {plural(total, 'trial')}{over}; "
+        f"{view.compared.freshness}, {_together(view)} in each block. {_load(view)}"
     )
     yield f"Machine: {machine_words(view.provenance.get('machine', {}))}."
 
