@@ -76,7 +76,7 @@ def test_the_error_names_the_part_that_is_wrong(text: str, part: str) -> None:
 def test_a_side_of_nothing_names_no_design_and_nothing_before_which_one_is_missing(
     text: str,
 ) -> None:
-    with pytest.raises(SideError, match="names no design$"):
+    with pytest.raises(SideError, match=r"names no design$"):
         Side.parse(text)
 
 
