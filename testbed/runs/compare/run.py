@@ -217,6 +217,8 @@ def report(folder: Path) -> Rebuilt:
     if rebuilt.faults is not None and rebuilt.faults.figures:
         console.out.print(Text("\nunder faults", style="bold"))
         console.out.print(under_faults(rebuilt.faults.figures, brief=True))
+    for each in rebuilt.faults.unfinished if rebuilt.faults else ():
+        console.out.print(Text(each, style="bold red"))
     return rebuilt
 
 
