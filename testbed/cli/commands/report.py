@@ -95,8 +95,8 @@ def _one(folder: Path, check: bool) -> int:
         console.out.print(Text(f"Without a valid attempt: trial {named}", style="yellow"))
     if rebuilt.unbroken:
         console.out.print(Text("Without the fault run that the plan ends with", style="yellow"))
-    for each in rebuilt.faults.unfinished if rebuilt.faults else ():
-        console.out.print(Text(each, style="bold red"))
+    for sentence in rebuilt.faults.unfinished if rebuilt.faults else ():
+        console.out.print(Text(sentence, style="bold red"))
     if rebuilt.page is None:
         console.out.print(Text(f"No trial ran, so there is no page; {folder / JUNIT_XML}"))
     else:

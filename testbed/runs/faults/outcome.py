@@ -161,4 +161,5 @@ def _what_ran(plan: recorded.RecordedFaultPlan, sides: tuple[SideOutcome, ...]) 
         if side.unfinished:
             yield side.unfinished
         elif side.figures is not None:
-            yield f"{headline(side.side)}: {len(side.figures.faults)} faults in {side.figures.seconds:.0f} s."
+            faults, seconds = len(side.figures.faults), side.figures.seconds
+            yield f"{headline(side.side)}: {faults} faults in {seconds:.0f} s."
