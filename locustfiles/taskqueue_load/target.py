@@ -48,14 +48,14 @@ def resolve(
         return parse_endpoints(host)
     if ":" in design:
         return parse_endpoints(design.partition("+")[0])
-    stacks = (find or _find_stacks)()
-    if design:
-        stacks = [stack for stack in stacks if _is(stack, design)]
+    up = (find or _find_stacks)()
+    stacks = [stack for stack in up if _is(stack, design)] if design else up
     if not stacks:
         which = f"no stack of {design!r}" if design else "no stack"
         start = f"testbed up '{design}'" if design else "make up-a"
+        others = f", but {' and '.join(sorted(stack.side for stack in up))}" if up else ""
         raise TargetError(
-            f"{which} is up: start one with `{start}`, or name a server with -H HOST:PORT"
+            f"{which} is up{others}: start one with `{start}`, or name a server with -H HOST:PORT"
         )
     if len(stacks) > 1:
         names = " and ".join(sorted(stack.design for stack in stacks))
@@ -66,9 +66,9 @@ def resolve(
 def _is(stack: Stack, side: str) -> bool:
     """Whether a stack is what a side asks for; a design alone asks for nothing else of it."""
     head, *options = side.strip().split("+")
-    return (not options and stack.design == head.lower()) or stack.side == "+".join(
-        [head, *sorted(options)]
-    )
+    name, at, revision = head.partition("@")
+    written = "+".join([f"{name.lower()}{at}{revision}", *sorted(options)])
+    return written in {stack.design, stack.side}
 
 
 def design_of(endpoints: Sequence[str], find: Callable[[], Sequence[Stack]] | None = None) -> str:

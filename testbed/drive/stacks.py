@@ -1,4 +1,4 @@
-"""Fresh stacks out of the runtimes, and the checks that they will be fresh."""
+"""Fresh stacks out of the runtimes, and the checks that they can be had."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Meter, Runtime, silent
 from testbed.stack.runtimes.external import ExternalRuntime
 from testbed.stack.sides.resolve import Deployment
-from testbed.stack.sides.side import title
+from testbed.stack.sides.side import SideError, title
 
 
 class RuntimeStacks:
@@ -62,19 +62,32 @@ class RuntimeStacks:
             del self._ours[design]
 
 
-def check_fresh(deployments: Iterable[Deployment]) -> None:
-    """Raise :class:`TestbedError` if a stack is up of a design that is to be started.
+def require_startable(deployments: Iterable[Deployment]) -> None:
+    """Raise :class:`SideError` for the first side that cannot be started here, before any is.
 
-    A stack that is up is not fresh, and stopping it would be no business of a comparison.
+    That is for lack of what its processes need of this machine, or because a stack of its design is
+    up: that one is not fresh, and stopping it would be no business of a comparison. A server that
+    is there already has to serve.
     """
-    ours = (each.design for each in deployments if not each.is_external)
-    for name in dict.fromkeys(ours):
-        record = stacks.load(name)
-        if record is not None and record.alive():
-            raise TestbedError(
-                f"{title(name)} has a stack already; a trial needs a fresh one",
-                f"stop it first: testbed down {name}",
-            )
+    # Cells of a plan that differ in their traffic alone have the same stacks.
+    for each in {(str(each), each.spec): each for each in deployments}.values():
+        try:
+            _require_startable(each)
+        except TestbedError as error:
+            raise SideError(f"side {str(each)!r}: {error}", error.hint) from error
+
+
+def _require_startable(deployment: Deployment) -> None:
+    if deployment.is_external:
+        ExternalRuntime().up(deployment.side, deployment.declaration, silent)
+        return
+    record = stacks.load(deployment.design)
+    if record is not None and record.alive():
+        raise TestbedError(
+            f"{title(deployment.design)} has a stack already; a trial needs a fresh one",
+            f"stop it first: testbed down {deployment.design}",
+        )
+    runtimes.get(deployment.spec.runtime).require(deployment.topology, deployment.spec)
 
 
 def others_up(names: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ from testbed.cli import options
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.drive.stacks import RuntimeStacks, require_startable
 from testbed.errors import INTERRUPT_EXIT
 from testbed.report import console, progress
 from testbed.report.surroundings import make_ready, note_surroundings
@@ -99,7 +99,7 @@ def run(plan: BenchPlan) -> int:
     home = stacks.project_root()
     make_ready(plan.sides, DEFAULT_RUNTIME)
     deployments = plan.deployments()
-    check_fresh(deployments)
+    require_startable(deployments)
     origin = provenance.collect(home, ("testbed", *sys.argv[1:]), deployments)
     folder = outputs.new_folder(home / "results", NAME)
     phases = plan.phases()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from testbed.cli.named import design_of
 from testbed.errors import StateError, TestbedError
 from testbed.report import console
 from testbed.stack import designs, prometheus, runtimes
@@ -29,7 +30,11 @@ def register(app: typer.Typer) -> None:
 
 def down(
     design: Annotated[
-        str, typer.Argument(help=f"Which design: {', '.join([*designs.names(), _ALL])}.")
+        str,
+        typer.Argument(
+            help=f"Which design: {', '.join([*designs.names(), _ALL])}; or the side that it was "
+            "started as."
+        ),
     ] = _ALL,
 ) -> None:
     """Stop a stack, or all of them, and whatever a crash may have left of one.
@@ -37,6 +42,7 @@ def down(
     Each process may first finish what it is at. Logs stay until the next start. A Prometheus that
     `up --observe` started stops with the last stack.
     """
+    design = design_of(design)
     names = sorted({*designs.names(), *stacks.recorded()})
     if design != _ALL and design not in names:
         raise TestbedError(f"there is no design {design!r}", f"known: {', '.join([*names, _ALL])}")

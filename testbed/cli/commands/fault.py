@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from testbed.cli.named import design_of
 from testbed.drive.interrupts import Interrupts
 from testbed.errors import TestbedError
 from testbed.report import console
@@ -45,7 +46,9 @@ def register(app: typer.Typer) -> None:
 
 def fault(
     kind: Annotated[str, typer.Argument(help=f"A kind of fault, or {LIST}, or {HEAL}.")],
-    design: Annotated[str | None, typer.Argument(help="Which design.")] = None,
+    design: Annotated[
+        str | None, typer.Argument(help="Which design, or the side that it was started as.")
+    ] = None,
     target: Annotated[
         str | None, typer.Argument(help="A process, or a link as CALLER:CALLEE.")
     ] = None,
@@ -78,7 +81,7 @@ def fault(
 
 
 def _list(design: str | None) -> None:
-    topology = designs.load(design) if design is not None else None
+    topology = designs.load(design_of(design)) if design is not None else None
     table = Table(box=None, pad_edge=False)
     for column in ("kind", "needs", "what happens"):
         table.add_column(column)
@@ -174,6 +177,7 @@ def _stack(design: str | None) -> StackRecord:
     if design is None:
         up = ", ".join(record.design for record in stacks.find())
         raise TestbedError("which design? none is named", f"up: {up or 'none; testbed up a'}")
+    design = design_of(design)
     record = stacks.load(design) if design in {*designs.names(), *stacks.recorded()} else None
     if record is None:
         designs.load(design)

@@ -110,6 +110,8 @@ def _report(folder: Path) -> bool:
         console.out.print(terminal(found.figures))
     if any(each.seconds >= LONG for each in found.figures):
         console.out.print(drift.table(found.drifts))
+    for each in found.unfinished:
+        console.out.print(Text(each, style="bold red"))
     return found.kept
 
 

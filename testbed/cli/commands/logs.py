@@ -10,6 +10,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from testbed.cli.named import design_of
 from testbed.errors import TestbedError
 from testbed.report import console
 from testbed.stack import designs, runtimes
@@ -32,13 +33,16 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    design: Annotated[str, typer.Argument(help="Which design.")],
+    design: Annotated[
+        str, typer.Argument(help="Which design, or the side that it was started as.")
+    ],
     process: Annotated[str | None, typer.Argument(help="Which process; all if left out.")] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C; one process only.")
     ] = False,
 ) -> None:
     """Print the logs of a stack: the one that is up, or the last one that was."""
+    design = design_of(design)
     runtime = _runtime(design)
     runtime.save_logs(design)
     files = {path.stem: path for path in sorted(stacks.log_file(design, "x").parent.glob("*.log"))}

@@ -95,6 +95,8 @@ def _one(folder: Path, check: bool) -> int:
         console.out.print(Text(f"Without a valid attempt: trial {named}", style="yellow"))
     if rebuilt.unbroken:
         console.out.print(Text("Without the fault run that the plan ends with", style="yellow"))
+    for sentence in rebuilt.faults.unfinished if rebuilt.faults else ():
+        console.out.print(Text(sentence, style="bold red"))
     if rebuilt.page is None:
         console.out.print(Text(f"No trial ran, so there is no page; {folder / JUNIT_XML}"))
     else:
@@ -108,6 +110,8 @@ def _faults(folder: Path, check: bool) -> int:
     if found.figures:
         console.out.print(terminal(found.figures))
         console.out.print(Text(f"Report: {folder / REPORT}"), soft_wrap=True)
+    for each in found.unfinished:
+        console.out.print(Text(each, style="bold red"))
     return 1 if check and not found.kept else 0
 
 

@@ -18,7 +18,7 @@ from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.drive.stacks import RuntimeStacks, require_startable
 from testbed.drive.timed import TimedLoad, expected_phases
 from testbed.drive.trial import Tools
 from testbed.errors import INTERRUPT_EXIT
@@ -76,7 +76,7 @@ def _check(plan: CapacityPlan, locustfile: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be driven here and now."""
     planning.check(plan, registry.load().names())
     make_ready(plan.sides, plan.spec.runtime)
-    check_fresh(resolve_all(plan.sides, plan.spec))
+    require_startable(resolve_all(plan.sides, plan.spec))
     Locust(locustfile, replace(plan.traffic, rate=plan.search.first)).check()
 
 

@@ -20,7 +20,7 @@ from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
-from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.drive.stacks import RuntimeStacks, require_startable
 from testbed.drive.timed import TimedLoad, expected_phases
 from testbed.drive.trial import Tools
 from testbed.errors import ERROR_EXIT, INTERRUPT_EXIT, TestbedError
@@ -172,7 +172,7 @@ def _check(plan: Plan, home: Path) -> None:
     make_ready(plan.sides, plan.runtime)
     cells = plan.cells()
     deployments = [cell.deployment(side) for cell in cells for side in range(len(cell.sides))]
-    check_fresh(deployments)
+    require_startable(deployments)
     _check_served(plan, deployments)
     scalable = any(each.topology.is_scalable for each in deployments)
     for spec in dict.fromkeys(cell.spec for cell in cells):
@@ -221,6 +221,8 @@ def report(folder: Path) -> Rebuilt:
     if rebuilt.faults is not None and rebuilt.faults.figures:
         console.out.print(Text("\nunder faults", style="bold"))
         console.out.print(under_faults(rebuilt.faults.figures, brief=True))
+    for each in rebuilt.faults.unfinished if rebuilt.faults else ():
+        console.out.print(Text(each, style="bold red"))
     return rebuilt
 
 

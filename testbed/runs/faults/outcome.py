@@ -45,6 +45,13 @@ class SideOutcome:
             and not self.verdict.counts["not_looked_up"]
         )
 
+    @property
+    def unfinished(self) -> str:
+        """Say why it did not run to its end, nothing if it did."""
+        if self.header.status == COMPLETE:
+            return ""
+        return f"{headline(self.side)} did not run to its end: {self.header.error}."
+
 
 @dataclass(frozen=True)
 class FaultRunOutcome:
@@ -58,6 +65,11 @@ class FaultRunOutcome:
     def figures(self) -> list[FaultFigures]:
         """The figures of the sides that have any."""
         return [side.figures for side in self.sides if side.figures is not None]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """A sentence for each side that did not run to its end."""
+        return [side.unfinished for side in self.sides if side.unfinished]
 
     @property
     def drifts(self) -> dict[str, tuple[Drift, ...]]:
@@ -146,8 +158,8 @@ def _what_ran(plan: recorded.RecordedFaultPlan, sides: tuple[SideOutcome, ...]) 
         f"lasts {plan['seconds']:g} s and is followed by {plan['health']:g} s of health."
     )
     for side in sides:
-        name = headline(side.side)
-        if side.header.status != COMPLETE:
-            yield f"{name} did not run to its end: {side.header.error}."
+        if side.unfinished:
+            yield side.unfinished
         elif side.figures is not None:
-            yield f"{name}: {len(side.figures.faults)} faults in {side.figures.seconds:.0f} s."
+            faults, seconds = len(side.figures.faults), side.figures.seconds
+            yield f"{headline(side.side)}: {faults} faults in {seconds:.0f} s."

@@ -15,7 +15,7 @@ from testbed.drive.interrupts import Interrupts
 from testbed.drive.load import Locust
 from testbed.drive.pace import Pace
 from testbed.drive.plan_reader import PlanSource
-from testbed.drive.stacks import RuntimeStacks, check_fresh
+from testbed.drive.stacks import RuntimeStacks, require_startable
 from testbed.drive.trial import Tools
 from testbed.report import console, progress
 from testbed.report.surroundings import make_ready
@@ -38,7 +38,7 @@ def read(home: Path, plan: str, changes: Mapping[str, Any]) -> FaultPlan:
 def check(plan: FaultPlan, home: Path) -> None:
     """Raise :class:`TestbedError` for what cannot be run here and now."""
     make_ready(plan.sides, plan.runtime)
-    check_fresh(plan.deployments())
+    require_startable(plan.deployments())
     Locust(home / LOCUSTFILE, plan.traffic).check()
 
 

@@ -104,6 +104,9 @@ class Runtime(Protocol):
     module of a runtime also has ``answers() -> bool``, which says whether it can be had here.
     """
 
+    def require(self, topology: Topology, spec: StackSpec) -> None:
+        """Raise :class:`TestbedError` if a stack cannot be started here as ``spec`` says."""
+
     def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
         """Start a stack and return once all of it is ready.
 

@@ -38,6 +38,9 @@ class StackLifecycle(ABC):
     health_timeout: float
     lock_wait: float
 
+    def require(self, topology: Topology, spec: StackSpec) -> None:
+        self._prepare(topology, spec)
+
     def up(self, topology: Topology, spec: StackSpec, progress: Progress) -> StackRecord:
         start = self._prepare(topology, spec)
         topology = prepare.scaled(topology, spec)

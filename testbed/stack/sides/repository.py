@@ -80,15 +80,16 @@ def _require_repository(root: Path, revision: str) -> None:
 def _hints(root: Path, revision: str) -> Iterator[str]:
     """Yield what could be meant by a revision that is not there, and why it may be missing."""
     start = re.split(r"[~^@]", revision)[0] or "HEAD"
-    known = _run(root, "for-each-ref", "--format=%(refname:short)").stdout.split()
-    elsewhere = [each for each in known if each.endswith(f"/{start}")]
-    if meant := [*elsewhere, *difflib.get_close_matches(start, known, n=3)]:
-        yield f"did you mean {' or '.join(dict.fromkeys(meant))}?"
-    elif start != revision:
-        counted = _run(root, "rev-list", "--count", "--first-parent", "--end-of-options", start)
-        if not counted.returncode:
-            behind = int(counted.stdout) - 1
-            yield f"{start}{f'~{behind}' if behind else ''} is the oldest one"
+    counted = _run(root, "rev-list", "--count", "--first-parent", "--end-of-options", start)
+    if start != revision and not counted.returncode:
+        behind = int(counted.stdout) - 1
+        yield f"{start}{f'~{behind}' if behind else ''} is the oldest one"
+    else:
+        known = _run(root, "for-each-ref", "--format=%(refname:short)").stdout.split()
+        elsewhere = [each for each in known if each.endswith(f"/{start}")]
+        meant = [*elsewhere, *difflib.get_close_matches(start, known, n=3)]
+        if meant:
+            yield f"did you mean {' or '.join(dict.fromkeys(meant))}?"
     if _is_shallow(root):
         yield _SHALLOW
     yield "`git log --oneline` shows the revisions, `git branch --all` and `git tag` their names"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,10 @@ from testbed.errors import TestbedError
 
 GRAMMAR = "DESIGN[@REVISION][+OPTION=VALUE]... or HOST:PORT[,HOST:PORT]...[+OPTION=VALUE]..."
 HINT = f"a side is {GRAMMAR}; `testbed sides` explains it"
+# An IPv6 address stands in brackets, so that its colons are not taken for the port's.
+_ADDRESS = re.compile(
+    r"(\[[0-9a-f:.%]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})", re.ASCII | re.IGNORECASE
+)
 _HIGHEST_PORT = 65_535
 
 
@@ -37,7 +42,8 @@ class Side:
             return cls(addresses=_addresses(text, head), options=_options(text, given))
         design, at, revision = head.partition("@")
         if not design:
-            raise SideError(f"side {text!r} names no design before {head or '+'!r}", HINT)
+            before = f" before {text.strip()[0]!r}" if text.strip() else ""
+            raise SideError(f"side {text!r} names no design{before}", HINT)
         if at and not revision:
             raise SideError(f"side {text!r} names no revision after '@'", HINT)
         return cls(design.lower(), (), revision, _options(text, given))
@@ -98,9 +104,11 @@ def _addresses(text: str, head: str) -> tuple[str, ...]:
         raise SideError(f"side {text!r}: a server that is there already has no revision", HINT)
     addresses = tuple(each.strip() for each in head.split(","))
     for address in addresses:
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
+        found = _ADDRESS.fullmatch(address)
+        if found is None or not 0 < int(found["port"]) <= _HIGHEST_PORT:
             raise SideError(f"side {text!r}: {address!r} is no HOST:PORT", HINT)
+    if twice := next((each for each in addresses if addresses.count(each) > 1), None):
+        raise SideError(f"side {text!r} names {twice} twice", HINT)
     return addresses
 
 

@@ -156,7 +156,8 @@ def test_a_shallow_clone_is_the_reason_that_is_given(
     clone = tmp_path / "clone"
     project.git("clone", "--quiet", "--depth=1", project.root.as_uri(), str(clone))
     monkeypatch.setattr(revisions, "CHECKOUT", clone)
-    assert "git fetch --unshallow" in error_of("a@HEAD~1").hint
+    hint = error_of("a@HEAD~1").hint
+    assert "HEAD is the oldest one; this clone is shallow: `git fetch --unshallow`" in hint
 
 
 def test_without_a_repository_there_are_no_revisions(

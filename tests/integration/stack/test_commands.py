@@ -125,6 +125,20 @@ def test_down_stops_every_stack_and_says_what_it_did(
     assert run("down").stdout == "nothing was up\n"
 
 
+def test_a_stack_is_named_by_the_side_that_it_was_started_as_and_by_no_other(
+    runtime: LocalRuntime, topology: Topology
+) -> None:
+    runtime.up(topology, StackSpec(2, side="fake+lease=7+slots=2"), silent)
+
+    for command in (["logs"], ["down"], ["fault", "heal"]):
+        wrong = run(*command, "fake+lease=8")
+        assert wrong.exit_code == 2
+        assert "the stack of design fake is fake+lease=7+slots=2" in wrong.stderr
+    assert run("logs", "fake+slots=2+lease=7").exit_code == 0
+    assert "nothing is broken in design fake" in run("fault", "heal", "FAKE+lease=7+slots=2").stdout
+    assert "2 processes stopped" in run("down", "fake+lease=7+slots=2").stdout
+
+
 def test_logs_of_a_process_are_printed_and_an_unknown_one_is_named(
     runtime: LocalRuntime, topology: Topology
 ) -> None:

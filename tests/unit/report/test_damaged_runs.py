@@ -117,6 +117,22 @@ def test_a_damaged_file_is_named_with_the_code_of_an_error(
     assert names(result, name), result.stderr
 
 
+def test_a_side_of_a_fault_run_that_failed_is_named_with_its_reason(
+    runs: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(runs / "fault-run" / "run", tmp_path / "run")
+    trial = sorted(folder.glob("trials/*"))[-1]
+    header = json.loads((trial / "trial.json").read_text())
+    failed = {**header, "status": "failed", "error": "no store is on this machine"}
+    (trial / "trial.json").write_text(json.dumps(failed))
+    for path in trial.glob("history*.jsonl"):
+        path.unlink()
+    result = report(folder)
+    assert result.exit_code == 1, result.output
+    name = f"Design {header['design'].upper()}"
+    assert f"{name} did not run to its end: no store is on this machine." in result.stdout
+
+
 def test_trial_without_a_header_has_not_run(runs: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(runs / "experiment" / "run", tmp_path / "experiment" / "run")
     sorted(folder.glob("trials/*/trial.json"))[0].unlink()

@@ -56,7 +56,13 @@ def test_the_order_of_options_makes_no_other_side() -> None:
         ("host:", "'host:' is no HOST:PORT"),
         (":50051", "':50051' is no HOST:PORT"),
         ("host:99999", "'host:99999' is no HOST:PORT"),
+        ("host:٣", "'host:٣' is no HOST:PORT"),
+        ("::1:50051", "'::1:50051' is no HOST:PORT"),
+        ("[::1:50051", "'[::1:50051' is no HOST:PORT"),
+        ("http://h:1", "'http://h:1' is no HOST:PORT"),
+        ("h 1:1", "'h 1:1' is no HOST:PORT"),
         ("h:1,", "'' is no HOST:PORT"),
+        ("h:1,h:1", "names h:1 twice"),
         ("h:1@HEAD", "has no revision"),
     ],
 )
@@ -64,6 +70,14 @@ def test_the_error_names_the_part_that_is_wrong(text: str, part: str) -> None:
     with pytest.raises(SideError, match="side ") as raised:
         Side.parse(text)
     assert part in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_a_side_of_nothing_names_no_design_and_nothing_before_which_one_is_missing(
+    text: str,
+) -> None:
+    with pytest.raises(SideError, match=r"names no design$"):
+        Side.parse(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""What keeps a side from being started here is found before any side is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from common.process_spec import ProcessSpec
+from common.topology import Topology
+from testbed.drive.stacks import require_startable
+from testbed.errors import TestbedError
+from testbed.stack import records
+from testbed.stack.sides.resolve import resolve
+from testbed.stack.sides.side import SideError
+from tests.support.stacks import free_port
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(records.HOME_VARIABLE, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("side", "problem"),
+    [
+        ("b+cpus=2", "local processes cannot be held to a budget"),
+        ("b+clock=on+runtime=compose", "the clocks of containers cannot be set"),
+    ],
+)
+def test_an_option_that_the_runtime_cannot_do_is_found_first(side: str, problem: str) -> None:
+    with pytest.raises(SideError, match=problem) as raised:
+        require_startable([resolve("a"), resolve(side)])
+    assert f"side {side!r}: " in str(raised.value)
+
+
+def test_a_program_that_is_not_on_this_machine_is_found_first() -> None:
+    process = ProcessSpec("store", command=("no-such-store",), port=1, needs={})
+    missing = replace(resolve("b"), topology=Topology("shop", "a shop", (process,), ("store",)))
+    with pytest.raises(TestbedError, match="`no-such-store`, which is not on PATH"):
+        require_startable([resolve("a"), missing])
+
+
+def test_a_server_that_does_not_answer_is_found_first() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(SideError, match=f"side '{address}': {address} does not answer"):
+        require_startable([resolve("a"), resolve(address)])
