@@ -70,7 +70,7 @@ class Fairness:
                 f"{_listed(labels)} do not run with the same: "
                 f"{'; '.join(_difference(each, labels) for each in wrong)}",
                 "nothing declares this: set all sides alike, make it an option of a side, or let "
-                f"the plan declare that it may differ: {names}",
+                f"the plan declare that it may differ (declared, --declare): {names}",
             )
 
 

@@ -27,11 +27,14 @@ def collect(
 ) -> dict[str, Any]:
     """Return the provenance of a run started now in the project at ``home``, as plain data.
 
-    ``deployments`` are what its sides start; what those run that are of a revision is in it.
+    ``deployments`` are what its sides start: in it is what those run that are of a revision, and
+    what is declared of those that are there already.
     """
     revisions = {str(each): found for each in deployments if (found := provenance_of(each))}
+    declarations = {str(each): each.declaration.facts for each in deployments if each.declaration}
     return {
         **({"revisions": revisions} if revisions else {}),
+        **({"declarations": declarations} if declarations else {}),
         "command": shlex.join(arguments),
         "git": git_state(home),
         "lock_sha256": sha256(home / LOCK),

@@ -49,11 +49,13 @@ def written(value: object) -> str:
 
 def origin(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
     """List where a run comes from, in words."""
-    known = {"git", "machine", "lock_sha256", "packages", "command", "python", "revisions"}
+    known = {"git", "machine", "lock_sha256", "packages", "command", "python"}
+    known |= {"revisions", "declarations"}
     git, machine = provenance.get("git", {}), provenance.get("machine", {})
     rows = [
         ("commit", str(git.get("commit") or "unknown")),
         *((side, _revision(each)) for side, each in provenance.get("revisions", {}).items()),
+        *((side, _declared(each)) for side, each in provenance.get("declarations", {}).items()),
         ("uncommitted changes", {True: "yes", False: "no"}.get(git.get("dirty"), "unknown")),
         ("lock file, SHA-256", str(provenance.get("lock_sha256") or "none")),
         ("machine", machine_words(machine)),
@@ -72,6 +74,11 @@ def _revision(found: Mapping[str, Any]) -> str:
         f"{found.get('commit')} {found.get('subject')}; lock file {found.get('lock_sha256')}, "
         f"Python environment: {found.get('python')}"
     )
+
+
+def _declared(facts: Mapping[str, Any]) -> str:
+    """Say what a file declares of a server that is there already."""
+    return f"declares {', '.join(f'{name} {text}' for name, text in facts.items()) or 'nothing'}"
 
 
 def machine_words(machine: Mapping[str, Any]) -> str:

@@ -36,6 +36,10 @@ def invoke(*arguments: str) -> Result:
         (("--kind", "juggle"), "'juggle'"),
         (("--slots", "13"), "13 slots"),
         (("--name", "../x"), "--name"),
+        (("--max-ratio", "cpu_ms_per_job"), "--max-ratio cpu_ms_per_job: not KEY=VALUE"),
+        (("--min-ratio", "cpu_ms_per_jop=1"), "did you mean cpu_ms_per_job?"),
+        (("--max-ratio", "cpu_ms_per_job=fast"), "'fast' is not above 0"),
+        (("--max-ratio", "cpu_ms_per_job=nan"), "'nan' is not above 0"),
     ],
 )
 def test_impossible_comparison_is_refused_before_anything_starts(

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from common.options.values import Number
 from testbed.cli import options
 from testbed.drive import plan_reader
-from testbed.drive.plan_reader import PlanSource
+from testbed.drive.key_values import read_key_values
+from testbed.drive.plan_reader import PlanError, PlanSource
+from testbed.drive.values import hint
 from testbed.runs.compare import overrides, planfile
 from testbed.runs.compare import run as runner
 from testbed.stack import records as stacks
@@ -17,6 +20,7 @@ PLAN = "quick"
 NAME = "compare"
 # Options that have another name than the key of the plan.
 _KEYS = {"rounds": "blocks"}
+_RATIO = Number(0, 1e6, above=True)
 # Options that change no single key.
 _APART = ("keep_going", "max_ratio", "min_ratio")
 
@@ -117,9 +121,16 @@ def compare(
 
 
 def _thresholds(bound: str, pairs: list[str]) -> list[dict[str, Any]]:
-    """Return the thresholds of ratios as tables of a plan."""
-    given = plan_reader.changes_from(pairs)
-    return [{"metric": metric, "ratio": True, bound: value} for metric, value in given.items()]
+    """Return the thresholds of ratios as tables of a plan. Raises :class:`PlanError`."""
+    option = f"--{bound}-ratio"
+    given = read_key_values(pairs, "cpu_ms_per_job=1.1", PlanError, option)
+    for metric, text in given.items():
+        if metric not in planfile.METRICS:
+            meant = hint(metric, planfile.METRICS)
+            raise PlanError(f"{option} {metric}={text}: there is no metric {metric!r}{meant}")
+        if problem := _RATIO.problem(text):
+            raise PlanError(f"{option} {metric}={text}: {text!r} {problem}")
+    return [{"metric": metric, "ratio": True, bound: float(text)} for metric, text in given.items()]
 
 
 def _changes(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

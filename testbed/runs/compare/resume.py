@@ -66,7 +66,8 @@ def differences(
 ) -> Iterator[str]:
     """Name everything in which a recorded run and this one differ.
 
-    That is plan, code, lock, machine, and the commits of revisions: a branch may have moved.
+    That is plan, code, lock, machine, the commits of revisions, for a branch may have moved, and
+    what is declared of servers that are there already.
     """
     earlier_plan = {key: each for key, each in recorded["plan"].items() if key != "titles"}
     yield from _differ("", earlier_plan, plan.as_data())
@@ -76,6 +77,10 @@ def differences(
         pair = [each.get(side, {}).get("commit") for each in (then, now)]
         if pair[0] != pair[1]:
             yield f"revision of {side}: {pair[0]} then, {pair[1]} now"
+    then, now = earlier.get("declarations", {}), provenance.get("declarations", {})
+    for side in dict.fromkeys([*then, *now]):
+        if then.get(side) != now.get(side):
+            yield f"declaration of {side}: {_listed(then, side)} then, {_listed(now, side)} now"
     for key, title in (
         ("code", "code that trials run"),
         ("lock_sha256", "requirements.lock"),
@@ -95,6 +100,11 @@ def _differ(path: str, before: Any, now: Any) -> Iterator[str]:
             yield from _differ(f"{path}.{key}" if path else key, before.get(key), now.get(key))
     elif before != now:
         yield f"plan {path}: {before} then, {now} now"
+
+
+def _listed(declarations: Mapping[str, Any], side: str) -> str:
+    facts = declarations.get(side) or {}
+    return ", ".join(f"{name} {text}" for name, text in facts.items()) or "nothing"
 
 
 def _dig(values: Mapping[str, Any], key: str) -> Any:

@@ -222,9 +222,9 @@ class _Session:
 
     def _ask(self, cell: Cell, side: int) -> Statement:
         stacks, deployment = self._tools.stacks, cell.deployment(side)
-        self._tools.progress.note(
-            f"asking {title_of(cell.sides[side])} what it runs with, {deployment.spec.slots} slots"
-        )
+        shares = deployment.topology.shares_slots
+        slots = f", {deployment.spec.slots} slots" if shares else ""
+        self._tools.progress.note(f"asking {title_of(cell.sides[side])} what it runs with{slots}")
         try:
             return self._tools.ask(stacks.up(deployment))
         finally:

@@ -83,7 +83,8 @@ def read(file: str) -> Declaration:
     try:
         data = tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DeclarationError(f"there is no declaration {file}", HINT) from None
+        where = "" if Path(file).is_absolute() else f" in {Path.cwd()}"
+        raise DeclarationError(f"there is no declaration {file}{where}", HINT) from None
     except OSError as error:
         raise DeclarationError(f"{file}: {error.strerror}", HINT) from error
     except ValueError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -114,7 +115,8 @@ def _make_environment(folder: Path, lock: Path) -> None:
 
 
 def _step(lock: Path, command: list[str]) -> None:
-    done = subprocess.run(
+    # In a group of its own: what it starts itself must not go on with a folder that is given up.
+    with subprocess.Popen(
         command,
         env=_of_pip(os.environ),
         stdin=subprocess.DEVNULL,
@@ -122,10 +124,15 @@ def _step(lock: Path, command: list[str]) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        end = "\n".join(done.stdout.strip().splitlines()[-_TAIL_LINES:])
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
+        end = "\n".join(output.strip().splitlines()[-_TAIL_LINES:])
         raise TestbedError(
             f"the environment of {lock} cannot be made:\n{end}",
             "its packages come from where pip is set to look; nothing of it was left behind",

@@ -328,6 +328,11 @@ def test_what_differs_from_the_interrupted_run_is_named(bench: Any) -> None:
     moved = {"revisions": {"a@main": {"commit": "after"}}}
     found = list(resume.differences(earlier, bench.plan, moved))
     assert found == ["revision of a@main: before then, after now"]
+    del earlier["provenance"]["revisions"]
+    earlier["provenance"]["declarations"] = {"h:1": {"slots": "6"}}
+    edited = {"declarations": {"h:1": {"slots": "9", "durability": "disk"}}}
+    found = list(resume.differences(earlier, bench.plan, edited))
+    assert found == ["declaration of h:1: slots 6 then, slots 9, durability disk now"]
 
 
 def test_blocks_end_once_the_named_metrics_are_known_well_enough(bench: Any) -> None:

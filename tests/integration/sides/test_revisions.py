@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from common.process_spec import MEMORY, NOTHING
@@ -15,6 +19,7 @@ from testbed.stack.manifests import compose
 from testbed.stack.sides import exports, repository, revisions
 from testbed.stack.sides.resolve import EVERY_FACT, checked, resolve
 from tests.support.repositories import Repository, old_project
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.needs("git")
 
@@ -259,6 +264,47 @@ def test_an_environment_that_cannot_be_made_says_why_and_leaves_nothing(
     error = error_of("a@HEAD")
     assert "No matching distribution found for there-is-none==1" in str(error)
     assert not list((stacks.project_root() / ".testbed" / "environments").iterdir())
+
+
+# Instead of `python -m venv FOLDER`: has a process of its own go on for ten seconds.
+SLOW = """#!/bin/sh
+(for _ in $(seq 500); do mkdir -p "$3/lib"; echo >> "$3/lib/more"; sleep 0.02; done) &
+echo $! > "$PIP_TEST_PID"
+wait
+"""
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_an_environment_that_is_interrupted_leaves_neither_files_nor_processes(
+    project: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, pid = tmp_path / "python", tmp_path / "pid"
+    slow.write_text(SLOW)
+    slow.chmod(0o700)
+    monkeypatch.setenv("PIP_TEST_PID", str(pid))
+    monkeypatch.setattr(exports.sys, "executable", str(slow))
+    folder = stacks.project_root() / ".testbed" / "environments"
+    project.write("requirements.lock", "# no packages at all\n")
+    project.commit("Need nothing")
+
+    def interrupt() -> None:
+        eventually(lambda: pid.exists() and pid.read_text() and list(folder.glob(".*/lib")))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    user = threading.Thread(target=interrupt)
+    user.start()
+    with pytest.raises(KeyboardInterrupt):
+        revisions.find("HEAD", lambda _: None)
+    user.join()
+
+    eventually(lambda: not is_running(int(pid.read_text())), within=5)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_revision_without_a_dockerfile_does_not_run_in_containers(project: Repository) -> None:

@@ -119,7 +119,7 @@ def test_what_the_plan_allows_may_differ_on_any_side() -> None:
     sides = stated("a"), Statement("h:1", {}, {"durability": "disk"})
     with pytest.raises(Unfair, match=r"durability: none in .* and disk in") as caught:
         compare(*sides)
-    assert "may differ: durability" in caught.value.hint
+    assert "may differ (declared, --declare): durability" in caught.value.hint
     (fact,) = [
         each
         for each in compare(*sides, allowed=("durability",)).facts(CELL)

@@ -199,6 +199,30 @@ def test_runs_that_share_a_side_on_one_machine_are_named_with_what_may_be_compar
     assert "on one machine" not in read(tmp_path / "results" / "runs.html").text
 
 
+def test_what_a_side_of_one_run_alone_ran_with_is_no_difference_between_runs(
+    make: Make, tmp_path: Path
+) -> None:
+    one = make("1", fairness=({"slots": 12}, {"slots": 12}))
+    other = make(
+        "2",
+        plan=plan(sides=["a", "b+slots=24"]),
+        fairness=({"slots": 12}, {"slots": 24}),
+    )
+    assert invoke(one, other).exit_code == 0
+    assert "The runs differ in plan." in read(tmp_path / "results" / "runs.html").text
+
+
+def test_one_name_of_two_commits_is_a_difference_between_runs(make: Make, tmp_path: Path) -> None:
+    def of(run: str, commit: str) -> Path:
+        origin = provenance(revisions={"a@main": {"commit": commit}})
+        return make(run, plan=plan(sides=["a@main", "b"]), provenance=origin)
+
+    assert invoke(of("1", "c" * 40), of("2", "d" * 40)).exit_code == 0
+    text = read(tmp_path / "results" / "runs.html").text
+    assert "The runs differ in commit." in text
+    assert "a@main commit" in text
+
+
 def test_summary_is_a_markdown_table_of_the_main_metrics(make: Make) -> None:
     sides = ["a", "b+slots=24", "a@HEAD~3"]
     folder = make(plan=plan(sides=sides, thresholds=[IMPOSSIBLE]), mirrored=True, blocks=3)

@@ -26,29 +26,42 @@ NAMES = {"name", "about"}
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact of every experiment, in the order of these."""
+    """One fact of every experiment, in the order of these.
+
+    ``applies`` says of which it can be one: of a side it is nothing to those without that side.
+    """
 
     kind: str
     name: str
     values: tuple[str, ...]
+    applies: tuple[bool, ...]
 
     @property
     def differs(self) -> bool:
-        """Whether it is not the same everywhere."""
-        return len(set(self.values)) > 1
+        """Whether it is not the same everywhere where it can be."""
+        return len({value for value, own in zip(self.values, self.applies, strict=True) if own}) > 1
 
 
 def facts(views: Sequence[View]) -> list[Fact]:
     """List all facts; one that an experiment does not have is a dash there."""
-    by_view = [dict(_of(view)) for view in views]
+    found = [*_facts([dict(_of(view)) for view in views]), *_facts_of_sides(views)]
     order = (*CONDITIONS, MOMENT)
-    names = sorted(
-        dict.fromkeys(key for each in by_view for key in each), key=lambda key: order.index(key[0])
-    )
-    return [
-        Fact(kind, name, tuple(each.get((kind, name), NOTHING) for each in by_view))
-        for kind, name in names
-    ]
+    return sorted(found, key=lambda fact: order.index(fact.kind))
+
+
+def _facts(by_view: Sequence[Mapping[tuple[str, str], str]]) -> Iterator[Fact]:
+    for kind, name in dict.fromkeys(key for each in by_view for key in each):
+        values = tuple(each.get((kind, name), NOTHING) for each in by_view)
+        yield Fact(kind, name, values, (True,) * len(values))
+
+
+def _facts_of_sides(views: Sequence[View]) -> Iterator[Fact]:
+    by_view = [dict(_of_sides(view)) for view in views]
+    sides = [{side for side, *_ in each} for each in by_view]
+    for key in dict.fromkeys(key for each in by_view for key in each):
+        side, kind, name = key
+        values = tuple(each.get(key, NOTHING) for each in by_view)
+        yield Fact(kind, f"{side} {name}", values, tuple(side in each for each in sides))
 
 
 def kinds(found: Sequence[Fact]) -> list[str]:
@@ -75,7 +88,6 @@ def _of(view: View) -> Iterator[tuple[tuple[str, str], str]]:
     yield (COMMIT, "uncommitted changes"), _dirty(git)
     if "code" in origin:
         yield (COMMIT, "code that trials run"), str(origin["code"])
-    yield from _settings(view)
     for name, text in flat({key: each for key, each in view.plan.items() if key not in NAMES}):
         if not name.startswith("titles"):
             yield (PLAN, name), text
@@ -88,13 +100,15 @@ def _dirty(git: Mapping[str, Any]) -> str:
     return "unknown" if dirty is None else "yes" if dirty else "no"
 
 
-def _settings(view: View) -> Iterator[tuple[tuple[str, str], str]]:
+def _of_sides(view: View) -> Iterator[tuple[tuple[str, str, str], str]]:
     """Give what each side ran with in its trials; where they differ, all that was reported."""
-    found: dict[str, dict[str, None]] = {}
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
     for trial in view.trials():
         header = trial.figures.header
+        label = view.compared.side_of(header).removeprefix("design ")
         for name, text in flat({**header.fairness, **header.settings}):
-            label = view.compared.side_of(header).removeprefix("design ")
-            found.setdefault(f"{label} {name}", {})[text] = None
-    for name, texts in found.items():
-        yield (SETTINGS, name), " or ".join(texts)
+            found.setdefault((label, SETTINGS, name), {})[text] = None
+    for key, texts in found.items():
+        yield key, " or ".join(texts)
+    for side, revision in view.provenance.get("revisions", {}).items():
+        yield (side, COMMIT, "commit"), str(revision.get("commit"))
