@@ -27,6 +27,9 @@ from testbed.stats.words import Sentence
 
 Better = Literal["lower", "higher"]
 
+# What nobody acts on. Memory hardly differs between trials, so that a tenth of a percent of it is
+# clear of all noise.
+SMALLEST_DIFFERENCE = 0.01
 LEAST_BLOCKS = 3
 WIDEST_SPAN = 2.0
 
@@ -97,7 +100,7 @@ def verdicts(family: Sequence[Measured], *, confidence: float = 0.95) -> tuple[M
     """Judge the metrics of one comparison together; the verdicts are in their order.
 
     A side is better if the adjusted p-value is at most 1 - ``confidence`` and the ratio lies beyond
-    the noise floor, where that is known. There is not enough data without a ratio, with fewer than
+    the noise floor, where that is known, and beyond :data:`SMALLEST_DIFFERENCE`. There is not enough data without a ratio, with fewer than
     three blocks, and if nothing is shown while the interval spans more than a factor of two.
 
     Raises ``ValueError`` for a noise floor below 0 or not finite, a ratio's interval that is not
@@ -129,7 +132,8 @@ def _judge(
         return MetricVerdict(RatioOutcome.NOT_ENOUGH_DATA, words, ratio, each.floor, None)
     lower = ratio.low * ratio.high < 1
     is_clear = each.floor is None or _reach(ratio) > each.floor
-    if together <= level and is_clear:
+    is_small = _reach(ratio) <= SMALLEST_DIFFERENCE
+    if together <= level and is_clear and not is_small:
         second = lower == (each.better == "lower")
         outcome = RatioOutcome.SIDE_BETTER if second else RatioOutcome.REFERENCE_BETTER
         words = sentence.better(int(second), ratio)
@@ -137,7 +141,9 @@ def _judge(
         outcome, words = RatioOutcome.NOT_ENOUGH_DATA, sentence.too_wide(ratio)
     else:
         outcome = RatioOutcome.NO_DIFFERENCE
-        words = sentence.no_difference(ratio, by_chance=is_clear and alone <= level < together)
+        words = sentence.no_difference(
+            ratio, by_chance=is_clear and alone <= level < together, is_small=is_small
+        )
     return MetricVerdict(outcome, words, ratio, each.floor, together)
 
 

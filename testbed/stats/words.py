@@ -31,14 +31,21 @@ class Sentence:
         )
         return f"{head} is {self._ratio(ratio, side)}{beyond}"
 
-    def no_difference(self, ratio: Interval, *, by_chance: bool) -> str:
-        """Nothing is shown, with what is ruled out; ``by_chance`` if that is due to the family."""
+    def no_difference(
+        self, ratio: Interval, *, by_chance: bool = False, is_small: bool = False
+    ) -> str:
+        """Nothing is shown, with what is ruled out.
+
+        That is due to the family if ``by_chance``, and to the size of the difference if it
+        ``is_small``.
+        """
         reach = max(ratio.high, 1 / ratio.low) - 1
-        why = (
-            ", off the noise, but among so many metrics one like it is expected by chance"
-            if by_chance
-            else self._within(ratio)
-        )
+        if by_chance:
+            why = ", off the noise, but among so many metrics one like it is expected by chance"
+        elif is_small and not ratio.holds(1):
+            why = ", off 1, but by too little to matter"
+        else:
+            why = self._within(ratio)
         return (
             f"No difference shown in {self.label}: {self._ratio(ratio, 1, subject=True)}{why}; "
             f"more than {_percent(reach)} either way is unlikely"

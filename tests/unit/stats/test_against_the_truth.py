@@ -101,6 +101,18 @@ def test_verdict_needs_a_ratio_beyond_the_noise_floor() -> None:
     assert "not clear of the noise floor of ±20 %" in within.words
 
 
+def test_difference_of_less_than_a_percent_is_not_named_however_sure_it_is() -> None:
+    sure = (
+        [[[1.0, 1.0001]] * 5, [[0.992, 0.9921]] * 5],
+        [[[1.0, 1.0001]] * 5, [[0.985, 0.9851]] * 5],
+    )
+    small, large = (statistics.ratio_interval(*sides) for sides in sure)
+    assert statistics.verdict(large, None, "lower").outcome is RatioOutcome.SIDE_BETTER
+    found = statistics.verdict(small, None, "lower")
+    assert found.outcome is RatioOutcome.NO_DIFFERENCE
+    assert "off 1, but by too little to matter" in found.words
+
+
 @pytest.mark.parametrize("floor", [-0.1, math.inf, math.nan])
 def test_noise_floor_that_is_none_is_refused(floor: float) -> None:
     with pytest.raises(ValueError, match="noise floor"):
