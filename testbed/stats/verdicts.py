@@ -100,8 +100,9 @@ def verdicts(family: Sequence[Measured], *, confidence: float = 0.95) -> tuple[M
     """Judge the metrics of one comparison together; the verdicts are in their order.
 
     A side is better if the adjusted p-value is at most 1 - ``confidence`` and the ratio lies beyond
-    the noise floor, where that is known, and beyond :data:`SMALLEST_DIFFERENCE`. There is not enough data without a ratio, with fewer than
-    three blocks, and if nothing is shown while the interval spans more than a factor of two.
+    the noise floor, where that is known, and beyond :data:`SMALLEST_DIFFERENCE`. There is not
+    enough data without a ratio, with fewer than three blocks, and if nothing is shown while the
+    interval spans more than a factor of two.
 
     Raises ``ValueError`` for a noise floor below 0 or not finite, a ratio's interval that is not
     above 0, and a confidence out of range.

@@ -107,9 +107,9 @@ def test_difference_of_less_than_a_percent_is_not_named_however_sure_it_is() -> 
         [[[1.0, 1.0001]] * 5, [[0.985, 0.9851]] * 5],
     )
     small, large = (statistics.ratio_interval(*sides) for sides in sure)
-    assert statistics.verdict(large, None, "lower").outcome is RatioOutcome.SIDE_BETTER
+    assert statistics.verdict(large, None, "lower").outcome is statistics.RatioOutcome.SIDE_BETTER
     found = statistics.verdict(small, None, "lower")
-    assert found.outcome is RatioOutcome.NO_DIFFERENCE
+    assert found.outcome is statistics.RatioOutcome.NO_DIFFERENCE
     assert "off 1, but by too little to matter" in found.words
 
 
