@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +96,12 @@ def run(
     Nothing is left running, whatever happens. Raises :class:`TestbedError`.
     """
     progress.trial(1, "bench")
+    deployments = plan.deployments()
     with ExitStack() as running:
         echo = running.enter_context(measure.echo_server())
         progress.phase(UP)
-        running.enter_context(_stopped(plan, stacks, interrupts, progress))
-        subjects = {str(each): _subject(stacks, each) for each in plan.deployments()}
+        running.enter_context(_stopped(deployments, stacks, interrupts, progress))
+        subjects = {str(each): _subject(stacks, each) for each in deployments}
         progress.phase(IDLE)
         idle = measure.idle(list(subjects.values()), plan.idle_seconds, folder / "idle")
         subjects[measure.ECHO] = echo
@@ -115,14 +116,14 @@ def run(
 
 @contextmanager
 def _stopped(
-    plan: BenchPlan, stacks: Stacks, interrupts: Interrupts, progress: Progress
+    deployments: Sequence[Deployment], stacks: Stacks, interrupts: Interrupts, progress: Progress
 ) -> Iterator[None]:
     try:
         yield
     finally:
         with interrupts.shield():
             progress.phase(DOWN)
-            for each in plan.deployments():
+            for each in deployments:
                 stacks.down(each.design)
 
 

@@ -17,7 +17,7 @@ from testbed.drive.traffic import Traffic
 from testbed.drive.trial import TrialSpec
 from testbed.runs.compare.plan import Cell, Plan
 from testbed.stack.sides.resolve import Deployment
-from testbed.stack.sides.side import Side
+from testbed.stack.sides.side import Side, folder_name
 
 SEEDS = 2**63
 
@@ -66,8 +66,7 @@ class TrialPlan:
     def folder(self, width: int, attempt: int) -> str:
         """Name the trial's folder; the names sort in the order of the trials and attempts."""
         again = f"-{attempt}" if attempt > 1 else ""
-        design = Side.parse(self.text).design or "server"
-        return f"{self.number:0{width}d}-{design}{again}"
+        return f"{self.number:0{width}d}-{folder_name(Side.parse(self.text))}{again}"
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain data."""
