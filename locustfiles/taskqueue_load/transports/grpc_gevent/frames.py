@@ -1,8 +1,8 @@
 """HTTP/2 frames as bytes.
 
-The two frames that every call has, HEADERS and DATA, are split and made here with ``struct``; all
-others are read and made by hyperframe, which also undoes padding. To have it make these two as well
-would cost more than all the rest of a call's framing (see README.md).
+The frames that every call has, HEADERS and DATA, and the WINDOW_UPDATE that a server sends for it,
+are split and made here with ``struct``; all others are read and made by hyperframe, which also
+undoes padding. Its objects for these would cost more than all the rest of a call (see README.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hyperframe.frame import DataFrame, Frame, HeadersFrame
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 # Types and flags of RFC 9113 that are asked for here.
-DATA, HEADERS, CONTINUATION = 0x0, 0x1, 0x9
+DATA, HEADERS, SETTINGS, WINDOW_UPDATE, CONTINUATION = 0x0, 0x1, 0x4, 0x8, 0x9
 END_STREAM, END_HEADERS, PADDED, PRIORITY = 0x1, 0x4, 0x8, 0x20
 
 # Error codes of RFC 9113, section 7.
@@ -118,6 +118,14 @@ def parsed(raw: RawFrame) -> Frame:
     except HyperframeError as error:
         raise ConnectionFault(FRAME_SIZE_ERROR, f"a frame of type {kind}: {error}") from error
     return frame
+
+
+def increment(body: bytes) -> int:
+    """Return what a WINDOW_UPDATE adds. Raises :class:`ConnectionFault` if that makes no sense."""
+    more = int.from_bytes(body, "big") & 0x7FFFFFFF
+    if len(body) != 4 or not more:
+        raise ConnectionFault(PROTOCOL_ERROR, "a WINDOW_UPDATE of nothing")
+    return more
 
 
 def unpadded(raw: RawFrame) -> bytes:

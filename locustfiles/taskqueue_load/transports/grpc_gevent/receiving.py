@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 STREAM_WINDOW = 1 << 20
 CONNECTION_WINDOW = 8 << 20
 _DEFAULT_WINDOW = 65_535
-_SETTINGS = SettingsFrame.type
 
 
 def greeting() -> bytes:
@@ -52,11 +51,11 @@ class Receiving:
         self._splitter = frames.Splitter()
         self._decoder = BlockDecoder()
         self._received = 0
+        self._greeted = False
         # A header block that goes on: its stream, whether that ends with it, its bytes.
         self._unfinished: tuple[int, bool, bytearray] | None = None
         self._of_type: dict[type[Frame], Callable[[Any], None]] = {
             SettingsFrame: self._take_settings,
-            WindowUpdateFrame: self._take_window,
             PingFrame: self._take_ping,
             RstStreamFrame: self._take_reset,
             GoAwayFrame: self._take_goaway,
@@ -67,14 +66,16 @@ class Receiving:
         """Take bytes. Raises :class:`ConnectionFault` if the connection cannot go on with them."""
         for raw in self._splitter.feed(data):
             kind = raw[0]
-            if not self._connection.settled.is_set() and kind != _SETTINGS:
-                raise ConnectionFault(frames.PROTOCOL_ERROR, "no settings at first")
             if self._unfinished is not None:
                 self._take_continuation(self._unfinished, raw)
-            elif kind == frames.DATA:
-                self._take_data(raw)
+            elif not self._greeted and kind != frames.SETTINGS:
+                raise ConnectionFault(frames.PROTOCOL_ERROR, "no settings at first")
             elif kind == frames.HEADERS:
                 self._take_headers(raw)
+            elif kind == frames.DATA:
+                self._take_data(raw)
+            elif kind == frames.WINDOW_UPDATE:
+                self._take_window(raw)
             elif kind == frames.CONTINUATION:
                 raise ConnectionFault(frames.PROTOCOL_ERROR, "a continuation of nothing")
             else:
@@ -173,18 +174,19 @@ class Receiving:
         if (window := settings.get(SettingsFrame.INITIAL_WINDOW_SIZE)) is not None:
             connection.sending.set_initial(window, list(connection.calls.values()))
         connection.start_queued()
-        connection.settled.set()
+        if not self._greeted:
+            self._greeted = True
+            connection.settled.set()
 
-    def _take_window(self, frame: WindowUpdateFrame) -> None:
-        more, sending_side = frame.window_increment, self._connection.sending
-        if not frame.stream_id:
-            sending_side.grant(None, more)
-            return
-        call = self._connection.calls.get(frame.stream_id)
-        if call is None:
-            self._require_known(frame.stream_id)
+    def _take_window(self, raw: RawFrame) -> None:
+        _, _, stream, body = raw
+        more = frames.increment(body)
+        if not stream:
+            self._connection.sending.grant_all(more)
+        elif (call := self._connection.calls.get(stream)) is not None:
+            self._connection.sending.grant(call, more)
         else:
-            sending_side.grant(call, more)
+            self._require_known(stream)
 
     def _take_ping(self, frame: PingFrame) -> None:
         if "ACK" in frame.flags:

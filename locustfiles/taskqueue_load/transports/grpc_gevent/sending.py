@@ -65,18 +65,23 @@ class Sending:
             flags = 0 if size < left else frames.END_STREAM
             wire.write(frames.head(frames.DATA, flags, call.stream, size) + part)
 
-    def grant(self, call: Call | None, more: int) -> None:
-        """Add to the window of a call, or to that of all together.
+    def grant_all(self, more: int) -> None:
+        """Add to the window of all together. Raises :class:`ConnectionFault` if it gets too large.
 
-        Raises :class:`ConnectionFault` if it gets too large.
+        None of the calls can have been waiting for room if there was some.
         """
-        if call is None:
-            self.window += more
-            if self.window > LARGEST_WINDOW:
-                raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "a window that is too large")
-        elif call.unsent:
+        waited = self.window <= 0
+        self.window += more
+        if self.window > LARGEST_WINDOW:
+            raise ConnectionFault(frames.FLOW_CONTROL_ERROR, "a window that is too large")
+        if waited:
+            self.send()
+
+    def grant(self, call: Call, more: int) -> None:
+        """Add to the window of one call; raises as that of all does."""
+        if call.unsent:
             self._widen(call, more)
-        self.send()
+            self.send()
 
     def set_initial(self, size: int, calls: list[Call]) -> None:
         """Change the window that calls begin with, and that of those that are under way."""
