@@ -102,7 +102,7 @@ def header_frames(stream: int, block: bytes, largest: int) -> bytes:
     """Return a header block, with as many CONTINUATION frames as ``largest`` makes necessary."""
     parts = [block[at : at + largest] for at in range(0, len(block), largest)]
     last = len(parts) - 1
-    written = []
+    written: list[bytes] = []
     for number, part in enumerate(parts):
         kind = CONTINUATION if number else HEADERS
         written += (head(kind, END_HEADERS if number == last else 0, stream, len(part)), part)

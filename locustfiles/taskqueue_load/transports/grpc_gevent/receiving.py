@@ -19,7 +19,6 @@ from hyperframe.frame import (
 from . import frames, sending
 from .frames import ConnectionFault, RawFrame
 from .headers import LARGEST_BLOCK, LARGEST_LIST, BlockDecoder
-from .metadata import Block
 from .status import Code, of_reset
 
 if TYPE_CHECKING:

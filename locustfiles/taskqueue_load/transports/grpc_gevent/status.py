@@ -64,7 +64,7 @@ def of_http(status: int | None) -> tuple[Code, str]:
     return code, f"an answer without grpc-status, and with HTTP status {status}"
 
 
-class Ended(grpc.Call):  # type: ignore[misc]  # has no types where it is lifted to
+class Ended(grpc.Call):
     """A call that has ended, as grpcio has it."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -95,9 +95,9 @@ class Ended(grpc.Call):  # type: ignore[misc]  # has no types where it is lifted
         """Return ``False``."""
         return False
 
-    def time_remaining(self) -> float | None:
-        """Return ``None``, for nothing is left to wait for."""
-        return None
+    def time_remaining(self) -> float:
+        """Return 0, for nothing is left to wait for."""
+        return 0.0
 
     def cancel(self) -> bool:
         """Return ``False``: it is too late."""
@@ -108,7 +108,7 @@ class Ended(grpc.Call):  # type: ignore[misc]  # has no types where it is lifted
         return False
 
 
-class RpcError(Ended, grpc.RpcError):
+class RpcError(Ended, grpc.RpcError):  # type: ignore[misc]  # its values may be bytes too
     """A call that did not end with OK."""
 
     def __init__(self, outcome: Outcome) -> None:
