@@ -14,6 +14,8 @@ from .metadata import Block, Fields
 from .status import CODES, Code, Outcome, of_http
 
 _PREFIX = struct.Struct(">BL")
+# What may be named. None but the first is asked for.
+_ENCODINGS = frozenset({"identity", "deflate", "gzip"})
 _NOTHING = memoryview(b"")
 
 
@@ -21,7 +23,7 @@ class Call:
     """A unary call. It ends once: when it has an ``outcome``, by :meth:`end`.
 
     ``fields`` are its header fields that other calls have too, ``more`` is encoded and has the
-    rest. ``ends_at`` is its deadline on the clock of ``time.monotonic``, ``None`` without one.
+    rest; ``size`` is that of all of them. ``ends_at`` is its deadline on the clock of ``time.monotonic``, ``None`` without one.
     ``answer`` is the message that came back, ``b""`` too.
     """
 
@@ -38,6 +40,7 @@ class Call:
         "more",
         "outcome",
         "received",
+        "size",
         "stalled",
         "stream",
         "unsent",
@@ -49,12 +52,14 @@ class Call:
         hub: Hub,
         fields: Fields,
         more: bytes,
+        size: int,
         message: bytes,
         ends_at: float | None,
         largest_answer: int,
     ) -> None:
         self.fields = fields
         self.more = more
+        self.size = size
         self.message = message
         self.ends_at = ends_at
         self.stream = 0
@@ -98,6 +103,12 @@ class Call:
         self.initial = block
         if block.size > LARGEST_LIST:
             return Outcome(Code.RESOURCE_EXHAUSTED, "the headers of the answer are too large")
+        if block.wrong:
+            return Outcome(Code.INTERNAL, f"headers that make no sense: {block.wrong}")
+        if block.encoding not in _ENCODINGS:
+            return Outcome(Code.INTERNAL, f"an encoding that nobody knows: {block.encoding}")
+        if block.http not in (None, 200) and block.grpc is None:
+            return Outcome(*of_http(block.http), (), block.metadata)
         return None
 
     def take_data(self, body: bytes) -> Outcome | None:
@@ -120,34 +131,37 @@ class Call:
         packed, length = _PREFIX.unpack_from(partial)
         if (wrong := self._prefix_problem(packed, length)) is not None:
             return wrong
-        if len(partial) >= PREFIX_BYTES + length:
-            self.answer = bytes(partial[PREFIX_BYTES : PREFIX_BYTES + length])
-            self._partial = partial[PREFIX_BYTES + length :] or None
-        return None
+        whole = PREFIX_BYTES + length
+        if len(partial) < whole:
+            return None
+        self.answer = bytes(memoryview(partial)[PREFIX_BYTES:whole])
+        self._partial, more = None, bytes(memoryview(partial)[whole:])
+        return self._take_part(more) if more else None
 
     def _prefix_problem(self, packed: int, length: int) -> Outcome | None:
         """Return why a message that begins like this is none to take."""
         if length > self._largest:
             words = f"the answer has {length} bytes, more than the {self._largest} allowed"
             return self.failed(Code.RESOURCE_EXHAUSTED, words)
+        if self.answer is not None:
+            return self.failed(Code.INTERNAL, "a second answer to a unary call")
         if packed:
             return self.failed(Code.INTERNAL, "the answer is compressed, which was not asked for")
-        if self.answer is not None:
-            return self.failed(Code.UNIMPLEMENTED, "a second answer to a unary call")
         return None
 
     def failed(self, code: Code, words: str) -> Outcome:
         """Return an outcome that the server did not name."""
         return Outcome(code, words, () if self.initial is None else self.initial.metadata)
 
-    def concluded(self, last: Block | None) -> Outcome:
-        """Return how the call ends, if its stream ends with this block, or without any."""
+    def concluded(self, last: Block) -> Outcome:
+        """Return how the call ends, if its stream ends with this block."""
         initial = self.initial
-        if last is None:
-            return self.failed(Code.UNKNOWN, "the stream ended without a status")
         before = () if initial is None else initial.metadata
         if last.size > LARGEST_LIST:
             return Outcome(Code.RESOURCE_EXHAUSTED, "the trailers are too large", before)
+        if last.wrong:
+            words = f"trailers that make no sense: {last.wrong}"
+            return Outcome(Code.INTERNAL, words, before, last.metadata)
         if last.grpc is None:
             http = last.http if initial is None else initial.http
             return Outcome(*of_http(http), before, last.metadata)

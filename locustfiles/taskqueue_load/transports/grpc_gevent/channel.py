@@ -12,11 +12,13 @@ from .call import Call
 from .connection import Connection
 from .connector import Connector, Pace
 from .headers import literal
-from .metadata import Fields, written
+from .metadata import Fields, list_size, written
 from .status import Code, Ended, Outcome, RpcError
 
 USER_AGENT = "grpc-gevent/1"
 LARGEST_MESSAGE = 4 << 20
+# Seconds; a deadline that is further away is none.
+_FOREVER = 1e9
 _EXPIRED = Outcome(Code.DEADLINE_EXCEEDED, "the deadline passed")
 _ABANDONED = Outcome(Code.CANCELLED, "whoever called has gone")
 
@@ -97,6 +99,7 @@ class UnaryUnary:
             ("user-agent", USER_AGENT),
             ("grpc-accept-encoding", "identity"),
         )
+        self._size = list_size(self._fields)
 
     def __call__(
         self,
@@ -148,12 +151,19 @@ class UnaryUnary:
             raise ValueError("the channel is closed")
         if credentials is not None or compression:
             raise ValueError("credentials and compression are not supported")
-        more = b""
-        if metadata:
-            more = b"".join([literal(key, value) for key, value in written(metadata)])
+        if timeout is not None and not timeout < _FOREVER:
+            timeout = None
+        more, size = _encoded(metadata) if metadata else (b"", 0)
         ends_at = None if timeout is None else time.monotonic() + timeout
-        message = self._message(request)
-        call = Call(channel.hub, self._fields, more, message, ends_at, channel.largest_received)
+        call = Call(
+            channel.hub,
+            self._fields,
+            more,
+            self._size + size,
+            self._message(request),
+            ends_at,
+            channel.largest_received,
+        )
         connection = channel.connector.ready
         if connection is None:
             connection = channel.connector.wait(ends_at, bool(patient))
@@ -187,6 +197,8 @@ class UnaryUnary:
             except Exception as error:
                 words = f"the request cannot be written: {error}"
                 raise RpcError(Outcome(Code.INTERNAL, words, untouched=True)) from error
+        if not isinstance(message, bytes):
+            raise TypeError(f"a message has to be bytes, not {type(message).__name__}")
         largest = self._channel.largest_sent
         if largest is not None and len(message) > largest:
             words = f"the request has {len(message)} bytes, more than the {largest} allowed"
@@ -206,6 +218,14 @@ class UnaryUnary:
         except Exception as error:
             words = f"the answer cannot be read: {error}"
             raise RpcError(outcome._replace(code=Code.INTERNAL, details=words)) from error
+
+
+def _encoded(metadata: GivenMetadata) -> tuple[bytes, int]:
+    try:
+        fields = written(metadata)
+    except ValueError as error:
+        raise RpcError(Outcome(Code.INTERNAL, str(error), untouched=True)) from error
+    return b"".join([literal(key, value) for key, value in fields]), list_size(fields)
 
 
 def _no_streams(method: str) -> Callable[..., NoReturn]:

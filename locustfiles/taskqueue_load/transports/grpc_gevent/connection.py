@@ -38,7 +38,9 @@ class Connection:
         self.settled = Event()
         self.lost = ""
         self.calls: dict[int, Call] = {}
+        # What the server allows: calls at a time, and the size of a call's header fields.
         self.most = _UNLIMITED
+        self.largest_list = _UNLIMITED
         self.last_id = -1
         self.encoder = BlockEncoder()
         self._on_retired = on_retired
@@ -61,6 +63,10 @@ class Connection:
         """Send a call that may take so many seconds, once the server takes another one."""
         if not self.usable:
             self._end(call, Outcome(Code.UNAVAILABLE, "the connection ends", untouched=True))
+            self._wake()
+        elif call.size > self.largest_list:
+            words = f"headers of {call.size} bytes, where the server takes {self.largest_list}"
+            self._end(call, Outcome(Code.RESOURCE_EXHAUSTED, words, untouched=True))
             self._wake()
         elif len(self.calls) < self.most:
             self._send(call, seconds)
@@ -94,16 +100,15 @@ class Connection:
             words = f"the server broke the protocol: {fault}"
             self.reply(GoAwayFrame(0, error_code=fault.code, additional_data=words.encode()))
             self._flush()
-            self.on_closed(words)
+            unreadable = fault.code == frames.COMPRESSION_ERROR
+            self._lose(Code.INTERNAL if unreadable else Code.UNKNOWN, words)
             return
         self._flush()
         self._wake()
 
     def on_closed(self, words: str) -> None:
         """End all calls, for the server is lost."""
-        self.lost = words
-        in_flight = Outcome(Code.UNAVAILABLE, words)
-        self._close(in_flight, in_flight._replace(untouched=True))
+        self._lose(Code.UNAVAILABLE, words)
 
     def on_sent(self) -> None:
         """Send on."""
@@ -143,12 +148,13 @@ class Connection:
     # Inside.
 
     def _send(self, call: Call, seconds: float | None) -> None:
+        more = call.more
+        if seconds is not None:
+            more += literal("grpc-timeout", timeout(seconds))
+        block = self.encoder.encode(call.fields) + more
         stream = call.stream = self.last_id + 2
         self.last_id = stream
         self.calls[stream] = call
-        block = self.encoder.encode(call.fields) + call.more
-        if seconds is not None:
-            block += literal("grpc-timeout", timeout(seconds))
         if self.sending.fits(block, call.message):
             self.sending.window -= len(call.message) + frames.PREFIX_BYTES
             self._wire.write(frames.whole_call(stream, block, call.message))
@@ -191,6 +197,11 @@ class Connection:
     def _close_if_done(self) -> None:
         if not self.usable and not self.calls and not self._queue:
             self._wire.close()
+
+    def _lose(self, code: Code, words: str) -> None:
+        self.lost = words
+        outcome = Outcome(code, words)
+        self._close(outcome, outcome._replace(untouched=True))
 
     def _close(self, outcome: Outcome, of_queued: Outcome) -> None:
         self._retire()

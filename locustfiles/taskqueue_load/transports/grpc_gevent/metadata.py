@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
@@ -15,7 +15,13 @@ Fields = tuple[tuple[str, str], ...]
 
 _BINARY = "-bin"
 # What a block says to the transport, not to whoever called.
-_RESERVED = frozenset({"content-type", "grpc-status", "grpc-message", "grpc-encoding"})
+_OF_ANSWERS = frozenset(
+    {"content-type", "grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding"}
+)
+# What a channel itself says with every call; metadata under these names is left out, as by grpcio.
+_OF_CALLS = frozenset(
+    {"te", "content-type", "user-agent", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"}
+)
 _KEY = re.compile(r"[0-9a-z_.-]+\Z")
 _VALUE = re.compile(r"[ -~]*\Z")
 # Of each entry, by RFC 9113, section 6.5.2.
@@ -37,8 +43,8 @@ Metadata = tuple[Metadatum, ...]
 class Block(NamedTuple):
     """What a header block of an answer says.
 
-    ``http`` is its ``:status`` and ``grpc`` its ``grpc-status``, ``None`` where it has none and -1
-    where it is no number; ``size`` is that of its list of fields, in bytes.
+    ``http`` is its ``:status`` and ``grpc`` its ``grpc-status``, ``None`` where it has none;
+    ``wrong`` names what in it cannot be read, and ``size`` is that of its list of fields, in bytes.
     """
 
     http: int | None
@@ -46,63 +52,91 @@ class Block(NamedTuple):
     message: str
     encoding: str
     metadata: Metadata
+    wrong: str
     size: int
 
 
 def read(fields: Sequence[tuple[bytes, bytes]]) -> Block:
     """Read the fields of a block, whatever they are."""
     named = dict(fields)
+    wrong: list[str] = []
     return Block(
-        _number(named.get(b":status")),
-        _number(named.get(b"grpc-status")),
-        unquote_to_bytes(named.get(b"grpc-message", b"")).decode("utf-8", "replace"),
-        named.get(b"grpc-encoding", b"identity").decode("latin-1"),
-        tuple(_entries(fields)),
+        _number(named, b":status", wrong),
+        _number(named, b"grpc-status", wrong),
+        _text(unquote_to_bytes(named.get(b"grpc-message", b""))),
+        _text(named.get(b"grpc-encoding", b"identity")),
+        tuple(_entries(fields, wrong)),
+        ", ".join(wrong),
         sum(len(name) + len(value) + _ENTRY_BYTES for name, value in fields),
     )
 
 
-def _number(text: bytes | None) -> int | None:
+def _number(named: Mapping[bytes, bytes], name: bytes, wrong: list[str]) -> int | None:
+    text = named.get(name)
     if text is None:
         return None
-    return int(text) if text.isdigit() and len(text) < _DIGITS else -1
+    if text.isdigit() and len(text) < _DIGITS:
+        return int(text)
+    wrong.append(_text(name))
+    return None
 
 
-def _entries(fields: Iterable[tuple[bytes, bytes]]) -> Iterable[Metadatum]:
+def _entries(fields: Iterable[tuple[bytes, bytes]], wrong: list[str]) -> Iterable[Metadatum]:
     for name, value in fields:
-        key = name.decode("latin-1")
-        if key.startswith(":") or key in _RESERVED:
+        key = _text(name)
+        if key.startswith(":") or key in _OF_ANSWERS:
             continue
+        if not _KEY.match(key):
+            wrong.append(key)
         if not key.endswith(_BINARY):
-            yield Metadatum(key, value.decode("utf-8", "replace"))
+            yield Metadatum(key, _text(value))
             continue
         # Equal keys may have been joined on the way.
         for part in value.split(b","):
-            yield Metadatum(key, _unpacked(part.strip()))
+            yield Metadatum(key, _unpacked(key, part.strip(), wrong))
 
 
-def _unpacked(text: bytes) -> bytes:
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _unpacked(key: str, text: bytes, wrong: list[str]) -> bytes:
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except binascii.Error:
+        wrong.append(key)
         return b""
 
 
 def written(metadata: Iterable[tuple[str, str | bytes]]) -> Fields:
-    """Return metadata as header fields. Raises ``ValueError`` for what cannot be one."""
-    return tuple(_field(key, value) for key, value in metadata)
+    """Return metadata as header fields.
+
+    Raises ``ValueError`` for what cannot be one, ``TypeError`` for what is no text or no bytes.
+    """
+    return tuple(_field(key, value) for key, value in metadata if key not in _OF_CALLS)
 
 
 def _field(key: str, value: str | bytes) -> tuple[str, str]:
+    if not isinstance(key, str) or not isinstance(value, str | bytes):
+        raise TypeError(f"metadata has to be text or bytes, not {key!r}: {value!r}")
     if not _KEY.match(key):
-        raise ValueError(f"metadata was invalid: {key!r} is no key")
+        raise ValueError(f"{key!r} cannot be a key of metadata")
     if key.endswith(_BINARY):
-        data = value.encode() if isinstance(value, str) else value
-        return key, base64.b64encode(data).rstrip(b"=").decode()
+        if isinstance(value, str):
+            raise TypeError(f"the value of {key} has to be bytes, not text")
+        return key, base64.b64encode(value).rstrip(b"=").decode()
     text = value.decode("latin-1") if isinstance(value, bytes) else value
     if not _VALUE.match(text):
-        raise ValueError(f"metadata was invalid: the value of {key} is no text in ASCII")
+        raise ValueError(f"the value of {key} has to be printable ASCII")
     return key, text
+
+
+def list_size(fields: Fields) -> int:
+    """Return the size of fields as HTTP/2 counts it, in bytes."""
+    return sum(len(name) + len(value) + _ENTRY_BYTES for name, value in fields)
 
 
 @lru_cache(maxsize=1024)

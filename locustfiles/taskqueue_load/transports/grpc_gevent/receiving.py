@@ -91,17 +91,12 @@ class Receiving:
             body = frames.unpadded(raw)
         call = self._connection.calls.get(stream)
         if call is None:
-            self._require_known(stream)
             return
-        if call.initial is None:
-            words = "data before headers"
-            self._connection.end(call, call.failed(Code.INTERNAL, words), frames.PROTOCOL_ERROR)
-            return
-        wrong = call.take_data(body)
-        if wrong is not None:
+        if flags & frames.END_STREAM:
+            words = "the answer ended without trailers"
+            self._connection.end(call, call.failed(Code.UNKNOWN, words))
+        elif (wrong := call.take_data(body)) is not None:
             self._connection.end(call, wrong, frames.CANCEL)
-        elif flags & frames.END_STREAM:
-            self._connection.end(call, call.concluded(None))
         else:
             call.received += size
             if call.received >= STREAM_WINDOW // 2:
@@ -135,21 +130,14 @@ class Receiving:
         block = self._decoder.decode(encoded)
         call = self._connection.calls.get(stream)
         if call is None:
-            self._require_known(stream)
-        elif ended:
-            self._connection.end(call, call.concluded(block))
-        elif block.http is not None and 100 <= block.http < 200:
             return
+        if ended:
+            self._connection.end(call, call.concluded(block))
         elif call.initial is not None:
             words = "headers in the middle of an answer"
-            self._connection.end(call, call.failed(Code.INTERNAL, words), frames.PROTOCOL_ERROR)
+            self._connection.end(call, call.failed(Code.UNKNOWN, words), frames.PROTOCOL_ERROR)
         elif (wrong := call.begin(block)) is not None:
             self._connection.end(call, wrong, frames.CANCEL)
-
-    def _require_known(self, stream: int) -> None:
-        """Pass over what comes for a call that has ended; another there cannot be."""
-        if not stream % 2 or stream > self._connection.last_id:
-            raise ConnectionFault(frames.PROTOCOL_ERROR, f"stream {stream}, which nobody opened")
 
     def _take_other(self, raw: RawFrame) -> None:
         frame = frames.parsed(raw)
@@ -165,6 +153,9 @@ class Receiving:
         if (table := settings.get(SettingsFrame.HEADER_TABLE_SIZE)) is not None:
             connection.encoder.resize(table)
         connection.most = settings.get(SettingsFrame.MAX_CONCURRENT_STREAMS, connection.most)
+        connection.largest_list = settings.get(
+            SettingsFrame.MAX_HEADER_LIST_SIZE, connection.largest_list
+        )
         connection.sending.largest = settings.get(
             SettingsFrame.MAX_FRAME_SIZE, connection.sending.largest
         )
@@ -184,8 +175,6 @@ class Receiving:
             self._connection.sending.grant_all(more)
         elif (call := self._connection.calls.get(stream)) is not None:
             self._connection.sending.grant(call, more)
-        else:
-            self._require_known(stream)
 
     def _take_ping(self, frame: PingFrame) -> None:
         if "ACK" in frame.flags:
@@ -194,10 +183,7 @@ class Receiving:
             self._connection.reply(PingFrame(0, frame.opaque_data, flags=["ACK"]))
 
     def _take_reset(self, frame: RstStreamFrame) -> None:
-        call = self._connection.calls.get(frame.stream_id)
-        if call is None:
-            self._require_known(frame.stream_id)
-        else:
+        if (call := self._connection.calls.get(frame.stream_id)) is not None:
             self._connection.end(call, of_reset(frame.error_code))
 
     def _take_goaway(self, frame: GoAwayFrame) -> None:

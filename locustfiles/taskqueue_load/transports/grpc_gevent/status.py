@@ -21,20 +21,16 @@ _OF_RESET = {
 }
 
 
-# What C-core makes of the status of an answer that is not gRPC's: of proxies, of other servers.
+# Of answers that are not gRPC's, but of proxies and other servers.
 _OF_HTTP = {
-    400: Code.INVALID_ARGUMENT,
+    400: Code.INTERNAL,
     401: Code.UNAUTHENTICATED,
     403: Code.PERMISSION_DENIED,
-    404: Code.NOT_FOUND,
-    409: Code.ABORTED,
-    412: Code.FAILED_PRECONDITION,
-    429: Code.RESOURCE_EXHAUSTED,
-    499: Code.CANCELLED,
-    500: Code.UNKNOWN,
-    501: Code.UNIMPLEMENTED,
+    404: Code.UNIMPLEMENTED,
+    429: Code.UNAVAILABLE,
+    502: Code.UNAVAILABLE,
     503: Code.UNAVAILABLE,
-    504: Code.DEADLINE_EXCEEDED,
+    504: Code.UNAVAILABLE,
 }
 
 
