@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .channel import Channel
 from .connector import Pace
+from .keepalive import Keepalive
 from .status import RpcError
 
-__all__ = ["Channel", "Pace", "RpcError"]
+__all__ = ["Channel", "Keepalive", "Pace", "RpcError"]

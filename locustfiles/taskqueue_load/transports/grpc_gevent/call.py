@@ -23,8 +23,8 @@ class Call:
     """A unary call. It ends once: when it has an ``outcome``, by :meth:`end`.
 
     ``fields`` are its header fields that other calls have too, ``more`` is encoded and has the
-    rest; ``size`` is that of all of them. ``ends_at`` is its deadline on the clock of ``time.monotonic``, ``None`` without one.
-    ``answer`` is the message that came back, ``b""`` too.
+    rest; ``size`` is that of all of them. ``ends_at`` is its deadline on the clock of
+    ``time.monotonic``, ``None`` without one. ``answer`` is the message that came back, ``b""`` too.
     """
 
     __slots__ = (

@@ -12,6 +12,7 @@ from .call import Call
 from .connection import Connection
 from .connector import Connector, Pace
 from .headers import literal
+from .keepalive import Keepalive
 from .metadata import Fields, list_size, written
 from .status import Code, Ended, Outcome, RpcError
 
@@ -29,7 +30,7 @@ class Channel:
     """A channel to ``host:port``, without encryption, for the greenlets of one thread.
 
     It connects when it is first used, which may be long after a fork. ``largest_sent`` and
-    ``largest_received`` limit messages, in bytes.
+    ``largest_received`` limit messages, in bytes. Without ``keepalive`` there are no pings.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class Channel:
         largest_sent: int | None = None,
         largest_received: int = LARGEST_MESSAGE,
         pace: Pace | None = None,
+        keepalive: Keepalive | None = None,
     ) -> None:
         """Raise ``ValueError`` if ``target`` is no ``host:port``."""
         self.hub = get_hub()
-        self.connector = Connector(self.hub, target, pace or Pace())
+        self.connector = Connector(self.hub, target, pace or Pace(), keepalive)
         self.target = target
         self.largest_sent = largest_sent
         self.largest_received = largest_received

@@ -14,6 +14,7 @@ from . import frames
 from .call import Call
 from .frames import ConnectionFault
 from .headers import BlockEncoder, literal
+from .keepalive import Keepalive, Watch
 from .metadata import timeout
 from .receiving import Receiving, greeting
 from .sending import Sending
@@ -43,6 +44,8 @@ class Connection:
         self.largest_list = _UNLIMITED
         self.last_id = -1
         self.encoder = BlockEncoder()
+        self._hub = hub
+        self._watch: Watch | None = None
         self._on_retired = on_retired
         self._wire = Wire(hub, connected, self)
         self.sending = Sending(self._wire)
@@ -81,9 +84,16 @@ class Connection:
             self._flush()
             self._wake()
 
-    def ping(self) -> None:
-        """Ask the server for a sign of life, which ``on_pong`` of the receiving side gets."""
-        self._wire.write(PingFrame(0, opaque_data=b"aliveness"[:8]).serialize())
+    def keep_alive(self, keepalive: Keepalive) -> None:
+        """Lose the connection if its server does not answer pings."""
+
+        def ping() -> None:
+            self._wire.write(PingFrame(0).serialize())
+
+        def give_up() -> None:
+            self.on_closed("the server does not answer pings")
+
+        self._watch = Watch(self._hub, keepalive, ping, give_up)
 
     def close(self, outcome: Outcome) -> None:
         """End all calls and the connection."""
@@ -94,6 +104,8 @@ class Connection:
 
     def on_bytes(self, data: bytes) -> None:
         """Take what the server sent."""
+        if self._watch is not None:
+            self._watch.heard()
         try:
             self._receiving.take(data)
         except ConnectionFault as fault:
@@ -196,7 +208,12 @@ class Connection:
 
     def _close_if_done(self) -> None:
         if not self.usable and not self.calls and not self._queue:
-            self._wire.close()
+            self._close_wire()
+
+    def _close_wire(self) -> None:
+        self._wire.close()
+        if self._watch is not None:
+            self._watch.stop()
 
     def _lose(self, code: Code, words: str) -> None:
         self.lost = words
@@ -205,7 +222,7 @@ class Connection:
 
     def _close(self, outcome: Outcome, of_queued: Outcome) -> None:
         self._retire()
-        self._wire.close()
+        self._close_wire()
         self.settled.set()
         for call in list(self.calls.values()):
             self._end(call, outcome)

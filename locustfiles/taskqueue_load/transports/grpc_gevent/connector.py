@@ -12,6 +12,7 @@ from gevent.hub import Hub
 
 from .address import Address, connect, resolve, split
 from .connection import Connection
+from .keepalive import Keepalive
 from .status import CLOSED, Code, Outcome, RpcError
 
 _GROWTH, _JITTER = 1.6, 0.2
@@ -37,11 +38,12 @@ class Connector:
     made, calls fail at once while attempts go on; after a success the next loss begins anew.
     """
 
-    def __init__(self, hub: Hub, target: str, pace: Pace) -> None:
+    def __init__(self, hub: Hub, target: str, pace: Pace, keepalive: Keepalive | None) -> None:
         self.ready: Connection | None = None
         self._hub = hub
         self._host, self._port = split(target)
         self._pace = pace
+        self._keepalive = keepalive
         self._failure = ""
         self._changed = Event()
         self._retired: list[Connection] = []
@@ -118,6 +120,8 @@ class Connector:
         except BaseException:
             made.close(CLOSED)
             raise
+        if self._keepalive is not None:
+            made.keep_alive(self._keepalive)
         return made
 
     def _on_retired(self, connection: Connection) -> None:

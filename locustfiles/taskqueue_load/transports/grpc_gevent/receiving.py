@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,6 @@ class Receiving:
     """Takes what arrives on a connection, and tells it what has come of it."""
 
     def __init__(self, connection: Connection) -> None:
-        self.heard_at = time.monotonic()
         self._connection = connection
         self._splitter = frames.Splitter()
         self._decoder = BlockDecoder()
@@ -177,9 +175,7 @@ class Receiving:
             self._connection.sending.grant(call, more)
 
     def _take_ping(self, frame: PingFrame) -> None:
-        if "ACK" in frame.flags:
-            self.heard_at = time.monotonic()
-        else:
+        if "ACK" not in frame.flags:
             self._connection.reply(PingFrame(0, frame.opaque_data, flags=["ACK"]))
 
     def _take_reset(self, frame: RstStreamFrame) -> None:
