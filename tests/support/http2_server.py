@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from hpack import Decoder, Encoder
 from hyperframe.frame import (
@@ -26,6 +26,7 @@ from hyperframe.frame import (
 from tests.support.http2 import PREFACE, message_frame
 
 TIMEOUT = 20.0
+LARGEST = 16_384
 OK_HEADERS = ((":status", "200"), ("content-type", "application/grpc"))
 OK_TRAILERS = (("grpc-status", "0"),)
 
@@ -35,18 +36,16 @@ Headers = Sequence[tuple[str, str | bytes]]
 class Peer:
     """One accepted connection, seen from the server."""
 
-    def __init__(self, accepted: socket.socket, settings: dict[int, int] | None) -> None:
+    def __init__(self, accepted: socket.socket, stream: BinaryIO) -> None:
         self.socket = accepted
         accepted.settimeout(TIMEOUT)
         self._encoder = Encoder()
         self.decoder = Decoder()
-        self._stream = accepted.makefile("rb")
+        self._stream = stream
         self.requests: dict[int, list[tuple[str, str]]] = {}
         self._open_block = b""
-        self.bodies: dict[int, bytes] = {}
+        self.bodies: dict[int, bytearray] = {}
         self.seen: list[Frame] = []
-        if settings is not None:
-            self.send(SettingsFrame(0, settings=settings))
 
     def send(self, *frames: Frame) -> None:
         """Send frames in one write."""
@@ -65,10 +64,12 @@ class Peer:
         return self.headers(stream, fields, "END_STREAM")
 
     def answer(self, stream: int, message: bytes = b"", trailers: Headers = OK_TRAILERS) -> None:
-        """Send an answer as a server does."""
+        """Send an answer as a server does, but for waiting for room."""
+        framed = message_frame(message)
+        parts = [framed[at : at + LARGEST] for at in range(0, len(framed), LARGEST)]
         self.send(
             self.headers(stream, OK_HEADERS),
-            DataFrame(stream, message_frame(message)),
+            *(DataFrame(stream, part) for part in parts),
             self.trailers(stream, trailers),
         )
 
@@ -84,7 +85,10 @@ class Peer:
                 yield frame
 
     def serve(self, on_call: Callable[[Peer, int], None]) -> None:
-        """Run ``on_call`` with the stream of each call whose request is whole."""
+        """Run ``on_call`` with the stream of each call whose request is whole.
+
+        Room is given for all calls together, and not for a single one.
+        """
         for frame in self.frames():
             if isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
                 self.send(SettingsFrame(0, flags=["ACK"]))
@@ -106,7 +110,11 @@ class Peer:
             fields: Any = self.decoder.decode(self._open_block)
             self._open_block = b""
             self.requests[frame.stream_id] = list(fields)
-            self.bodies[frame.stream_id] = b""
+            self.bodies[frame.stream_id] = bytearray()
+
+    def grant(self, stream: int, more: int) -> None:
+        """Give room for more data of a stream, or with 0 of all."""
+        self.send(WindowUpdateFrame(stream, window_increment=more))
 
     def reset(self, stream: int, code: int) -> None:
         """Reset a stream."""
@@ -177,9 +185,11 @@ class Server:
             thread.start()
 
     def _serve(self, accepted: socket.socket) -> None:
-        with contextlib.suppress(OSError), accepted:
-            peer = Peer(accepted, self._settings)
+        with contextlib.suppress(OSError), accepted, accepted.makefile("rb") as stream:
+            peer = Peer(accepted, stream)
             self.peers.append(peer)
+            if self._settings is not None:
+                peer.send(SettingsFrame(0, settings=self._settings))
             self._on_connection(peer)
 
 
