@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from hpack import Decoder, Encoder
 from hyperframe.frame import (
@@ -30,6 +30,7 @@ LARGEST = 16_384
 OK_HEADERS = ((":status", "200"), ("content-type", "application/grpc"))
 OK_TRAILERS = (("grpc-status", "0"),)
 
+F = TypeVar("F", bound=Frame)
 Headers = Sequence[tuple[str, str | bytes]]
 
 
@@ -46,6 +47,8 @@ class Peer:
         self._open_block = b""
         self.bodies: dict[int, bytearray] = {}
         self.seen: list[Frame] = []
+        self.ended = threading.Event()
+        self._deaf = threading.Event()
 
     def send(self, *frames: Frame) -> None:
         """Send frames in one write."""
@@ -83,6 +86,10 @@ class Peer:
                 frame.parse_body(memoryview(self._stream.read(length)))
                 self.seen.append(frame)
                 yield frame
+
+    def of_type(self, kind: type[F]) -> list[F]:
+        """Return the frames of a type that have arrived."""
+        return [frame for frame in self.seen if isinstance(frame, kind)]
 
     def serve(self, on_call: Callable[[Peer, int], None]) -> None:
         """Run ``on_call`` with the stream of each call whose request is whole.
@@ -124,8 +131,13 @@ class Peer:
         """End the connection in HTTP/2's way."""
         self.send(GoAwayFrame(0, last, code, additional_data=words))
 
+    def deafen(self) -> None:
+        """Stop reading, until the connection is closed from this side."""
+        self._deaf.wait()
+
     def close(self) -> None:
         """Close the connection in TCP's way."""
+        self._deaf.set()
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
@@ -147,11 +159,15 @@ class Server:
         on_connection: OnConnection,
         settings: dict[int, int] | None = None,
         greets: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self._on_connection = on_connection
         self._settings = (settings or {}) if greets else None
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listening = socket.create_server((host, port), family=family)
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"{shown}:{self._listening.getsockname()[1]}"
         self.peers: list[Peer] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
@@ -190,7 +206,10 @@ class Server:
             self.peers.append(peer)
             if self._settings is not None:
                 peer.send(SettingsFrame(0, settings=self._settings))
-            self._on_connection(peer)
+            try:
+                self._on_connection(peer)
+            finally:
+                peer.ended.set()
 
 
 def calls(on_call: Callable[[Peer, int], None]) -> OnConnection:

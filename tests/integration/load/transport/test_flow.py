@@ -35,7 +35,7 @@ def echo(peer: Peer, stream: int) -> None:
 
 def sizes(peer: Peer, stream: int = 1) -> list[int]:
     """The sizes of the DATA frames of a call."""
-    return [len(f.data) for f in peer.seen if isinstance(f, DataFrame) and f.stream_id == stream]
+    return [len(each.data) for each in peer.of_type(DataFrame) if each.stream_id == stream]
 
 
 def waits(call: gevent.Greenlet[..., Any]) -> bool:
@@ -111,7 +111,7 @@ def test_a_call_whose_turn_does_not_come_ends_with_its_deadline(method: Open) ->
         with pytest.raises(Exception, match="DEADLINE_EXCEEDED"):
             method(server.address)(b"", timeout=0.05)
 
-        assert not any(isinstance(frame, HeadersFrame) for frame in server.peers[0].seen)
+        assert not server.peers[0].of_type(HeadersFrame)
 
 
 def test_a_call_that_is_killed_or_expires_is_reset_and_its_stream_forgotten(method: Open) -> None:
@@ -131,7 +131,7 @@ def test_a_call_that_is_killed_or_expires_is_reset_and_its_stream_forgotten(meth
         peer.answer(3, b"too late")
 
         assert call(b"", timeout=SECONDS) == b"good"
-        resets = [frame for frame in peer.seen if isinstance(frame, RstStreamFrame)]
+        resets = peer.of_type(RstStreamFrame)
         assert [(frame.stream_id, frame.error_code) for frame in resets] == [(1, 8), (3, 8)]
 
 
