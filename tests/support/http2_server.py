@@ -91,10 +91,10 @@ class Peer:
         """Return the frames of a type that have arrived."""
         return [frame for frame in self.seen if isinstance(frame, kind)]
 
-    def serve(self, on_call: Callable[[Peer, int], None]) -> None:
+    def serve(self, on_call: Callable[[Peer, int], None], grants: bool = True) -> None:
         """Run ``on_call`` with the stream of each call whose request is whole.
 
-        Room is given for all calls together, and not for a single one.
+        Room is given for all calls together, if any, and not for a single one.
         """
         for frame in self.frames():
             if isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
@@ -105,7 +105,7 @@ class Peer:
                 self._take_block(frame)
             elif isinstance(frame, DataFrame):
                 self.bodies[frame.stream_id] += frame.data
-                if frame.data:
+                if frame.data and grants:
                     size = len(frame.data)
                     self.send(WindowUpdateFrame(0, window_increment=size))
                 if "END_STREAM" in frame.flags:

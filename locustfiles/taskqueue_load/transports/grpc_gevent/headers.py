@@ -35,8 +35,15 @@ class BlockEncoder:
 
     def resize(self, size: int) -> None:
         """Keep to the table that the peer allows, in bytes."""
+        size = min(size, LARGEST_TABLE)
+        # To set it to what it is would make hpack forget that it has to announce a change.
+        if size == self._hpack.header_table_size:
+            return
         self._known.clear()
-        self._hpack.header_table_size = min(size, LARGEST_TABLE)
+        self._hpack.header_table_size = size
+        # Of several changes the smallest and the last are announced (RFC 7541, section 4.2).
+        changes = self._hpack.table_size_changes
+        changes[:] = sorted({min(changes), size})
 
     def encode(self, fields: Fields) -> bytes:
         """Return the block of fields that other calls have too."""

@@ -70,6 +70,25 @@ def test_a_message_waits_for_room_of_its_own_and_of_all(method: Open) -> None:
         assert call.get(timeout=SECONDS) == b"x" * 100
 
 
+def test_calls_wait_for_the_room_that_all_of_them_share(method: Open) -> None:
+    def serve(peer: Peer) -> None:
+        peer.serve(echo, grants=False)
+
+    with Server(serve, {WINDOW: 1 << 20}) as server:
+        call = method(server.address)
+        made = [gevent.spawn(call, b"x" * 50_000, timeout=SECONDS) for _ in range(3)]
+
+        def total() -> int:
+            return sum(sum(sizes(peer, stream)) for peer in server.peers for stream in (1, 3, 5))
+
+        eventually(lambda: waits(made[2]) and total() == 65_535)
+        gevent.sleep(0.02)
+        assert total() == 65_535
+        server.peers[0].grant(0, 1 << 20)
+
+        assert [each.get() for each in made] == [b"x" * 50_000] * 3
+
+
 def test_room_that_settings_give_is_used_once_they_are_acknowledged(method: Open) -> None:
     with Server(calls(echo), {WINDOW: 10}) as server:
         call = gevent.spawn(method(server.address), b"x" * 100, timeout=SECONDS)
@@ -168,6 +187,8 @@ def test_an_answer_before_the_message_is_whole_ends_both(method: Open) -> None:
 
 @pytest.mark.parametrize("size", [3 << 20, 16 << 20])
 def test_a_server_that_keeps_to_its_windows_can_send_any_answer(method: Open, size: int) -> None:
+    widest = {0: 0, 1: 0}
+
     def send(peer: Peer) -> None:
         """Send as much as there is room for, and wait for more."""
         left, rooms, begun = memoryview(message_frame(b"x" * size)), {0: 65_535, 1: 0}, False
@@ -176,6 +197,7 @@ def test_a_server_that_keeps_to_its_windows_can_send_any_answer(method: Open, si
                 rooms[1] += frame.settings.get(WINDOW, 0)
             elif isinstance(frame, WindowUpdateFrame):
                 rooms[frame.stream_id] += frame.window_increment
+                widest[frame.stream_id] = max(widest[frame.stream_id], rooms[frame.stream_id])
             elif isinstance(frame, DataFrame):
                 begun = True
                 peer.send(peer.headers(1, OK_HEADERS))
@@ -186,6 +208,9 @@ def test_a_server_that_keeps_to_its_windows_can_send_any_answer(method: Open, si
 
     with Server(send) as server:
         assert len(method(server.address)(b"", timeout=SECONDS)) == size
+    # Room is given back for what has arrived, and no more.
+    assert widest[0] == 8 << 20
+    assert widest[1] <= 1 << 20
 
 
 @pytest.mark.parametrize("table", [0, 100, 4096, 1 << 20])
