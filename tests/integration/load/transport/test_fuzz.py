@@ -162,7 +162,7 @@ def check(sent: bytes, cuts: list[int], closes: bool) -> None:
                 assert call.answer is not None
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(sent=answers, cuts=st.lists(st.integers(0, 300), max_size=4), closes=st.booleans())
 def test_every_call_ends_whatever_a_server_sends(
     sent: bytes, cuts: list[int], closes: bool

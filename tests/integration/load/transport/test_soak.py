@@ -197,7 +197,7 @@ def _answered(channel: Any) -> bool:
 
 
 def test_calls_over_connections_that_are_cut(channel: Open) -> None:
-    soak(channel, 1.5, 12)
+    soak(channel, 1.0, 12)
 
 
 @pytest.mark.slow
