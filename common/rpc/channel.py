@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
+from prometheus_client import Counter
 
 from common import context
 from common.domain.errors import DeadlineExceeded
@@ -52,6 +54,7 @@ class Peer:
         self._cap = cap
         self._metrics = metrics
         self._methods: dict[tuple[type, str], MethodMetrics] = {}
+        self._entries: dict[type, Counter] = {}
 
     async def call(self, method: Callable[..., Awaitable[T]], request: Any) -> T:
         """Call a method of a stub on this channel with the time that is left.
@@ -59,9 +62,7 @@ class Peer:
         Raises the ``TaskQueueError`` that the peer answered, or ``OwnerUnreachable`` or
         ``DeadlineExceeded`` if it did not.
         """
-        timeout = context.remaining(self._cap)
-        if timeout <= 0:
-            raise DeadlineExceeded(self.name)
+        timeout = self.time_left()
         pairs = (*self._who, (metadata.CORRELATION_ID, context.correlation_id()))
         with self._timed(request) as timed:
             try:
@@ -74,6 +75,21 @@ class Peer:
                 raise
             timed.code = "OK"
             return response
+
+    def time_left(self) -> float:
+        """Return the seconds that a call may take now. Raises ``DeadlineExceeded`` for none."""
+        timeout = context.remaining(self._cap)
+        if timeout <= 0:
+            raise DeadlineExceeded(self.name)
+        return timeout
+
+    def count_entries(self, request: type[Message], number: int) -> None:
+        """Count the entries of a call that carries several."""
+        counter = self._entries.get(request)
+        if counter is None:
+            counter = self._metrics.entries_of(request, role_of(self.name))
+            self._entries[request] = counter
+        counter.inc(number)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 CALLER = "x-taskqueue-caller"
 # The secret of the stack, by which a caller that is no client proves itself.
 PROOF = "x-taskqueue-secret"
 CORRELATION_ID = "x-correlation-id"
 MAX_CORRELATION_ID = 64
+# A call between the processes of a stack may be for several calls of clients: it has all their ids.
+MAX_CORRELATION_IDS = 4096
 
 
 def of(pairs: object) -> dict[str, str]:
@@ -20,5 +22,11 @@ def of(pairs: object) -> dict[str, str]:
 
 def correlation_of(pairs: Mapping[str, str]) -> str:
     """Return the correlation id that came along; empty for none, or one that cannot be sent on."""
-    given = pairs.get(CORRELATION_ID, "")[:MAX_CORRELATION_ID]
+    longest = MAX_CORRELATION_IDS if pairs.get(CALLER) else MAX_CORRELATION_ID
+    given = pairs.get(CORRELATION_ID, "")[:longest]
     return given if given.isascii() and given.isprintable() else ""
+
+
+def joined(correlation_ids: Iterable[str]) -> str:
+    """Return the correlation id of a call that is made for several."""
+    return ",".join(dict.fromkeys(filter(None, correlation_ids)))[:MAX_CORRELATION_IDS]

@@ -37,6 +37,19 @@ class ClientMetrics:
             [*labels, "grpc_code"],
             registry=registry,
         )
+        self._entries = Counter(
+            "taskqueue_sent_entries",
+            "Entries in outbound calls that carry several",
+            ["grpc_service", "grpc_method", "peer"],
+            registry=registry,
+        )
+
+    def entries_of(self, request: type[Message], peer: str) -> Counter:
+        """Return the count of the entries sent to the method that takes ``request``."""
+        method = method_of(request)
+        return self._entries.labels(
+            grpc_service=method.containing_service.full_name, grpc_method=method.name, peer=peer
+        )
 
     def of(self, request: type[Message], peer: str, within: str) -> MethodMetrics:
         """Return the metrics of the method that takes ``request``; to be kept by who asks."""
