@@ -138,6 +138,14 @@ def worker_from(name: str) -> str:
     return name
 
 
+def check_max_jobs(
+    request: coordinator_pb.FetchWorkRequest | coordinator_pb.ReportWorkOutcomeRequest,
+) -> None:
+    """Raise ``InvalidArgument`` for a worker that asks for more jobs than it has slots."""
+    if request.max_jobs > request.slots:
+        raise InvalidArgument("max_jobs", "is more than the worker has slots")
+
+
 def assignment_to(assignment: Assignment) -> pb.Assignment:
     """Write a leased entry."""
     return pb.Assignment(

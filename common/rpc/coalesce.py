@@ -15,13 +15,13 @@ from typing import Generic, TypeVar
 from google.protobuf.message import Message
 
 from common import context
-from common.domain import errors
 from common.domain.errors import (
     DeadlineAlreadyPast,
     DeadlineExceeded,
     InternalError,
     InvalidArgument,
     TaskQueueError,
+    copy_of,
 )
 from common.domain.job import MAX_BATCH_BYTES
 from common.rpc import metadata
@@ -32,7 +32,7 @@ Answer = TypeVar("Answer")
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
-UNDER_WAY = 2
+UNDER_WAY = 1
 """Calls of one method of a peer at a time."""
 MAX_ENTRIES = 256
 """Entries of one call, unless a single waiter has more."""
@@ -217,9 +217,7 @@ class _Waiter(Generic[Entry, Answer]):
     def fail(self, error: TaskQueueError) -> None:
         """Give an error of one's own of the same kind, unless nobody waits any more."""
         if not self.answers.done():
-            own = errors.from_wire(error.reason, error.message, error.metadata)
-            own.__cause__ = error
-            self.answers.set_exception(own)
+            self.answers.set_exception(copy_of(error))
 
 
 def _size(entry: Message | str) -> int:

@@ -17,6 +17,9 @@ from common.worker.held import Held, Holdings, Intent, extra
 
 logger = logging.getLogger(__name__)
 
+TURNS = 3
+"""Turns of the event loop in which a job that does not wait begins, ends and is noted to have."""
+
 
 class Worker:
     """Runs up to ``slots`` executions at once for a coordinator. Times are in seconds.
@@ -54,6 +57,7 @@ class Worker:
         self._fetchers = fetchers
         self._share = math.ceil(slots / fetchers)
         self._asked = 0
+        self._reports_fail = False
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._stopping: asyncio.Task[None] | None = None
         self._update()
@@ -150,7 +154,7 @@ class Worker:
         while True:
             await self._has_free_slot.wait()
             free = min(self._share, self._free_slots)
-            if not free:  # taken again between the wake-up and now
+            if not free or not self._has_free_slot.is_set():  # gone between the wake-up and now
                 continue
             begun = clock()
             answer = await self._fetch_into(free)
@@ -187,22 +191,43 @@ class Worker:
         backoff = Backoff()
         while True:
             await self._has_ended.wait()
-            batch, returned = self._holdings.batch()
-            verdicts = await self._calls.report(
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            answered = await self._report_once()
+            self._reports_fail = not answered
+            self._update()
+            if answered:
+                backoff.reset()
+            else:
+                await backoff.pause()
+
+    async def _report_once(self) -> bool:
+        """Report what has ended and take the next jobs; returns whether that was answered."""
+        batch, returned = self._holdings.batch()
+        free = 0 if self._stopping is not None else self._free_slots
+        self._asked += free
+        try:
+            reply = await self._calls.report(
                 [(held.execution, outcome) for held, outcome in batch],
                 [held.execution for held in returned],
+                free,
             )
-            if verdicts is None:
-                await backoff.pause()
-                continue
-            backoff.reset()
-            for (held, _), verdict in zip(batch, verdicts, strict=True):
-                if verdict is not None:
-                    logger.warning("outcome refused: %s", verdict, extra=extra(held.assignment))
-                self._holdings.forget(held)
-            for held in returned:
-                self._holdings.forget(held)
-            self._update()
+        finally:
+            self._asked -= free
+        if reply is None:
+            return False
+        for (held, _), verdict in zip(batch, reply.verdicts, strict=True):
+            if verdict is not None:
+                logger.warning("outcome refused: %s", verdict, extra=extra(held.assignment))
+            self._holdings.forget(held)
+        for held in returned:
+            self._holdings.forget(held)
+        for assignment in reply.assignments:
+            if self._stopping is None:
+                self._accept(assignment)
+            else:
+                self._holdings.refuse(Held(assignment))
+        return True
 
     def _accept(self, assignment: Assignment) -> None:
         job_id, attempt = assignment.execution
@@ -244,7 +269,9 @@ class Worker:
     def _update(self) -> None:
         """Wake the loops that have something to do."""
         ended = self._holdings.to_report
-        _set(self._has_free_slot, self._free_slots > 0)
+        # The answer to a report may bring the next jobs: a fetch then waits for what is left.
+        reporting = ended and not self._reports_fail
+        _set(self._has_free_slot, self._free_slots > 0 and not reporting)
         _set(self._has_ended, ended)
         _set(self._flushed, not ended)
 

@@ -47,12 +47,14 @@ class QueueClient:
         max_wait: float = 0.0,
         renew: Sequence[Execution] = (),
         release: Sequence[Execution] = (),
+        remove: Sequence[str] = (),
     ) -> Dequeued:
         request = pb.DequeueJobRequest(
             max_jobs=max_jobs,
             max_wait=convert.seconds_to(max_wait),
             renew=map(wire.execution_to, renew),
             release=map(wire.execution_to, release),
+            remove_job_ids=remove,
         )
         response = await self._peer.call(self._stub.DequeueJob, request)
         return Dequeued(

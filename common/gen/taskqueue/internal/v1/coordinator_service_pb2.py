@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from common.gen.taskqueue.internal.v1 import entries_pb2 as taskqueue_dot_internal_dot_v1_dot_entries__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/taskqueue/internal/v1/coordinator_service.proto\x12\x15taskqueue.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a#taskqueue/internal/v1/entries.proto\"g\n\x16WorkerHeartbeatRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\r\x12.\n\x04held\x18\x03 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"{\n\x17WorkerHeartbeatResponse\x12\x30\n\x06\x63\x61ncel\x18\x01 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\x12.\n\x04\x64rop\x18\x02 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"p\n\x10\x46\x65tchWorkRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\r\x12\x10\n\x08max_jobs\x18\x03 \x01(\r\x12+\n\x08max_wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"K\n\x11\x46\x65tchWorkResponse\x12\x36\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32!.taskqueue.internal.v1.Assignment\"r\n\nWorkReport\x12\x33\n\texecution\x18\x01 \x01(\x0b\x32 .taskqueue.internal.v1.Execution\x12/\n\x07outcome\x18\x02 \x01(\x0b\x32\x1e.taskqueue.internal.v1.Outcome\"\x92\x01\n\x18ReportWorkOutcomeRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x32\n\x07reports\x18\x02 \x03(\x0b\x32!.taskqueue.internal.v1.WorkReport\x12\x32\n\x08returned\x18\x03 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"S\n\x19ReportWorkOutcomeResponse\x12\x36\n\x08verdicts\x18\x01 \x03(\x0b\x32$.taskqueue.internal.v1.ReportVerdict\"A\n\rReportVerdict\x12\x30\n\x05\x65rror\x18\x01 \x01(\x0b\x32!.taskqueue.internal.v1.EntryError2\xde\x02\n\x12\x43oordinatorService\x12p\n\x0fWorkerHeartbeat\x12-.taskqueue.internal.v1.WorkerHeartbeatRequest\x1a..taskqueue.internal.v1.WorkerHeartbeatResponse\x12^\n\tFetchWork\x12\'.taskqueue.internal.v1.FetchWorkRequest\x1a(.taskqueue.internal.v1.FetchWorkResponse\x12v\n\x11ReportWorkOutcome\x12/.taskqueue.internal.v1.ReportWorkOutcomeRequest\x1a\x30.taskqueue.internal.v1.ReportWorkOutcomeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/taskqueue/internal/v1/coordinator_service.proto\x12\x15taskqueue.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a#taskqueue/internal/v1/entries.proto\"g\n\x16WorkerHeartbeatRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\r\x12.\n\x04held\x18\x03 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"{\n\x17WorkerHeartbeatResponse\x12\x30\n\x06\x63\x61ncel\x18\x01 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\x12.\n\x04\x64rop\x18\x02 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"p\n\x10\x46\x65tchWorkRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\r\n\x05slots\x18\x02 \x01(\r\x12\x10\n\x08max_jobs\x18\x03 \x01(\r\x12+\n\x08max_wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"K\n\x11\x46\x65tchWorkResponse\x12\x36\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32!.taskqueue.internal.v1.Assignment\"r\n\nWorkReport\x12\x33\n\texecution\x18\x01 \x01(\x0b\x32 .taskqueue.internal.v1.Execution\x12/\n\x07outcome\x18\x02 \x01(\x0b\x32\x1e.taskqueue.internal.v1.Outcome\"\xb3\x01\n\x18ReportWorkOutcomeRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12\x32\n\x07reports\x18\x02 \x03(\x0b\x32!.taskqueue.internal.v1.WorkReport\x12\x32\n\x08returned\x18\x03 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\x12\r\n\x05slots\x18\x04 \x01(\r\x12\x10\n\x08max_jobs\x18\x05 \x01(\r\"\x8b\x01\n\x19ReportWorkOutcomeResponse\x12\x36\n\x08verdicts\x18\x01 \x03(\x0b\x32$.taskqueue.internal.v1.ReportVerdict\x12\x36\n\x0b\x61ssignments\x18\x02 \x03(\x0b\x32!.taskqueue.internal.v1.Assignment\"A\n\rReportVerdict\x12\x30\n\x05\x65rror\x18\x01 \x01(\x0b\x32!.taskqueue.internal.v1.EntryError2\xde\x02\n\x12\x43oordinatorService\x12p\n\x0fWorkerHeartbeat\x12-.taskqueue.internal.v1.WorkerHeartbeatRequest\x1a..taskqueue.internal.v1.WorkerHeartbeatResponse\x12^\n\tFetchWork\x12\'.taskqueue.internal.v1.FetchWorkRequest\x1a(.taskqueue.internal.v1.FetchWorkResponse\x12v\n\x11ReportWorkOutcome\x12/.taskqueue.internal.v1.ReportWorkOutcomeRequest\x1a\x30.taskqueue.internal.v1.ReportWorkOutcomeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,11 +44,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKREPORT']._serialized_start=564
   _globals['_WORKREPORT']._serialized_end=678
   _globals['_REPORTWORKOUTCOMEREQUEST']._serialized_start=681
-  _globals['_REPORTWORKOUTCOMEREQUEST']._serialized_end=827
-  _globals['_REPORTWORKOUTCOMERESPONSE']._serialized_start=829
-  _globals['_REPORTWORKOUTCOMERESPONSE']._serialized_end=912
-  _globals['_REPORTVERDICT']._serialized_start=914
-  _globals['_REPORTVERDICT']._serialized_end=979
-  _globals['_COORDINATORSERVICE']._serialized_start=982
-  _globals['_COORDINATORSERVICE']._serialized_end=1332
+  _globals['_REPORTWORKOUTCOMEREQUEST']._serialized_end=860
+  _globals['_REPORTWORKOUTCOMERESPONSE']._serialized_start=863
+  _globals['_REPORTWORKOUTCOMERESPONSE']._serialized_end=1002
+  _globals['_REPORTVERDICT']._serialized_start=1004
+  _globals['_REPORTVERDICT']._serialized_end=1069
+  _globals['_COORDINATORSERVICE']._serialized_start=1072
+  _globals['_COORDINATORSERVICE']._serialized_end=1422
 # @@protoc_insertion_point(module_scope)

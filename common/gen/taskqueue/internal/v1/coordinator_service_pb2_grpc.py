@@ -71,7 +71,8 @@ class CoordinatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportWorkOutcome(self, request, context):
-        """Takes outcomes. Reporting one again is harmless.
+        """Takes outcomes, and hands out the next jobs if there are any. Reporting one
+        again is harmless.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,7 @@ from common.gen.taskqueue.internal.v1 import entries_pb2 as taskqueue_dot_intern
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as taskqueue_dot_v1_dot_task__queue__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)taskqueue/internal/v1/queue_service.proto\x12\x15taskqueue.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a#taskqueue/internal/v1/entries.proto\x1a%taskqueue/v1/task_queue_service.proto\"[\n\rNewQueueEntry\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\"\n\x03job\x18\x02 \x01(\x0b\x32\x15.taskqueue.v1.JobSpec\x12\x16\n\x0e\x63orrelation_id\x18\x03 \x01(\t\"J\n\x11\x45nqueueJobRequest\x12\x35\n\x07\x65ntries\x18\x01 \x03(\x0b\x32$.taskqueue.internal.v1.NewQueueEntry\"M\n\x12\x45nqueueJobResponse\x12\x37\n\x08outcomes\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.EnqueueOutcome\"B\n\x0e\x45nqueueOutcome\x12\x30\n\x05\x65rror\x18\x01 \x01(\x0b\x32!.taskqueue.internal.v1.EntryError\"\xb6\x01\n\x11\x44\x65queueJobRequest\x12\x10\n\x08max_jobs\x18\x01 \x01(\r\x12+\n\x08max_wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x05renew\x18\x03 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\x12\x31\n\x07release\x18\x04 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"|\n\x12\x44\x65queueJobResponse\x12\x36\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32!.taskqueue.internal.v1.Assignment\x12.\n\x04lost\x18\x02 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"F\n\x19RemoveJobIfPresentRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x18\n\x10keep_out_job_ids\x18\x02 \x03(\t\"?\n\x1aRemoveJobIfPresentResponse\x12\x0f\n\x07removed\x18\x01 \x03(\x08\x12\x10\n\x08kept_out\x18\x02 \x03(\x08\x32\xcf\x02\n\x0cQueueService\x12\x61\n\nEnqueueJob\x12(.taskqueue.internal.v1.EnqueueJobRequest\x1a).taskqueue.internal.v1.EnqueueJobResponse\x12\x61\n\nDequeueJob\x12(.taskqueue.internal.v1.DequeueJobRequest\x1a).taskqueue.internal.v1.DequeueJobResponse\x12y\n\x12RemoveJobIfPresent\x12\x30.taskqueue.internal.v1.RemoveJobIfPresentRequest\x1a\x31.taskqueue.internal.v1.RemoveJobIfPresentResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)taskqueue/internal/v1/queue_service.proto\x12\x15taskqueue.internal.v1\x1a\x1egoogle/protobuf/duration.proto\x1a#taskqueue/internal/v1/entries.proto\x1a%taskqueue/v1/task_queue_service.proto\"[\n\rNewQueueEntry\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\"\n\x03job\x18\x02 \x01(\x0b\x32\x15.taskqueue.v1.JobSpec\x12\x16\n\x0e\x63orrelation_id\x18\x03 \x01(\t\"J\n\x11\x45nqueueJobRequest\x12\x35\n\x07\x65ntries\x18\x01 \x03(\x0b\x32$.taskqueue.internal.v1.NewQueueEntry\"M\n\x12\x45nqueueJobResponse\x12\x37\n\x08outcomes\x18\x01 \x03(\x0b\x32%.taskqueue.internal.v1.EnqueueOutcome\"B\n\x0e\x45nqueueOutcome\x12\x30\n\x05\x65rror\x18\x01 \x01(\x0b\x32!.taskqueue.internal.v1.EntryError\"\xce\x01\n\x11\x44\x65queueJobRequest\x12\x10\n\x08max_jobs\x18\x01 \x01(\r\x12+\n\x08max_wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x05renew\x18\x03 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\x12\x31\n\x07release\x18\x04 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\x12\x16\n\x0eremove_job_ids\x18\x05 \x03(\t\"|\n\x12\x44\x65queueJobResponse\x12\x36\n\x0b\x61ssignments\x18\x01 \x03(\x0b\x32!.taskqueue.internal.v1.Assignment\x12.\n\x04lost\x18\x02 \x03(\x0b\x32 .taskqueue.internal.v1.Execution\"F\n\x19RemoveJobIfPresentRequest\x12\x0f\n\x07job_ids\x18\x01 \x03(\t\x12\x18\n\x10keep_out_job_ids\x18\x02 \x03(\t\"?\n\x1aRemoveJobIfPresentResponse\x12\x0f\n\x07removed\x18\x01 \x03(\x08\x12\x10\n\x08kept_out\x18\x02 \x03(\x08\x32\xcf\x02\n\x0cQueueService\x12\x61\n\nEnqueueJob\x12(.taskqueue.internal.v1.EnqueueJobRequest\x1a).taskqueue.internal.v1.EnqueueJobResponse\x12\x61\n\nDequeueJob\x12(.taskqueue.internal.v1.DequeueJobRequest\x1a).taskqueue.internal.v1.DequeueJobResponse\x12y\n\x12RemoveJobIfPresent\x12\x30.taskqueue.internal.v1.RemoveJobIfPresentRequest\x1a\x31.taskqueue.internal.v1.RemoveJobIfPresentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,13 +43,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENQUEUEOUTCOME']._serialized_start=424
   _globals['_ENQUEUEOUTCOME']._serialized_end=490
   _globals['_DEQUEUEJOBREQUEST']._serialized_start=493
-  _globals['_DEQUEUEJOBREQUEST']._serialized_end=675
-  _globals['_DEQUEUEJOBRESPONSE']._serialized_start=677
-  _globals['_DEQUEUEJOBRESPONSE']._serialized_end=801
-  _globals['_REMOVEJOBIFPRESENTREQUEST']._serialized_start=803
-  _globals['_REMOVEJOBIFPRESENTREQUEST']._serialized_end=873
-  _globals['_REMOVEJOBIFPRESENTRESPONSE']._serialized_start=875
-  _globals['_REMOVEJOBIFPRESENTRESPONSE']._serialized_end=938
-  _globals['_QUEUESERVICE']._serialized_start=941
-  _globals['_QUEUESERVICE']._serialized_end=1276
+  _globals['_DEQUEUEJOBREQUEST']._serialized_end=699
+  _globals['_DEQUEUEJOBRESPONSE']._serialized_start=701
+  _globals['_DEQUEUEJOBRESPONSE']._serialized_end=825
+  _globals['_REMOVEJOBIFPRESENTREQUEST']._serialized_start=827
+  _globals['_REMOVEJOBIFPRESENTREQUEST']._serialized_end=897
+  _globals['_REMOVEJOBIFPRESENTRESPONSE']._serialized_start=899
+  _globals['_REMOVEJOBIFPRESENTRESPONSE']._serialized_end=962
+  _globals['_QUEUESERVICE']._serialized_start=965
+  _globals['_QUEUESERVICE']._serialized_end=1300
 # @@protoc_insertion_point(module_scope)

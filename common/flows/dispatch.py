@@ -1,0 +1,249 @@
+"""Dispatch: what one dequeue brings is handed to the workers that wait for work.
+
+There is one dequeue at a time, for all who wait. What it leased is started in one round, whichever
+workers it goes to, while the next dequeue is under way already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from common import context
+from common.domain.errors import InternalError, TaskQueueError, copy_of
+from common.domain.job import Assignment, Execution, Job, JobState
+from common.flows.background import Background
+from common.flows.ended import has_ended
+from common.ports import Jobs, Liveness, Queue, Transition
+
+logger = logging.getLogger(__name__)
+
+CALL_SECONDS = 5.0
+"""How long an owner may take for its answer, beside what it was asked to wait."""
+
+
+class Dispatcher:
+    """Leases entries and starts their jobs for the workers that ask, the first who asked first.
+
+    An entry whose job may not start, because it was canceled or is finished, is removed; one whose
+    job runs under a later attempt stays, for that attempt. If starts cannot be recorded, or nobody
+    waits for them any more, the leases are given back, so that nothing waits for them to run out.
+    """
+
+    def __init__(
+        self, liveness: Liveness, jobs: Jobs, queue: Queue, background: Background
+    ) -> None:
+        self._liveness = liveness
+        self._jobs = jobs
+        self._queue = queue
+        self._background = background
+        self._asking: dict[_Ask, None] = {}
+        self._dequeuing: asyncio.Task[None] | None = None
+        self._ended: dict[str, None] = {}
+        self._stopping = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether a dequeue is under way: then the queue has nothing to be taken at once."""
+        return self._dequeuing is not None
+
+    async def take(
+        self, worker: str, slots: int, max_jobs: int, max_wait: float = 0.0
+    ) -> list[Assignment]:
+        """Take up to ``max_jobs`` jobs, waiting up to ``max_wait`` seconds for the first.
+
+        The worker is noted as one that lives, and the jobs as its own. Raises ``TaskQueueError``.
+        """
+        self._liveness.seen(worker, slots)
+        if self._stopping or not max_jobs:
+            return []
+        loop = asyncio.get_running_loop()
+        ask = _Ask(worker, slots, max_jobs, loop.time() + max_wait, loop.create_future())
+        self._asking[ask] = None
+        self._dequeue_soon()
+        timer = loop.call_later(max_wait, self._give_up, ask) if max_wait else None
+        try:
+            return await ask.answer
+        finally:
+            self._asking.pop(ask, None)
+            if timer is not None:
+                timer.cancel()
+
+    def stop_waiting(self) -> None:
+        """Answer everyone who waits with nothing, now and from now on: the process stops."""
+        self._stopping = True
+        if self._dequeuing is not None:
+            self._dequeuing.cancel()
+        for ask in list(self._asking):
+            self._give_up(ask)
+        self.flush()
+
+    async def give_back(self, executions: Sequence[Execution]) -> None:
+        """Return leases, so that the jobs are visible again at once."""
+        await self._queue.dequeue(0, release=executions)
+
+    def acknowledge(self, job_ids: Iterable[str]) -> None:
+        """Have the entries of jobs that have ended removed: with the next dequeue, or a flush.
+
+        One whose removal is lost is leased again once its lease has run out, and removed then.
+        """
+        self._ended.update(dict.fromkeys(job_ids))
+
+    def flush(self) -> None:
+        """Remove now what waits for the next dequeue, which may be long in coming."""
+        if self._ended:
+            ended = list(self._ended)
+            self._ended.clear()
+            removal = self._remove(ended)
+            self._background.start(removal, f"remove {len(ended)} entries of ended jobs")
+
+    async def _remove(self, job_ids: Sequence[str]) -> None:
+        await self._queue.remove(job_ids)
+
+    def _give_up(self, ask: _Ask) -> None:
+        """Answer with nothing, unless jobs are being started for the one who asked."""
+        if ask in self._asking:
+            del self._asking[ask]
+            if not ask.answer.done():
+                ask.answer.set_result([])
+
+    def _dequeue_soon(self) -> None:
+        if self._dequeuing is None and self._asking and not self._stopping:
+            self._dequeuing = asyncio.create_task(self._dequeue())
+            self._dequeuing.add_done_callback(self._dequeued)
+
+    def _dequeued(self, task: asyncio.Task[None]) -> None:
+        self._dequeuing = None
+        if not task.cancelled() and (defect := task.exception()) is not None:
+            logger.error("a dispatch met a defect", exc_info=defect)
+            self._fail(list(self._asking), InternalError(f"{type(defect).__name__} in a dispatch"))
+        self._dequeue_soon()
+
+    async def _dequeue(self) -> None:
+        """Lease for everyone who asks now, and have what came started."""
+        context.handle(None)
+        await asyncio.sleep(0)  # those that were woken together with the first ask too
+        asking = list(self._asking)
+        if not asking:
+            return
+        wait = max(0.0, max(ask.until for ask in asking) - asyncio.get_running_loop().time())
+        most = sum(ask.max_jobs for ask in asking)
+        ended = list(self._ended)
+        self._ended.clear()
+        try:
+            with context.call(timeout=wait + CALL_SECONDS):
+                leased = (await self._queue.dequeue(most, wait, remove=ended)).assignments
+        except TaskQueueError as error:
+            self.acknowledge(ended)
+            self._fail(asking, error)
+            return
+        if leased:
+            self._hand_out(leased)
+        else:
+            for ask in asking:
+                self._give_up(ask)
+
+    def _hand_out(self, leased: Sequence[Assignment]) -> None:
+        """Share out what was leased; what nobody waits for any more is given back."""
+        shares: list[_Share] = []
+        left = list(leased)
+        while left and self._asking:
+            ask = next(iter(self._asking))
+            del self._asking[ask]
+            shares.append((ask, left[: ask.max_jobs]))
+            del left[: ask.max_jobs]
+        if shares:
+            self._background.start(self._start(shares), "start leased jobs")
+        if left:
+            self._return(left)
+
+    async def _start(self, shares: Sequence[_Share]) -> None:
+        """Start the leased jobs and answer those they are for."""
+        steps = [
+            Transition(each.execution, JobState.RUNNING, ask.worker)
+            for ask, leased in shares
+            for each in leased
+        ]
+        try:
+            answers = iter(await self._jobs.transition(steps))
+        except BaseException as error:
+            self._return([each for _, leased in shares for each in leased])
+            reason = error if isinstance(error, TaskQueueError) else InternalError(repr(error))
+            self._fail([ask for ask, _ in shares], reason)
+            if not isinstance(error, TaskQueueError):
+                raise
+            return
+        for ask, leased in shares:
+            started = self._started(ask.worker, zip(leased, answers, strict=False))
+            self._answer(ask, started)
+        self._dequeue_soon()
+
+    def _started(
+        self, worker: str, answers: Iterable[tuple[Assignment, Job | TaskQueueError]]
+    ) -> list[Assignment]:
+        """Return the jobs that may run, and drop the entries of those that ended before."""
+        started: list[Assignment] = []
+        ended: list[str] = []
+        for assignment, answer in answers:
+            if not isinstance(answer, TaskQueueError):
+                started.append(assignment)
+                _log_handed_out(worker, assignment)
+                continue
+            job_id, attempt = assignment.execution
+            logger.info("not started: %s", answer, extra={"job_id": job_id, "attempt": attempt})
+            if has_ended(answer):
+                ended.append(job_id)
+        if ended:
+            self.acknowledge(ended)
+        return started
+
+    def _answer(self, ask: _Ask, started: list[Assignment]) -> None:
+        if ask.answer.done():
+            self._return(started)
+        elif started or asyncio.get_running_loop().time() >= ask.until:
+            self._liveness.seen(ask.worker, ask.slots)
+            self._liveness.assign(ask.worker, (each.execution for each in started))
+            ask.answer.set_result(started)
+        else:
+            self._asking = {ask: None, **self._asking}
+
+    def _return(self, assignments: Sequence[Assignment]) -> None:
+        if assignments:
+            returning = self.give_back([each.execution for each in assignments])
+            self._background.start(returning, f"give back {len(assignments)} leases")
+
+    def _fail(self, asking: Iterable[_Ask], error: TaskQueueError) -> None:
+        for ask in asking:
+            self._asking.pop(ask, None)
+            if not ask.answer.done():
+                ask.answer.set_exception(copy_of(error))
+
+
+@dataclass(eq=False, slots=True)
+class _Ask:
+    """A worker that waits for up to ``max_jobs`` jobs. ``until`` is on the loop's clock."""
+
+    worker: str
+    slots: int
+    max_jobs: int
+    until: float
+    answer: asyncio.Future[list[Assignment]]
+
+
+_Share = tuple[_Ask, list[Assignment]]
+
+
+def _log_handed_out(worker: str, assignment: Assignment) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        job_id, attempt = assignment.execution
+        logger.debug(
+            "handed to %s",
+            worker,
+            extra={
+                "job_id": job_id,
+                "attempt": attempt,
+                "correlation_id": assignment.correlation_id,
+            },
+        )
