@@ -49,12 +49,17 @@ class WorkCoordinator:
             )
         records = await self._jobs.get([execution.job_id for execution in held]) if held else []
         reply = HeartbeatReply([], [])
+        ended: list[Execution] = []
         for execution, record in zip(held, records, strict=True):
-            if _lapsed(execution, record):
+            if not isinstance(record, Job) or record.attempt != execution.attempt:
                 reply.drop.append(execution)
-            elif isinstance(record, Job) and record.cancel_requested and not record.state.terminal:
+            elif record.state.terminal:
+                # It ended its job itself: the answer to its report is on the way.
+                ended.append(execution)
+            elif record.cancel_requested:
                 reply.cancel.append(execution)
         self._liveness.settle(worker, reply.drop)
+        self._liveness.settle(worker, ended)
         return reply
 
     async def fetch(
@@ -82,7 +87,7 @@ class WorkCoordinator:
         """
         taking: asyncio.Task[list[Assignment]] | None = None
         if max_jobs and not self._dispatcher.waits:
-            taking = asyncio.create_task(self._dispatcher.take(worker, slots, max_jobs))
+            taking = asyncio.create_task(self._dispatcher.take_now(worker, slots, max_jobs))
         try:
             verdicts = await self._complete(reports)
             if returned:
@@ -167,14 +172,6 @@ class WorkCoordinator:
                 logger.warning("%d executions go on without a lease: %s", len(ended), ended[:5])
         except TaskQueueError as error:
             logger.warning("leases not renewed: %s", error)
-
-
-def _lapsed(execution: Execution, record: Job | TaskQueueError) -> bool:
-    """Whether the job went on without this execution.
-
-    One that ended its job itself has not lapsed: the answer to its report is on the way.
-    """
-    return not isinstance(record, Job) or record.attempt != execution.attempt
 
 
 def _verdict(execution: Execution, answer: Job | TaskQueueError) -> TaskQueueError | None:

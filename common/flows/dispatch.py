@@ -71,6 +71,20 @@ class Dispatcher:
             if timer is not None:
                 timer.cancel()
 
+    async def take_now(self, worker: str, slots: int, max_jobs: int) -> list[Assignment]:
+        """Take up to ``max_jobs`` jobs that are there already, for nobody else; see :meth:`take`.
+
+        There are none while a dequeue waits.
+        """
+        if self._stopping or self.waits:
+            return []
+        leased = await self._lease(max_jobs)
+        if not leased:
+            return []
+        (started,) = await self._start([(worker, leased)])
+        self._note(worker, slots, started)
+        return started
+
     def stop_waiting(self) -> None:
         """Answer everyone who waits with nothing, now and from now on: the process stops."""
         self._stopping = True
@@ -128,86 +142,97 @@ class Dispatcher:
         asking = list(self._asking)
         if not asking:
             return
-        wait = max(0.0, max(ask.until for ask in asking) - asyncio.get_running_loop().time())
-        most = sum(ask.max_jobs for ask in asking)
-        ended = list(self._ended)
-        self._ended.clear()
+        wait = max(ask.until for ask in asking) - asyncio.get_running_loop().time()
         try:
-            with context.call(timeout=wait + CALL_SECONDS):
-                leased = (await self._queue.dequeue(most, wait, remove=ended)).assignments
+            leased = await self._lease(sum(ask.max_jobs for ask in asking), max(0.0, wait))
         except TaskQueueError as error:
-            self.acknowledge(ended)
             self._fail(asking, error)
             return
         if leased:
-            self._hand_out(leased)
+            self._share_out(leased)
         else:
             for ask in asking:
                 self._give_up(ask)
 
-    def _hand_out(self, leased: Sequence[Assignment]) -> None:
+    async def _lease(self, most: int, wait: float = 0.0) -> list[Assignment]:
+        """Lease up to so many entries, with the acknowledgements that wait for it."""
+        ended = list(self._ended)
+        self._ended.clear()
+        try:
+            with context.call(timeout=wait + CALL_SECONDS):
+                return (await self._queue.dequeue(most, wait, remove=ended)).assignments
+        except TaskQueueError:
+            self.acknowledge(ended)
+            raise
+
+    def _share_out(self, leased: list[Assignment]) -> None:
         """Share out what was leased; what nobody waits for any more is given back."""
-        shares: list[_Share] = []
-        left = list(leased)
-        while left and self._asking:
+        shares: list[tuple[_Ask, list[Assignment]]] = []
+        while leased and self._asking:
             ask = next(iter(self._asking))
             del self._asking[ask]
-            shares.append((ask, left[: ask.max_jobs]))
-            del left[: ask.max_jobs]
+            shares.append((ask, leased[: ask.max_jobs]))
+            leased = leased[ask.max_jobs :]
         if shares:
-            self._background.start(self._start(shares), "start leased jobs")
-        if left:
-            self._return(left)
+            self._background.start(self._serve(shares), "start leased jobs")
+        self._return(leased)
 
-    async def _start(self, shares: Sequence[_Share]) -> None:
-        """Start the leased jobs and answer those they are for."""
+    async def _serve(self, shares: Sequence[tuple[_Ask, list[Assignment]]]) -> None:
+        """Start leased jobs and answer those they are for; one that got none asks on."""
+        try:
+            started = await self._start([(ask.worker, leased) for ask, leased in shares])
+        except TaskQueueError as error:
+            self._fail([ask for ask, _ in shares], error)
+            return
+        now = asyncio.get_running_loop().time()
+        for (ask, _), mine in zip(shares, started, strict=True):
+            if ask.answer.done():
+                self._return(mine)
+            elif mine or now >= ask.until:
+                self._note(ask.worker, ask.slots, mine)
+                ask.answer.set_result(mine)
+            else:
+                self._asking = {ask: None, **self._asking}
+        self._dequeue_soon()
+
+    async def _start(
+        self, shares: Sequence[tuple[str, list[Assignment]]]
+    ) -> list[list[Assignment]]:
+        """Start jobs for workers, by name; returns those that may run, for each share."""
         steps = [
-            Transition(each.execution, JobState.RUNNING, ask.worker)
-            for ask, leased in shares
+            Transition(each.execution, JobState.RUNNING, worker)
+            for worker, leased in shares
             for each in leased
         ]
         try:
             answers = iter(await self._jobs.transition(steps))
-        except BaseException as error:
-            self._return([each for _, leased in shares for each in leased])
-            reason = error if isinstance(error, TaskQueueError) else InternalError(repr(error))
-            self._fail([ask for ask, _ in shares], reason)
-            if not isinstance(error, TaskQueueError):
-                raise
-            return
-        for ask, leased in shares:
-            started = self._started(ask.worker, zip(leased, answers, strict=False))
-            self._answer(ask, started)
-        self._dequeue_soon()
+        except BaseException:
+            for _, leased in shares:
+                self._return(leased)
+            raise
+        return [
+            [each for each in leased if self._may_run(worker, each, next(answers))]
+            for worker, leased in shares
+        ]
 
-    def _started(
-        self, worker: str, answers: Iterable[tuple[Assignment, Job | TaskQueueError]]
-    ) -> list[Assignment]:
-        """Return the jobs that may run, and drop the entries of those that ended before."""
-        started: list[Assignment] = []
-        ended: list[str] = []
-        for assignment, answer in answers:
-            if not isinstance(answer, TaskQueueError):
-                started.append(assignment)
-                _log_handed_out(worker, assignment)
-                continue
-            job_id, attempt = assignment.execution
+    def _may_run(self, worker: str, assignment: Assignment, answer: Job | TaskQueueError) -> bool:
+        """Whether a job was started; the entry of one that ended before is removed."""
+        job_id, attempt = assignment.execution
+        if isinstance(answer, TaskQueueError):
             logger.info("not started: %s", answer, extra={"job_id": job_id, "attempt": attempt})
             if has_ended(answer):
-                ended.append(job_id)
-        if ended:
-            self.acknowledge(ended)
-        return started
+                self.acknowledge([job_id])
+            return False
+        if logger.isEnabledFor(logging.DEBUG):
+            correlation = {"correlation_id": assignment.correlation_id}
+            extra = {"job_id": job_id, "attempt": attempt, **correlation}
+            logger.debug("handed to %s", worker, extra=extra)
+        return True
 
-    def _answer(self, ask: _Ask, started: list[Assignment]) -> None:
-        if ask.answer.done():
-            self._return(started)
-        elif started or asyncio.get_running_loop().time() >= ask.until:
-            self._liveness.seen(ask.worker, ask.slots)
-            self._liveness.assign(ask.worker, (each.execution for each in started))
-            ask.answer.set_result(started)
-        else:
-            self._asking = {ask: None, **self._asking}
+    def _note(self, worker: str, slots: int, started: Sequence[Assignment]) -> None:
+        """Note that a worker lives and what is its own now."""
+        self._liveness.seen(worker, slots)
+        self._liveness.assign(worker, [each.execution for each in started])
 
     def _return(self, assignments: Sequence[Assignment]) -> None:
         if assignments:
@@ -230,20 +255,3 @@ class _Ask:
     max_jobs: int
     until: float
     answer: asyncio.Future[list[Assignment]]
-
-
-_Share = tuple[_Ask, list[Assignment]]
-
-
-def _log_handed_out(worker: str, assignment: Assignment) -> None:
-    if logger.isEnabledFor(logging.DEBUG):
-        job_id, attempt = assignment.execution
-        logger.debug(
-            "handed to %s",
-            worker,
-            extra={
-                "job_id": job_id,
-                "attempt": attempt,
-                "correlation_id": assignment.correlation_id,
-            },
-        )
