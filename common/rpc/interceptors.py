@@ -39,25 +39,37 @@ class _MethodMetrics:
             code.name: metrics.handled.labels(**labels, grpc_code=code.name)
             for code in grpc.StatusCode
         }
-        self._by_caller = metrics.by_caller
-        self._waiting = metrics.waiting
+        self._metrics = metrics
         self._labels = {"grpc_service": service, "grpc_method": method}
-        self._callers: dict[str, tuple[Summary, Counter]] = {}
+        self._callers: dict[str, _CallerMetrics] = {}
 
-    def ended(self, handling: Handling, code: str, seconds: float) -> None:
-        """Count and time a call; ``seconds`` is the time of its handling."""
+    def ended(self, handling: Handling, code: str, seconds: float, sizes: tuple[int, int]) -> None:
+        """Count and time a call; ``seconds`` is the time of its handling.
+
+        ``sizes`` are the bytes of its request and of its response, 0 for one that there is none of.
+        """
         self.handling.observe(seconds)
         self.handled[code].inc()
-        by_caller, waiting = self._callers.get(handling.caller) or self._caller(handling.caller)
-        by_caller.observe(seconds)
+        by_caller = self._callers.get(handling.caller)
+        if by_caller is None:
+            labels = {**self._labels, "caller": handling.caller}
+            by_caller = self._callers[handling.caller] = _CallerMetrics(self._metrics, labels)
+        by_caller.handling.observe(seconds)
         if handling.waited:
-            waiting.inc(handling.waited)
+            by_caller.waiting.inc(handling.waited)
+        received, sent = sizes
+        by_caller.received_bytes.inc(received)
+        by_caller.sent_bytes.inc(sent)
 
-    def _caller(self, caller: str) -> tuple[Summary, Counter]:
-        labels = {**self._labels, "caller": caller}
-        metrics = self._by_caller.labels(**labels), self._waiting.labels(**labels)
-        self._callers[caller] = metrics
-        return metrics
+
+class _CallerMetrics:
+    """The metrics of one method called by one caller."""
+
+    def __init__(self, metrics: MetricsInterceptor, labels: dict[str, str]) -> None:
+        self.handling = metrics.by_caller.labels(**labels)
+        self.waiting = metrics.waiting.labels(**labels)
+        self.received_bytes = metrics.received_bytes.labels(**labels)
+        self.sent_bytes = metrics.sent_bytes.labels(**labels)
 
 
 class MetricsInterceptor(AsyncServerInterceptor):
@@ -93,6 +105,18 @@ class MetricsInterceptor(AsyncServerInterceptor):
             by_caller,
             registry=registry,
         )
+        self.received_bytes = Counter(
+            "taskqueue_received_bytes",
+            "Size of the request messages, serialized",
+            by_caller,
+            registry=registry,
+        )
+        self.sent_bytes = Counter(
+            "taskqueue_sent_bytes",
+            "Size of the response messages, serialized",
+            by_caller,
+            registry=registry,
+        )
         self._methods = {path: _MethodMetrics(self, path) for path in paths}
 
     async def intercept(
@@ -105,6 +129,7 @@ class MetricsInterceptor(AsyncServerInterceptor):
         metrics.started.inc()
         metrics.received.inc()
         code = "UNKNOWN"
+        sent = 0
         handling = Handling(metrics.method)
         token = handle(handling)
         began = time.perf_counter()
@@ -112,6 +137,7 @@ class MetricsInterceptor(AsyncServerInterceptor):
             response = await method(request_or_iterator, context)
             code = "OK"
             metrics.sent.inc()
+            sent = response.ByteSize()
             return response
         except asyncio.CancelledError:
             code = "CANCELLED"
@@ -120,7 +146,8 @@ class MetricsInterceptor(AsyncServerInterceptor):
             code = _CODES.get(context.code(), "UNKNOWN")
             raise
         finally:
-            metrics.ended(handling, code, time.perf_counter() - began)
+            sizes = request_or_iterator.ByteSize(), sent
+            metrics.ended(handling, code, time.perf_counter() - began, sizes)
             unhandle(token)
 
 
