@@ -24,7 +24,8 @@ from common.gen.taskqueue.v1.task_queue_service_pb2_grpc import (
 from common.rpc import connect
 from common.rpc.admission import Admission
 from common.rpc.channel import Peer
-from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
+from common.rpc.inbound import ServerMetrics
+from common.rpc.interceptors import CallInterceptor
 from common.rpc.outbound import ClientMetrics
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
@@ -47,11 +48,8 @@ class Servicer(TaskQueueServiceServicer):
 def _interceptors(count: int) -> Sequence[Any]:
     """Return the outermost ``count`` of what every process has around a call."""
     registry = CollectorRegistry()
-    chain = [
-        Admission(SETTINGS, registry),
-        MetricsInterceptor(registry, [PATH]),
-        CallInterceptor(SETTINGS.default_deadline),
-    ]
+    metrics = ServerMetrics(registry, [PATH])
+    chain = [Admission(SETTINGS, metrics, registry), CallInterceptor(SETTINGS.default_deadline)]
     return chain[:count]
 
 
@@ -172,10 +170,9 @@ def _called(server: Callable[[], AbstractAsyncContextManager[int]], by_peer: boo
 LAYERS: dict[str, dict[str, Layer]] = {
     "server, alone": {
         "read, parse, answer, write": _servicer_alone,
-        "+ Admission": _intercepted(1, Servicer()),
-        "+ MetricsInterceptor": _intercepted(2, Servicer()),
-        "+ CallInterceptor": _intercepted(3, Servicer()),
-        "+ PublicServicer": _intercepted(3, PublicServicer(Queue(), None)),  # type: ignore[arg-type]
+        "+ Admission, with metrics": _intercepted(1, Servicer()),
+        "+ CallInterceptor": _intercepted(2, Servicer()),
+        "+ PublicServicer": _intercepted(2, PublicServicer(Queue(), None)),  # type: ignore[arg-type]
     },
     "client, alone": {
         "a call that is answered at once": _bare_stub_alone,
