@@ -14,10 +14,10 @@ MAX_CORRELATION_IDS = 4096
 
 
 def of(pairs: object) -> dict[str, str]:
-    """Return the text metadata of a call by key; binary entries are left out."""
+    """Return the metadata of a call by key: text, but bytes under a key that ends with ``-bin``."""
     if not pairs:
         return {}
-    return {key: value for key, value in pairs if isinstance(value, str)}  # type: ignore[attr-defined]
+    return dict(pairs)  # type: ignore[call-overload, no-any-return]
 
 
 def correlation_of(pairs: Mapping[str, str]) -> str:

@@ -1,20 +1,39 @@
-"""The metrics of outbound calls: how long each took until its answer, and how it ended."""
+"""The metrics of outbound calls: how long each took until its answer, and how it ended.
+
+Counted by the event loop alone and made metrics of when they are scraped, as in ``inbound``.
+"""
 
 from __future__ import annotations
 
-import functools
-import time
+from collections import Counter
+from collections.abc import Iterator
 from typing import cast
 
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
-from common import context
-from common.buckets import BUCKETS
+from common.buckets import Durations
 
 
-class ClientMetrics:
+class OutboundCounts:
+    """The calls of one method of a peer, made within one method of this process."""
+
+    __slots__ = ("durations", "handled")
+
+    def __init__(self) -> None:
+        self.durations = Durations()
+        self.handled = Counter(OK=0)
+
+    def ended(self, code: str, seconds: float) -> None:
+        """Count and time a call."""
+        self.durations.observe(seconds)
+        self.handled[code] += 1
+
+
+class ClientMetrics(Collector):
     """The metrics of all calls that a process makes, under the names dashboards know.
 
     ``peer`` is the role of the process that is called: nodes are equal, so they count as one
@@ -23,85 +42,47 @@ class ClientMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._counts: dict[tuple[type[Message], str, str], OutboundCounts] = {}
+        self._entries: Counter[tuple[type[Message], str]] = Counter()
+        registry.register(self)
+
+    def of(self, request: type[Message], peer: str, within: str) -> OutboundCounts:
+        """Return what counts the method that takes ``request``; to be kept by who asks."""
+        method_of(request)
+        return self._counts.setdefault((request, peer, within), OutboundCounts())
+
+    def sent(self, request: type[Message], peer: str, entries: int) -> None:
+        """Count the entries of a call that may carry many, to the method that takes ``request``."""
+        self._entries[request, peer] += entries
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metrics of all methods that were called."""
         labels = ["grpc_type", "grpc_service", "grpc_method", "peer", "within"]
-        self._handling = Histogram(
+        handling = HistogramMetricFamily(
             "grpc_client_handling_seconds",
             "Time from the start of an outbound call to its answer",
-            labels,
-            buckets=BUCKETS,
-            registry=registry,
+            labels=labels,
         )
-        self._handled = Counter(
-            "grpc_client_handled",
-            "Outbound calls ended",
-            [*labels, "grpc_code"],
-            registry=registry,
+        handled = CounterMetricFamily(
+            "grpc_client_handled", "Outbound calls ended", labels=[*labels, "grpc_code"]
         )
-        self._entries = Counter(
+        # Copies, for a method or a code may come meanwhile.
+        for (request, peer, within), counts in list(self._counts.items()):
+            method = method_of(request)
+            values = ["unary", method.containing_service.full_name, method.name, peer, within]
+            durations = counts.durations
+            handling.add_metric(values, durations.buckets(), durations.seconds)
+            for code, count in list(counts.handled.items()):
+                handled.add_metric([*values, code], count)
+        sent = CounterMetricFamily(
             "taskqueue_sent_entries",
-            "Entries in outbound calls that carry several",
-            ["grpc_service", "grpc_method", "peer"],
-            registry=registry,
+            "Entries in outbound calls that may carry many",
+            labels=["grpc_service", "grpc_method", "peer"],
         )
-
-    def entries_of(self, request: type[Message], peer: str) -> Counter:
-        """Return the count of the entries sent to the method that takes ``request``."""
-        method = method_of(request)
-        return self._entries.labels(
-            grpc_service=method.containing_service.full_name, grpc_method=method.name, peer=peer
-        )
-
-    def of(self, request: type[Message], peer: str, within: str) -> MethodMetrics:
-        """Return the metrics of the method that takes ``request``; to be kept by who asks."""
-        method = method_of(request)
-        labels = {
-            "grpc_type": "unary",
-            "grpc_service": method.containing_service.full_name,
-            "grpc_method": method.name,
-            "peer": peer,
-            "within": within,
-        }
-        return MethodMetrics(self._handling.labels(**labels), self._handled, labels)
-
-
-class MethodMetrics:
-    """The metrics of one method of a peer, called within one method of this process."""
-
-    def __init__(self, handling: Histogram, handled: Counter, labels: dict[str, str]) -> None:
-        self._handling = handling
-        self._handled = functools.cache(lambda code: handled.labels(**labels, grpc_code=code))
-        self._handled("OK")
-
-    def ended(self, code: str, seconds: float) -> None:
-        """Count and time a call."""
-        self._handling.observe(seconds)
-        self._handled(code).inc()
-
-
-class Timed:
-    """One outbound call: timed, counted, and noted with the call in whose handling it is made.
-
-    A context manager; set :attr:`code` to how the call ended before it is left.
-    """
-
-    __slots__ = ("_began", "_handling", "_metrics", "code")
-
-    def __init__(self, metrics: MethodMetrics, handling: context.Handling | None) -> None:
-        self._metrics = metrics
-        self._handling = handling
-        self.code = "UNKNOWN"
-
-    def __enter__(self) -> Timed:
-        self._began = time.perf_counter()
-        if self._handling is not None:
-            self._handling.wait_begins(self._began)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        ended = time.perf_counter()
-        if self._handling is not None:
-            self._handling.wait_ends(ended)
-        self._metrics.ended(self.code, ended - self._began)
+        for (request, peer), entries in list(self._entries.items()):
+            method = method_of(request)
+            sent.add_metric([method.containing_service.full_name, method.name, peer], entries)
+        yield from (handling, handled, sent)
 
 
 def method_of(request: type[Message]) -> MethodDescriptor:

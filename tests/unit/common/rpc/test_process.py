@@ -90,6 +90,28 @@ async def test_calls_are_counted_and_timed_by_method_and_code(
     assert sample(process, "grpc_server_msg_sent_total", **labels) == 1
 
 
+async def test_bytes_are_counted_by_method_and_caller(
+    process: Process, channel: grpc.aio.Channel
+) -> None:
+    stub = TaskQueueServiceStub(channel)
+    request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop", payload=b"x" * 1000))
+    answers = [await stub.SubmitJob(request, timeout=5) for _ in range(2)]
+    # One that fails has been received, and no message is its answer.
+    refused = pb.SubmitJobRequest(job=pb.JobSpec(payload=b"x" * 30))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stub.SubmitJob(refused, timeout=5)
+    await eventually(lambda: handled(process, "SubmitJob", "INVALID_ARGUMENT"))
+    labels = {
+        "grpc_service": callers.PUBLIC_SERVICE,
+        "grpc_method": "SubmitJob",
+        "caller": callers.CLIENT,
+    }
+    received = 2 * request.ByteSize() + refused.ByteSize()
+    assert sample(process, "taskqueue_received_bytes_total", **labels) == received
+    sent = sum(answer.ByteSize() for answer in answers)
+    assert sample(process, "taskqueue_sent_bytes_total", **labels) == sent
+
+
 async def test_errors_carry_reason_field_and_outcome(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await TaskQueueServiceStub(channel).SubmitJob(pb.SubmitJobRequest(), timeout=5)
