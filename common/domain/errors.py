@@ -313,6 +313,8 @@ def from_wire(reason: str, message: str, metadata: Mapping[str, str]) -> TaskQue
 
 def copy_of(error: TaskQueueError) -> TaskQueueError:
     """Return an equal error, for another who waits for the same; ``error`` is its cause."""
-    copy = from_wire(error.reason, error.message, error.metadata)
+    kind = type(error)
+    copy = kind.__new__(kind)
+    TaskQueueError.__init__(copy, error.message, **error.metadata)
     copy.__cause__ = error
     return copy

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
@@ -26,6 +27,8 @@ from common.domain.errors import (
 from common.domain.job import MAX_BATCH_BYTES
 from common.rpc import metadata
 from common.rpc.channel import Peer
+
+logger = logging.getLogger(__name__)
 
 Entry = TypeVar("Entry", bound="Message | str")
 Answer = TypeVar("Answer")
@@ -74,6 +77,8 @@ class Coalescer(Generic[Entry, Answer]):
         came to; ``DeadlineExceeded`` if their own time ran out meanwhile, and
         ``DeadlineAlreadyPast``, which is definite, if it did so before they were sent.
         """
+        if not entries:
+            return []
         loop = asyncio.get_running_loop()
         waiter = _Waiter[Entry, Answer](entries, self._peer.time_left(), loop.create_future())
         self._waiting[waiter] = None
@@ -142,28 +147,39 @@ class Coalescer(Generic[Entry, Answer]):
         self._flush()
 
     async def _serve(self, batch: list[_Waiter[Entry, Answer]]) -> None:
-        """Make the call for a batch, and settle everyone in it."""
+        """Make the call for a batch, and settle everyone in it.
+
+        Those that were let go before it begins, unsent as they were answered, are not in it.
+        """
+        batch = [waiter for waiter in batch if not waiter.answers.done()]
+        if not batch:
+            return
         try:
             answers = await self._ask(batch)
         except InvalidArgument as error:
-            if len(batch) == 1:
-                batch[0].fail(error)
-            # One entry is wrong, and its fault is not the others'.
-            for waiter in batch if len(batch) > 1 else ():
-                await self._serve([waiter])
+            await self._refused(batch, error)
         except TaskQueueError as error:
             for waiter in batch:
                 waiter.fail(error)
         except Exception as defect:
+            logger.exception("a call to %s met a defect", self._peer.name)
             for waiter in batch:
                 waiter.fail(InternalError(f"{self._peer.name}: {defect!r}"))
-            raise
         else:
             first = 0
             for waiter in batch:
                 last = first + len(waiter.entries)
                 waiter.succeed(answers[first:last])
                 first = last
+
+    async def _refused(self, batch: list[_Waiter[Entry, Answer]], error: InvalidArgument) -> None:
+        """Find out whose entry is wrong: that is not the others' fault. Nothing was done so far."""
+        if len(batch) == 1:
+            batch[0].fail(error)
+            return
+        half = len(batch) // 2
+        await self._serve(batch[:half])
+        await self._serve(batch[half:])
 
     async def _ask(self, batch: Sequence[_Waiter[Entry, Answer]]) -> list[Answer]:
         entries = [entry for waiter in batch for entry in waiter.entries]

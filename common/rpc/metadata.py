@@ -28,5 +28,8 @@ def correlation_of(pairs: Mapping[str, str]) -> str:
 
 
 def joined(correlation_ids: Iterable[str]) -> str:
-    """Return the correlation id of a call that is made for several."""
-    return ",".join(dict.fromkeys(filter(None, correlation_ids)))[:MAX_CORRELATION_IDS]
+    """Return the correlation id of a call that is made for several: as many of theirs as fit."""
+    ids = ",".join(dict.fromkeys(filter(None, correlation_ids)))
+    if len(ids) <= MAX_CORRELATION_IDS:
+        return ids
+    return ids[: MAX_CORRELATION_IDS + 1].rpartition(",")[0]
