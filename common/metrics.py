@@ -1,17 +1,20 @@
 """The domain's metrics, under the same names in every design.
 
 Each class is constructed on a registry by the process that holds the owner it watches. Gauges read
-the owner when they are scraped; histograms and counters observe each step as it is taken.
+the owner when they are scraped; durations and counters observe each step as it is taken.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
-from common.buckets import BUCKETS
+from common.buckets import Durations
 from common.domain import errors
 from common.domain.errors import TaskQueueError
 from common.domain.job import MICROSECONDS, Execution, Job, JobState
@@ -22,18 +25,14 @@ from common.owners.queue import QueueOwner
 logger = logging.getLogger(__name__)
 
 
-class JobMetrics:
+class JobMetrics(Collector):
     """The ``JobObserver`` port: jobs by state, how long they waited and ran, rejected steps."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._wait = _histogram("taskqueue_job_wait", "From acceptance to first start", registry)
-        self._execution = _histogram(
-            "taskqueue_job_execution", "From the latest start to the end", registry
-        )
-        self._completion = _histogram(
-            "taskqueue_job_completion", "From acceptance to the end", registry
-        )
+        self._wait = Durations()
+        self._execution = Durations()
+        self._completion = Durations()
         self._rejected = Counter(
             "taskqueue_rejected_transitions",
             "Steps that the lifecycle table does not have, by reason",
@@ -42,12 +41,24 @@ class JobMetrics:
         )
         for kind in (errors.TransitionRejected, errors.StaleAttempt):
             self._rejected.labels(reason=kind.reason)
+        registry.register(self)
 
     def watch(self, owner: JobOwner) -> None:
         """Read the number of jobs in each state from the owner."""
         gauge = Gauge("taskqueue_jobs", "Jobs by state", ["state"], registry=self._registry)
         for state in JobState:
             gauge.labels(state=state.name).set_function(partial(_count, owner, state))
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the durations."""
+        for name, text, durations in (
+            ("wait", "From acceptance to first start", self._wait),
+            ("execution", "From the latest start to the end", self._execution),
+            ("completion", "From acceptance to the end", self._completion),
+        ):
+            family = HistogramMetricFamily(f"taskqueue_job_{name}_seconds", text)
+            family.add_metric([], durations.buckets(), durations.seconds)
+            yield family
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         if logger.isEnabledFor(logging.DEBUG):
@@ -106,10 +117,6 @@ def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
 
 def _count(owner: JobOwner, state: JobState) -> float:
     return owner.counts()[state]
-
-
-def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Histogram:
-    return Histogram(f"{name}_seconds", help_text, buckets=BUCKETS, registry=registry)
 
 
 def _gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:
