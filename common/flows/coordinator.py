@@ -16,6 +16,9 @@ from common.ports import HeartbeatReply, Jobs, Liveness, Queue, ReportReply, Res
 
 logger = logging.getLogger(__name__)
 
+TAKE_SECONDS = 1.0
+"""How long the answer to a report, once there are verdicts, waits for the next work."""
+
 
 class WorkCoordinator:
     """Implements the ``Coordinator`` port over the owners. ``lease`` is in seconds."""
@@ -92,25 +95,25 @@ class WorkCoordinator:
             verdicts = await self._complete(reports)
             if returned:
                 await self._dispatcher.give_back(returned)
-        except BaseException:
+            self._liveness.settle(worker, (execution for execution, _ in reports))
+            self._liveness.settle(worker, returned)
             if taking is not None:
-                self._background.start(self._return(worker, taking), "give back what was taken")
+                await asyncio.wait((taking,), timeout=TAKE_SECONDS)
+        except BaseException:
+            self._let_go(worker, taking)
             raise
-        self._liveness.settle(worker, (execution for execution, _ in reports))
-        self._liveness.settle(worker, returned)
-        return ReportReply(verdicts, await self._taken(taking))
+        if taking is None or not taking.done():
+            self._let_go(worker, taking)
+            return ReportReply(verdicts, [])
+        return ReportReply(verdicts, await _taken(taking))
 
-    async def _taken(self, taking: asyncio.Task[list[Assignment]] | None) -> list[Assignment]:
-        """Return what was taken beside a report; nothing if that failed, for a fetch will say."""
-        try:
-            return [] if taking is None else await taking
-        except TaskQueueError as error:
-            logger.info("no work with the answer to a report: %s", error)
-            return []
+    def _let_go(self, worker: str, taking: asyncio.Task[list[Assignment]] | None) -> None:
+        """Have what is taken beside a report given back, because no answer will bring it."""
+        if taking is not None:
+            self._background.start(self._return(worker, taking), "give back what was taken")
 
     async def _return(self, worker: str, taking: asyncio.Task[list[Assignment]]) -> None:
-        """Give back what was taken beside a report that failed: its answer reaches nobody."""
-        executions = [each.execution for each in await self._taken(taking)]
+        executions = [each.execution for each in await _taken(taking)]
         if executions:
             self._liveness.settle(worker, executions)
             await self._dispatcher.give_back(executions)
@@ -172,6 +175,15 @@ class WorkCoordinator:
                 logger.warning("%d executions go on without a lease: %s", len(ended), ended[:5])
         except TaskQueueError as error:
             logger.warning("leases not renewed: %s", error)
+
+
+async def _taken(taking: asyncio.Task[list[Assignment]]) -> list[Assignment]:
+    """Return what was taken beside a report; nothing if that failed, for a fetch will say."""
+    try:
+        return await taking
+    except TaskQueueError as error:
+        logger.info("no work with the answer to a report: %s", error)
+        return []
 
 
 def _verdict(execution: Execution, answer: Job | TaskQueueError) -> TaskQueueError | None:

@@ -7,7 +7,9 @@ workers it goes to, while the next dequeue is under way already.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +45,8 @@ class Dispatcher:
         self._dequeuing: asyncio.Task[None] | None = None
         self._ended: dict[str, None] = {}
         self._stopping = False
+        # A dequeue is for all who ask: it is made in the process's context, and in none of theirs.
+        self._context = contextvars.copy_context()
 
     @property
     def waits(self) -> bool:
@@ -64,9 +68,14 @@ class Dispatcher:
         self._asking[ask] = None
         self._dequeue_soon()
         timer = loop.call_later(max_wait, self._give_up, ask) if max_wait else None
+        handling = context.handling()
+        if handling is not None:
+            handling.wait_begins(time.perf_counter())
         try:
             return await ask.answer
         finally:
+            if handling is not None:
+                handling.wait_ends(time.perf_counter())
             self._asking.pop(ask, None)
             if timer is not None:
                 timer.cancel()
@@ -125,34 +134,41 @@ class Dispatcher:
 
     def _dequeue_soon(self) -> None:
         if self._dequeuing is None and self._asking and not self._stopping:
-            self._dequeuing = asyncio.create_task(self._dequeue())
-            self._dequeuing.add_done_callback(self._dequeued)
+            own = self._context.copy()
+            self._dequeuing = asyncio.create_task(self._dequeue(), context=own)
+            self._dequeuing.add_done_callback(self._dequeued, context=own)
 
     def _dequeued(self, task: asyncio.Task[None]) -> None:
         self._dequeuing = None
         if not task.cancelled() and (defect := task.exception()) is not None:
             logger.error("a dispatch met a defect", exc_info=defect)
-            self._fail(list(self._asking), InternalError(f"{type(defect).__name__} in a dispatch"))
+            self._fail(list(self._asking), _internal(defect))
+        if self._stopping:
+            self.flush()  # what was to ride along with a dequeue that was cut short
         self._dequeue_soon()
 
     async def _dequeue(self) -> None:
         """Lease for everyone who asks now, and have what came started."""
-        context.handle(None)
         await asyncio.sleep(0)  # those that were woken together with the first ask too
         asking = list(self._asking)
         if not asking:
             return
-        wait = max(ask.until for ask in asking) - asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        # One that does not wait is not made to by those that do; they are asked for once more.
+        waits = all(ask.until > now for ask in asking)
+        wait = max(ask.until for ask in asking) - now if waits else 0.0
         try:
-            leased = await self._lease(sum(ask.max_jobs for ask in asking), max(0.0, wait))
+            leased = await self._lease(sum(ask.max_jobs for ask in asking), wait)
         except TaskQueueError as error:
+            logger.warning("no work to be had from the queue: %s", error)
             self._fail(asking, error)
             return
         if leased:
             self._share_out(leased)
         else:
             for ask in asking:
-                self._give_up(ask)
+                if waits or ask.until <= now:
+                    self._give_up(ask)
 
     async def _lease(self, most: int, wait: float = 0.0) -> list[Assignment]:
         """Lease up to so many entries, with the acknowledgements that wait for it."""
@@ -161,7 +177,7 @@ class Dispatcher:
         try:
             with context.call(timeout=wait + CALL_SECONDS):
                 return (await self._queue.dequeue(most, wait, remove=ended)).assignments
-        except TaskQueueError:
+        except BaseException:
             self.acknowledge(ended)
             raise
 
@@ -184,15 +200,20 @@ class Dispatcher:
         except TaskQueueError as error:
             self._fail([ask for ask, _ in shares], error)
             return
+        except Exception as defect:
+            self._fail([ask for ask, _ in shares], _internal(defect))
+            raise
         now = asyncio.get_running_loop().time()
+        again: list[_Ask] = []
         for (ask, _), mine in zip(shares, started, strict=True):
             if ask.answer.done():
                 self._return(mine)
-            elif mine or now >= ask.until:
+            elif mine or self._stopping or now >= ask.until:
                 self._note(ask.worker, ask.slots, mine)
                 ask.answer.set_result(mine)
             else:
-                self._asking = {ask: None, **self._asking}
+                again.append(ask)
+        self._asking = {**dict.fromkeys(again), **self._asking}
         self._dequeue_soon()
 
     async def _start(
@@ -255,3 +276,7 @@ class _Ask:
     max_jobs: int
     until: float
     answer: asyncio.Future[list[Assignment]]
+
+
+def _internal(defect: BaseException) -> InternalError:
+    return InternalError(f"{type(defect).__name__} in a dispatch")
