@@ -19,7 +19,7 @@ class Demand:
     def __init__(self, holdings: Holdings) -> None:
         self._holdings = holdings
         self._asked = 0
-        self._reports_fail = False
+        self.reports_fail = False
         self.to_fetch = asyncio.Event()
         self.to_report = asyncio.Event()
         self.all_reported = asyncio.Event()
@@ -43,13 +43,13 @@ class Demand:
 
     def reported(self, answered: bool) -> None:
         """Note whether a report was answered."""
-        self._reports_fail = not answered
+        self.reports_fail = not answered
         self.update()
 
     def update(self) -> None:
         """Take account of what the worker holds now."""
         ended = self._holdings.to_report
-        _set(self.to_fetch, self.free > 0 and not (ended and not self._reports_fail))
+        _set(self.to_fetch, self.free > 0 and not (ended and not self.reports_fail))
         _set(self.to_report, ended)
         _set(self.all_reported, not ended)
 

@@ -188,7 +188,9 @@ class Worker:
     async def _report_once(self) -> bool:
         """Report what has ended and take the next jobs; returns whether that was answered."""
         batch, returned = self._holdings.batch()
-        free = 0 if self._stopping is not None else self._demand.free
+        # What a report that fails has taken is given back: one that may fail again takes nothing.
+        takes = self._stopping is None and not self._demand.reports_fail
+        free = self._demand.free if takes else 0
         reports = [(held.execution, outcome) for held, outcome in batch]
         with self._demand.asking(free):
             reply = await self._calls.report(reports, [each.execution for each in returned], free)
