@@ -78,7 +78,7 @@ def hops(metrics: MetricSeries, window: Window) -> tuple[Hop, ...]:
     for process, labels in _labelled(metrics, CALLS):
         way = Way(labels["caller"] or UNKNOWN, role_of(process), labels["grpc_method"])
         ways[way] = labels["grpc_service"]
-    found = [_hop(metrics, way, ways[way], window) for way in sorted(ways, key=_place)]
+    found = [_hop(metrics, way, ways[way], window) for way in sorted(ways, key=place)]
     return tuple(each for each in found if each.calls > 0)
 
 
@@ -97,7 +97,8 @@ def counted(metrics: MetricSeries) -> bool:
     return bool(metrics.label_sets(None, CALLS))
 
 
-def _place(way: Way) -> tuple[bool, Way]:
+def place(way: Way) -> tuple[bool, Way]:
+    """Sort ways: calls by clients first, then by name."""
     return way.is_internal, way
 
 
