@@ -13,9 +13,11 @@ from testbed.report.numbers import number, optional
 from testbed.report.page import Block, Section, Table
 from testbed.runs.compare.report.html.view import CellView, SeenTrial, View
 
-COLUMNS = ("from and to", "side", "calls", "bytes", "entries", "entries per call")
+COLUMNS = ("who calls whom", "side", "calls", "bytes", "entries", "entries per call")
 NUMERIC = frozenset({2, 3, 4, 5})
-ALL = "between processes, all"
+ALL = "between processes, in all"
+# Sides whose hops are shown at once; with more the table is long.
+FEW = 3
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class _Row:
 
 def section(view: View) -> Section:
     """Return the section of what the processes said to each other."""
-    blocks = [block for cell in view.cells if (block := _block(cell))]
+    blocks = [block for cell in view.cells for block in _blocks(cell)]
     intro = [
         "Calls for each job that finished, counted by who answered them: a count is the same on "
         "any machine, whatever else that does. They are all calls of the measured time, also those "
@@ -53,25 +55,36 @@ def section(view: View) -> Section:
     )
 
 
-def _block(cell: CellView) -> Block | None:
+def _blocks(cell: CellView) -> Iterator[Block]:
+    """Give the totals and every hop in one table; of many sides the hops are shown on demand."""
+    totals, by_hop = list(_totals(cell)), list(_hops(cell))
+    if not totals:
+        return
+    if len(cell.labels) <= FEW:
+        marked = frozenset(range(len(totals)))
+        yield Block(cell.name, table=Table(COLUMNS, [*totals, *by_hop], NUMERIC, marked))
+        return
+    yield Block(cell.name, table=Table(COLUMNS[:4], [row[:4] for row in totals], NUMERIC))
+    yield Block(behind=Table(COLUMNS, by_hop, NUMERIC), behind_name="Each hop of each side")
+
+
+def _hops(cell: CellView) -> Iterator[tuple[str, ...]]:
+    """Give a row for each way and side that has it; the name of a way stands once."""
     sides = [_by_way(cell.valid(side)) for side in cell.sides]
-    rows = list(_totals(cell))
-    marked = frozenset(range(len(rows)))
-    if not rows:
-        return None
     for way in sorted({way for side in sides for way in side}, key=hops.place):
-        for label, side in zip(cell.labels, sides, strict=True):
-            if way in side:
-                rows.append((str(way), label, *side[way].cells))
-    return Block(cell.name, table=Table(COLUMNS, rows, NUMERIC, marked))
+        having = [each for each in zip(cell.labels, sides, strict=True) if way in each[1]]
+        for index, (label, side) in enumerate(having):
+            yield ("" if index else str(way), label, *side[way].cells)
 
 
 def _totals(cell: CellView) -> Iterator[tuple[str, ...]]:
+    name = ALL
     for side in cell.sides:
         calls = cell.value("internal_calls_per_job", side)
         if calls is not None:
             row = _Row(calls, cell.value("internal_bytes_per_job", side))
-            yield (ALL, cell.labels[side], *row.cells)
+            yield (name, cell.labels[side], *row.cells)
+            name = ""
 
 
 def _by_way(trials: Sequence[SeenTrial]) -> Mapping[Way, _Row]:
