@@ -20,8 +20,11 @@ from common.rpc.channel import SERVER_OPTIONS
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two checks of whether the server still takes calls, and two attempts to bind.
-WATCH = 0.2
+# Seconds between two checks of whether the server still takes calls. grpcio raises no event for it:
+# it ends the wait without a limit once all calls have ended, and a watch of health never does.
+WATCH = 1.0
+# Seconds between two attempts to bind.
+PAUSE = 0.2
 # Calls that a method may have waiting in the core, as a multiple of those that we take.
 PENDING = 4
 # How often a port that was ours is tried again before the process gives up.
@@ -98,7 +101,7 @@ class Server:
                 self.bind()
                 break
             logger.warning("the port is not free yet, attempt %d", attempt + 1)
-            await asyncio.sleep(WATCH)
+            await asyncio.sleep(PAUSE)
         else:
             raise ConfigError(f"port {self.port} was lost")
         await self._server.start()

@@ -13,7 +13,8 @@ from typing import Any
 
 from locust.env import Environment
 
-from taskqueue_load import ledger, options, target
+from common.rpc.connect import PROXY_VARIABLE
+from taskqueue_load import ledger, options, target, transports
 from taskqueue_load.options import LoadOptions, OptionError
 from taskqueue_load.session import Session
 from taskqueue_load.shape import ProfileShape
@@ -39,6 +40,7 @@ class Checks:
         try:
             options.check_environment(os.environ)
             parsed = LoadOptions.parse(self._given)
+            _check_proxies(parsed)
             self.record_folder(parsed)
             self._set_shape(parsed)
             endpoints = target.resolve(self._environment.host, parsed.design)
@@ -104,6 +106,15 @@ class Checks:
             return folder
         runs = (folder / f"run-{number:03d}" for number in count(1))
         return next(run for run in runs if not ledger.is_used(run))
+
+
+def _check_proxies(parsed: LoadOptions) -> None:
+    """Raise :class:`OptionError` if calls are to go through a proxy, and the client cannot."""
+    if parsed.client == transports.GRPC_GEVENT and os.environ.get(PROXY_VARIABLE) == "1":
+        raise OptionError(
+            f"--client: {parsed.client} goes through no proxy, which {PROXY_VARIABLE}=1 asks for; "
+            f"{transports.GRPCIO} does"
+        )
 
 
 def _check_folders(parsed: LoadOptions) -> None:

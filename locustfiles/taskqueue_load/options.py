@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
-from taskqueue_load import profile, schedule, values
+from taskqueue_load import profile, schedule, transports, values
 from taskqueue_load.profile import Profile
 
 ENVIRONMENT_PREFIX = "LOAD_"
@@ -112,6 +112,13 @@ class LoadOptions:
         values.number(0.001, 60),
         "<seconds>",
         "Deadline of every call. If longer than --stop-timeout, raise that too.",
+    )
+    client: str = _option(
+        transports.GRPC_GEVENT,
+        values.one_of(transports.CLIENTS),
+        f"<{'|'.join(transports.CLIENTS)}>",
+        "What makes the calls: a transport for gevent, or grpcio, which takes a thread for each "
+        "call that waits, and several times the CPU.",
     )
     think_time: float = _option(
         "0.05",

@@ -45,7 +45,9 @@ def classify(failure: grpc.RpcError) -> CallError:
     code = failure.code().name
     info = _error_info(failure)
     if info is None:
-        return CallError(code, "", code not in _INDEFINITE_CODES)
+        # Of a call that reached nobody our own transport knows it, grpcio does not say.
+        untouched = getattr(failure, "untouched", False)
+        return CallError(code, "", untouched or code not in _INDEFINITE_CODES)
     outcome = info.metadata.get("outcome")
     definite = code not in _INDEFINITE_CODES if outcome is None else outcome == "definite"
     return CallError(code, info.reason, definite)

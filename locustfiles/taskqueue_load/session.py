@@ -64,7 +64,7 @@ class Run:
     @cached_property
     def pool(self) -> ChannelPool:
         """The connections, opened when the first user asks; a process without users has none."""
-        return ChannelPool(self.endpoints)
+        return ChannelPool(self.endpoints, self.options.client)
 
     @property
     def load(self) -> str:

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from common.stack_spec import Budget, StackSpec
 from testbed.drive.key_values import read_key_values
+from testbed.drive.traffic import CLIENTS
 from testbed.errors import TestbedError
 from testbed.stack import runtimes
 from testbed.stack.sides.side import GRAMMAR
@@ -48,6 +49,14 @@ Kind = Annotated[
 JobMs = Annotated[
     T,
     typer.Option(help="Milliseconds of a job that sleeps or spins.", rich_help_panel=TRAFFIC),
+]
+Client = Annotated[
+    T,
+    typer.Option(
+        metavar="|".join(CLIENTS),
+        help="What makes the calls in Locust: a transport for gevent, or grpcio with its threads.",
+        rich_help_panel=TRAFFIC,
+    ),
 ]
 Warmup = Annotated[
     T,

@@ -107,6 +107,7 @@ class Locust:
             "--deadline": f"{traffic.deadline:g}",
             "--warmup": f"{traffic.warmup:g}",
             "--seed": traffic.seed,
+            "--client": traffic.client,
         }
         arguments = [part for name, value in options.items() for part in (name, str(value))]
         return [sys.executable, "-m", "locust", "-f", str(self._locustfile), *flags, *arguments]

@@ -18,7 +18,9 @@ from testbed.stack import environment
 from testbed.stack.sides.resolve import Deployment
 
 LOCK = "requirements.lock"
-PACKAGES = ("grpcio", "locust", "gevent", "uvloop", "protobuf", "hdrhistogram")
+PACKAGES = (
+    *("grpcio", "locust", "gevent", "hpack", "hyperframe", "uvloop", "protobuf", "hdrhistogram"),
+)
 GIT_SECONDS = 10.0
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 # What shapes one kind of loop and means nothing in the other.
 CLOSED_LOOP_KEYS = ("users", "think_time")
 OPEN_LOOP_KEYS = ("rate", "arrivals", "max_in_flight")
+# As in locustfiles/taskqueue_load/transports; recordings that name none were made with grpcio.
+CLIENTS = ("grpc-gevent", "grpcio")
+EARLIER_CLIENT = "grpcio"
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Traffic:
     ``think_time`` is the mean pause of a user between two calls; ``mix`` the weights of the calls
     as the load generator reads them. With a ``rate`` (calls per second in total) the loop is open:
     ``arrivals`` come as ``poisson`` or ``even``, at most ``max_in_flight`` at a time, and
-    ``users`` and ``think_time`` have no meaning.
+    ``users`` and ``think_time`` have no meaning. ``client`` is what makes the calls.
     """
 
     users: int = 20
@@ -32,6 +35,7 @@ class Traffic:
     rate: float | None = None
     arrivals: str = "poisson"
     max_in_flight: int = 1000
+    client: str = CLIENTS[0]
 
     @property
     def seconds(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 from common.domain.job import MAX_PAYLOAD_BYTES
 from common.topology import MOST_COPIES
+from testbed.drive.traffic import CLIENTS
 from testbed.stack import runtimes
 
 
@@ -93,6 +94,7 @@ def traffic(kinds: Iterable[str]) -> dict[str, Spec]:
         "job_ms": Number(0, 600_000, "milliseconds"),
         "payload_bytes": Number(0, MAX_PAYLOAD_BYTES, whole=True),
         "deadline": Number(0.001, 60, "seconds"),
+        "client": Text(CLIENTS),
     }
 
 

@@ -16,6 +16,7 @@ class RecordedTraffic(TypedDict, total=False):
     users: int | None
     mix: str
     kind: str
+    client: str
 
 
 class _Sided(TypedDict):

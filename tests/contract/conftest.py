@@ -7,8 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import jobs
-from tests.support.client import RUNNING, TERMINAL, Client
+from tests.support.client import RUNNING, TERMINAL, Client, grpcio_channel
+from tests.support.gevent_client import ThreadedChannel
 from tests.support.targets import Target, Targets, chosen_targets
+
+# Who calls: what every client is measured by, and the load generator's own transport.
+CLIENTS = [
+    pytest.param(grpcio_channel, id="grpcio"),
+    pytest.param(ThreadedChannel, id="grpc-gevent", marks=pytest.mark.slow),
+]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -17,6 +24,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "target", chosen_targets(metafunc.config), indirect=True, scope="session"
         )
+    if "client" in metafunc.fixturenames:
+        metafunc.parametrize("client", CLIENTS, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +35,9 @@ def target(request: pytest.FixtureRequest, targets: Targets) -> Target:
 
 
 @pytest.fixture(scope="session")
-def client(target: Target) -> Iterator[Client]:
+def client(request: pytest.FixtureRequest, target: Target) -> Iterator[Client]:
     """A client that calls the target's endpoints in turn."""
-    made = Client(target.endpoints)
+    made = Client(target.endpoints, request.param)
     yield made
     made.close()
 

@@ -145,12 +145,22 @@ class Calls:
         return self.wait(self.submit(job), within=within)
 
 
-class Client(Calls):
-    """Calls the endpoints in turn; ``at`` has the same calls for each endpoint alone."""
+def grpcio_channel(address: str) -> grpc.Channel:
+    """Return a channel of grpcio with a connection of its own."""
+    return connect.channel(address, connect.OWN_CONNECTION)
 
-    def __init__(self, endpoints: Sequence[str]) -> None:
+
+class Client(Calls):
+    """Calls the endpoints in turn; ``at`` has the same calls for each endpoint alone.
+
+    ``open_channel`` makes the channel to an endpoint, of grpcio unless another is given.
+    """
+
+    def __init__(
+        self, endpoints: Sequence[str], open_channel: Callable[[str], Any] | None = None
+    ) -> None:
         self.endpoints = tuple(endpoints)
-        self.channels = [connect.channel(each, connect.OWN_CONNECTION) for each in endpoints]
+        self.channels = [(open_channel or grpcio_channel)(each) for each in endpoints]
         self.stubs = [pb_grpc.TaskQueueServiceStub(channel) for channel in self.channels]
         self.at = [Calls(stub) for stub in self.stubs]
         super().__init__(*self.stubs)

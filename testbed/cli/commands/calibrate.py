@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from testbed.cli import options
 from testbed.drive import outputs, provenance
 from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.pace import Pace
@@ -40,6 +41,7 @@ def calibrate(
     duration: Annotated[
         int, typer.Option(help="Seconds measured in each of the three phases.")
     ] = _PLAN.duration,
+    client: options.Client[str] = _PLAN.client,
     quick: Annotated[
         bool,
         typer.Option(
@@ -57,7 +59,7 @@ def calibrate(
     Ends with 1 if the instrument disagrees with the truth beyond its stated error, with 130 after
     Ctrl-C; nothing is left running either way.
     """
-    plan = CalibrationPlan(rate=rate, duration=QUICK_SECONDS if quick else duration)
+    plan = CalibrationPlan(rate, QUICK_SECONDS if quick else duration, client=client)
     raise typer.Exit(run(plan))
 
 
@@ -71,7 +73,7 @@ def run(plan: CalibrationPlan) -> int:
     driving = plan.warmup + plan.duration + _STARTUP_SECONDS
     planned = {UP: 1.5, DRIVE: driving, AUDIT: 0.0, DOWN: 1.0}
     console.note(
-        f"Calibrating at {plan.rate:g} calls/s, about "
+        f"Calibrating {plan.client} at {plan.rate:g} calls/s, about "
         f"{progress.minutes(len(phases) * sum(planned.values()))}. Raw data: {folder}"
     )
     if busy := busy_note(origin["machine"]):

@@ -68,6 +68,7 @@ def capacity(
     mix: options.Mix[str] = _PLAN.traffic.mix,
     kind: options.Kind[str] = _PLAN.traffic.kind,
     job_ms: options.JobMs[float] = _PLAN.traffic.job_ms,
+    client: options.Client[str] = _PLAN.traffic.client,
     slots: options.Slots[int] = _PLAN.spec.slots,
     workers: options.Workers[int] = 1,
     runtime: options.Runtime[str] = _PLAN.spec.runtime,
@@ -95,7 +96,9 @@ def capacity(
         users=planning.parse_users(users),
         repeats=repeats,
         spec=StackSpec(slots, workers, options.budget(cpus, memory_mib), runtime=runtime),
-        traffic=Traffic(duration=duration, warmup=warmup, mix=mix, kind=kind, job_ms=job_ms),
+        traffic=Traffic(
+            duration=duration, warmup=warmup, mix=mix, kind=kind, job_ms=job_ms, client=client
+        ),
     )
     raise typer.Exit(runner.run_plan(_quickened(plan) if quick else plan))
 

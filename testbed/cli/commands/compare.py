@@ -49,6 +49,7 @@ def compare(
     payload_bytes: options.PayloadBytes = None,
     deadline: options.Deadline = None,
     think_time: options.ThinkTime = None,
+    client: options.Client[str | None] = None,
     seed: options.Seed = None,
     slots: options.Slots[int | None] = None,
     workers: options.Workers[int | None] = None,

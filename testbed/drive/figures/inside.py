@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from common.topology import role_of
-from testbed.drive.figures import budget, served
+from testbed.drive.figures import budget, hops, served
 from testbed.drive.figures.breakdown import Breakdown, MethodBreakdown, Segment, breakdown
 from testbed.drive.figures.budget import ProcessUse
 from testbed.drive.figures.resources import interpolate
@@ -114,6 +114,7 @@ def _figures(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
         for method, metric, value in _of_process(metrics, where, window):
             yield process, method, metric, value
     yield from _breakdown_rows(trial, window)
+    yield from _hop_rows(trial, window)
 
 
 def _resources(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
@@ -195,3 +196,15 @@ def _breakdown_rows(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
         for segment in method.segments:
             name = re.sub(r"\W+", "_", segment.label)
             yield ALL, method.method, f"segment_{name}_ms", segment.milliseconds
+
+
+def _hop_rows(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
+    finished = finished_in(trial.jobs, window)
+    for hop in hops.hops(trial.metrics, window) if finished else ():
+        method = f"{hop.way.caller}>{hop.way.peer}.{hop.way.method}"
+        per_job = hop.per(finished)
+        yield ALL, method, "calls_per_job", per_job.calls
+        if per_job.bytes is not None:
+            yield ALL, method, "bytes_per_job", per_job.bytes
+        if per_job.entries is not None:
+            yield ALL, method, "entries_per_job", per_job.entries

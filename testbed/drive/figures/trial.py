@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from testbed.drive.figures import budget, metrics, quantiles, resources, validity, warmup
+from testbed.drive.figures import budget, hops, metrics, quantiles, resources, validity, warmup
 from testbed.drive.figures.metrics import Figure
 from testbed.drive.figures.validity import Limits
 from testbed.drive.figures.warmup import FOUND, Cut
@@ -63,6 +63,7 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
         **_calls(load, window),
         **_jobs(trial.jobs, window),
         **_cost(trial, window),
+        **_said(trial, window),
     }
     lost = tuple(job for job in trial.jobs if job.lost)
     return TrialFigures(
@@ -135,6 +136,20 @@ def _cost(trial: TrialRecording, window: Window) -> dict[str, Figure]:
         "stack_cores": Figure(None if stack is None else stack / window.seconds),
         "generator_cores": Figure(None if generator is None else generator / window.seconds),
         "peak_rss_mib": Figure(None if peak is None else peak / (1 << 20)),
+    }
+
+
+def _said(trial: TrialRecording, window: Window) -> dict[str, Figure]:
+    """Count the calls between processes; a stack that does not count them has no figure."""
+    finished = finished_in(trial.jobs, window)
+    calls, size = None, None
+    if finished and hops.counted(trial.metrics):
+        inner = hops.internal(hops.hops(trial.metrics, window))
+        calls = inner.calls / finished
+        size = None if inner.bytes is None else inner.bytes / finished
+    return {
+        "internal_calls_per_job": Figure(calls, finished),
+        "internal_bytes_per_job": Figure(size, finished),
     }
 
 

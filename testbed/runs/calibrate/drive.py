@@ -84,6 +84,7 @@ def _traffic(plan: CalibrationPlan, phase: Phase) -> Traffic:
         mix="submit=1,status=1",
         kind="noop",
         seed=plan.seed,
+        client=plan.client,
     )
     if phase.loop == OPEN:
         flying = round(phase.rate * _IN_FLIGHT_SECONDS)

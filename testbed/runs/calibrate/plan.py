@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.drive.traffic import CLIENTS
 from testbed.errors import TestbedError
 from testbed.record.model import CLOSED, OPEN
 from testbed.runs.calibrate.behaviour import METHODS, Behaviour, Mixture, Stall
@@ -51,6 +52,8 @@ class Phase:
 class CalibrationPlan:
     """``rate`` in calls per second; ``duration`` of each phase and ``warmup`` before, in seconds.
 
+    ``client`` is what makes the calls.
+
     Raises :class:`TestbedError` naming the option that is out of range.
     """
 
@@ -58,6 +61,7 @@ class CalibrationPlan:
     duration: int = 20
     warmup: int = 2
     seed: int = 1
+    client: str = CLIENTS[0]
 
     def __post_init__(self) -> None:
         if not 20 <= self.rate <= 5000:
@@ -96,6 +100,7 @@ class CalibrationPlan:
             "duration": self.duration,
             "warmup": self.warmup,
             "seed": self.seed,
+            "client": self.client,
             "phases": {
                 each.name: {
                     "loop": each.loop,

@@ -118,7 +118,7 @@ def verdict(plan: CalibrationPlan, figures: Sequence[PhaseFigures]) -> Iterator[
     if 50.0 in added:
         tail = max(added)
         yield (
-            f"On this machine, at {plan.rate:g} calls/s, the instrument adds "
+            f"On this machine, at {plan.rate:g} calls/s, the instrument with {plan.client} adds "
             f"{added[50.0]:.2f} ms at p50 and up to {added[tail]:.2f} ms at p{tail:g} to a call's "
             "service time; differences below that are its own."
         )

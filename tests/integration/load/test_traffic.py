@@ -262,21 +262,26 @@ def test_a_server_s_errors_are_counted_as_it_says(
 
 
 @pytest.mark.slow
-def test_calls_without_an_answer_are_indefinite_failures(
-    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
+@pytest.mark.parametrize(
+    ("client", "nobody"), [("grpc-gevent", "definite"), ("grpcio", "indefinite")]
+)
+def test_calls_without_an_answer_are_indefinite_failures_unless_they_certainly_reached_nobody(
+    start_stub: StartStub, start_locust: StartLocust, tmp_path: Path, client: str, nobody: str
 ) -> None:
     slow, stopped = start_stub("--delay", "30"), start_stub()
     stopped.stop()
-    for stub, kind in ((slow, "DEADLINE_EXCEEDED"), (stopped, "UNAVAILABLE")):
+    cases = ((slow, "DEADLINE_EXCEEDED", "indefinite"), (stopped, "UNAVAILABLE", nobody))
+    for stub, kind, outcome in cases:
         record = tmp_path / kind
         locust = start_locust(
             "submit.py", *HEADLESS, "-H", stub.host, "-u", "1", "-t", "2s", "--deadline", "0.1",
-            "--record", str(record),
+            "--client", client, "--record", str(record),
         ).wait()  # fmt: skip
 
         recorded = read_record(record)
         calls = recorded.count("SubmitJob")
         assert locust.code == 1
+        assert recorded.data["options"]["client"] == client
         assert recorded.error_kinds("SubmitJob") == {kind: calls}
-        assert (recorded.total("definite"), recorded.total("indefinite")) == (0, calls)
-        assert calls > 0
+        assert recorded.total("definite") + recorded.total("indefinite") == calls
+        assert recorded.total(outcome) == calls > 0

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from testbed.drive.figures.trial import TrialFigures
 from testbed.drive.figures.warmup import FOUND
+from testbed.drive.traffic import EARLIER_CLIENT
 from testbed.report.numbers import listed, plural
 from testbed.runs.compare.comparison import CellComparison, Comparison
 from testbed.runs.compare.report import facts
@@ -77,9 +78,11 @@ def traffic_lines(traffic: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterat
             f"Closed loop of {of('users')} users, each thinking {of('think_time')} s on average "
             f"between calls; mix {of('mix')}."
         )
+    client = traffic.get("client", EARLIER_CLIENT)
     yield (
         f"Jobs of kind {of('kind')}, {of('job_ms')} ms, {of('payload_bytes')} payload bytes; "
-        f"deadline of a call {of('deadline')} s; seed {plan.get('seed')}."
+        f"deadline of a call {of('deadline')} s; called by {client}; "
+        f"seed {plan.get('seed')}."
     )
 
 

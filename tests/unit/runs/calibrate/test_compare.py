@@ -115,7 +115,9 @@ def test_verdict_states_the_error_and_what_a_closed_loop_hides(tmp_path: Path) -
     waiting = compare(phase(CLOSED_LOOP), replace(load, loop=CLOSED), journal)
     all_figures = [figures(STEADY), figures(STALLS), waiting]
     words = list(report.verdict(PLAN, all_figures))
-    assert words[0].startswith("On this machine, at 200 calls/s, the instrument adds 0.40 ms")
+    assert words[0].startswith(
+        "On this machine, at 200 calls/s, the instrument with grpc-gevent adds 0.40 ms"
+    )
     assert "for SubmitJob where 305 ms are true" in words[1]
     assert "reports 5 ms for the same server" in words[1]
     assert words[2].startswith("Do not believe")
