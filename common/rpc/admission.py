@@ -63,7 +63,7 @@ class _Room:
         if more:
             raise MalformedMessage("the call has a second message, and its method takes one")
         # Only now: calls that hang without a message take no place of those that work.
-        self.calls.enter(context)
+        self.calls.enter()
         return cast(bytes, raw)
 
 
@@ -154,7 +154,7 @@ class Admission(grpc.aio.ServerInterceptor):
         async def serve(messages: AsyncIterator[bytes], context: Any) -> AsyncIterator[Any]:
             try:
                 if inner.request_streaming:
-                    self._streams.calls.enter(context)
+                    self._streams.calls.enter()
                     answers = inner.stream_stream(self._parsed(messages, context, parse), context)
                 else:
                     raw = await self._streams.message(context, alone=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from common.domain.errors import MessageNotReceived, Overloaded
@@ -22,6 +23,17 @@ SHARE_OF_CONNECTION = 4
 CHECK_INTERVAL = 1.0
 
 
+def once_answered(callback: Callable[[object], None]) -> None:
+    """Call back when the answer of the call that this task handles has left, or never will.
+
+    grpcio has a task for each call, which ends then. By its own ``add_done_callback`` a context
+    comes to hold itself, and all of a call stays until the collector of cycles has found it.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    task.add_done_callback(callback)
+
+
 class CallLimit:
     """Limits the calls of one sort in flight; ``name`` is the setting or constant that does."""
 
@@ -31,14 +43,14 @@ class CallLimit:
         self._process = process
         self.taken = 0
 
-    def enter(self, context: Any) -> None:
+    def enter(self) -> None:
         """Take a place until the answer has left. Raises ``Overloaded`` if there is none."""
         if self.taken >= self.limit:
             raise Overloaded(self._process, f"{self.name} = {self.limit} calls are in flight")
         self.taken += 1
-        context.add_done_callback(self._leave)
+        once_answered(self._leave)
 
-    def _leave(self, _context: Any) -> None:
+    def _leave(self, _call: object) -> None:
         self.taken -= 1
 
 
@@ -61,7 +73,7 @@ class UnreadResponses:
             raise Overloaded(self._process, "the answers before this one are not read")
         self.waiting += size
         self._by_client[client] += size
-        context.add_done_callback(lambda _: self._release(size, client))
+        once_answered(lambda _: self._release(size, client))
 
     def _release(self, size: int, client: str) -> None:
         self.waiting -= size

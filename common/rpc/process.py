@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -224,6 +225,9 @@ async def _serve(assemble: Callable[[Process], None], settings: Settings) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await process.start()
+    # What there is now stays: the collector of cycles need not go through it again and again.
+    gc.collect()
+    gc.freeze()
     waiting = asyncio.create_task(stop.wait())
     ended, _ = await asyncio.wait([waiting, *process.tasks], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

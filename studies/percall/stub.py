@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import grpc
@@ -28,15 +28,10 @@ class Context:
 
     def __init__(self) -> None:
         self._messages = [grpc.aio.EOF, REQUEST.SerializeToString()]
-        self._callbacks: list[Callable[[Any], None]] = []
 
     async def read(self) -> Any:
         """Give the message, then the end."""
         return self._messages.pop()
-
-    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        """Call back once the answer has left."""
-        self._callbacks.append(callback)
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         """Give what came along."""
@@ -45,11 +40,6 @@ class Context:
     def time_remaining(self) -> float:
         """Give the seconds that are left."""
         return 5.0
-
-    def answered(self) -> None:
-        """Note that the answer has left."""
-        for callback in self._callbacks:
-            callback(self)
 
 
 class Details:

@@ -8,7 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from hpack import Decoder, Encoder
 from hyperframe.frame import (
@@ -26,27 +26,29 @@ from hyperframe.frame import (
 from tests.support.http2 import PREFACE, message_frame
 
 TIMEOUT = 20.0
+LARGEST = 16_384
 OK_HEADERS = ((":status", "200"), ("content-type", "application/grpc"))
 OK_TRAILERS = (("grpc-status", "0"),)
 
+F = TypeVar("F", bound=Frame)
 Headers = Sequence[tuple[str, str | bytes]]
 
 
 class Peer:
     """One accepted connection, seen from the server."""
 
-    def __init__(self, accepted: socket.socket, settings: dict[int, int] | None) -> None:
+    def __init__(self, accepted: socket.socket, stream: BinaryIO) -> None:
         self.socket = accepted
         accepted.settimeout(TIMEOUT)
         self._encoder = Encoder()
         self.decoder = Decoder()
-        self._stream = accepted.makefile("rb")
+        self._stream = stream
         self.requests: dict[int, list[tuple[str, str]]] = {}
         self._open_block = b""
-        self.bodies: dict[int, bytes] = {}
+        self.bodies: dict[int, bytearray] = {}
         self.seen: list[Frame] = []
-        if settings is not None:
-            self.send(SettingsFrame(0, settings=settings))
+        self.ended = threading.Event()
+        self._deaf = threading.Event()
 
     def send(self, *frames: Frame) -> None:
         """Send frames in one write."""
@@ -65,10 +67,12 @@ class Peer:
         return self.headers(stream, fields, "END_STREAM")
 
     def answer(self, stream: int, message: bytes = b"", trailers: Headers = OK_TRAILERS) -> None:
-        """Send an answer as a server does."""
+        """Send an answer as a server does, but for waiting for room."""
+        framed = message_frame(message)
+        parts = [framed[at : at + LARGEST] for at in range(0, len(framed), LARGEST)]
         self.send(
             self.headers(stream, OK_HEADERS),
-            DataFrame(stream, message_frame(message)),
+            *(DataFrame(stream, part) for part in parts),
             self.trailers(stream, trailers),
         )
 
@@ -83,8 +87,15 @@ class Peer:
                 self.seen.append(frame)
                 yield frame
 
+    def of_type(self, kind: type[F]) -> list[F]:
+        """Return the frames of a type that have arrived."""
+        return [frame for frame in self.seen if isinstance(frame, kind)]
+
     def serve(self, on_call: Callable[[Peer, int], None]) -> None:
-        """Run ``on_call`` with the stream of each call whose request is whole."""
+        """Run ``on_call`` with the stream of each call whose request is whole.
+
+        Room is given for all calls together, and not for a single one.
+        """
         for frame in self.frames():
             if isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
                 self.send(SettingsFrame(0, flags=["ACK"]))
@@ -106,7 +117,11 @@ class Peer:
             fields: Any = self.decoder.decode(self._open_block)
             self._open_block = b""
             self.requests[frame.stream_id] = list(fields)
-            self.bodies[frame.stream_id] = b""
+            self.bodies[frame.stream_id] = bytearray()
+
+    def grant(self, stream: int, more: int) -> None:
+        """Give room for more data of a stream, or with 0 of all."""
+        self.send(WindowUpdateFrame(stream, window_increment=more))
 
     def reset(self, stream: int, code: int) -> None:
         """Reset a stream."""
@@ -116,8 +131,13 @@ class Peer:
         """End the connection in HTTP/2's way."""
         self.send(GoAwayFrame(0, last, code, additional_data=words))
 
+    def deafen(self) -> None:
+        """Stop reading, until the connection is closed from this side."""
+        self._deaf.wait()
+
     def close(self) -> None:
         """Close the connection in TCP's way."""
+        self._deaf.set()
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
@@ -139,11 +159,15 @@ class Server:
         on_connection: OnConnection,
         settings: dict[int, int] | None = None,
         greets: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self._on_connection = on_connection
         self._settings = (settings or {}) if greets else None
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listening = socket.create_server((host, port), family=family)
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"{shown}:{self._listening.getsockname()[1]}"
         self.peers: list[Peer] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
@@ -177,10 +201,15 @@ class Server:
             thread.start()
 
     def _serve(self, accepted: socket.socket) -> None:
-        with contextlib.suppress(OSError), accepted:
-            peer = Peer(accepted, self._settings)
+        with contextlib.suppress(OSError), accepted, accepted.makefile("rb") as stream:
+            peer = Peer(accepted, stream)
             self.peers.append(peer)
-            self._on_connection(peer)
+            if self._settings is not None:
+                peer.send(SettingsFrame(0, settings=self._settings))
+            try:
+                self._on_connection(peer)
+            finally:
+                peer.ended.set()
 
 
 def calls(on_call: Callable[[Peer, int], None]) -> OnConnection:

@@ -160,7 +160,9 @@ def changes(measured: Measured, designs: Mapping[str, str]) -> list[Change]:
 
 
 def _over(values: Mapping[str, float], name: str, before: str) -> float | None:
-    return values[name] / values[before] if name in values and values.get(before) else None
+    """Return the ratio of two sides; memory that fell while jobs were done has none."""
+    now, then = values.get(name, 0.0), values.get(before, 0.0)
+    return now / then if now > 0 and then > 0 else None
 
 
 def _ratios(measured: Measured, name: str, before: str, callers: int) -> dict[str, Spread | None]:

@@ -23,6 +23,8 @@ from .wire import Wire
 
 _LAST_STREAM = 2**31 - 1
 _UNLIMITED = 2**32
+# Bytes that wait for a server which goes on asking.
+_MOST_UNREAD = 8 << 20
 
 
 class Connection:
@@ -59,6 +61,11 @@ class Connection:
     def closed(self) -> bool:
         """Whether nothing is sent or received any more."""
         return self._wire.closed
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits for a server that does not read, besides the messages of calls."""
+        return self._wire.unsent_bytes
 
     # What callers do.
 
@@ -115,6 +122,10 @@ class Connection:
             unreadable = fault.code == frames.COMPRESSION_ERROR
             self._lose(Code.INTERNAL if unreadable else Code.UNKNOWN, words)
             return
+        except Exception:
+            # A defect here: no call may wait for an answer that nobody reads any more.
+            self._lose(Code.INTERNAL, "the answer could not be processed")
+            raise
         self._flush()
         self._wake()
 
@@ -200,6 +211,8 @@ class Connection:
         if self._replies:
             replies, self._replies = self._replies, []
             self._wire.write(b"".join(replies))
+            if self._wire.unsent_bytes > _MOST_UNREAD:
+                self.on_closed("the server does not read the answers to what it asks for")
 
     def _retire(self) -> None:
         if self.usable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -110,6 +111,29 @@ async def test_bytes_are_counted_by_method_and_caller(
     assert sample(process, "taskqueue_received_bytes_total", **labels) == received
     sent = sum(answer.ByteSize() for answer in answers)
     assert sample(process, "taskqueue_sent_bytes_total", **labels) == sent
+
+
+async def test_context_of_an_answered_call_is_not_left_to_the_collector_of_cycles(
+    process: Process, channel: grpc.aio.Channel
+) -> None:
+    stub = TaskQueueServiceStub(channel)
+    accepted = await stub.SubmitJob(pb.SubmitJobRequest(job=pb.JobSpec(kind="noop")), timeout=5)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(10):
+            await stub.GetJobStatus(pb.GetJobStatusRequest(job_id=accepted.job_id), timeout=5)
+        await eventually(lambda: sample(process, "taskqueue_calls_in_flight") == 0)
+        gc.collect()
+        found = {type(each).__name__ for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    # gRPC leaves some of its own.
+    assert found
+    assert "_ServicerContext" not in found
 
 
 async def test_errors_carry_reason_field_and_outcome(channel: grpc.aio.Channel) -> None:
