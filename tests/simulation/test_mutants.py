@@ -18,6 +18,7 @@ SEEDS = 60
 FIRST = {
     ("acknowledged_before_enqueue", "a"): 2,
     ("acknowledged_before_enqueue", "b"): 3,
+    ("attempt_reset", "a"): 1,
     ("cancel_not_recorded", "b"): 3,
     ("canceled_job_starts", "b"): 3,
     ("dead_worker_never_expired", "a"): 3,
