@@ -18,6 +18,7 @@ SEEDS = 60
 FIRST = {
     ("acknowledged_before_enqueue", "a"): 2,
     ("acknowledged_before_enqueue", "b"): 3,
+    ("attempt_reset", "a"): 1,
     ("cancel_not_recorded", "b"): 3,
     ("canceled_job_starts", "b"): 3,
     ("dead_worker_never_expired", "a"): 3,
@@ -26,6 +27,8 @@ FIRST = {
     ("leftovers_never_found", "a"): 18,
     ("leftovers_not_asked_about", "a"): 5,
     ("list_silently_shorter", "b"): 4,
+    ("not_found_for_unreachable", "b"): 1,
+    ("request_id_for_any_job", "b"): 1,
     ("result_overwritten", "a"): 3,
     ("unanswered_never_withdrawn", "a"): 10,
     ("withdrawn_though_relied_on", "a"): 3,
