@@ -1,7 +1,7 @@
 """The domain's metrics, under the same names in every design.
 
 Each class is constructed on a registry by the process that holds the owner it watches. Gauges read
-the owner when they are scraped; durations and counters observe each step as it is taken.
+the owner when they are scraped; histograms and counters observe each step as it is taken.
 """
 
 from __future__ import annotations
@@ -25,14 +25,18 @@ from common.owners.queue import QueueOwner
 logger = logging.getLogger(__name__)
 
 
-class JobMetrics(Collector):
+class JobMetrics:
     """The ``JobObserver`` port: jobs by state, how long they waited and ran, rejected steps."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._wait = Durations()
-        self._execution = Durations()
-        self._completion = Durations()
+        self._wait = _histogram("taskqueue_job_wait", "From acceptance to first start", registry)
+        self._execution = _histogram(
+            "taskqueue_job_execution", "From the latest start to the end", registry
+        )
+        self._completion = _histogram(
+            "taskqueue_job_completion", "From acceptance to the end", registry
+        )
         self._rejected = Counter(
             "taskqueue_rejected_transitions",
             "Steps that the lifecycle table does not have, by reason",
@@ -41,24 +45,12 @@ class JobMetrics(Collector):
         )
         for kind in (errors.TransitionRejected, errors.StaleAttempt):
             self._rejected.labels(reason=kind.reason)
-        registry.register(self)
 
     def watch(self, owner: JobOwner) -> None:
         """Read the number of jobs in each state from the owner."""
         gauge = Gauge("taskqueue_jobs", "Jobs by state", ["state"], registry=self._registry)
         for state in JobState:
             gauge.labels(state=state.name).set_function(partial(_count, owner, state))
-
-    def collect(self) -> Iterator[Metric]:
-        """Give the durations."""
-        for name, text, durations in (
-            ("wait", "From acceptance to first start", self._wait),
-            ("execution", "From the latest start to the end", self._execution),
-            ("completion", "From acceptance to the end", self._completion),
-        ):
-            family = HistogramMetricFamily(f"taskqueue_job_{name}_seconds", text)
-            family.add_metric([], durations.buckets(), durations.seconds)
-            yield family
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         if logger.isEnabledFor(logging.DEBUG):
@@ -117,6 +109,25 @@ def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
 
 def _count(owner: JobOwner, state: JobState) -> float:
     return owner.counts()[state]
+
+
+def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Durations:
+    durations = Durations()
+    registry.register(_Shown(f"{name}_seconds", help_text, durations))
+    return durations
+
+
+class _Shown(Collector):
+    """Makes a metric of durations when it is scraped."""
+
+    def __init__(self, name: str, help_text: str, durations: Durations) -> None:
+        self._name = name
+        self._help_text = help_text
+        self._durations = durations
+
+    def collect(self) -> Iterator[Metric]:
+        buckets, total = self._durations.buckets(), self._durations.seconds
+        yield HistogramMetricFamily(self._name, self._help_text, buckets, total)
 
 
 def _gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:

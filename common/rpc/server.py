@@ -1,8 +1,8 @@
 """The gRPC server of a process: its options, its port, and that it goes on serving.
 
-One call whose path is no UTF-8 ends the loop that takes calls in grpcio (seen in 1.85): the port
-closes and the process lives on without it. So the server is watched, and made anew on the same
-port; the state is in the servicers and is not touched.
+The loop of grpcio that takes calls can end, as that of 1.85 does at a path that is no UTF-8: the
+port closes and the process lives on without it. So the server is watched, and made anew on the
+same port; the state is in the servicers and is not touched.
 """
 
 from __future__ import annotations

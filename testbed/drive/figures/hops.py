@@ -6,7 +6,8 @@ the machine, so they are the same wherever a stack runs. Health checks and scrap
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,6 +96,32 @@ def internal(found: Iterable[Hop]) -> Internal:
 def counted(metrics: MetricSeries) -> bool:
     """Whether any process counts its calls at all."""
     return bool(metrics.label_sets(None, CALLS))
+
+
+def per_job(
+    metrics: MetricSeries, window: Window, finished_in: Callable[[Window], int]
+) -> tuple[Hop, ...] | None:
+    """Return every hop for each job that finished; ``None`` without jobs or counts.
+
+    ``finished_in`` counts the jobs that finished in a window. Both are counted between the scrapes
+    that enclose ``window``: in between, a counter is a guess, which jobs are not.
+    """
+    enclosing = _enclosing(metrics, window)
+    finished = finished_in(enclosing)
+    if not finished or not counted(metrics):
+        return None
+    return tuple(each.per(finished) for each in hops(metrics, enclosing))
+
+
+def _enclosing(metrics: MetricSeries, window: Window) -> Window:
+    """Return the window from the last scrapes before another one to the first after it.
+
+    The scrapes of processes follow each other closely. Where there are none the edge stays.
+    """
+    times = [each.times for each in metrics.by_process.values() if each.times]
+    before = [each[at - 1] for each in times if (at := bisect_right(each, window.from_unix))]
+    after = [each[at] for each in times if (at := bisect_left(each, window.to_unix)) < len(each)]
+    return Window(max(before, default=window.from_unix), min(after, default=window.to_unix))
 
 
 def place(way: Way) -> tuple[bool, Way]:

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from common.topology import role_of
 from testbed.drive.figures import budget, hops, served
@@ -199,12 +200,11 @@ def _breakdown_rows(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
 
 
 def _hop_rows(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
-    finished = finished_in(trial.jobs, window)
-    for hop in hops.hops(trial.metrics, window) if finished else ():
+    found = hops.per_job(trial.metrics, window, partial(finished_in, trial.jobs))
+    for hop in found or ():
         method = f"{hop.way.caller}>{hop.way.peer}.{hop.way.method}"
-        per_job = hop.per(finished)
-        yield ALL, method, "calls_per_job", per_job.calls
-        if per_job.bytes is not None:
-            yield ALL, method, "bytes_per_job", per_job.bytes
-        if per_job.entries is not None:
-            yield ALL, method, "entries_per_job", per_job.entries
+        yield ALL, method, "calls_per_job", hop.calls
+        if hop.bytes is not None:
+            yield ALL, method, "bytes_per_job", hop.bytes
+        if hop.entries is not None:
+            yield ALL, method, "entries_per_job", hop.entries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from testbed.drive.figures import budget, hops, metrics, quantiles, resources, validity, warmup
 from testbed.drive.figures.metrics import Figure
@@ -141,15 +142,11 @@ def _cost(trial: TrialRecording, window: Window) -> dict[str, Figure]:
 
 def _said(trial: TrialRecording, window: Window) -> dict[str, Figure]:
     """Count the calls between processes; a stack that does not count them has no figure."""
-    finished = finished_in(trial.jobs, window)
-    calls, size = None, None
-    if finished and hops.counted(trial.metrics):
-        inner = hops.internal(hops.hops(trial.metrics, window))
-        calls = inner.calls / finished
-        size = None if inner.bytes is None else inner.bytes / finished
+    found = hops.per_job(trial.metrics, window, partial(finished_in, trial.jobs))
+    inner = hops.internal(found) if found is not None else None
     return {
-        "internal_calls_per_job": Figure(calls, finished),
-        "internal_bytes_per_job": Figure(size, finished),
+        "internal_calls_per_job": Figure(inner.calls if inner else None),
+        "internal_bytes_per_job": Figure(inner.bytes if inner else None),
     }
 
 

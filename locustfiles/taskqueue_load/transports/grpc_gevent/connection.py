@@ -88,7 +88,7 @@ class Connection:
         if call.outcome is None:
             self._queue.pop(call, None)
             self.end(call, outcome, frames.CANCEL)
-            self._flush()
+            self.flush()
             self._wake()
 
     def keep_alive(self, keepalive: Keepalive) -> None:
@@ -118,7 +118,7 @@ class Connection:
         except ConnectionFault as fault:
             words = f"the server broke the protocol: {fault}"
             self.reply(GoAwayFrame(0, error_code=fault.code, additional_data=words.encode()))
-            self._flush()
+            self.flush()
             unreadable = fault.code == frames.COMPRESSION_ERROR
             self._lose(Code.INTERNAL if unreadable else Code.UNKNOWN, words)
             return
@@ -126,7 +126,7 @@ class Connection:
             # A defect here: no call may wait for an answer that nobody reads any more.
             self._lose(Code.INTERNAL, "the answer could not be processed")
             raise
-        self._flush()
+        self.flush()
         self._wake()
 
     def on_closed(self, words: str) -> None:
@@ -142,6 +142,14 @@ class Connection:
     def reply(self, frame: Frame) -> None:
         """Send a frame once all that has arrived is taken."""
         self._replies.append(frame.serialize())
+
+    def flush(self) -> None:
+        """Send the replies that wait."""
+        if self._replies:
+            replies, self._replies = self._replies, []
+            self._wire.write(b"".join(replies))
+            if self._wire.unsent_bytes > _MOST_UNREAD:
+                self.on_closed("the server does not read the answers to what it asks for")
 
     def end(self, call: Call, outcome: Outcome, reset: int | None = None) -> None:
         """End a call under way; ``reset`` says to the server why, if it does not know."""
@@ -206,13 +214,6 @@ class Connection:
             self._close_if_done()
             for call in ended:
                 call.wake()
-
-    def _flush(self) -> None:
-        if self._replies:
-            replies, self._replies = self._replies, []
-            self._wire.write(b"".join(replies))
-            if self._wire.unsent_bytes > _MOST_UNREAD:
-                self.on_closed("the server does not read the answers to what it asks for")
 
     def _retire(self) -> None:
         if self.usable:

@@ -154,11 +154,12 @@ class Receiving:
         connection.largest_list = settings.get(
             SettingsFrame.MAX_HEADER_LIST_SIZE, connection.largest_list
         )
-        connection.sending.largest = settings.get(
-            SettingsFrame.MAX_FRAME_SIZE, connection.sending.largest
+        connection.sending.limit_frames(
+            settings.get(SettingsFrame.MAX_FRAME_SIZE, connection.sending.largest)
         )
-        # Before anything that has to keep to it.
+        # Before anything that makes use of it: until then the server keeps to the former.
         connection.reply(SettingsFrame(0, flags=["ACK"]))
+        connection.flush()
         if (window := settings.get(SettingsFrame.INITIAL_WINDOW_SIZE)) is not None:
             connection.sending.set_initial(window, list(connection.calls.values()))
         connection.start_queued()

@@ -13,6 +13,9 @@ from .wire import Wire
 
 LARGEST_WINDOW = 2**31 - 1
 _DEFAULT_WINDOW = 65_535
+# More than this in a frame gains nothing. grpcio's servers allow megabytes, change their mind, and
+# end the connection if what is on the way is then too large.
+LARGEST_FRAME = 65_536
 # What may wait in this process for a peer that does not read; the rest waits in its calls.
 _BUFFERED = 262_144
 
@@ -26,6 +29,10 @@ class Sending:
         self.initial = _DEFAULT_WINDOW
         self.largest = frames.LARGEST_FRAME
         self._turns: deque[Call] = deque()
+
+    def limit_frames(self, largest: int) -> None:
+        """Keep to the largest frame that the peer takes."""
+        self.largest = min(largest, LARGEST_FRAME)
 
     def fits(self, block: bytes, message: bytes) -> bool:
         """Whether a call can be sent in one write."""

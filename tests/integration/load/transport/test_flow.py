@@ -70,6 +70,18 @@ def test_a_message_waits_for_room_of_its_own_and_of_all(method: Open) -> None:
         assert call.get(timeout=SECONDS) == b"x" * 100
 
 
+def test_room_that_settings_give_is_used_once_they_are_acknowledged(method: Open) -> None:
+    with Server(calls(echo), {WINDOW: 10}) as server:
+        call = gevent.spawn(method(server.address), b"x" * 100, timeout=SECONDS)
+        eventually(lambda: waits(call) and server.peers and sum(sizes(server.peers[0])) == 10)
+        (peer,) = server.peers
+        peer.send(SettingsFrame(0, settings={WINDOW: 1000}))
+        call.get(timeout=SECONDS)
+
+        kinds = [type(f) for f in peer.seen if isinstance(f, SettingsFrame | DataFrame)]
+        assert kinds == [SettingsFrame, SettingsFrame, DataFrame, SettingsFrame, DataFrame]
+
+
 def test_many_large_messages_share_the_window_of_their_connection(method: Open) -> None:
     messages = [bytes([number]) * 100_000 for number in range(8)]
     with Server(calls(echo), {WINDOW: 1 << 20}) as server:
@@ -80,11 +92,14 @@ def test_many_large_messages_share_the_window_of_their_connection(method: Open) 
         assert len(server.peers) == 1
 
 
-def test_frames_are_as_large_as_the_server_wants(method: Open) -> None:
-    with Server(calls(echo), {WINDOW: 1 << 20, FRAME: 32_768}) as server:
-        method(server.address)(b"x" * 65_000, timeout=SECONDS)
+@pytest.mark.parametrize(("allowed", "sent"), [(32_768, 32_768), (1 << 22, 65_535)])
+def test_frames_are_as_large_as_the_server_wants_within_reason(
+    method: Open, allowed: int, sent: int
+) -> None:
+    with Server(calls(echo), {WINDOW: 1 << 20, FRAME: allowed}) as server:
+        method(server.address)(b"x" * 500_000, timeout=SECONDS)
 
-        assert max(sizes(server.peers[0])) == 32_768
+        assert max(sizes(server.peers[0])) == sent
 
 
 def test_calls_beyond_the_server_s_number_wait_for_their_turn(method: Open) -> None:

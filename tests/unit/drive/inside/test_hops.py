@@ -89,9 +89,18 @@ def test_trial_has_the_internal_calls_and_bytes_of_a_finished_job(record: Any, m
         job=answered(JOB, "CreateJob", "gateway", 150, (9000, 1000)),
     )
     figures = analyse(make.trial(metrics=metrics)).figures
-    assert figures["jobs_per_second"].samples == 100
     assert figures["internal_calls_per_job"].value == pytest.approx(1.5)
     assert figures["internal_bytes_per_job"].value == pytest.approx(100)
+
+
+def test_calls_and_jobs_are_counted_between_the_same_scrapes(record: Any, make: Any) -> None:
+    """Half of the jobs finish within the window, and all calls are made in its first seconds."""
+    page = answered(JOB, "CreateJob", "gateway", 600)
+    scrapes = {"job": [(991, "up 1\n"), (1006, page), (1011, page)], "queue": [(992, "up 1\n")]}
+    jobs = [make.job(number, second, 0, 0.1) for number, second in enumerate([-3] * 50 + [3] * 50)]
+    figures = analyse(make.trial(metrics=record(scrapes), jobs=jobs)).figures
+    assert figures["jobs_per_second"].samples == 50
+    assert figures["internal_calls_per_job"].value == pytest.approx(6 * 14 / 15)
 
 
 def test_trial_whose_processes_count_no_calls_has_no_such_figure(record: Any, make: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from testbed.drive.figures import hops
@@ -40,8 +41,9 @@ def section(view: View) -> Section:
     blocks = [block for cell in view.cells for block in _blocks(cell)]
     intro = [
         "Calls for each job that finished, counted by who answered them: a count is the same on "
-        "any machine, whatever else that does. They are all calls of the measured time, also those "
-        "that are of no job, as polls and listings. The figures are medians over the trials."
+        "any machine, whatever else that does. They are all calls between the scrapes around the "
+        "measured time, also those that are of no job, as polls and listings. The figures are "
+        "medians over the trials."
     ]
     notes = [
         "Each call is two messages, a request and an answer; bytes are of both, serialized, "
@@ -95,10 +97,9 @@ def _by_way(trials: Sequence[SeenTrial]) -> Mapping[Way, _Row]:
 
 def _of_trial(trial: SeenTrial) -> Mapping[Way, Hop] | None:
     _, window = trial.measured()
-    finished = finished_in(trial.recorded.jobs, window)
-    if not finished or not hops.counted(trial.recorded.metrics):
-        return None
-    return {hop.way: hop.per(finished) for hop in hops.hops(trial.recorded.metrics, window)}
+    recorded = trial.recorded
+    found = hops.per_job(recorded.metrics, window, partial(finished_in, recorded.jobs))
+    return None if found is None else {hop.way: hop for hop in found}
 
 
 def _row(trials: Sequence[Hop | None]) -> _Row:
