@@ -19,7 +19,9 @@ from common.gen.taskqueue.internal.v1.job_service_pb2_grpc import (
 )
 from common.owners.jobs import JobOwner
 from common.ports import NewJob, Transition
+from common.rpc import callers
 from common.rpc.channel import Peer
+from common.rpc.interceptors import CallInterceptor
 from common.rpc.outbound import ClientMetrics
 from design_a.clients.jobs import JobsClient
 from design_a.servicers.jobs import JobServicer
@@ -27,11 +29,17 @@ from tests.support.owners import HandClock, Silence
 
 RELIED_ON = (NewJob("noop", "r", b"d", "s1"), NewJob("noop", "r", b"d", "s2"))
 
+SERVICE = pb.DESCRIPTOR.services_by_name["JobService"]
+ALL = frozenset(f"/{SERVICE.full_name}/{method.name}" for method in SERVICE.methods)
+SECRET = "of the stack"
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[grpc.aio.Server]:
-    """The server of the job service, without services yet."""
-    server = grpc.aio.server()
+    """A server that turns errors into statuses as processes do, and lets anybody call."""
+    allowed = {"gateway": ALL, callers.CLIENT: ALL}
+    interceptor = CallInterceptor(5.0, allowed, "job", SECRET)
+    server = grpc.aio.server(interceptors=[interceptor])
     yield server
     await server.stop(None)
 
@@ -43,7 +51,7 @@ async def peer(server: grpc.aio.Server) -> AsyncIterator[Peer]:
     add_JobServiceServicer_to_server(JobServicer(owner), server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
-    peer = Peer("job", address, "gateway", 5.0, ClientMetrics(CollectorRegistry()))
+    peer = Peer("job", address, "gateway", 5.0, ClientMetrics(CollectorRegistry()), SECRET)
     yield peer
     await peer.close()
 
