@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 CALL_SECONDS = 5.0
 """How long an owner may take for its answer, beside what it was asked to wait."""
+LINGER_SECONDS = 0.1
+"""How long a dequeue goes on for nobody: its answer may be on the way, with leases."""
 
 
 class Dispatcher:
@@ -73,6 +75,9 @@ class Dispatcher:
             handling.wait_begins(time.perf_counter())
         try:
             return await ask.answer
+        except asyncio.CancelledError:
+            loop.call_later(LINGER_SECONDS, self._end_for_nobody, context=self._context)
+            raise
         finally:
             if handling is not None:
                 handling.wait_ends(time.perf_counter())
@@ -131,6 +136,11 @@ class Dispatcher:
             del self._asking[ask]
             if not ask.answer.done():
                 ask.answer.set_result([])
+
+    def _end_for_nobody(self) -> None:
+        """End a dequeue that nobody waits for: what it leased would only be given back."""
+        if self._dequeuing is not None and not self._asking:
+            self._dequeuing.cancel()
 
     def _dequeue_soon(self) -> None:
         if self._dequeuing is None and self._asking and not self._stopping:

@@ -13,7 +13,9 @@ from common import context
 from common.domain.errors import InternalError, OwnerUnreachable
 from common.domain.job import Assignment, JobState
 from common.flows import coordinator as flows
+from common.flows import dispatch
 from common.ports import Dequeued, ReportReply
+from tests.support.waiting import eventually_async
 from tests.unit.common.flows.stack import DONE, SPEC, Stack
 
 LONG = 60.0
@@ -193,12 +195,27 @@ async def test_leases_for_one_that_left_are_for_the_next_who_waits(stack):
     assert stack.held("left") == set()
 
 
-async def test_leases_that_nobody_waits_for_any_more_are_given_back_unstarted(stack):
+async def test_dequeue_that_nobody_waits_for_any_more_is_ended_and_costs_no_attempt(
+    stack, monkeypatch
+):
+    monkeypatch.setattr(dispatch, "LINGER_SECONDS", 0.0)
+    left = stack.asks("left")
+    await _turns()
+    left.cancel()
+    await eventually_async(lambda: not stack.coordinator._dispatcher.waits)
+    (job_id,) = await stack.submitted(1)
+    ((job,)) = await stack.asks("next")
+    assert job.execution == (job_id, 1)
+
+
+async def test_leases_that_were_on_the_way_to_nobody_are_given_back_unstarted(stack):
+    await stack.submitted(1)
+    answered = stack.to_queue.hold("dequeue")
     left = stack.asks("left")
     await _turns()
     left.cancel()
     await _turns()
-    await stack.submitted(1)
+    answered.set()
     await _turns()
     await stack.background.drain()
     assert (stack.queue_owner.depth(), stack.queue_owner.leased()) == (1, 0)
