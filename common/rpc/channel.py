@@ -14,7 +14,7 @@ from common import context
 from common.domain.errors import DeadlineExceeded
 from common.rpc import connect, metadata, status
 from common.rpc.connect import MAX_MESSAGE_BYTES
-from common.rpc.outbound import ClientMetrics, OutboundCounts
+from common.rpc.outbound import ClientMetrics, OutboundCounts, Waits
 from common.topology import role_of
 
 T = TypeVar("T")
@@ -94,6 +94,10 @@ class Peer:
     def count_entries(self, request: type[Message], number: int) -> None:
         """Count the entries of a call that may carry many."""
         self._metrics.sent(request, role_of(self.name), number)
+
+    def waits(self, request: type[Message], within: str) -> Waits:
+        """Return what counts those who wait for a call that several may share; to be kept."""
+        return self._metrics.waits(request, role_of(self.name), within)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -27,6 +27,7 @@ from common.domain.errors import (
 from common.domain.job import MAX_BATCH_BYTES
 from common.rpc import metadata
 from common.rpc.channel import Peer
+from common.rpc.outbound import Waits
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Coalescer(Generic[Entry, Answer]):
         self._waiting: dict[_Waiter[Entry, Answer], None] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._flushes = False
+        self._request: type[Message] | None = None
+        self._waits: dict[str, Waits] = {}
         # A call that carries several belongs to none of them: it is made in the process's context.
         self._context = contextvars.copy_context()
 
@@ -88,15 +91,27 @@ class Coalescer(Generic[Entry, Answer]):
             loop.call_soon(self._flush, context=self._context)
         timer = loop.call_at(waiter.ends, self._expire, waiter, context=self._context)
         handling = context.handling()
+        began = time.perf_counter()
         if handling is not None:
-            handling.wait_begins(time.perf_counter())
+            handling.wait_begins(began)
         try:
             return await waiter.answers
         finally:
             timer.cancel()
+            ended = time.perf_counter()
             if handling is not None:
-                handling.wait_ends(time.perf_counter())
+                handling.wait_ends(ended)
+            self._count(waiter.within, ended - began)
             self._leave(waiter)
+
+    def _count(self, within: str, seconds: float) -> None:
+        """Count one who waited; nothing is known of a method that was never called."""
+        if self._request is None:
+            return
+        waits = self._waits.get(within)
+        if waits is None:
+            waits = self._waits[within] = self._peer.waits(self._request, within)
+        waits.ended(seconds)
 
     def _leave(self, waiter: _Waiter[Entry, Answer]) -> None:
         """Let go of a waiter: unsent entries stay here, and a call for nobody is canceled."""
@@ -189,7 +204,8 @@ class Coalescer(Generic[Entry, Answer]):
         within = batch[0].within
         with context.call(correlation, left):
             context.handle(context.Handling(within) if within else None)
-            self._peer.count_entries(type(request), len(entries))
+            self._request = type(request)
+            self._peer.count_entries(self._request, len(entries))
             answers = list(self._unwrap(await self._peer.call(self._method, request)))
         if len(answers) != len(entries):
             raise InternalError(

@@ -12,7 +12,11 @@ from typing import cast
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    HistogramMetricFamily,
+    SummaryMetricFamily,
+)
 from prometheus_client.registry import Collector
 
 from common.buckets import Durations
@@ -33,6 +37,21 @@ class OutboundCounts:
         self.handled[code] += 1
 
 
+class Waits:
+    """Those who waited for a method of a peer, within one method of this process."""
+
+    __slots__ = ("count", "seconds")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seconds = 0.0
+
+    def ended(self, seconds: float) -> None:
+        """Count one, from asking to its answer."""
+        self.count += 1
+        self.seconds += seconds
+
+
 class ClientMetrics(Collector):
     """The metrics of all calls that a process makes, under the names dashboards know.
 
@@ -44,6 +63,7 @@ class ClientMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._counts: dict[tuple[type[Message], str, str], OutboundCounts] = {}
         self._entries: Counter[tuple[type[Message], str]] = Counter()
+        self._waits: dict[tuple[type[Message], str, str], Waits] = {}
         registry.register(self)
 
     def of(self, request: type[Message], peer: str, within: str) -> OutboundCounts:
@@ -54,6 +74,10 @@ class ClientMetrics(Collector):
     def sent(self, request: type[Message], peer: str, entries: int) -> None:
         """Count the entries of a call that may carry many, to the method that takes ``request``."""
         self._entries[request, peer] += entries
+
+    def waits(self, request: type[Message], peer: str, within: str) -> Waits:
+        """Return what counts those who wait for a call that several may share."""
+        return self._waits.setdefault((request, peer, within), Waits())
 
     def collect(self) -> Iterator[Metric]:
         """Give the metrics of all methods that were called."""
@@ -82,7 +106,19 @@ class ClientMetrics(Collector):
         for (request, peer), entries in list(self._entries.items()):
             method = method_of(request)
             sent.add_metric([method.containing_service.full_name, method.name, peer], entries)
-        yield from (handling, handled, sent)
+        yield from (handling, handled, sent, self._shared())
+
+    def _shared(self) -> Metric:
+        waiting = SummaryMetricFamily(
+            "taskqueue_peer_wait_seconds",
+            "Time of each who waits for an outbound call that several may share, to its answer",
+            labels=["grpc_service", "grpc_method", "peer", "within"],
+        )
+        for (request, peer, within), waits in list(self._waits.items()):
+            method = method_of(request)
+            values = [method.containing_service.full_name, method.name, peer, within]
+            waiting.add_metric(values, waits.count, waits.seconds)
+        return waiting
 
 
 def method_of(request: type[Message]) -> MethodDescriptor:

@@ -227,7 +227,7 @@ def _encoded(metadata: GivenMetadata) -> tuple[bytes, int]:
         fields = written(metadata)
     except ValueError as error:
         raise RpcError(Outcome(Code.INTERNAL, str(error), untouched=True)) from error
-    return b"".join([literal(key, value) for key, value in fields]), list_size(fields)
+    return literal(fields), list_size(fields)
 
 
 def _no_streams(method: str) -> Callable[..., NoReturn]:

@@ -13,9 +13,8 @@ from hyperframe.frame import Frame, GoAwayFrame, PingFrame, RstStreamFrame
 from . import frames
 from .call import Call
 from .frames import ConnectionFault
-from .headers import BlockEncoder, literal
+from .headers import BlockEncoder, timeout_field
 from .keepalive import Keepalive, Watch
-from .metadata import timeout
 from .receiving import Receiving, greeting
 from .sending import Sending
 from .status import Code, Outcome
@@ -181,7 +180,7 @@ class Connection:
     def _send(self, call: Call, seconds: float | None) -> None:
         more = call.more
         if seconds is not None:
-            more += literal("grpc-timeout", timeout(seconds))
+            more += timeout_field(seconds)
         block = self.encoder.encode(call.fields) + more
         stream = call.stream = self.last_id + 2
         self.last_id = stream

@@ -14,7 +14,7 @@ from hpack import Decoder, Encoder, HPACKError
 from hpack.table import HeaderTable
 
 from .frames import COMPRESSION_ERROR, ConnectionFault
-from .metadata import Block, Fields, read
+from .metadata import Block, Fields, read, timeout
 
 # Of a peer's settings, as of the default: more would only cost memory.
 LARGEST_TABLE = 4096
@@ -54,10 +54,20 @@ class BlockEncoder:
         return block
 
 
-@lru_cache(maxsize=4096)
-def literal(name: str, value: str) -> bytes:
-    """Return a field that enters no table, so that it may stand in any block."""
-    return bytes(Encoder().encode([(name, value, True)], huffman=False))
+# Writes only fields that are never indexed, so that its table stays empty.
+_LITERALS = Encoder()
+
+
+def literal(fields: Fields) -> bytes:
+    """Return fields that enter no table, so that they may stand in any block."""
+    named = [(name, value, True) for name, value in fields]
+    return bytes(_LITERALS.encode(named, huffman=False))
+
+
+@lru_cache(maxsize=1024)
+def timeout_field(seconds: float) -> bytes:
+    """Return the field that passes a deadline on, to stand in any block."""
+    return literal((("grpc-timeout", timeout(seconds)),))
 
 
 class BlockDecoder:

@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -139,7 +138,6 @@ def list_size(fields: Fields) -> int:
     return sum(len(name) + len(value) + _ENTRY_BYTES for name, value in fields)
 
 
-@lru_cache(maxsize=1024)
 def timeout(seconds: float) -> str:
     """Return a time as ``grpc-timeout`` has it: never less, and more by a unit at most."""
     for unit, letter in _UNITS:

@@ -181,7 +181,7 @@ class Receiving:
 
     def _take_reset(self, frame: RstStreamFrame) -> None:
         if (call := self._connection.calls.get(frame.stream_id)) is not None:
-            self._connection.end(call, of_reset(frame.error_code))
+            self._connection.end(call, of_reset(frame.error_code, call.ends_at))
 
     def _take_goaway(self, frame: GoAwayFrame) -> None:
         said = frame.additional_data.decode("utf-8", "replace")

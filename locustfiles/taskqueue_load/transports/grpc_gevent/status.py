@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -47,8 +48,10 @@ class Outcome(NamedTuple):
 CLOSED = Outcome(Code.CANCELLED, "the channel was closed")
 
 
-def of_reset(error_code: int) -> Outcome:
-    """Return how a call ends whose stream the server reset."""
+def of_reset(error_code: int, ends_at: float | None) -> Outcome:
+    """Return how a call ends whose stream the server reset, with this deadline."""
+    if error_code == frames.CANCEL and ends_at is not None and time.monotonic() >= ends_at:
+        return Outcome(Code.DEADLINE_EXCEEDED, "the server saw the deadline pass")
     code = _OF_RESET.get(error_code, Code.INTERNAL)
     refused = error_code == frames.REFUSED_STREAM
     return Outcome(code, f"RST_STREAM with error code {error_code}", untouched=refused)
