@@ -3,7 +3,8 @@
 ``python -m testbed.runs.calibrate.stub JOURNAL BEHAVIOUR`` binds a free port of loopback, prints it
 and serves until its input ends, SIGTERM or SIGINT. BEHAVIOUR is the JSON of
 :class:`~testbed.runs.calibrate.behaviour.Behaviour`. Jobs are accepted and forgotten; every status
-is RUNNING. Methods that the behaviour does not name are not served.
+is RUNNING. Methods that the behaviour does not name are not served. The time of a call begins when
+its last byte has arrived in this process: what a server of gRPC takes is no part of the instrument.
 """
 
 from __future__ import annotations
@@ -16,21 +17,19 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
-import grpc
 import uvloop
-from google.protobuf.message import Message
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from testbed.runs.calibrate.behaviour import METHODS, Behaviour
 from testbed.runs.calibrate.journal import STRUCT
+from testbed.runs.calibrate.unary import Answer, Unary
 
 _SERVICE = "taskqueue.v1.TaskQueueService"
-GRACE = 2.0
 
 
 class Stub:
@@ -46,56 +45,55 @@ class Stub:
         self._unix_offset = time.time_ns() - time.monotonic_ns()
         self._record = struct.Struct(STRUCT)
 
-    async def submit(self, _request: Message, _context: object) -> Message:
+    async def submit(self, _request: bytes, begin: int) -> bytes:
         """Accept a job."""
-        await self._serve("SubmitJob")
-        return pb.SubmitJobResponse(job_id=f"{next(self._numbers):016d}")
+        answer = pb.SubmitJobResponse(job_id=f"{next(self._numbers):016d}").SerializeToString()
+        await self._serve("SubmitJob", begin)
+        return answer
 
-    async def status(self, request: pb.GetJobStatusRequest, _context: object) -> Message:
+    async def status(self, request: bytes, begin: int) -> bytes:
         """Say of any job that it runs."""
-        await self._serve("GetJobStatus")
-        status = pb.JobStatus(job_id=request.job_id, state=pb.JOB_STATE_RUNNING)
-        return pb.GetJobStatusResponse(status=status)
+        job_id = pb.GetJobStatusRequest.FromString(request).job_id
+        status = pb.JobStatus(job_id=job_id, state=pb.JOB_STATE_RUNNING)
+        answer = pb.GetJobStatusResponse(status=status).SerializeToString()
+        await self._serve("GetJobStatus", begin)
+        return answer
 
-    async def _serve(self, method: str) -> None:
-        begin = self._now()
+    def now(self) -> int:
+        """Return nanoseconds of the Unix clock."""
+        return time.monotonic_ns() + self._unix_offset
+
+    async def _serve(self, method: str, begin: int) -> None:
         due = begin + round(self._behaviour.service[method].draw(self._random.random()) * 1e6)
         await self._until(due)
         if self._stall is not None and (held := self._stall.held_ns(due)):
             await self._until(due + held)
-        self._journal.write(self._record.pack(METHODS.index(method), begin, self._now()))
+        self._journal.write(self._record.pack(METHODS.index(method), begin, self.now()))
 
     async def _until(self, unix_ns: int) -> None:
         # The loop's timers have a resolution of a millisecond and may be early by one.
-        while (left := unix_ns - self._now()) > 0:  # noqa: ASYNC110 - it is time that is awaited
+        while (left := unix_ns - self.now()) > 0:  # noqa: ASYNC110 - it is time that is awaited
             await asyncio.sleep(left / 1e9)
-
-    def _now(self) -> int:
-        return time.monotonic_ns() + self._unix_offset
 
 
 async def serve(behaviour: Behaviour, journal: BinaryIO) -> None:
     """Serve until stopped by a signal."""
-    server = grpc.aio.server()
     stub = Stub(behaviour, journal)
-    handlers = {
-        "SubmitJob": _handler(stub.submit, pb.SubmitJobRequest.FromString),
-        "GetJobStatus": _handler(stub.status, pb.GetJobStatusRequest.FromString),
-    }
-    served = {name: handlers[name] for name in behaviour.service}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, served),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    sys.stdout.write(f"{port}\n")
+    methods = {"SubmitJob": stub.submit, "GetJobStatus": stub.status}
+    served: dict[str, Answer] = {f"/{_SERVICE}/{name}": methods[name] for name in behaviour.service}
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Unary(served, stub.now), "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     # The end of the input is that of whoever started this, however that came about.
     loop.add_reader(sys.stdin.fileno(), _end_of_input(stopped))
     await stopped.wait()
-    await server.stop(GRACE)
+    server.close()
+    # Those who called have gone, or end with their connections.
+    await asyncio.sleep(0)
 
 
 def _end_of_input(stopped: asyncio.Event) -> Callable[[], None]:
@@ -105,16 +103,6 @@ def _end_of_input(stopped: asyncio.Event) -> Callable[[], None]:
             stopped.set()
 
     return read
-
-
-def _handler(
-    serve_one: Callable[..., Awaitable[Message]], read: Callable[[bytes], Message]
-) -> grpc.RpcMethodHandler[Message, Message]:
-    return grpc.unary_unary_rpc_method_handler(
-        serve_one,
-        request_deserializer=read,
-        response_serializer=lambda answer: answer.SerializeToString(),
-    )
 
 
 def main() -> None:
