@@ -22,17 +22,15 @@ from common.domain.errors import (
     InternalError,
     InvalidArgument,
     TaskQueueError,
-    copy_of,
 )
 from common.domain.job import MAX_BATCH_BYTES
 from common.rpc import metadata
 from common.rpc.channel import Peer
 from common.rpc.outbound import Waits
+from common.rpc.waiters import Answer, Deadlines, Entry, SharedCall, Waiter
 
 logger = logging.getLogger(__name__)
 
-Entry = TypeVar("Entry", bound="Message | str")
-Answer = TypeVar("Answer")
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
@@ -65,13 +63,14 @@ class Coalescer(Generic[Entry, Answer]):
         self._wrap = wrap
         self._unwrap = unwrap
         self._most = under_way
-        self._waiting: dict[_Waiter[Entry, Answer], None] = {}
+        self._waiting: dict[Waiter[Entry, Answer], None] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._flushes = False
         self._request: type[Message] | None = None
         self._waits: dict[str, Waits] = {}
         # A call that carries several belongs to none of them: it is made in the process's context.
         self._context = contextvars.copy_context()
+        self._deadlines: Deadlines[Entry, Answer] = Deadlines(self._expire, self._context)
 
     async def call(self, entries: Sequence[Entry]) -> list[Answer]:
         """Return the answers to ``entries``, which stay together.
@@ -83,13 +82,14 @@ class Coalescer(Generic[Entry, Answer]):
         if not entries:
             return []
         loop = asyncio.get_running_loop()
-        waiter = _Waiter[Entry, Answer](entries, self._peer.time_left(), loop.create_future())
+        left, answers = self._peer.time_left(), loop.create_future()
+        waiter: Waiter[Entry, Answer] = Waiter(entries, left, answers)
         self._waiting[waiter] = None
         if not self._flushes and len(self._calls) < self._most:
             # Not at once: those that were woken together with this one come along.
             self._flushes = True
             loop.call_soon(self._flush, context=self._context)
-        timer = loop.call_at(waiter.ends, self._expire, waiter, context=self._context)
+        self._deadlines.add(waiter)
         handling = context.handling()
         began = time.perf_counter()
         if handling is not None:
@@ -97,7 +97,6 @@ class Coalescer(Generic[Entry, Answer]):
         try:
             return await waiter.answers
         finally:
-            timer.cancel()
             ended = time.perf_counter()
             if handling is not None:
                 handling.wait_ends(ended)
@@ -113,15 +112,16 @@ class Coalescer(Generic[Entry, Answer]):
             waits = self._waits[within] = self._peer.waits(self._request, within)
         waits.ended(seconds)
 
-    def _leave(self, waiter: _Waiter[Entry, Answer]) -> None:
+    def _leave(self, waiter: Waiter[Entry, Answer]) -> None:
         """Let go of a waiter: unsent entries stay here, and a call for nobody is canceled."""
+        self._deadlines.discard(waiter)
         self._waiting.pop(waiter, None)
         if waiter.call is not None:
             waiter.call.left -= 1
             if not waiter.call.left:
                 waiter.call.task.cancel()
 
-    def _expire(self, waiter: _Waiter[Entry, Answer]) -> None:
+    def _expire(self, waiter: Waiter[Entry, Answer]) -> None:
         if not waiter.answers.done():
             sent = waiter.call is not None
             error = DeadlineExceeded(self._peer.name) if sent else DeadlineAlreadyPast()
@@ -133,9 +133,9 @@ class Coalescer(Generic[Entry, Answer]):
         while self._waiting and len(self._calls) < self._most:
             self._start(self._take())
 
-    def _take(self) -> list[_Waiter[Entry, Answer]]:
+    def _take(self) -> list[Waiter[Entry, Answer]]:
         """Take from those who wait, the first first, as many as one call carries."""
-        batch: list[_Waiter[Entry, Answer]] = []
+        batch: list[Waiter[Entry, Answer]] = []
         entries = size = 0
         for waiter in self._waiting:
             entries += len(waiter.entries)
@@ -147,11 +147,11 @@ class Coalescer(Generic[Entry, Answer]):
             del self._waiting[waiter]
         return batch
 
-    def _start(self, batch: list[_Waiter[Entry, Answer]]) -> None:
+    def _start(self, batch: list[Waiter[Entry, Answer]]) -> None:
         task = asyncio.get_running_loop().create_task(
             self._serve(batch), context=self._context.copy()
         )
-        call = _Call(task, len(batch))
+        call = SharedCall(task, len(batch))
         for waiter in batch:
             waiter.call = call
         self._calls.add(task)
@@ -161,7 +161,7 @@ class Coalescer(Generic[Entry, Answer]):
         self._calls.discard(task)
         self._flush()
 
-    async def _serve(self, batch: list[_Waiter[Entry, Answer]]) -> None:
+    async def _serve(self, batch: list[Waiter[Entry, Answer]]) -> None:
         """Make the call for a batch, and settle everyone in it.
 
         Those that were let go before it begins, unsent as they were answered, are not in it.
@@ -187,7 +187,7 @@ class Coalescer(Generic[Entry, Answer]):
                 waiter.succeed(answers[first:last])
                 first = last
 
-    async def _refused(self, batch: list[_Waiter[Entry, Answer]], error: InvalidArgument) -> None:
+    async def _refused(self, batch: list[Waiter[Entry, Answer]], error: InvalidArgument) -> None:
         """Find out whose entry is wrong: that is not the others' fault. Nothing was done so far."""
         if len(batch) == 1:
             batch[0].fail(error)
@@ -196,7 +196,7 @@ class Coalescer(Generic[Entry, Answer]):
         await self._serve(batch[:half])
         await self._serve(batch[half:])
 
-    async def _ask(self, batch: Sequence[_Waiter[Entry, Answer]]) -> list[Answer]:
+    async def _ask(self, batch: Sequence[Waiter[Entry, Answer]]) -> list[Answer]:
         entries = [entry for waiter in batch for entry in waiter.entries]
         request = self._wrap(entries)
         left = max(waiter.ends for waiter in batch) - asyncio.get_running_loop().time()
@@ -212,45 +212,3 @@ class Coalescer(Generic[Entry, Answer]):
                 f"{self._peer.name} gave {len(answers)} answers to {len(entries)} entries"
             )
         return answers
-
-
-class _Call:
-    """A call under way, and how many still wait for it."""
-
-    __slots__ = ("left", "task")
-
-    def __init__(self, task: asyncio.Task[None], left: int) -> None:
-        self.task = task
-        self.left = left
-
-
-class _Waiter(Generic[Entry, Answer]):
-    """Someone who waits for the answers to some entries. ``ends`` is on the loop's clock."""
-
-    __slots__ = ("answers", "call", "correlation", "ends", "entries", "size", "within")
-
-    def __init__(
-        self, entries: Sequence[Entry], left: float, answers: asyncio.Future[list[Answer]]
-    ) -> None:
-        handling = context.handling()
-        self.entries = entries
-        self.answers = answers
-        self.ends = answers.get_loop().time() + left
-        self.size = sum(map(_size, entries))
-        self.correlation = context.correlation_id()
-        self.within = handling.method if handling is not None else ""
-        self.call: _Call | None = None
-
-    def succeed(self, answers: list[Answer]) -> None:
-        """Give the answers, unless nobody waits any more."""
-        if not self.answers.done():
-            self.answers.set_result(answers)
-
-    def fail(self, error: TaskQueueError) -> None:
-        """Give an error of one's own of the same kind, unless nobody waits any more."""
-        if not self.answers.done():
-            self.answers.set_exception(copy_of(error))
-
-
-def _size(entry: Message | str) -> int:
-    return len(entry) if isinstance(entry, str) else entry.ByteSize()
