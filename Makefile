@@ -46,7 +46,7 @@ DOCS_LOCK := docs/site/requirements.lock
 ##   make down           stop everything
 ##   make faults         inject faults into both designs: is an accepted job lost? About an hour and a half;
 ##                       testbed faults lists shorter plans
-##   make bench          jobs/s and calls/s as ratios to a bare echo server
+##   make bench          jobs/s and calls/s as ratios to a bare echo server, and who calls whom for a job
 
 .PHONY: compare faults bench status down load
 compare: $(READY)

@@ -1,20 +1,14 @@
 """What travels with a call: its correlation id, its caller and the time that it has left.
 
 Set once where a call enters a process and read wherever it leaves again, so no signature in
-between carries it.
+between carries it. All of it is one variable of the context: a task has exactly one call.
 """
 
 from __future__ import annotations
 
-import contextlib
+import random
 import time
-from collections.abc import Iterator
 from contextvars import ContextVar, Token
-from uuid import uuid4
-
-_correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
-_deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
-_caller: ContextVar[str] = ContextVar("caller", default="")
 
 
 class Handling:
@@ -46,52 +40,83 @@ class Handling:
             self.waited += now - self._since
 
 
-_handling: ContextVar[Handling | None] = ContextVar("handling", default=None)
+class Call:
+    """What travels: ``deadline`` on the monotonic clock, ``handling`` if a call is answered.
+
+    Never changed once it is made, so that whoever was begun within it keeps it.
+    """
+
+    __slots__ = ("caller", "correlation_id", "deadline", "handling")
+
+    def __init__(
+        self,
+        correlation_id: str = "",
+        deadline: float = float("inf"),
+        caller: str = "",
+        handling: Handling | None = None,
+    ) -> None:
+        self.correlation_id = correlation_id
+        self.deadline = deadline
+        self.caller = caller
+        self.handling = handling
+
+
+_current: ContextVar[Call] = ContextVar("call", default=Call())  # noqa: B039
+_rng = random.Random()
 
 
 def handling() -> Handling | None:
     """Return the call in whose handling this runs, ``None`` in work of the process's own."""
-    return _handling.get()
+    return _current.get().handling
 
 
-def handle(what: Handling | None) -> Token[Handling | None]:
+def handle(what: Handling | None) -> Token[Call]:
     """Enter the handling of a call, or with ``None`` leave it; :func:`unhandle` undoes it."""
-    return _handling.set(what)
+    now = _current.get()
+    return _current.set(Call(now.correlation_id, now.deadline, now.caller, what))
 
 
-def unhandle(token: Token[Handling | None]) -> None:
+def unhandle(token: Token[Call]) -> None:
     """Return to what was handled before."""
-    _handling.reset(token)
+    _current.reset(token)
 
 
 def correlation_id() -> str:
     """Return the id that ties together all log lines of one client call; empty outside a call."""
-    return _correlation_id.get()
+    return _current.get().correlation_id
 
 
 def remaining(cap: float) -> float:
     """Return the seconds left of the call's deadline, at most ``cap``; not positive once past."""
-    return min(cap, _deadline.get() - time.monotonic())
+    return min(cap, _current.get().deadline - time.monotonic())
 
 
 def caller() -> str:
     """Return the name under which the call came in; empty outside a call."""
-    return _caller.get()
+    return _current.get().caller
 
 
-@contextlib.contextmanager
-def call(
-    correlation: str | None = None, timeout: float | None = None, caller: str = ""
-) -> Iterator[None]:
-    """Enter a call: ``timeout`` in seconds, a new correlation id unless one came along."""
-    correlation_token = _correlation_id.set(correlation or uuid4().hex[:16])
-    deadline_token = _deadline.set(
-        time.monotonic() + (float("inf") if timeout is None else timeout)
-    )
-    caller_token = _caller.set(caller)
-    try:
-        yield
-    finally:
-        _correlation_id.reset(correlation_token)
-        _deadline.reset(deadline_token)
-        _caller.reset(caller_token)
+class call:  # noqa: N801
+    """Enter a call, as a context manager, within the handling of the one before.
+
+    ``timeout`` in seconds; a new correlation id unless one came along. Not a generator: entering
+    and leaving happens for every call, and costs a fifth of one.
+    """
+
+    __slots__ = ("_caller", "_correlation_id", "_timeout", "_token")
+
+    def __init__(
+        self, correlation: str | None = None, timeout: float | None = None, caller: str = ""
+    ) -> None:
+        # Ties log lines together and proves nothing, so any random number will do.
+        self._correlation_id = correlation or f"{_rng.getrandbits(64):016x}"
+        self._timeout = float("inf") if timeout is None else timeout
+        self._caller = caller
+
+    def __enter__(self) -> None:
+        deadline = time.monotonic() + self._timeout
+        handling = _current.get().handling
+        self._token = _current.set(Call(self._correlation_id, deadline, self._caller, handling))
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

@@ -27,10 +27,18 @@ def configure(process: str, level: str) -> None:
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_client_s_doing)
 
 
+_CAUSED_BY_CLIENTS = (
+    "Invalid encoding on",
+    "ExecuteBatchError raised in core",
+    # A path that is no UTF-8. From a servicer it would be a defect, and that is logged by us.
+    "Unexpected [UnicodeDecodeError] raised by servicer method",
+)
+
+
 def _is_no_client_s_doing(record: logging.LogRecord) -> bool:
     """Whether to keep a line of gRPC: any client can cause these, as often as it likes."""
     text = str(record.msg)
-    return not text.startswith(("Invalid encoding on", "ExecuteBatchError raised in core"))
+    return not text.startswith(_CAUSED_BY_CLIENTS)
 
 
 def _add_correlation(record: logging.LogRecord) -> bool:

@@ -7,11 +7,14 @@ the owner when they are scraped; histograms and counters observe each step as it
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
-from common.buckets import BUCKETS
+from common.buckets import Durations
 from common.domain import errors
 from common.domain.errors import TaskQueueError
 from common.domain.job import MICROSECONDS, Execution, Job, JobState
@@ -108,8 +111,23 @@ def _count(owner: JobOwner, state: JobState) -> float:
     return owner.counts()[state]
 
 
-def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Histogram:
-    return Histogram(f"{name}_seconds", help_text, buckets=BUCKETS, registry=registry)
+def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Durations:
+    durations = Durations()
+    registry.register(_Shown(f"{name}_seconds", help_text, durations))
+    return durations
+
+
+class _Shown(Collector):
+    """Makes a metric of durations when it is scraped."""
+
+    def __init__(self, name: str, help_text: str, durations: Durations) -> None:
+        self._name = name
+        self._help_text = help_text
+        self._durations = durations
+
+    def collect(self) -> Iterator[Metric]:
+        buckets, total = self._durations.buckets(), self._durations.seconds
+        yield HistogramMetricFamily(self._name, self._help_text, buckets, total)
 
 
 def _gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:

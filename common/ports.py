@@ -127,8 +127,12 @@ class Queue(Protocol):
         max_wait: float = 0.0,
         renew: Sequence[Execution] = (),
         release: Sequence[Execution] = (),
+        remove: Sequence[str] = (),
     ) -> Dequeued:
-        """Renew and release leases at once; then lease, waiting up to ``max_wait`` seconds."""
+        """Renew and release leases and remove jobs at once; then lease, waiting if there is none.
+
+        The wait is up to ``max_wait`` seconds.
+        """
         ...
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
@@ -160,6 +164,14 @@ class HeartbeatReply:
     drop: list[Execution]
 
 
+@dataclass(frozen=True, slots=True)
+class ReportReply:
+    """A verdict for each report, ``None`` if it was taken, and the next jobs."""
+
+    verdicts: list[TaskQueueError | None]
+    assignments: list[Assignment]
+
+
 class Coordinator(Protocol):
     """What a worker talks to."""
 
@@ -178,8 +190,13 @@ class Coordinator(Protocol):
         worker: str,
         reports: Sequence[tuple[Execution, Outcome]],
         returned: Sequence[Execution] = (),
-    ) -> list[TaskQueueError | None]:
-        """Report outcomes, and give executions back unfinished. A verdict for each report."""
+        slots: int = 0,
+        max_jobs: int = 0,
+    ) -> ReportReply:
+        """Report outcomes, and give executions back unfinished.
+
+        Takes up to ``max_jobs`` jobs with the answer, if there are any without waiting for them.
+        """
         ...
 
 

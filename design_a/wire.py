@@ -80,11 +80,27 @@ def ids_from(job_ids: Iterable[str]) -> list[str]:
     return read
 
 
+def new_job_to(new: NewJob) -> job_pb.NewJob:
+    """Write a record to create."""
+    return job_pb.NewJob(
+        kind=new.kind, request_id=new.request_id, digest=new.digest, submit_id=new.submit_id
+    )
+
+
 def new_job_from(message: job_pb.NewJob) -> NewJob:
     """Read a record to create. Raises ``InvalidArgument`` for a text that is too long."""
     _check_size(message.kind, MAX_NAME_BYTES, "jobs.kind")
     _check_size(message.request_id, MAX_REQUEST_ID_BYTES, "jobs.request_id")
     return NewJob(message.kind, message.request_id, message.digest, message.submit_id)
+
+
+def new_entry_to(entry: NewEntry) -> queue_pb.NewQueueEntry:
+    """Write an entry to add."""
+    return queue_pb.NewQueueEntry(
+        job_id=entry.job_id,
+        job=convert.spec_to(entry.spec),
+        correlation_id=entry.correlation_id,
+    )
 
 
 def new_entry_from(message: queue_pb.NewQueueEntry) -> NewEntry:
@@ -120,6 +136,14 @@ def worker_from(name: str) -> str:
         raise InvalidArgument("worker", "must not be empty")
     _check_size(name, MAX_NAME_BYTES, "worker")
     return name
+
+
+def check_max_jobs(
+    request: coordinator_pb.FetchWorkRequest | coordinator_pb.ReportWorkOutcomeRequest,
+) -> None:
+    """Raise ``InvalidArgument`` for a worker that asks for more jobs than it has slots."""
+    if request.max_jobs > request.slots:
+        raise InvalidArgument("max_jobs", "is more than the worker has slots")
 
 
 def assignment_to(assignment: Assignment) -> pb.Assignment:

@@ -309,3 +309,12 @@ def from_wire(reason: str, message: str, metadata: Mapping[str, str]) -> TaskQue
     error = kind.__new__(kind)
     TaskQueueError.__init__(error, message, **metadata)
     return error
+
+
+def copy_of(error: TaskQueueError) -> TaskQueueError:
+    """Return an equal error, for another who waits for the same; ``error`` is its cause."""
+    kind = type(error)
+    copy = kind.__new__(kind)
+    TaskQueueError.__init__(copy, error.message, **error.metadata)
+    copy.__cause__ = error
+    return copy

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any, TypeVar, cast
 
 from common import context
 from common.domain.errors import TaskQueueError
@@ -30,8 +32,20 @@ class Background:
         self._begin(self._logged(work, what))
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do a piece of work and return its answer; if the call is canceled it goes on alone."""
-        task = self._begin(self._bounded(work))
+        """Do a piece of work and return its answer; if the call is canceled it goes on alone.
+
+        A canceled call ends whatever runs in its task, so the work needs one of its own; but only
+        from where it first waits for something. What waits for nothing is done in the call's task,
+        which is not canceled meanwhile: a task more costs as much as all that is done around a
+        call. Up to there ``asyncio.current_task()`` is the call's.
+        """
+        own = contextvars.copy_context()
+        bounded = self._bounded(work)
+        try:
+            awaited = own.run(bounded.send, None)
+        except StopIteration as done:
+            return cast(T, done.value)
+        task = self._begin(_resumed(bounded, awaited), own)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -43,8 +57,10 @@ class Background:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
+    def _begin(
+        self, work: Coroutine[Any, Any, T], own: contextvars.Context | None = None
+    ) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, context=own)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -60,6 +76,21 @@ class Background:
             await self._bounded(work)
         except TaskQueueError as error:
             logger.warning("could not %s: %s", what, error)
+
+
+@types.coroutine
+def _resumed(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+    """Go on with a coroutine that has come to wait for ``awaited``, and return its answer."""
+    try:
+        while True:
+            try:
+                sent = yield awaited
+            except BaseException as error:
+                awaited = work.throw(error)
+            else:
+                awaited = work.send(sent)
+    except StopIteration as done:
+        return cast(T, done.value)
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

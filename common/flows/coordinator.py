@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 
 from common import context
 from common.domain.errors import TaskQueueError
 from common.domain.job import Assignment, Execution, Job, JobState, Outcome
 from common.flows.background import Background
+from common.flows.dispatch import Dispatcher
 from common.flows.ended import has_ended
-from common.ports import HeartbeatReply, Jobs, Liveness, Queue, Results, Transition
+from common.ports import HeartbeatReply, Jobs, Liveness, Queue, ReportReply, Results, Transition
 
 logger = logging.getLogger(__name__)
+
+TAKE_SECONDS = 1.0
+"""How long the answer to a report, once there are verdicts, waits for the next work."""
 
 
 class WorkCoordinator:
@@ -35,118 +38,90 @@ class WorkCoordinator:
         self._results = results
         self._lease = lease
         self._background = background
-        self._dispatches: set[asyncio.Task[list[Assignment]]] = set()
-        self._stopping = False
+        self._dispatcher = Dispatcher(liveness, jobs, queue, background)
 
     async def heartbeat(self, worker: str, slots: int, held: Sequence[Execution]) -> HeartbeatReply:
         """Note that the worker lives; return what it has to stop and what is no longer its own."""
         self._liveness.seen(worker, slots)
+        self._dispatcher.flush()
         missing = self._liveness.reconcile(worker, held)
         if missing:
             logger.warning("%s never received %d executions", worker, len(missing))
-            self._background.start(self._give_back(missing), "give back what was not held")
+            self._background.start(
+                self._dispatcher.give_back(missing), "give back what was not held"
+            )
         records = await self._jobs.get([execution.job_id for execution in held]) if held else []
         reply = HeartbeatReply([], [])
+        ended: list[Execution] = []
         for execution, record in zip(held, records, strict=True):
-            if _lapsed(execution, record):
+            if not isinstance(record, Job) or record.attempt != execution.attempt:
                 reply.drop.append(execution)
-            elif isinstance(record, Job) and record.cancel_requested and not record.state.terminal:
+            elif record.state.terminal:
+                # It ended its job itself: the answer to its report is on the way.
+                ended.append(execution)
+            elif record.cancel_requested:
                 reply.cancel.append(execution)
         self._liveness.settle(worker, reply.drop)
+        self._liveness.settle(worker, ended)
         return reply
 
     async def fetch(
         self, worker: str, slots: int, max_jobs: int, max_wait: float
     ) -> list[Assignment]:
         """Hand out up to ``max_jobs`` jobs, waiting up to ``max_wait`` seconds for the first."""
-        self._liveness.seen(worker, slots)
-        dispatching = asyncio.create_task(self._dispatch(worker, max_jobs, max_wait))
-        self._dispatches.add(dispatching)
-        try:
-            assignments = await dispatching
-        except asyncio.CancelledError:
-            if self._stopping and dispatching.cancelled():
-                return []
-            raise
-        finally:
-            self._dispatches.discard(dispatching)
-        self._liveness.seen(worker, slots)
-        self._liveness.assign(worker, (each.execution for each in assignments))
-        return assignments
-
-    async def _dispatch(self, worker: str, max_jobs: int, max_wait: float) -> list[Assignment]:
-        """Lease entries and start their jobs, waiting up to ``max_wait`` seconds for the first.
-
-        An entry whose job may not start, because it was canceled or is finished, is removed; one
-        whose job runs under a later attempt stays, for that attempt. If the starts cannot be
-        recorded the leases are given back, so that nothing waits for them to run out.
-        """
-        end = time.monotonic() + max_wait
-        while True:
-            left = max(0.0, end - time.monotonic())
-            leased = (await self._queue.dequeue(max_jobs, left)).assignments
-            if not leased:
-                return []
-            try:
-                started = await self._start(worker, leased)
-            except BaseException:
-                returning = self._give_back([each.execution for each in leased])
-                self._background.start(returning, f"give back {len(leased)} leases")
-                raise
-            if started:
-                return started
-
-    async def _start(self, worker: str, leased: Sequence[Assignment]) -> list[Assignment]:
-        """Start the leased jobs; returns those that may run."""
-        steps = [Transition(each.execution, JobState.RUNNING, worker) for each in leased]
-        answers = await self._jobs.transition(steps)
-        started: list[Assignment] = []
-        refused: list[str] = []
-        for assignment, answer in zip(leased, answers, strict=True):
-            if not isinstance(answer, TaskQueueError):
-                started.append(assignment)
-                _log_handed_out(worker, assignment)
-                continue
-            job_id, attempt = assignment.execution
-            logger.info("not started: %s", answer, extra={"job_id": job_id, "attempt": attempt})
-            if has_ended(answer):
-                refused.append(job_id)
-        if refused:
-            what = f"remove {len(refused)} entries of ended jobs"
-            self._background.start(self._remove(refused), what)
-        return started
-
-    async def _give_back(self, executions: Sequence[Execution]) -> None:
-        """Return leases, so that the jobs are visible again at once."""
-        await self._queue.dequeue(0, release=executions)
-
-    async def _remove(self, job_ids: Sequence[str]) -> None:
-        await self._queue.remove(job_ids)
+        return await self._dispatcher.take(worker, slots, max_jobs, max_wait)
 
     def stop_waiting(self) -> None:
         """Answer every waiting fetch with nothing, because the process stops."""
-        self._stopping = True
-        for dispatching in self._dispatches:
-            dispatching.cancel()
+        self._dispatcher.stop_waiting()
 
     async def report(
         self,
         worker: str,
         reports: Sequence[tuple[Execution, Outcome]],
         returned: Sequence[Execution] = (),
-    ) -> list[TaskQueueError | None]:
-        """Take outcomes and unfinished executions; a verdict for each outcome."""
-        verdicts = await self._complete(reports)
-        if returned:
-            await self._give_back(returned)
-        self._liveness.settle(worker, (execution for execution, _ in reports))
-        self._liveness.settle(worker, returned)
-        return verdicts
+        slots: int = 0,
+        max_jobs: int = 0,
+    ) -> ReportReply:
+        """Take outcomes and unfinished executions; a verdict for each outcome.
+
+        Up to ``max_jobs`` jobs that are there already come with the answer. They are started while
+        the reports are taken.
+        """
+        taking: asyncio.Task[list[Assignment]] | None = None
+        if max_jobs and not self._dispatcher.waits:
+            taking = asyncio.create_task(self._dispatcher.take_now(worker, slots, max_jobs))
+        try:
+            verdicts = await self._complete(reports)
+            if returned:
+                await self._dispatcher.give_back(returned)
+            self._liveness.settle(worker, (execution for execution, _ in reports))
+            self._liveness.settle(worker, returned)
+            if taking is not None:
+                await asyncio.wait((taking,), timeout=TAKE_SECONDS)
+        except BaseException:
+            self._let_go(worker, taking)
+            raise
+        if taking is None or not taking.done():
+            self._let_go(worker, taking)
+            return ReportReply(verdicts, [])
+        return ReportReply(verdicts, await _taken(taking))
+
+    def _let_go(self, worker: str, taking: asyncio.Task[list[Assignment]] | None) -> None:
+        """Have what is taken beside a report given back, because no answer will bring it."""
+        if taking is not None:
+            self._background.start(self._return(worker, taking), "give back what was taken")
+
+    async def _return(self, worker: str, taking: asyncio.Task[list[Assignment]]) -> None:
+        executions = [each.execution for each in await _taken(taking)]
+        if executions:
+            self._liveness.settle(worker, executions)
+            await self._dispatcher.give_back(executions)
 
     async def _complete(
         self, reports: Sequence[tuple[Execution, Outcome]]
     ) -> list[TaskQueueError | None]:
-        """Store the outputs, then end the jobs, then acknowledge their queue entries.
+        """Store the outputs, then end the jobs; their queue entries are acknowledged after that.
 
         Each of the three steps may be repeated without harm, so a caller that was not answered
         reports again. An entry stays in the queue only if a later attempt still needs it.
@@ -170,9 +145,9 @@ class WorkCoordinator:
         ended = [each.job_id for each, verdict in judged if has_ended(verdict)]
         unfinished = [each for each, verdict in judged if not has_ended(verdict)]
         if ended:
-            await self._remove(ended)
+            self._dispatcher.acknowledge(ended)
         if unfinished:
-            await self._give_back(unfinished)
+            await self._dispatcher.give_back(unfinished)
         return [verdict for _, verdict in judged]
 
     async def watch(self) -> None:
@@ -186,6 +161,7 @@ class WorkCoordinator:
 
     async def inspect(self) -> None:
         """Do one round of the watch; a queue out of reach is logged and met again next round."""
+        self._dispatcher.flush()
         dead = self._liveness.expire()
         for worker, held in dead.items():
             logger.warning("worker %s is lost with %d executions", worker, len(held))
@@ -201,12 +177,13 @@ class WorkCoordinator:
             logger.warning("leases not renewed: %s", error)
 
 
-def _lapsed(execution: Execution, record: Job | TaskQueueError) -> bool:
-    """Whether the job went on without this execution.
-
-    One that ended its job itself has not lapsed: the answer to its report is on the way.
-    """
-    return not isinstance(record, Job) or record.attempt != execution.attempt
+async def _taken(taking: asyncio.Task[list[Assignment]]) -> list[Assignment]:
+    """Return what was taken beside a report; nothing if that failed, for a fetch will say."""
+    try:
+        return await taking
+    except TaskQueueError as error:
+        logger.info("no work with the answer to a report: %s", error)
+        return []
 
 
 def _verdict(execution: Execution, answer: Job | TaskQueueError) -> TaskQueueError | None:
@@ -216,17 +193,3 @@ def _verdict(execution: Execution, answer: Job | TaskQueueError) -> TaskQueueErr
     job_id, attempt = execution
     logger.warning("outcome ignored: %s", answer, extra={"job_id": job_id, "attempt": attempt})
     return answer
-
-
-def _log_handed_out(worker: str, assignment: Assignment) -> None:
-    if logger.isEnabledFor(logging.DEBUG):
-        job_id, attempt = assignment.execution
-        logger.debug(
-            "handed to %s",
-            worker,
-            extra={
-                "job_id": job_id,
-                "attempt": attempt,
-                "correlation_id": assignment.correlation_id,
-            },
-        )

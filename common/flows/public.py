@@ -99,8 +99,8 @@ class OwnedTaskQueue:
             else:
                 withdrawal = self._withdraw(submit_id, entry.job_id)
             if error.definite:
-                # The answer says that nothing happened: see to it first.
-                await withdrawal
+                # The answer says that nothing happened: see to it first, also when time is over.
+                await self._background.finish(withdrawal)
             else:
                 self._background.start(withdrawal, f"withdraw {entry.job_id}")
             raise

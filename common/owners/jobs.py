@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sortedcontainers import SortedList
 
-from common.domain import ids, lifecycle
+from common.domain import lifecycle
 from common.domain.errors import JobNotFound, RequestIdReused, SubmitWithdrawn, TaskQueueError
 from common.domain.ids import IdMint
 from common.domain.job import Job, JobState
@@ -108,7 +108,7 @@ class JobOwner:
         now = self._clock.now()
         job_id = self._mint.next(now)
         # The time in the id, which is later by what it takes to be unique: so ids sort by it.
-        job = Job(job_id, new.kind, JobState.QUEUED, ids.parse(job_id).time)
+        job = Job(job_id, new.kind, JobState.QUEUED, self._mint.latest)
         self._submits.note(new.submit_id, job.id)
         if new.request_id:
             self._requests[new.request_id] = _Request(new.digest, job.id, {new.submit_id})

@@ -64,7 +64,10 @@ class QueueOwner:
         max_wait: float = 0.0,
         renew: Sequence[Execution] = (),
         release: Sequence[Execution] = (),
+        remove: Sequence[str] = (),
     ) -> Dequeued:
+        for job_id in remove:
+            self._remove(job_id)
         lost = [execution for execution in renew if not self._renew(execution)]
         for execution in reversed(release):
             self._release(execution)

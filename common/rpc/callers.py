@@ -49,6 +49,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 
 
+# What only processes of the stack may call, which have proven to be.
+INTERNAL = frozenset().union(*ALLOWED.values()) - PUBLIC
+
 # What a process that stops refuses: the rest only reads, or ends what was begun.
 BEGIN_WORK = _methods(PUBLIC_SERVICE, "SubmitJob") | _methods(
     f"{_INTERNAL}.CoordinatorService", "FetchWork"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from common import context
 from common.domain.errors import DeadlineExceeded
 from common.rpc import connect, metadata, status
 from common.rpc.connect import MAX_MESSAGE_BYTES
-from common.rpc.outbound import ClientMetrics, MethodMetrics, Timed
+from common.rpc.outbound import ClientMetrics, OutboundCounts, Waits
 from common.topology import role_of
 
 T = TypeVar("T")
@@ -51,7 +53,7 @@ class Peer:
         self._who = ((metadata.CALLER, caller), (metadata.PROOF, secret))
         self._cap = cap
         self._metrics = metrics
-        self._methods: dict[tuple[type, str], MethodMetrics] = {}
+        self._counts: dict[tuple[type, str], OutboundCounts] = {}
 
     async def call(self, method: Callable[..., Awaitable[T]], request: Any) -> T:
         """Call a method of a stub on this channel with the time that is left.
@@ -59,30 +61,51 @@ class Peer:
         Raises the ``TaskQueueError`` that the peer answered, or ``OwnerUnreachable`` or
         ``DeadlineExceeded`` if it did not.
         """
+        timeout = self.time_left()
+        pairs = (*self._who, (metadata.CORRELATION_ID, context.correlation_id()))
+        handling = context.handling()
+        code = "UNKNOWN"
+        began = time.perf_counter()
+        if handling is not None:
+            handling.wait_begins(began)
+        try:
+            response = await method(request, timeout=timeout, metadata=pairs)
+            code = "OK"
+            return response
+        except grpc.aio.AioRpcError as error:
+            code = error.code().name
+            raise status.from_grpc(error, self.name) from error
+        except asyncio.CancelledError:
+            code = "CANCELLED"
+            raise
+        finally:
+            ended = time.perf_counter()
+            if handling is not None:
+                handling.wait_ends(ended)
+            self._counts_of(type(request), handling).ended(code, ended - began)
+
+    def time_left(self) -> float:
+        """Return the seconds that a call may take now. Raises ``DeadlineExceeded`` for none."""
         timeout = context.remaining(self._cap)
         if timeout <= 0:
             raise DeadlineExceeded(self.name)
-        pairs = (*self._who, (metadata.CORRELATION_ID, context.correlation_id()))
-        with self._timed(request) as timed:
-            try:
-                response = await method(request, timeout=timeout, metadata=pairs)
-            except grpc.aio.AioRpcError as error:
-                timed.code = error.code().name
-                raise status.from_grpc(error, self.name) from error
-            except asyncio.CancelledError:
-                timed.code = "CANCELLED"
-                raise
-            timed.code = "OK"
-            return response
+        return timeout
+
+    def count_entries(self, request: type[Message], number: int) -> None:
+        """Count the entries of a call that may carry many."""
+        self._metrics.sent(request, role_of(self.name), number)
+
+    def waits(self, request: type[Message], within: str) -> Waits:
+        """Return what counts those who wait for a call that several may share; to be kept."""
+        return self._metrics.waits(request, role_of(self.name), within)
 
     async def close(self) -> None:
         """Close the connection."""
         await self.channel.close()
 
-    def _timed(self, request: Any) -> Timed:
-        handling = context.handling()
-        key = (type(request), handling.method if handling is not None else "")
-        metrics = self._methods.get(key)
-        if metrics is None:
-            metrics = self._methods[key] = self._metrics.of(key[0], role_of(self.name), key[1])
-        return Timed(metrics, handling)
+    def _counts_of(self, request: type, handling: context.Handling | None) -> OutboundCounts:
+        key = request, handling.method if handling is not None else ""
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._counts[key] = self._metrics.of(request, role_of(self.name), key[1])
+        return counts

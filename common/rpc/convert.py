@@ -12,6 +12,7 @@ from common.domain.job import MICROSECONDS, Failure, Job, JobSpec, JobState
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 
 NANOS = 1_000_000_000
+_STATES: dict[int, JobState] = {int(state): state for state in JobState}
 # The most that a Duration may hold (protobuf's own limit), in seconds.
 MAX_DURATION = 315_576_000_000
 
@@ -53,9 +54,9 @@ def status_from(message: pb.JobStatus) -> Job:
     return Job(
         id=message.job_id,
         kind=message.kind,
-        state=JobState(message.state),
+        state=_STATES[message.state],
         attempt=message.attempt,
-        create_time=message.create_time.ToMicroseconds(),
+        create_time=_microseconds_of(message.create_time),
         start_time=_time(message, "start_time"),
         finish_time=_time(message, "finish_time"),
         worker=message.worker,
@@ -71,10 +72,12 @@ def state_to(state: JobState | None) -> pb.JobState.ValueType:
 
 def state_filter_from(value: int) -> JobState | None:
     """Read a state to filter by. Raises ``InvalidArgument`` for a number that is no state."""
-    try:
-        return JobState(value) if value else None
-    except ValueError:
-        raise InvalidArgument("state", f"{value} is no job state") from None
+    if not value:
+        return None
+    state = _STATES.get(value)
+    if state is None:
+        raise InvalidArgument("state", f"{value} is no job state")
+    return state
 
 
 def failure_to(failure: Failure | None) -> pb.JobFailure | None:
@@ -137,5 +140,9 @@ def _timestamp(microseconds: int | None) -> Timestamp | None:
 def _time(message: pb.JobStatus, field: str) -> int | None:
     if not message.HasField(field):  # type: ignore[arg-type]
         return None
-    value: Timestamp = getattr(message, field)
-    return value.ToMicroseconds()
+    return _microseconds_of(getattr(message, field))
+
+
+def _microseconds_of(time: Timestamp) -> int:
+    # As Timestamp.ToMicroseconds, which checks the range of what only we have written.
+    return time.seconds * MICROSECONDS + time.nanos // 1000

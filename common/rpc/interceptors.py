@@ -1,127 +1,20 @@
-"""What happens around every call: metrics outside, then caller, deadline and errors."""
+"""What happens around every call once it is admitted: caller, deadline, errors."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
 from grpc_interceptor.server import AsyncServerInterceptor
-from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
 
 from common import context
-from common.buckets import BUCKETS
-from common.context import Handling, handle, unhandle
 from common.domain.errors import DeadlineAlreadyPast, InternalError, Stopping, TaskQueueError
 from common.rpc import callers, metadata, status
 
 logger = logging.getLogger(__name__)
-
-_CODES: dict[object, str] = {code.value[0]: code.name for code in grpc.StatusCode}
-_CODES |= {code: code.name for code in grpc.StatusCode}
-
-
-class _MethodMetrics:
-    """The metrics of one method, looked up once and set to zero at the start."""
-
-    def __init__(self, metrics: MetricsInterceptor, path: str) -> None:
-        service, _, method = path[1:].partition("/")
-        labels = {"grpc_type": "unary", "grpc_service": service, "grpc_method": method}
-        self.method = method
-        self.started = metrics.started.labels(**labels)
-        self.received = metrics.received.labels(**labels)
-        self.sent = metrics.sent.labels(**labels)
-        self.handling = metrics.handling.labels(**labels)
-        self.handled = {
-            code.name: metrics.handled.labels(**labels, grpc_code=code.name)
-            for code in grpc.StatusCode
-        }
-        self._by_caller = metrics.by_caller
-        self._waiting = metrics.waiting
-        self._labels = {"grpc_service": service, "grpc_method": method}
-        self._callers: dict[str, tuple[Summary, Counter]] = {}
-
-    def ended(self, handling: Handling, code: str, seconds: float) -> None:
-        """Count and time a call; ``seconds`` is the time of its handling."""
-        self.handling.observe(seconds)
-        self.handled[code].inc()
-        by_caller, waiting = self._callers.get(handling.caller) or self._caller(handling.caller)
-        by_caller.observe(seconds)
-        if handling.waited:
-            waiting.inc(handling.waited)
-
-    def _caller(self, caller: str) -> tuple[Summary, Counter]:
-        labels = {**self._labels, "caller": caller}
-        metrics = self._by_caller.labels(**labels), self._waiting.labels(**labels)
-        self._callers[caller] = metrics
-        return metrics
-
-
-class MetricsInterceptor(AsyncServerInterceptor):
-    """Counts and times the unary calls to the given methods, under the names dashboards know."""
-
-    def __init__(self, registry: CollectorRegistry, paths: Iterable[str]) -> None:
-        labels = ["grpc_type", "grpc_service", "grpc_method"]
-        self.started = Counter("grpc_server_started", "Calls begun", labels, registry=registry)
-        self.received = Counter(
-            "grpc_server_msg_received", "Messages received", labels, registry=registry
-        )
-        self.sent = Counter("grpc_server_msg_sent", "Messages sent", labels, registry=registry)
-        self.handled = Counter(
-            "grpc_server_handled", "Calls ended", [*labels, "grpc_code"], registry=registry
-        )
-        self.handling = Histogram(
-            "grpc_server_handling_seconds",
-            "Time from the start of a call's handler to its end",
-            labels,
-            buckets=BUCKETS,
-            registry=registry,
-        )
-        by_caller = ["grpc_service", "grpc_method", "caller"]
-        self.by_caller = Summary(
-            "taskqueue_handling_seconds",
-            "The same by caller; empty for one that was not admitted",
-            by_caller,
-            registry=registry,
-        )
-        self.waiting = Counter(
-            "taskqueue_waiting_seconds",
-            "The part of it in which the answer of a peer was awaited",
-            by_caller,
-            registry=registry,
-        )
-        self._methods = {path: _MethodMetrics(self, path) for path in paths}
-
-    async def intercept(
-        self, method: Any, request_or_iterator: Any, context: Any, method_name: str
-    ) -> Any:
-        """Count and time one call; what is not counted passes through."""
-        metrics = self._methods.get(method_name)
-        if metrics is None:
-            return await _pass(method, request_or_iterator, context)
-        metrics.started.inc()
-        metrics.received.inc()
-        code = "UNKNOWN"
-        handling = Handling(metrics.method)
-        token = handle(handling)
-        began = time.perf_counter()
-        try:
-            response = await method(request_or_iterator, context)
-            code = "OK"
-            metrics.sent.inc()
-            return response
-        except asyncio.CancelledError:
-            code = "CANCELLED"
-            raise
-        except Exception:
-            code = _CODES.get(context.code(), "UNKNOWN")
-            raise
-        finally:
-            metrics.ended(handling, code, time.perf_counter() - began)
-            unhandle(token)
 
 
 class CallInterceptor(AsyncServerInterceptor):
@@ -145,8 +38,8 @@ class CallInterceptor(AsyncServerInterceptor):
         self._default_deadline = default_deadline
         self._allowed = allowed
         self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        # Only while somebody waits for it.
+        self._idle: asyncio.Event | None = None
 
     async def intercept(
         self, method: Any, request_or_iterator: Any, context: Any, method_name: str
@@ -155,7 +48,6 @@ class CallInterceptor(AsyncServerInterceptor):
         if method_name.startswith("/grpc."):
             return await _pass(method, request_or_iterator, context)
         self._in_flight += 1
-        self._idle.clear()
         try:
             return await self._run(method, request_or_iterator, context, method_name)
         except TaskQueueError as error:
@@ -169,7 +61,7 @@ class CallInterceptor(AsyncServerInterceptor):
             await context.abort_with_status(status.to_grpc(failed))
         finally:
             self._in_flight -= 1
-            if not self._in_flight:
+            if self._idle is not None and not self._in_flight:
                 self._idle.set()
 
     def refuse(self, methods: Iterable[str]) -> None:
@@ -178,7 +70,9 @@ class CallInterceptor(AsyncServerInterceptor):
 
     async def drain(self) -> None:
         """Wait until no call is in flight; streams of health and reflection do not count."""
-        await self._idle.wait()
+        while self._in_flight:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
 
     async def _run(self, method: Any, request: Any, grpc_context: Any, method_name: str) -> Any:
         pairs = metadata.of(grpc_context.invocation_metadata())
@@ -187,8 +81,7 @@ class CallInterceptor(AsyncServerInterceptor):
         left = grpc_context.time_remaining()
         timeout = self._default_deadline if left is None else left
         with context.call(correlation, timeout, caller):
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("%s called by %s", method_name, caller)
+            logger.debug("%s called by %s", method_name, caller)
             callers.check(caller, method_name, self._allowed)
             callers.prove(caller, pairs.get(metadata.PROOF, ""), self._secret)
             # A name from outside becomes a label only once it is known to be one of ours.

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 CALLER = "x-taskqueue-caller"
 # The secret of the stack, by which a caller that is no client proves itself.
 PROOF = "x-taskqueue-secret"
 CORRELATION_ID = "x-correlation-id"
 MAX_CORRELATION_ID = 64
+# A call between the processes of a stack may be for several calls of clients: it has all their ids.
+MAX_CORRELATION_IDS = 4096
 
 
 def of(pairs: object) -> dict[str, str]:
-    """Return the text metadata of a call by key; binary entries are left out."""
+    """Return the metadata of a call by key: text, but bytes under a key that ends with ``-bin``."""
     if not pairs:
         return {}
-    return {key: value for key, value in pairs if isinstance(value, str)}  # type: ignore[attr-defined]
+    return dict(pairs)  # type: ignore[call-overload, no-any-return]
 
 
 def correlation_of(pairs: Mapping[str, str]) -> str:
     """Return the correlation id that came along; empty for none, or one that cannot be sent on."""
-    given = pairs.get(CORRELATION_ID, "")[:MAX_CORRELATION_ID]
+    longest = MAX_CORRELATION_IDS if pairs.get(CALLER) else MAX_CORRELATION_ID
+    given = pairs.get(CORRELATION_ID, "")[:longest]
     return given if given.isascii() and given.isprintable() else ""
+
+
+def joined(correlation_ids: Iterable[str]) -> str:
+    """Return the correlation id of a call that is made for several: as many of theirs as fit."""
+    ids = ",".join(dict.fromkeys(filter(None, correlation_ids)))
+    if len(ids) <= MAX_CORRELATION_IDS:
+        return ids
+    return ids[: MAX_CORRELATION_IDS + 1].rpartition(",")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -38,7 +39,8 @@ from common.flows.background import Background
 from common.rpc import accounting, callers, identity
 from common.rpc.admission import Admission
 from common.rpc.channel import Peer
-from common.rpc.interceptors import CallInterceptor, MetricsInterceptor
+from common.rpc.inbound import ServerMetrics
+from common.rpc.interceptors import CallInterceptor
 from common.rpc.outbound import ClientMetrics
 from common.rpc.reflect import reflecting
 from common.rpc.server import Add, Server
@@ -139,11 +141,8 @@ class Process:
             settings.default_deadline, self._allowed, settings.name, self._secret
         )
         names = ["", *(service.full_name for service, _ in self._servicers)]
-        interceptors = [
-            Admission(settings, self.registry),
-            MetricsInterceptor(self.registry, paths),
-            self._calls,
-        ]
+        metrics = ServerMetrics(self.registry, paths)
+        interceptors = [Admission(settings, metrics, self.registry), self._calls]
         self._server = Server(settings, interceptors, [*self._adds(), reflecting(names[1:])])
         self._bind()
         await self._server.start()
@@ -226,6 +225,9 @@ async def _serve(assemble: Callable[[Process], None], settings: Settings) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await process.start()
+    # What there is now stays: the collector of cycles need not go through it again and again.
+    gc.collect()
+    gc.freeze()
     waiting = asyncio.create_task(stop.wait())
     ended, _ = await asyncio.wait([waiting, *process.tasks], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -1,6 +1,6 @@
 """Lets clients ask a server what it serves: by ``grpc.reflection.v1``, and by its older name.
 
-The library knows the older, ``v1alpha``, alone (grpcio-reflection 1.85). Both have the same
+The library knows the older, ``v1alpha``, alone (grpcio-reflection 1.75 to 1.85). Both have the same
 messages on the wire, so one servicer answers for both.
 """
 

@@ -1,8 +1,8 @@
 """The gRPC server of a process: its options, its port, and that it goes on serving.
 
-One call whose path is no UTF-8 ends the loop that takes calls in grpcio (seen in 1.85): the port
-closes and the process lives on without it. So the server is watched, and made anew on the same
-port; the state is in the servicers and is not touched.
+The loop of grpcio that takes calls can end, as that of 1.85 does at a path that is no UTF-8: the
+port closes and the process lives on without it. So the server is watched, and made anew on the
+same port; the state is in the servicers and is not touched.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from common.rpc.channel import SERVER_OPTIONS
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two checks of whether the server still takes calls, and two attempts to bind.
-WATCH = 0.2
+# Seconds between two checks of whether the server still takes calls. grpcio raises no event for it:
+# it ends the wait without a limit once all calls have ended, and a watch of health never does.
+WATCH = 1.0
+# Seconds between two attempts to bind.
+PAUSE = 0.2
 # Calls that a method may have waiting in the core, as a multiple of those that we take.
 PENDING = 4
 # How often a port that was ours is tried again before the process gives up.
@@ -98,7 +101,7 @@ class Server:
                 self.bind()
                 break
             logger.warning("the port is not free yet, attempt %d", attempt + 1)
-            await asyncio.sleep(WATCH)
+            await asyncio.sleep(PAUSE)
         else:
             raise ConfigError(f"port {self.port} was lost")
         await self._server.start()

@@ -10,7 +10,7 @@ from typing import TypeVar
 from common import context
 from common.domain.errors import TaskQueueError
 from common.domain.job import Assignment, Execution, Outcome
-from common.ports import Coordinator, HeartbeatReply
+from common.ports import Coordinator, HeartbeatReply, ReportReply
 
 logger = logging.getLogger(__name__)
 
@@ -58,13 +58,16 @@ class Calls:
         )
 
     async def report(
-        self, reports: Sequence[tuple[Execution, Outcome]], returned: Sequence[Execution]
-    ) -> list[TaskQueueError | None] | None:
-        """Report outcomes and give executions back."""
+        self,
+        reports: Sequence[tuple[Execution, Outcome]],
+        returned: Sequence[Execution],
+        free: int,
+    ) -> ReportReply | None:
+        """Report outcomes, give executions back, and take up to ``free`` jobs that are there."""
         return await self._call(
             "report outcomes",
             CALL_TIMEOUT,
-            lambda: self._coordinator.report(self._worker, reports, returned),
+            lambda: self._coordinator.report(self._worker, reports, returned, self._slots, free),
         )
 
     async def _call(

@@ -132,6 +132,12 @@ class Holdings:
         self._running.add(held)
         self._by_job[held.execution.job_id] = held
 
+    def refuse(self, held: Held) -> None:
+        """Give an execution back that was not begun, unless another of its job is held."""
+        if held.execution.job_id not in self._by_job:
+            self.add(held)
+            self.end(held)
+
     def end(self, held: Held) -> None:
         """Free the slot; what was not dropped waits to be reported."""
         self._running.discard(held)

@@ -12,10 +12,14 @@ from common.domain.job import Assignment, Execution, Outcome
 from common.ports import Coordinator
 from common.worker.backoff import Backoff
 from common.worker.calls import CALL_TIMEOUT, Calls
+from common.worker.demand import Demand
 from common.worker.executor import Executor
 from common.worker.held import Held, Holdings, Intent, extra
 
 logger = logging.getLogger(__name__)
+
+TURNS = 3
+"""Turns of the event loop in which a job that does not wait begins, ends and is noted to have."""
 
 
 class Worker:
@@ -48,15 +52,11 @@ class Worker:
         self._long_poll = long_poll
         self._stop_grace = stop_grace
         self._holdings = Holdings(slots)
-        self._has_free_slot = asyncio.Event()
-        self._has_ended = asyncio.Event()
-        self._flushed = asyncio.Event()
+        self._demand = Demand(self._holdings)
         self._fetchers = fetchers
         self._share = math.ceil(slots / fetchers)
-        self._asked = 0
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._stopping: asyncio.Task[None] | None = None
-        self._update()
 
     @property
     def slots(self) -> int:
@@ -67,11 +67,6 @@ class Worker:
     def busy(self) -> int:
         """Execution slots in use."""
         return self._holdings.busy
-
-    @property
-    def _free_slots(self) -> int:
-        """Slots that are free and that no fetch under way may fill."""
-        return max(0, self._holdings.free - self._asked)
 
     def start(self) -> None:
         """Begin; does nothing if begun."""
@@ -121,7 +116,7 @@ class Worker:
             await asyncio.wait(left, timeout=CALL_TIMEOUT)
         # The callbacks of tasks that ended just now are still to come.
         await asyncio.sleep(0)
-        self._update()
+        self._demand.update()
         await self._flush()
         await self._end_loop("report")
         await self._end_loop("heartbeat")
@@ -132,7 +127,7 @@ class Worker:
         report = self._loops.get("report")
         if report is None or report.done():
             return
-        flushed = asyncio.create_task(self._flushed.wait())
+        flushed = asyncio.create_task(self._demand.all_reported.wait())
         await asyncio.wait(
             (flushed, report), timeout=CALL_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
         )
@@ -148,12 +143,11 @@ class Worker:
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
         while True:
-            await self._has_free_slot.wait()
-            free = min(self._share, self._free_slots)
-            if not free:  # taken again between the wake-up and now
+            await self._demand.to_fetch.wait()
+            if not self._demand.to_fetch.is_set():  # gone between the wake-up and now
                 continue
             begun = clock()
-            answer = await self._fetch_into(free)
+            answer = await self._fetch_into(min(self._share, self._demand.free))
             # No answer, or an empty one long before its time: either would make this loop spin.
             if answer or (answer is not None and clock() - begun >= self._long_poll / 2):
                 backoff.reset()
@@ -161,17 +155,12 @@ class Worker:
                 await backoff.pause()
 
     async def _fetch_into(self, free: int) -> list[Assignment] | None:
-        """Fetch up to ``free`` jobs, which no other fetch may count on meanwhile."""
-        self._asked += free
-        self._update()
-        try:
+        """Fetch up to ``free`` jobs."""
+        with self._demand.asking(free):
             answer = await self._calls.fetch(free)
             for assignment in answer or ():
                 self._accept(assignment)
             return answer
-        finally:
-            self._asked -= free
-            self._update()
 
     async def _beat(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -186,23 +175,39 @@ class Worker:
     async def _report(self) -> None:
         backoff = Backoff()
         while True:
-            await self._has_ended.wait()
-            batch, returned = self._holdings.batch()
-            verdicts = await self._calls.report(
-                [(held.execution, outcome) for held, outcome in batch],
-                [held.execution for held in returned],
-            )
-            if verdicts is None:
+            await self._demand.to_report.wait()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            answered = await self._report_once()
+            self._demand.reported(answered)
+            if answered:
+                backoff.reset()
+            else:
                 await backoff.pause()
-                continue
-            backoff.reset()
-            for (held, _), verdict in zip(batch, verdicts, strict=True):
+
+    async def _report_once(self) -> bool:
+        """Report what has ended and take the next jobs; returns whether that was answered."""
+        batch, returned = self._holdings.batch()
+        # What a report that fails has taken is given back: one that may fail again takes nothing.
+        takes = self._stopping is None and not self._demand.reports_fail
+        free = self._demand.free if takes else 0
+        reports = [(held.execution, outcome) for held, outcome in batch]
+        with self._demand.asking(free):
+            reply = await self._calls.report(reports, [each.execution for each in returned], free)
+            if reply is None:
+                return False
+            for (held, _), verdict in zip(batch, reply.verdicts, strict=True):
                 if verdict is not None:
                     logger.warning("outcome refused: %s", verdict, extra=extra(held.assignment))
                 self._holdings.forget(held)
             for held in returned:
                 self._holdings.forget(held)
-            self._update()
+            for assignment in reply.assignments:
+                if self._stopping is None:
+                    self._accept(assignment)
+                else:
+                    self._holdings.refuse(Held(assignment))
+        return True
 
     def _accept(self, assignment: Assignment) -> None:
         job_id, attempt = assignment.execution
@@ -217,13 +222,13 @@ class Worker:
             held.task = asyncio.create_task(_execute(self._executor, assignment))
         self._holdings.add(held)
         held.task.add_done_callback(lambda task: self._settle(held, task))
-        self._update()
+        self._demand.update()
 
     def _settle(self, held: Held, task: asyncio.Task[Outcome]) -> None:
         """Note the end of an execution, whichever way it came."""
         held.settle(task)
         self._holdings.end(held)
-        self._update()
+        self._demand.update()
 
     def _obey(self, executions: Sequence[Execution], intent: Intent) -> None:
         for execution in executions:
@@ -239,14 +244,7 @@ class Worker:
     def _drop(self, held: Held) -> None:
         held.stop(Intent.DROP)
         self._holdings.forget(held)
-        self._update()
-
-    def _update(self) -> None:
-        """Wake the loops that have something to do."""
-        ended = self._holdings.to_report
-        _set(self._has_free_slot, self._free_slots > 0)
-        _set(self._has_ended, ended)
-        _set(self._flushed, not ended)
+        self._demand.update()
 
 
 async def _execute(executor: Executor, assignment: Assignment) -> Outcome:
@@ -254,13 +252,6 @@ async def _execute(executor: Executor, assignment: Assignment) -> Outcome:
     outcome = await executor.run(assignment)
     logger.debug("ended %s", outcome.state.name, extra=extra(assignment))
     return outcome
-
-
-def _set(event: asyncio.Event, value: bool) -> None:
-    if value:
-        event.set()
-    else:
-        event.clear()
 
 
 def _log_defect(task: asyncio.Task[None]) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common.domain.errors import TaskQueueError
 from common.domain.job import Assignment, Execution, Outcome
 from common.gen.taskqueue.internal.v1 import coordinator_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
-from common.ports import HeartbeatReply
+from common.ports import HeartbeatReply, ReportReply
 from common.rpc import convert
 from common.rpc.channel import Peer
 from design_a import wire
@@ -47,14 +46,21 @@ class CoordinatorClient:
         worker: str,
         reports: Sequence[tuple[Execution, Outcome]],
         returned: Sequence[Execution] = (),
-    ) -> list[TaskQueueError | None]:
+        slots: int = 0,
+        max_jobs: int = 0,
+    ) -> ReportReply:
         request = pb.ReportWorkOutcomeRequest(
             worker=worker,
             reports=[wire.report_to(execution, outcome) for execution, outcome in reports],
             returned=map(wire.execution_to, returned),
+            slots=slots,
+            max_jobs=max_jobs,
         )
         response = await self._peer.call(self._stub.ReportWorkOutcome, request)
-        return [
-            wire.error_from(verdict.error) if verdict.HasField("error") else None
-            for verdict in response.verdicts
-        ]
+        return ReportReply(
+            [
+                wire.error_from(verdict.error) if verdict.HasField("error") else None
+                for verdict in response.verdicts
+            ],
+            [wire.assignment_from(assignment) for assignment in response.assignments],
+        )

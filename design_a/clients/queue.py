@@ -11,6 +11,7 @@ from common.gen.taskqueue.internal.v1.queue_service_pb2_grpc import QueueService
 from common.ports import Dequeued, NewEntry
 from common.rpc import convert
 from common.rpc.channel import Peer
+from common.rpc.coalesce import Coalescer
 from design_a import wire
 
 
@@ -19,23 +20,25 @@ class QueueClient:
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
-        self._stub = QueueServiceStub(peer.channel)
+        self._stub = stub = QueueServiceStub(peer.channel)
+        self._enqueues: Coalescer[pb.NewQueueEntry, pb.EnqueueOutcome] = Coalescer(
+            peer,
+            stub.EnqueueJob,
+            lambda entries: pb.EnqueueJobRequest(entries=entries),
+            lambda response: response.outcomes,
+        )
+        self._removals: Coalescer[str, bool] = Coalescer(
+            peer,
+            stub.RemoveJobIfPresent,
+            lambda ids: pb.RemoveJobIfPresentRequest(job_ids=ids),
+            lambda response: response.removed,
+        )
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
-        request = pb.EnqueueJobRequest(
-            entries=[
-                pb.NewQueueEntry(
-                    job_id=entry.job_id,
-                    job=convert.spec_to(entry.spec),
-                    correlation_id=entry.correlation_id,
-                )
-                for entry in entries
-            ]
-        )
-        response = await self._peer.call(self._stub.EnqueueJob, request)
+        outcomes = await self._enqueues.call([wire.new_entry_to(entry) for entry in entries])
         return [
             wire.error_from(outcome.error) if outcome.HasField("error") else None
-            for outcome in response.outcomes
+            for outcome in outcomes
         ]
 
     async def dequeue(
@@ -44,12 +47,14 @@ class QueueClient:
         max_wait: float = 0.0,
         renew: Sequence[Execution] = (),
         release: Sequence[Execution] = (),
+        remove: Sequence[str] = (),
     ) -> Dequeued:
         request = pb.DequeueJobRequest(
             max_jobs=max_jobs,
             max_wait=convert.seconds_to(max_wait),
             renew=map(wire.execution_to, renew),
             release=map(wire.execution_to, release),
+            remove_job_ids=remove,
         )
         response = await self._peer.call(self._stub.DequeueJob, request)
         return Dequeued(
@@ -58,9 +63,7 @@ class QueueClient:
         )
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
-        request = pb.RemoveJobIfPresentRequest(job_ids=job_ids)
-        response = await self._peer.call(self._stub.RemoveJobIfPresent, request)
-        return list(response.removed)
+        return await self._removals.call(job_ids)
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
         request = pb.RemoveJobIfPresentRequest(keep_out_job_ids=job_ids)

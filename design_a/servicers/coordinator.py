@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from common import context as call_context
-from common.domain.errors import InvalidArgument
 from common.gen.taskqueue.internal.v1 import coordinator_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.coordinator_service_pb2_grpc import (
     CoordinatorServiceServicer,
@@ -36,8 +35,7 @@ class CoordinatorServicer(CoordinatorServiceServicer):
     async def FetchWork(self, request: pb.FetchWorkRequest, context: Any) -> pb.FetchWorkResponse:
         """Hand out jobs, waiting for one if there is none."""
         worker = wire.worker_from(request.worker)
-        if request.max_jobs > request.slots:
-            raise InvalidArgument("max_jobs", "is more than the worker has slots")
+        wire.check_max_jobs(request)
         asked = convert.seconds_from(request.max_wait, "max_wait")
         wait = max(0.0, call_context.remaining(asked + self._margin) - self._margin)
         assignments = await self._coordinator.fetch(worker, request.slots, request.max_jobs, wait)
@@ -46,15 +44,19 @@ class CoordinatorServicer(CoordinatorServiceServicer):
     async def ReportWorkOutcome(
         self, request: pb.ReportWorkOutcomeRequest, context: Any
     ) -> pb.ReportWorkOutcomeResponse:
-        """Take outcomes."""
-        verdicts = await self._coordinator.report(
+        """Take outcomes, and hand out jobs that are there."""
+        wire.check_max_jobs(request)
+        reply = await self._coordinator.report(
             wire.worker_from(request.worker),
             [wire.report_from(report) for report in request.reports],
             wire.executions_from(request.returned),
+            request.slots,
+            request.max_jobs,
         )
         return pb.ReportWorkOutcomeResponse(
             verdicts=[
                 pb.ReportVerdict(error=wire.error_to(verdict) if verdict is not None else None)
-                for verdict in verdicts
-            ]
+                for verdict in reply.verdicts
+            ],
+            assignments=map(wire.assignment_to, reply.assignments),
         )

@@ -42,6 +42,7 @@ class QueueServicer(QueueServiceServicer):
             call_context.remaining(max_wait),
             wire.executions_from(request.renew),
             wire.executions_from(request.release),
+            wire.ids_from(request.remove_job_ids),
         )
         return pb.DequeueJobResponse(
             assignments=map(wire.assignment_to, answer.assignments),

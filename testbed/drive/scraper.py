@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from testbed.record.metrics import MetricLog
 # A page costs the process that makes it five to ten milliseconds of CPU, which the costs of a job
 # contain: once a second would be a tenth of what a lightly loaded node uses at all.
 INTERVAL = 5.0
+# For what is so short that a page within it would be a part of its cost.
+AT_THE_ENDS = math.inf
 TIMEOUT = 2.0
 
 
@@ -23,8 +26,9 @@ class Scraper:
 
     ``addresses`` has ``host:port`` by the name of the process; ``interval`` is in seconds. Scrapes
     fall on whole multiples of it on the clock, so that windows of whole seconds begin and end
-    with one. A process that does not answer is recorded as that. A context manager: entering it
-    scrapes, leaving it scrapes once more, stops the thread and raises what went wrong in it.
+    with one. With :data:`AT_THE_ENDS` there are none but at the start and at the end. A process
+    that does not answer is recorded as that. A context manager: entering it scrapes, leaving it
+    scrapes once more, stops the thread and raises what went wrong in it.
     """
 
     def __init__(
@@ -56,7 +60,8 @@ class Scraper:
         self._log.__enter__()
         try:
             self.scrape()
-            self._thread.start()
+            if self._interval < AT_THE_ENDS:
+                self._thread.start()
         except BaseException:
             self._log.__exit__()
             raise
@@ -64,7 +69,8 @@ class Scraper:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         with self._log:
             if self._error is None:
                 self.scrape()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from testbed.drive.ports import Progress
 from testbed.errors import TestbedError
 from testbed.record.model import EXTERNAL
+from testbed.stack import ports, prepare, runtimes
 from testbed.stack import records as stacks
-from testbed.stack import runtimes
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Meter, Runtime, silent
 from testbed.stack.runtimes.external import ExternalRuntime
@@ -88,6 +89,20 @@ def _require_startable(deployment: Deployment) -> None:
             f"stop it first: testbed down {deployment.design}",
         )
     runtimes.get(deployment.spec.runtime).require(deployment.topology, deployment.spec)
+
+
+@contextmanager
+def ports_kept(deployments: Iterable[Deployment]) -> Iterator[None]:
+    """Let no outgoing connection take a port of these stacks while the block lasts.
+
+    The system keeps the port of an ended connection for a minute, for which a stack that comes up
+    in turn with others would have to wait. Raises :class:`TestbedError` for a port that is taken.
+    """
+    uses: dict[int, str] = {}
+    for each in deployments:
+        uses |= prepare.port_uses(each.scaled)
+    with ports.reserved(uses, silent):
+        yield
 
 
 def others_up(names: Iterable[str]) -> list[str]:

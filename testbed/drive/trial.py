@@ -22,7 +22,7 @@ from testbed.drive.interrupts import Interrupted, Interrupts
 from testbed.drive.load import LoadProcess
 from testbed.drive.ports import Progress, Stacks, TrialFailed
 from testbed.drive.sampler import Sampler
-from testbed.drive.scraper import Scraper
+from testbed.drive.scraper import INTERVAL, Scraper
 from testbed.drive.statements import Statement, Unfair
 from testbed.errors import TestbedError
 from testbed.record import files
@@ -115,12 +115,16 @@ class Workload(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What a trial is run with; ``ask`` asks a stack what it runs with."""
+    """What a trial is run with; ``ask`` asks a stack what it runs with.
+
+    Metrics are scraped every ``scrape_interval`` seconds, as :class:`Scraper` takes them.
+    """
 
     stacks: Stacks
     progress: Progress
     interrupts: Interrupts
     ask: Callable[[StackRecord], Statement] = statements.ask
+    scrape_interval: float = INTERVAL
 
 
 class Trial:
@@ -214,7 +218,8 @@ class Trial:
 
     def _drive(self, stack: StackRecord) -> None:
         command = self._workload.command(stack, self._folder)
-        with Sampler(self._folder) as sampler, Scraper(self._folder, stack.metrics):
+        scraper = Scraper(self._folder, stack.metrics, self._tools.scrape_interval)
+        with Sampler(self._folder) as sampler, scraper:
             sampler.watch(STACK, self._tools.stacks.meter(stack))
             with self._load(command) as load:
                 sampler.watch(GENERATOR, ProcessMeter.of_pids({load.name: load.pid}))

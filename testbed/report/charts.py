@@ -17,7 +17,7 @@ from testbed.report.scales import Log, Scale
 from testbed.report.svg import Point
 
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 26.0, 24.0, 40.0
-ROW, BAR, LETTER, TOTAL = 24.0, 15.0, 6.6, 76.0
+ROW, BAR, LETTER, TOTAL = 24.0, 15.0, 7.0, 76.0
 PARTS = 8
 # Letters that there is room for at the end of a line.
 LONGEST_END = 2

@@ -24,7 +24,6 @@ from hyperframe.frame import (
 
 from tests.support import jobs
 from tests.support.abuse import (
-    FAILED_SERVER,
     MIB,
     address_of_entry,
     assert_no_defects,
@@ -212,10 +211,10 @@ def test_the_connection_of_a_good_client_outlives_that_of_a_bad_one(stack: Stack
 
 
 @pytest.mark.parametrize("design", ["a", "b"])
-def test_a_path_that_is_no_utf8_loses_no_job_and_the_server_takes_calls_again(
+def test_a_path_that_is_no_utf8_loses_no_job_and_calls_are_taken_as_before(
     design: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    # It ends the server of grpcio 1.85; ours is replaced.
+    # It ended the server of grpcio 1.85.1. Whatever a release makes of it, nothing else may suffer.
     with running(design, tmp_path_factory.mktemp("path")) as stack:
         client = stack.client(entry_of(stack))
         accepted = [client.submit(jobs.sleep(50)) for _ in range(20)]
@@ -224,9 +223,9 @@ def test_a_path_that_is_no_utf8_loses_no_job_and_the_server_takes_calls_again(
         for _ in range(3):
             with Connection(address_of_entry(stack)) as connection:
                 connection.send(connection.headers(1, b"/\xff\xfe"))
-                connection.wait_until_closed()
+                assert connection.status_of(1) != "0"
             assert_serves(stack)
 
         assert process.is_running()
         assert {client.wait(job_id).state for job_id in accepted} == {DONE}
-        assert_no_defects(stack, FAILED_SERVER)
+        assert_no_defects(stack)

@@ -59,10 +59,15 @@ def test_comparison_outside_a_project_says_what_is_missing(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "named"), [(("zebra",), "'zebra'"), (("--slots", "13"), "13 slots")]
+    ("options", "named"),
+    [
+        (("zebra",), "'zebra'"),
+        (("--slots", "13"), "13 slots"),
+        (("--callers", "16,0"), "--callers '16,0': each must be from 1 to 1000"),
+    ],
 )
 def test_impossible_bench_is_refused_before_anything_starts(
-    home: Path, options: tuple[str, str], named: str
+    home: Path, options: tuple[str, ...], named: str
 ) -> None:
     result = invoke("bench", *options)
     assert result.exit_code == 2

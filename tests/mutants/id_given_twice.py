@@ -10,7 +10,7 @@ def _apply(patches: Patches) -> None:
     mint = IdMint.next
 
     def coarse(self: IdMint, now: int) -> str:
-        self._last = 0
+        self.latest = 0
         return mint(self, now - now % 500_000)
 
     patches.set(IdMint, "next", coarse)

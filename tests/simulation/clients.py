@@ -125,6 +125,16 @@ async def act_calmly(client: Client, until: float) -> None:
     await _act(client, until, 0.8, (*_ACTS, (_cancel_running, 6), (_submit_burst, 6)))
 
 
+async def act_in_crowds(client: Client, until: float) -> None:
+    """Do many things at the same moment, so that processes call one another for several."""
+    await _act(client, until, 1.2, ((_crowd, 1),))
+
+
+async def act_impatiently(client: Client, until: float) -> None:
+    """Do the same, and give some of it up before it is answered."""
+    await _act(client, until, 1.2, ((_crowd, 1), (_impatient_crowd, 2)))
+
+
 async def submit_many(client: Client, until: float) -> None:
     """Use many request ids, and repeat the oldest of them and some of the others."""
     count = 400
@@ -169,6 +179,22 @@ async def _submit_burst(client: Client) -> None:
     for reply in replies:
         if reply is not None:
             _beside(client, _follow(client, reply.job_id))
+
+
+async def _crowd(client: Client) -> None:
+    what, weights = zip(*_AT_ONCE, strict=True)
+    await asyncio.gather(*(act(client) for act in client.random.choices(what, weights, k=12)))
+
+
+async def _impatient_crowd(client: Client) -> None:
+    """Begin many things, and give up a third of them while they are under way."""
+    what, weights = zip(*_AT_ONCE, strict=True)
+    acts = client.random.choices(what, weights, k=12)
+    begun = [asyncio.ensure_future(act(client)) for act in acts]
+    for task in begun[::3]:
+        await asyncio.sleep(client.random.uniform(0, 0.002))
+        task.cancel()
+    await asyncio.wait(begun)
 
 
 async def _follow(client: Client, job_id: str) -> None:
@@ -253,6 +279,8 @@ _ACTS: tuple[tuple[Act, int], ...] = (
     (_cancel, 10),
     (_list, 10),
 )
+
+_AT_ONCE = tuple((act, weight) for act, weight in _ACTS if act is not _list)
 
 
 def _job(client: Client) -> pb.JobSpec:

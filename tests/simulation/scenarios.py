@@ -6,7 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.simulation.clients import Client, act_at_random, act_calmly, submit_many
+from tests.simulation.clients import (
+    Client,
+    act_at_random,
+    act_calmly,
+    act_impatiently,
+    act_in_crowds,
+    submit_many,
+)
 from tests.simulation.network import Weather
 
 
@@ -90,4 +97,25 @@ HORIZON = Scenario(
     most_jobs=(10_000,),
     audit_every=50,
 )
-SCENARIOS = {each.name: each for each in (FAULTS, LATE, CALM, HORIZON)}
+CROWDS = Scenario(
+    "crowds",
+    act_in_crowds,
+    clients=3,
+    seconds=8.0,
+    drain=60.0,
+    durations=((0.01, 50), (0.5, 40), (3.0, 10)),
+    weather=_stormy,
+    faults=True,
+    slots=12,
+)
+IMPATIENT = Scenario(
+    "impatient",
+    act_impatiently,
+    clients=3,
+    seconds=8.0,
+    drain=60.0,
+    durations=((0.01, 50), (0.5, 40), (3.0, 10)),
+    calm=True,
+    slots=12,
+)
+SCENARIOS = {each.name: each for each in (FAULTS, LATE, CALM, HORIZON, CROWDS, IMPATIENT)}

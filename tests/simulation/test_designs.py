@@ -14,12 +14,20 @@ from testbed.record.history import lines
 from testbed.record.history.model import Seen
 from tests.simulation.judged import judge_unmutated
 from tests.simulation.run import Simulated, simulate
-from tests.simulation.scenarios import CALM, FAULTS, HORIZON, LATE, Scenario
+from tests.simulation.scenarios import CALM, CROWDS, FAULTS, HORIZON, IMPATIENT, LATE, Scenario
 
 SIMULATIONS = int(os.environ.get("SIMULATIONS", "40"))
 FEW = 4
 # Of the others fewer: they are longer, and there is less that can be otherwise in them.
-NUMBERS = {FAULTS: SIMULATIONS, LATE: SIMULATIONS // 10, CALM: SIMULATIONS // 10, HORIZON: 1}
+TENTH = SIMULATIONS // 10
+NUMBERS = {
+    FAULTS: SIMULATIONS,
+    LATE: TENTH,
+    CALM: TENTH,
+    HORIZON: 1,
+    CROWDS: TENTH,
+    IMPATIENT: TENTH,
+}
 
 
 @pytest.mark.parametrize("design", ["a", "b"])

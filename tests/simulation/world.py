@@ -13,7 +13,6 @@ from typing import Any
 from unittest.mock import patch
 
 import common.context
-import common.flows.coordinator
 import common.rpc.embedded_worker
 import common.worker.backoff
 import design_b.node
@@ -143,7 +142,6 @@ def patched(
     with ExitStack() as stack:
         for module, name, value in (
             (common.context, "time", clock),
-            (common.flows.coordinator, "time", clock),
             (common.worker.backoff, "random", Random(random.random())),
             (common.rpc.embedded_worker, "JobExecutor", executor),
         ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,24 +190,16 @@ class Experiment:
         self._metrics(folder, header, start)
 
     def _metrics(self, folder: Path, header: TrialHeader, start: int) -> None:
-        """Let every process say that it handled 10 status calls a second of clients, each 1 ms."""
-        entries = PROCESSES[header.design][:1] if header.design == "a" else PROCESSES["b"]
-        entries = entries if self.metrics else ()
-        labels = (
-            '{grpc_service="taskqueue.v1.TaskQueueService",grpc_method="GetJobStatus",'
-            'caller="client"}'
-        )
+        """Let every process say what it handled each second.
+
+        That is 10 status calls of clients, each 1 ms, and 30 records that the gateway asks the job
+        service for, or 2 status calls that each node forwards, of 100 bytes.
+        """
+        processes = PROCESSES[header.design] if self.metrics else ()
         with MetricLog(folder) as log:
             for at in range(0, self.seconds + 1, 3):
-                for process in entries:
-                    page = "".join(
-                        f"taskqueue_{name}{labels} {value}\n"
-                        for name, value in (
-                            ("handling_seconds_count", 10.0 * at),
-                            ("handling_seconds_sum", 0.01 * at),
-                            ("waiting_seconds_total", 0.0),
-                        )
-                    )
+                for process in processes:
+                    page = "".join(_answered(process, at))
                     log.answered(float(start + at), process, 0.002, page)
             log.cost(float(start + self.seconds), 0.01)
 
@@ -311,3 +303,27 @@ def damage(folder: Path, **changes: Any) -> None:
     """Change fields of ``experiment.json``."""
     path = folder / files.EXPERIMENT
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def _answered(process: str, seconds: int) -> Iterator[str]:
+    """Give the lines of the page of a process that has run so long."""
+    public, internal = "taskqueue.v1.TaskQueueService", "taskqueue.internal.v1.JobService"
+    is_node = process.startswith("node")
+    if is_node or process == "gateway":
+        yield from _counters(public, "GetJobStatus", "client", 10 * seconds)
+    if is_node:
+        yield from _counters(public, "GetJobStatus", "node", 2 * seconds)
+    if process == "job":
+        yield from _counters(internal, "GetJobRecord", "gateway", 30 * seconds)
+
+
+def _counters(service: str, method: str, caller: str, calls: int) -> Iterator[str]:
+    labels = f'{{grpc_service="{service}",grpc_method="{method}",caller="{caller}"}}'
+    for name, value in (
+        ("handling_seconds_count", float(calls)),
+        ("handling_seconds_sum", calls / 1000),
+        ("waiting_seconds_total", 0.0),
+        ("received_bytes_total", 40.0 * calls),
+        ("sent_bytes_total", 60.0 * calls),
+    ):
+        yield f"taskqueue_{name}{labels} {value}\n"

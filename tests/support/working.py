@@ -11,7 +11,7 @@ import pytest
 from common import context
 from common.domain.errors import OwnerUnreachable, TaskQueueError
 from common.domain.job import Assignment, Execution, JobState, Outcome
-from common.ports import HeartbeatReply
+from common.ports import HeartbeatReply, ReportReply
 from common.worker.loop import Worker
 
 # Seconds after which a condition does not come, and after which a test has failed.
@@ -44,6 +44,8 @@ class FakeCoordinator(Observed):
         self.heartbeats: list[list[Execution]] = []
         self.outcomes: dict[Execution, Outcome] = {}
         self.batches: list[int] = []
+        self.asked_with_reports: list[int] = []
+        self.with_reports = 0
         self.returned: list[Execution] = []
         self.cancel: list[Execution] = []
         self.drop: list[Execution] = []
@@ -87,14 +89,17 @@ class FakeCoordinator(Observed):
         taken, self.waiting = self.waiting[:max_jobs], self.waiting[max_jobs:]
         return taken
 
-    async def report(self, worker, reports, returned=()) -> list[TaskQueueError | None]:
+    async def report(self, worker, reports, returned=(), slots=0, max_jobs=0) -> ReportReply:
         await self._enter("report")
         for execution, outcome in reports:
             self.outcomes.setdefault(execution, outcome)
         self.batches.append(len(reports))
         self.returned.extend(returned)
+        self.asked_with_reports.append(max_jobs)
+        with_the_answer = min(max_jobs, self.with_reports)
+        taken, self.waiting = self.waiting[:with_the_answer], self.waiting[with_the_answer:]
         await self.note()
-        return [self.verdict for _ in reports]
+        return ReportReply([self.verdict for _ in reports], taken)
 
 
 class FakeExecutor(Observed):

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from common.rpc.callers import CLIENT, PUBLIC_SERVICE
 from common.topology import role_of
+from testbed.drive.figures import peer_waits
+from testbed.drive.figures.peer_waits import PeerWait
 from testbed.record.calls import RESPONSE, SERVICE, CallSeries, Window, mean_us
 from testbed.record.model import OPEN, TrialRecording
 from testbed.record.series import MetricSeries
@@ -23,6 +25,7 @@ MS = 1000.0
 US_TO_MS = 1e-3
 
 LATE, CLIENT_SIDE, ENTRY, NETWORK, PEER, JOB = "late", "client", "entry", "network", "peer", "job"
+BATCH = "batch"
 
 # Beyond these shares of the client's mean the reader gets a note.
 COUNT_TOLERANCE = 0.05
@@ -61,17 +64,6 @@ class Breakdown:
 
 
 @dataclass(frozen=True)
-class _Hop:
-    """Calls of one method of a peer within a public method, per public call."""
-
-    peer: str
-    method: str
-    calls: float
-    wait_ms: float
-    handling_ms: float
-
-
-@dataclass(frozen=True)
 class _Entry:
     """A public method at the processes that clients call, per call of a client."""
 
@@ -79,7 +71,7 @@ class _Entry:
     calls: float
     handling_ms: float
     waited_ms: float
-    hops: tuple[_Hop, ...] = field(default=())
+    hops: tuple[PeerWait, ...] = ()
 
 
 def breakdown(trial: TrialRecording, window: Window) -> Breakdown:
@@ -161,47 +153,8 @@ def _entry(metrics: MetricSeries, method: str, window: Window) -> _Entry | None:
     role = role_of(entries[0])
     handling = metrics.increase(None, "taskqueue_handling_seconds_sum", labels, window)
     waited = metrics.increase(None, "taskqueue_waiting_seconds_total", labels, window)
-    hops = tuple(_hops(metrics, method, role, total, window))
-    # What was waited for and is not named stays with the entry.
-    waited_ms = waited * MS / total if hops else 0.0
-    return _Entry(role, total, handling * MS / total, waited_ms, hops)
-
-
-def _hops(
-    metrics: MetricSeries, within: str, caller: str, public_calls: float, window: Window
-) -> Iterator[_Hop]:
-    name = "grpc_client_handling_seconds"
-    for labels in metrics.label_sets(None, f"{name}_count"):
-        if labels.get("within") != within:
-            continue
-        calls = metrics.increase(None, f"{name}_count", labels, window)
-        if calls <= 0:
-            continue
-        wait = metrics.increase(None, f"{name}_sum", labels, window)
-        handling = _peer_mean(metrics, labels, caller, window)
-        yield _Hop(
-            labels["peer"],
-            labels["grpc_method"],
-            calls / public_calls,
-            wait * MS / public_calls,
-            handling * MS * calls / public_calls,
-        )
-
-
-def _peer_mean(
-    metrics: MetricSeries, called: Mapping[str, str], caller: str, window: Window
-) -> float:
-    """Return the mean handling time, in seconds, of a method at a peer when ``caller`` calls it."""
-    labels = {
-        "grpc_service": called["grpc_service"],
-        "grpc_method": called["grpc_method"],
-        "caller": caller,
-    }
-    peers = [each for each in metrics.processes if role_of(each) == called["peer"]]
-    name = "taskqueue_handling_seconds"
-    count = sum(metrics.increase(each, f"{name}_count", labels, window) for each in peers)
-    total = sum(metrics.increase(each, f"{name}_sum", labels, window) for each in peers)
-    return total / count if count > 0 else 0.0
+    found = tuple(peer_waits.of(metrics, method, role, total, window))
+    return _Entry(role, total, handling * MS / total, waited * MS / total, found)
 
 
 def _method(method: str, times: _ClientTimes, entry: _Entry) -> MethodBreakdown:
@@ -211,12 +164,11 @@ def _method(method: str, times: _ClientTimes, entry: _Entry) -> MethodBreakdown:
         Segment("client and network", times.service_ms - entry.handling_ms, CLIENT_SIDE)
     )
     segments.append(Segment(f"{entry.role} itself", entry.handling_ms - entry.waited_ms, ENTRY))
+    if entry.waited_ms and not entry.hops:
+        segments.append(Segment("waiting for peers", entry.waited_ms, NETWORK))
     scale = _scale(entry)
     for hop in sorted(entry.hops, key=lambda each: (each.peer, each.method)):
-        handling = min(hop.handling_ms, hop.wait_ms) * scale
-        what = f"{hop.peer} {hop.method}"
-        segments.append(Segment(f"way to {what} and back", hop.wait_ms * scale - handling, NETWORK))
-        segments.append(Segment(what, handling, PEER))
+        segments.extend(_of_peer(hop, scale))
     return MethodBreakdown(
         method,
         times.calls,
@@ -224,6 +176,16 @@ def _method(method: str, times: _ClientTimes, entry: _Entry) -> MethodBreakdown:
         tuple(segments),
         tuple(_notes(times, entry)),
     )
+
+
+def _of_peer(hop: PeerWait, scale: float) -> Iterator[Segment]:
+    what = f"{hop.peer} {hop.method}"
+    unsent = hop.unsent_ms * scale
+    handling = min(hop.handling_ms, hop.wait_ms - hop.unsent_ms) * scale
+    if hop.is_shared:
+        yield Segment(f"until {what} is asked", unsent, BATCH)
+    yield Segment(f"way to {what} and back", hop.wait_ms * scale - unsent - handling, NETWORK)
+    yield Segment(what, handling, PEER)
 
 
 def _scale(entry: _Entry) -> float:
@@ -245,6 +207,13 @@ def _notes(times: _ClientTimes, entry: _Entry) -> Iterator[str]:
         yield (
             f"peers are asked at the same time: {waits:.2f} ms of waiting are shown as the "
             f"{entry.waited_ms:.2f} ms that they took together"
+        )
+    if waits < entry.waited_ms - WAIT_TOLERANCE * times.service_ms:
+        yield (
+            f"{entry.waited_ms - waits:.2f} ms of waiting are not told apart by peer: they are "
+            "shared out as the rest of it, which is wrong for calls that answer several at once"
+            if waits
+            else "what was waited for is not told apart by peer"
         )
     if any(hop.handling_ms > hop.wait_ms for hop in entry.hops):
         yield "a peer measured more than who waited for it: its calls differ by who asks"

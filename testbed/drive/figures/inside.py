@@ -10,9 +10,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from common.topology import role_of
-from testbed.drive.figures import budget, served
+from testbed.drive.figures import budget, hops, served
 from testbed.drive.figures.breakdown import Breakdown, MethodBreakdown, Segment, breakdown
 from testbed.drive.figures.budget import ProcessUse
 from testbed.drive.figures.resources import interpolate
@@ -114,6 +115,7 @@ def _figures(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
         for method, metric, value in _of_process(metrics, where, window):
             yield process, method, metric, value
     yield from _breakdown_rows(trial, window)
+    yield from _hop_rows(trial, window)
 
 
 def _resources(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
@@ -195,3 +197,14 @@ def _breakdown_rows(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
         for segment in method.segments:
             name = re.sub(r"\W+", "_", segment.label)
             yield ALL, method.method, f"segment_{name}_ms", segment.milliseconds
+
+
+def _hop_rows(trial: TrialRecording, window: Window) -> Iterator[_Figure]:
+    found = hops.per_job(trial.metrics, window, partial(finished_in, trial.jobs))
+    for hop in found or ():
+        method = f"{hop.way.caller}>{hop.way.peer}.{hop.way.method}"
+        yield ALL, method, "calls_per_job", hop.calls
+        if hop.bytes is not None:
+            yield ALL, method, "bytes_per_job", hop.bytes
+        if hop.entries is not None:
+            yield ALL, method, "entries_per_job", hop.entries

@@ -61,6 +61,8 @@ JOB_TIMES = (
 )
 COST = (
     Metric("cpu_ms_per_job", "stack CPU per finished job", "ms", "cost"),
+    Metric("internal_calls_per_job", "internal calls per finished job", "calls", "cost"),
+    Metric("internal_bytes_per_job", "internal bytes per finished job", "bytes", "cost"),
     Metric("stack_cores", "stack CPU", "cores", "cost", better=None),
     Metric("peak_rss_mib", "stack peak memory (RSS)", "MiB", "cost"),
     Metric("generator_cores", "load generator CPU", "cores", "cost", better=None),

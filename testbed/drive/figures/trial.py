@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from testbed.drive.figures import budget, metrics, quantiles, resources, validity, warmup
+from testbed.drive.figures import budget, hops, metrics, quantiles, resources, validity, warmup
 from testbed.drive.figures.metrics import Figure
 from testbed.drive.figures.validity import Limits
 from testbed.drive.figures.warmup import FOUND, Cut
@@ -63,6 +64,7 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
         **_calls(load, window),
         **_jobs(trial.jobs, window),
         **_cost(trial, window),
+        **_said(trial, window),
     }
     lost = tuple(job for job in trial.jobs if job.lost)
     return TrialFigures(
@@ -135,6 +137,16 @@ def _cost(trial: TrialRecording, window: Window) -> dict[str, Figure]:
         "stack_cores": Figure(None if stack is None else stack / window.seconds),
         "generator_cores": Figure(None if generator is None else generator / window.seconds),
         "peak_rss_mib": Figure(None if peak is None else peak / (1 << 20)),
+    }
+
+
+def _said(trial: TrialRecording, window: Window) -> dict[str, Figure]:
+    """Count the calls between processes; a stack that does not count them has no figure."""
+    found = hops.per_job(trial.metrics, window, partial(finished_in, trial.jobs))
+    inner = hops.internal(found) if found is not None else None
+    return {
+        "internal_calls_per_job": Figure(inner.calls if inner else None),
+        "internal_bytes_per_job": Figure(inner.bytes if inner else None),
     }
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import grpc
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 CALL_SECONDS = 10.0
 DRAIN_SECONDS = 120.0
 DRAIN_PAUSE = 0.05
+# Longer than from one sample of CPU to the next: what follows it is not counted with the jobs.
+REST_SECONDS = 0.3
 PAGE = 1000
 
 
@@ -52,13 +55,14 @@ class Task:
 class ClientRun:
     """What came of it. Calls are those that were answered within the measured window.
 
-    ``started_unix`` to ``ended_unix`` spans everything, warm-up and drain too; ``accepted`` counts
-    all of that. ``job_seconds`` is from the first job's creation to the last one's end on the
-    owner's clock, 0 without a drain.
+    ``p50_ms`` is the median time of them. ``started_unix`` to ``ended_unix`` spans warm-up, calls
+    and drain, until the last job has ended; ``accepted`` counts all of that. ``job_seconds`` is
+    from the first job's creation to the last one's end on the owner's clock, 0 without a drain.
     """
 
     calls: int = 0
     window_seconds: float = 0.0
+    p50_ms: float = 0.0
     accepted: int = 0
     finished: int = 0
     job_seconds: float = 0.0
@@ -77,6 +81,7 @@ class Client:
         self._run = ClientRun()
         self._first_id = ""
         self._tickets = itertools.count()
+        self._seconds: list[float] = []
 
     async def run(self) -> ClientRun:
         """Submit, drain and return what came of it."""
@@ -89,16 +94,20 @@ class Client:
             for number in range(task.callers):
                 group.create_task(self._submit(self._stubs[number % len(self._stubs)]))
         run.window_seconds = min(time.perf_counter(), self._to) - self._from
+        run.p50_ms = median(self._seconds) * 1e3 if self._seconds else 0.0
         if task.drain:
             await self._drain()
         run.ended_unix = time.time()
         run.cpu_seconds = time.process_time()
+        if task.drain:
+            await asyncio.sleep(REST_SECONDS)
+            await self._read_times()
         return run
 
     async def _submit(self, stub: TaskQueueServiceAsyncStub) -> None:
         request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop"))
         run = self._run
-        while time.perf_counter() < self._to and self._ticket():
+        while (began := time.perf_counter()) < self._to and self._ticket():
             try:
                 answer = await stub.SubmitJob(request, timeout=CALL_SECONDS)
             except grpc.aio.AioRpcError as error:
@@ -108,14 +117,15 @@ class Client:
                 continue
             run.accepted += 1
             self._first_id = min(self._first_id or answer.job_id, answer.job_id)
-            if self._from <= time.perf_counter() < self._to:
+            if self._from <= (ended := time.perf_counter()) < self._to:
                 run.calls += 1
+                self._seconds.append(ended - began)
 
     def _ticket(self) -> bool:
         return not self._task.jobs or next(self._tickets) < self._task.jobs
 
     async def _drain(self) -> None:
-        """Wait until nothing is queued or running, then read the times of this run's jobs."""
+        """Wait until nothing is queued or running."""
         end = time.monotonic() + DRAIN_SECONDS
         for state in (pb.JOB_STATE_QUEUED, pb.JOB_STATE_RUNNING):
             request = pb.ListJobsRequest(state=state, page_size=1)
@@ -123,9 +133,9 @@ class Client:
                 if time.monotonic() > end:
                     raise TimeoutError(f"jobs are not finished {DRAIN_SECONDS:g} s after the last")
                 await asyncio.sleep(DRAIN_PAUSE)
-        await self._read_times()
 
     async def _read_times(self) -> None:
+        """Read when each of this run's jobs was created and when it ended."""
         created, finished, token = [], [], ""
         while True:
             request = pb.ListJobsRequest(page_size=PAGE, page_token=token)

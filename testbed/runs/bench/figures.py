@@ -1,45 +1,26 @@
-"""The bench's figures out of its measurements: pure."""
+"""What one measurement of a bench says: pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable
+from typing import NamedTuple
 
-from testbed.runs.bench.measure import ECHO, Measurement
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The median of some rounds, the least and the greatest of them."""
-
-    median: float
-    least: float
-    greatest: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
-        """Sum up at least one value."""
-        listed = list(values)
-        return cls(median(listed), min(listed), max(listed))
+from testbed.drive.figures import hops
+from testbed.drive.figures.hops import Internal
+from testbed.runs.bench.measure import Measurement
 
 
-@dataclass(frozen=True)
-class SubjectFigures:
-    """The figures of one subject. Ratios are to the echo server in the same round.
+class Figure(NamedTuple):
+    """A figure of one measurement, given that of the echo server with as many callers.
 
-    The echo server has no jobs, memory or ratios, which are ``None`` then.
+    One that is ``relative`` is a ratio to the echo server, which has none itself.
     """
 
     name: str
-    submits_per_second: Spread
-    cpu_us_per_call: Spread
-    submit_ratio: Spread | None = None
-    jobs_per_second: Spread | None = None
-    job_ratio: Spread | None = None
-    bytes_per_job: float | None = None
-    idle_cores: float | None = None
-    errors: int = 0
+    label: str
+    unit: str
+    of: Callable[[Measurement, Measurement], float | None]
+    relative: bool = False
 
 
 def submits_per_second(each: Measurement) -> float:
@@ -47,14 +28,21 @@ def submits_per_second(each: Measurement) -> float:
     return each.run.calls / each.run.window_seconds
 
 
-def jobs_per_second(each: Measurement) -> float:
+def jobs_per_second(each: Measurement) -> float | None:
     """Jobs per second from the creation of the first to the end of the last."""
-    return each.run.finished / each.run.job_seconds
+    return each.run.finished / each.run.job_seconds if each.run.job_seconds else None
 
 
-def cpu_us_per_call(each: Measurement) -> float:
+def cpu_us_per_job(each: Measurement) -> float:
     """CPU microseconds of the server for each call, with all that follows from it."""
     return each.server_cpu_seconds * 1e6 / each.run.accepted
+
+
+def internal(each: Measurement) -> Internal | None:
+    """Calls between the subject's processes, and their bytes, for each accepted job."""
+    if each.hops is None:
+        return None
+    return hops.internal(hop.per(each.run.accepted) for hop in each.hops)
 
 
 def bytes_per_job(each: Measurement) -> float:
@@ -62,45 +50,45 @@ def bytes_per_job(each: Measurement) -> float:
     return (each.rss_after - each.rss_before) / each.run.finished
 
 
-def summarize(
-    rounds: Sequence[Measurement],
-    memory: Mapping[str, Measurement],
-    idle_cores: Mapping[str, float],
-) -> list[SubjectFigures]:
-    """Sum up the rounds of each subject, in the order of their first appearance.
-
-    ``memory`` and ``idle_cores`` are by the name of a subject. Every round has one measurement of
-    every subject, the echo server included.
-    """
-    echo = {each.round: submits_per_second(each) for each in rounds if each.subject == ECHO}
-    result = []
-    for name in dict.fromkeys(each.subject for each in rounds):
-        mine = [each for each in rounds if each.subject == name]
-        common = SubjectFigures(
-            name,
-            Spread.of(map(submits_per_second, mine)),
-            Spread.of(map(cpu_us_per_call, mine)),
-            errors=sum(sum(each.run.errors.values()) for each in mine),
-        )
-        result.append(common if name == ECHO else _compared(common, mine, echo, memory, idle_cores))
-    return result
+def _internal_calls(each: Measurement, _echo: Measurement) -> float | None:
+    inner = internal(each)
+    return inner.calls if inner else None
 
 
-def _compared(
-    base: SubjectFigures,
-    mine: Sequence[Measurement],
-    echo: Mapping[int, float],
-    memory: Mapping[str, Measurement],
-    idle_cores: Mapping[str, float],
-) -> SubjectFigures:
-    return SubjectFigures(
-        name=base.name,
-        submits_per_second=base.submits_per_second,
-        cpu_us_per_call=base.cpu_us_per_call,
-        submit_ratio=Spread.of(submits_per_second(each) / echo[each.round] for each in mine),
-        jobs_per_second=Spread.of(map(jobs_per_second, mine)),
-        job_ratio=Spread.of(jobs_per_second(each) / echo[each.round] for each in mine),
-        bytes_per_job=bytes_per_job(memory[base.name]) if base.name in memory else None,
-        idle_cores=idle_cores.get(base.name),
-        errors=base.errors,
-    )
+def _internal_bytes(each: Measurement, _echo: Measurement) -> float | None:
+    inner = internal(each)
+    return inner.bytes if inner else None
+
+
+def _submit_ratio(each: Measurement, echo: Measurement) -> float:
+    return submits_per_second(each) / submits_per_second(echo)
+
+
+def _job_ratio(each: Measurement, echo: Measurement) -> float | None:
+    jobs = jobs_per_second(each)
+    return None if jobs is None else jobs / submits_per_second(echo)
+
+
+def _p50_ratio(each: Measurement, echo: Measurement) -> float:
+    return each.run.p50_ms / echo.run.p50_ms
+
+
+def _cpu_ratio(each: Measurement, echo: Measurement) -> float:
+    return cpu_us_per_job(each) / cpu_us_per_job(echo)
+
+
+_RATIO = "  as a ratio to echo"
+FIGURES = (
+    Figure("submits_per_second", "submit calls", "1/s", lambda it, _: submits_per_second(it)),
+    Figure("submit_ratio", _RATIO, "", _submit_ratio, relative=True),
+    Figure("submit_p50_ms", "submit p50", "ms", lambda it, _: it.run.p50_ms),
+    Figure("submit_p50_ratio", _RATIO, "", _p50_ratio, relative=True),
+    Figure("jobs_per_second", "no-op jobs finished", "1/s", lambda it, _: jobs_per_second(it)),
+    Figure("job_ratio", _RATIO, "", _job_ratio, relative=True),
+    Figure("cpu_us_per_job", "server CPU per job", "µs", lambda it, _: cpu_us_per_job(it)),
+    Figure("cpu_ratio", "  in echo calls", "", _cpu_ratio, relative=True),
+    Figure("internal_calls_per_job", "internal calls per job", "", _internal_calls),
+    Figure("internal_bytes_per_job", "internal bytes per job", "", _internal_bytes),
+)
+# What a change is judged by; a ratio to the echo server is in them already.
+ABSOLUTE = tuple(each for each in FIGURES if not each.relative)

@@ -1,161 +1,120 @@
-"""A whole bench: echo server and stacks side by side, measured in turn."""
+"""A whole bench: the sides in turn, each against the echo server in the same round.
+
+One stack is up at a time, so that none uses what another is measured with, and so that sides of one
+design, which have the same ports, can be in one bench. A fresh stack does some jobs that nobody
+measures before those that are measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from common.stack_spec import StackSpec
 from testbed.drive.interrupts import Interrupts
 from testbed.drive.ports import Progress, Stacks
-from testbed.errors import TestbedError
-from testbed.runs.bench import measure, scaling
+from testbed.runs.bench import measure, plan, scaling
 from testbed.runs.bench.client import Task
-from testbed.runs.bench.figures import SubjectFigures, summarize
 from testbed.runs.bench.load import Subject
-from testbed.runs.bench.measure import Measurement, Measurer
+from testbed.runs.bench.measure import ECHO, Measurement, Measurer
+from testbed.runs.bench.plan import OWNER, WARM_CALLERS, BenchPlan
 from testbed.runs.bench.scaling import OwnerCost
-from testbed.stack.sides.resolve import Deployment, started
-from testbed.stack.sides.side import Side, folder_name, label
-
-UP, IDLE, MEMORY, DOWN = "starting the stacks", "idle", "memory", "stopping"
-OWNER = "the job owner as jobs pile up"
-
-
-@dataclass(frozen=True)
-class BenchPlan:
-    """What the bench does. Times are in seconds; ``callers`` submit at the same time."""
-
-    sides: tuple[str, ...] = ("a", "b")
-    rounds: int = 3
-    seconds: float = 4.0
-    warmup: float = 1.0
-    callers: int = 16
-    idle_seconds: float = 10.0
-    memory_jobs: int = 20_000
-    slots: int = 12
-    owner_jobs: tuple[int, ...] = (10_000, 100_000, 1_000_000)
-
-    def deployments(self) -> tuple[Deployment, ...]:
-        """Return what is started for each side.
-
-        Raises :class:`TestbedError` for a side that cannot be, and for two of one design: all are
-        up at the same time, and a design has its ports once.
-        """
-        found = [started(each, StackSpec(self.slots), "a bench") for each in self.sides]
-        names = [each.design for each in found]
-        for each in found:
-            if names.count(each.design) > 1:
-                raise TestbedError(
-                    f"{' and '.join(self.sides)}: a bench has all sides up at the same time, and "
-                    f"one stack of design {each.design} can be up",
-                    "testbed compare runs them one after the other",
-                )
-        return tuple(found)
-
-    def folder_name(self, name: str) -> str:
-        """Return what names a side, or the echo server, in the name of a folder."""
-        return folder_name(Side.parse(name))
-
-    def order(self, turn: int) -> list[str]:
-        """Name the sides in the order of a round, counted from 1; it is turned round each time.
-
-        The echo server comes first in each round.
-        """
-        return list(self.sides if turn % 2 else reversed(self.sides))
-
-    def phases(self) -> dict[str, float]:
-        """Return the phases with the seconds expected of each."""
-        run = self.warmup + self.seconds + 3.0
-        return {
-            UP: 3.0 * len(self.sides),
-            IDLE: self.idle_seconds,
-            **{
-                round_phase(turn, name): run
-                for turn in range(1, self.rounds + 1)
-                for name in (measure.ECHO, *self.order(turn))
-            },
-            **{f"{MEMORY}, {label(name)}": self.memory_jobs / 900 + 2 for name in self.sides},
-            DOWN: 3.0,
-            OWNER: max(self.owner_jobs) * 25e-6 + 1,
-        }
-
-
-def round_phase(turn: int, name: str) -> str:
-    """Name the phase of one measurement."""
-    return f"round {turn}, {name if name == measure.ECHO else label(name)}"
+from testbed.runs.bench.summary import Measured
+from testbed.stack.sides.resolve import Deployment
 
 
 def run(
     plan: BenchPlan, folder: Path, stacks: Stacks, interrupts: Interrupts, progress: Progress
-) -> tuple[list[SubjectFigures], list[OwnerCost]]:
-    """Run it all, raw data into ``folder``; return how each subject stands and the owner's costs.
+) -> tuple[Measured, list[OwnerCost]]:
+    """Run it all, raw data into ``folder``; return what was measured and the owner's costs.
 
     Nothing is left running, whatever happens. Raises :class:`TestbedError`.
     """
     progress.trial(1, "bench")
-    deployments = plan.deployments()
-    with ExitStack() as running:
-        echo = running.enter_context(measure.echo_server())
-        progress.phase(UP)
-        running.enter_context(_stopped(deployments, stacks, interrupts, progress))
-        subjects = {str(each): _subject(stacks, each) for each in deployments}
-        progress.phase(IDLE)
-        idle = measure.idle(list(subjects.values()), plan.idle_seconds, folder / "idle")
-        subjects[measure.ECHO] = echo
-        measurer = Measurer(folder, interrupts, progress)
-        rounds = list(_rounds(plan, subjects, measurer))
-        memory = _memory(plan, subjects, measurer)
+    session = _Session(plan, folder, stacks, interrupts, progress)
+    with measure.echo_server() as echo:
+        for turn in range(1, plan.rounds + 1):
+            session.round(turn, echo)
     progress.phase(OWNER)
     owner = scaling.costs(plan.owner_jobs)
     progress.trial_done("complete")
-    return summarize(rounds, memory, idle), owner
+    return session.measured(), owner
 
 
-@contextmanager
-def _stopped(
-    deployments: Sequence[Deployment], stacks: Stacks, interrupts: Interrupts, progress: Progress
-) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        with interrupts.shield():
-            progress.phase(DOWN)
-            for each in deployments:
-                stacks.down(each.design)
+class _Session:
+    """The rounds of a bench, and what they have measured so far."""
 
+    def __init__(
+        self,
+        plan: BenchPlan,
+        folder: Path,
+        stacks: Stacks,
+        interrupts: Interrupts,
+        progress: Progress,
+    ) -> None:
+        self._plan = plan
+        self._stacks = stacks
+        self._interrupts = interrupts
+        self._progress = progress
+        self._deployments = plan.deployments()
+        self._measurer = Measurer(folder, interrupts, progress)
+        self._rounds: list[Measurement] = []
+        self._memory: dict[str, Measurement] = {}
+        self._idle: dict[str, float] = {}
 
-def _subject(stacks: Stacks, deployment: Deployment) -> Subject:
-    record = stacks.up(deployment)
-    return Subject(record, stacks.meter(record))
+    def measured(self) -> Measured:
+        """Return all that has been measured."""
+        sides = dict(zip(self._plan.labels, self._plan.sides, strict=True))
+        return Measured(sides, self._rounds, self._memory, self._idle)
 
+    def round(self, turn: int, echo: Subject) -> None:
+        """Measure the echo server and every side with each number of callers."""
+        for name in self._plan.order(turn):
+            if name == ECHO:
+                self._measure(turn, echo)
+                continue
+            with self._up(turn, name) as subject:
+                if turn == 1:
+                    self._progress.phase(plan.idle(name))
+                    self._idle[name] = self._measurer.idle(subject, self._plan.idle_seconds)
+                self._warm(turn, subject)
+                self._measure(turn, subject)
+                if turn == self._plan.rounds and self._plan.memory_jobs:
+                    self._measure_memory(subject)
+                self._progress.phase(plan.stopping(turn, name))
 
-def _rounds(
-    plan: BenchPlan, subjects: dict[str, Subject], measurer: Measurer
-) -> Iterator[Measurement]:
-    for turn in range(1, plan.rounds + 1):
-        for name in (measure.ECHO, *plan.order(turn)):
-            measurer.progress.phase(round_phase(turn, name))
+    @contextmanager
+    def _up(self, turn: int, name: str) -> Iterator[Subject]:
+        """Bring a side up for the length of the block."""
+        deployment: Deployment = self._deployments[name]
+        self._progress.phase(plan.starting(turn, name))
+        try:
+            record = self._stacks.up(deployment)
+            yield Subject(name, record, self._stacks.meter(record))
+        finally:
+            with self._interrupts.shield():
+                self._stacks.down(deployment.design)
+
+    def _warm(self, turn: int, subject: Subject) -> None:
+        self._progress.phase(plan.warming(turn, subject.name))
+        if self._plan.warm_jobs:
+            task = Task(callers=WARM_CALLERS, jobs=self._plan.warm_jobs)
+            self._measurer.measure("warm-up", 0, subject, task)
+
+    def _measure(self, turn: int, subject: Subject) -> None:
+        for callers in self._plan.levels(turn):
+            self._progress.phase(plan.measuring(turn, subject.name, callers))
             task = Task(
-                callers=plan.callers,
-                warmup=plan.warmup,
-                seconds=plan.seconds,
-                drain=name != measure.ECHO,
+                callers=callers,
+                warmup=self._plan.warmup,
+                seconds=self._plan.seconds,
+                drain=subject.name != ECHO,
             )
-            yield measurer.measure(
-                f"round-{turn}-{plan.folder_name(name)}", turn, subjects[name], task
-            )
+            what = f"round-{turn}-callers-{callers}"
+            self._rounds.append(self._measurer.measure(what, turn, subject, task))
 
-
-def _memory(
-    plan: BenchPlan, subjects: dict[str, Subject], measurer: Measurer
-) -> dict[str, Measurement]:
-    """Measure memory last: by then allocators and caches have grown to their working size."""
-    found = {}
-    for name in plan.sides if plan.memory_jobs else ():
-        measurer.progress.phase(f"{MEMORY}, {label(name)}")
-        task = Task(callers=plan.callers, jobs=plan.memory_jobs)
-        found[name] = measurer.measure(f"memory-{plan.folder_name(name)}", 0, subjects[name], task)
-    return found
+    def _measure_memory(self, subject: Subject) -> None:
+        """Measure memory last: by then allocators and caches have grown to their working size."""
+        self._progress.phase(plan.memory(subject.name))
+        task = Task(callers=WARM_CALLERS, jobs=self._plan.memory_jobs)
+        self._memory[subject.name] = self._measurer.measure("memory", 0, subject, task)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.domain.errors import JobNotFound, SubmitWithdrawn
+from common.domain.errors import JobNotFound, MalformedJobId, OwnerUnreachable, SubmitWithdrawn
 from common.domain.ids import IdMint
 from common.domain.job import Execution, JobState
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as pb
@@ -18,7 +19,9 @@ from common.gen.taskqueue.internal.v1.job_service_pb2_grpc import (
 )
 from common.owners.jobs import JobOwner
 from common.ports import NewJob, Transition
+from common.rpc import callers
 from common.rpc.channel import Peer
+from common.rpc.interceptors import CallInterceptor
 from common.rpc.outbound import ClientMetrics
 from design_a.clients.jobs import JobsClient
 from design_a.servicers.jobs import JobServicer
@@ -26,19 +29,31 @@ from tests.support.owners import HandClock, Silence
 
 RELIED_ON = (NewJob("noop", "r", b"d", "s1"), NewJob("noop", "r", b"d", "s2"))
 
+SERVICE = pb.DESCRIPTOR.services_by_name["JobService"]
+ALL = frozenset(f"/{SERVICE.full_name}/{method.name}" for method in SERVICE.methods)
+SECRET = "of the stack"
+
 
 @pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
+async def server() -> AsyncIterator[grpc.aio.Server]:
+    """A server that turns errors into statuses as processes do, and lets anybody call."""
+    allowed = {"gateway": ALL, callers.CLIENT: ALL}
+    interceptor = CallInterceptor(5.0, allowed, "job", SECRET)
+    server = grpc.aio.server(interceptors=[interceptor])
+    yield server
+    await server.stop(None)
+
+
+@pytest.fixture
+async def peer(server: grpc.aio.Server) -> AsyncIterator[Peer]:
     """The job service as the gateway sees it."""
-    server = grpc.aio.server()
     owner = JobOwner(IdMint(0, 1), HandClock(), Silence())
     add_JobServiceServicer_to_server(JobServicer(owner), server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
-    peer = Peer("job", address, "gateway", 5.0, ClientMetrics(CollectorRegistry()))
+    peer = Peer("job", address, "gateway", 5.0, ClientMetrics(CollectorRegistry()), SECRET)
     yield peer
     await peer.close()
-    await server.stop(None)
 
 
 @pytest.fixture
@@ -107,3 +122,25 @@ async def test_cancel_for_a_reason_that_is_none_is_refused_and_changes_nothing(
     with pytest.raises(grpc.aio.AioRpcError, match="9 is no reason to cancel"):
         await JobServiceStub(peer.channel).SetCancelRequested(request)
     assert await jobs.get([job.id]) == [job]
+
+
+async def test_what_the_service_cannot_read_is_refused_to_the_one_who_sent_it(
+    jobs: JobsClient, peer: Peer
+) -> None:
+    made = await jobs.create([NewJob("noop") for _ in range(3)])
+    asked = [jobs.get([job.id]) for job in made]
+    asked.insert(1, jobs.get(["no id"]))
+    first, refused, *others = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(refused, MalformedJobId)
+    assert [*first, *(each for answer in others for each in answer)] == made
+
+
+async def test_peer_that_has_vanished_fails_all_who_wait_for_it_each_by_themselves(
+    jobs: JobsClient, server: grpc.aio.Server
+) -> None:
+    await jobs.create([NewJob("noop")])
+    await server.stop(None)
+    creates = [jobs.create([NewJob("noop")]) for _ in range(3)]
+    errors = await asyncio.gather(*creates, return_exceptions=True)
+    assert [type(error) for error in errors] == [OwnerUnreachable] * 3
+    assert len({id(error) for error in errors}) == 3

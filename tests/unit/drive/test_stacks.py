@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from common.process_spec import ProcessSpec
 from common.topology import Topology
-from testbed.drive.stacks import require_startable
+from testbed.drive.stacks import ports_kept, require_startable
 from testbed.errors import TestbedError
 from testbed.stack import records
 from testbed.stack.sides.resolve import resolve
@@ -46,3 +47,23 @@ def test_a_server_that_does_not_answer_is_found_first() -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(SideError, match=f"side '{address}': {address} does not answer"):
         require_startable([resolve("a"), resolve(address)])
+
+
+def test_ports_of_all_stacks_are_kept_from_connections_while_their_turns_last() -> None:
+    numbers = [free_port(), free_port()]
+    deployments = [
+        replace(resolve("b"), topology=Topology("shop", "a shop", (process,), ("store",)))
+        for number in numbers
+        for process in [ProcessSpec("store", command=("store",), port=number, needs={})]
+    ]
+    with ports_kept(deployments):
+        for number in numbers:
+            with socket.socket() as outgoing, pytest.raises(OSError, match="in use"):
+                outgoing.bind(("127.0.0.1", number))
+            with socket.socket() as server:
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                server.bind(("127.0.0.1", number))
+                server.listen(1)
+    for number in numbers:
+        with socket.socket() as outgoing:
+            outgoing.bind(("127.0.0.1", number))

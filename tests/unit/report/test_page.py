@@ -144,6 +144,30 @@ def test_metrics_of_processes_show_where_the_time_goes(make: Make) -> None:
     assert "the process that clients call" in page.text
 
 
+def test_calls_between_processes_are_shown_for_each_hop_and_side(make: Make) -> None:
+    page = make(metrics=True)
+    row = r"gateway → job GetJobRecord A ([\d.]+) ([\d.]+) – –"
+    found = re.search(row, page.text)
+    assert found
+    calls, size = map(float, found.groups())
+    assert size == pytest.approx(100 * calls, rel=0.02)
+    assert re.search(rf"between processes, in all A {found[1]} {found[2]}", page.text)
+    assert re.search(r"node → node GetJobStatus B [\d.]+", page.text)
+    assert page.text.count("gateway → job GetJobRecord") == 1
+    assert finding(page, "Internal calls per finished job") == "B better"
+
+
+def test_hops_of_many_sides_are_shown_on_demand_and_their_totals_at_once(make: Make) -> None:
+    page = make(metrics=True, blocks=1, plan=plan(sides=["a", *["b"] * 3]))
+    totals, _, by_hop = page.text.partition("Each hop of each side")
+    assert re.search(r"between processes, in all A [\d.]+ [\d.,]+ B 1st [\d.]+", totals)
+    assert re.search(r"node → node GetJobStatus B 1st .* B 2nd .* B 3rd", by_hop)
+
+
+def test_sides_that_count_no_calls_have_no_table_of_them(make: Make) -> None:
+    assert "No trial has calls that its processes counted" in make(metrics=False).text
+
+
 def test_open_loop_shows_offered_achieved_and_send_delay(make: Make) -> None:
     page = make(loop="open")
     assert "Open loop: calls are sent on a schedule" in page.text

@@ -10,7 +10,8 @@ import pytest
 from testbed.runs.compare.report import rebuild
 from tests.support.paths import ROOT
 
-# Two blocks of both designs, three users, recorded on 2026-11-26, with the figures of then.
+# Two blocks of both designs, three users, recorded on 2026-11-26, with the figures of then; those
+# that came later have been added, and none was changed for it.
 RECORDED = ROOT / "tests" / "data" / "recorded_run"
 FIGURES = ("comparison.csv", "trials.csv", "inside.csv")
 

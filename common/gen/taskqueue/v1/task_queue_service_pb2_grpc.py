@@ -5,7 +5,7 @@ import warnings
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as taskqueue_dot_v1_dot_task__queue__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in taskqueue/v1/task_queue_service_pb2_grpc.py depends on'
+        + f' but the generated code in taskqueue/v1/task_queue_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class TaskQueueServiceStub:
+class TaskQueueServiceStub(object):
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
@@ -78,7 +78,7 @@ class TaskQueueServiceStub:
                 _registered_method=True)
 
 
-class TaskQueueServiceServicer:
+class TaskQueueServiceServicer(object):
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the
@@ -172,7 +172,7 @@ def add_TaskQueueServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class TaskQueueService:
+class TaskQueueService(object):
     """Accepts jobs, runs them in the background and answers for them.
 
     Errors carry a canonical gRPC code and one google.rpc.ErrorInfo with the

@@ -17,6 +17,7 @@ HEADLINES = (
     "completion_p50_ms",
     "completion_p99_ms",
     "cpu_ms_per_job",
+    "internal_calls_per_job",
     "peak_rss_mib",
 )
 

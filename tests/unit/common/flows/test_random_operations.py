@@ -244,9 +244,10 @@ class TaskQueueMachine(RuleBasedStateMachine):
         failure = Failure("X", "x") if state is JobState.FAILED else None
         if state is JobState.DONE:
             self.outputs.setdefault(execution, output)
-        (verdict,) = self.run(
+        reply = self.run(
             self.coordinator.report(worker, [(execution, Outcome(state, output, failure))])
         )
+        (verdict,) = reply.verdicts
         after = self.run(self.client.status(execution.job_id))
         current = before.state is JobState.RUNNING and before.attempt == execution.attempt
         wanted = state is not JobState.CANCELED or before.cancel_requested
@@ -260,6 +261,7 @@ class TaskQueueMachine(RuleBasedStateMachine):
             assignments = self.run(self.coordinator.fetch("healer", 9, 9, 0.0))
             for assignment in assignments:
                 self._report("healer", assignment.execution, JobState.DONE)
+        self.run(self.coordinator.inspect())
         counts = self.jobs.counts()
         assert counts[JobState.QUEUED] == counts[JobState.RUNNING] == 0
         assert self.queue.depth() == self.queue.leased() == 0

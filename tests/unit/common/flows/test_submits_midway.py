@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from common.domain.errors import OwnerUnreachable, QueueFull, RequestIdReused
+from common import context
+from common.domain.errors import (
+    DeadlineAlreadyPast,
+    DeadlineExceeded,
+    OwnerUnreachable,
+    QueueFull,
+    RequestIdReused,
+)
 from common.domain.job import JobSpec, JobState
 from tests.unit.common.flows.stack import SPEC, Stack
 
@@ -125,3 +132,25 @@ async def test_refusal_that_could_not_be_made_good_is_no_definite_one() -> None:
     with pytest.raises(OwnerUnreachable) as caught:
         await stack.run(stack.client.submit(SPEC))
     assert not caught.value.definite
+
+
+async def test_job_whose_enqueue_expired_unsent_is_withdrawn_in_time_of_its_own() -> None:
+    stack = Stack()
+    withdraw = stack.job_owner.withdraw
+
+    async def expires(_: Any) -> Any:
+        """Nothing is sent until the time of the submit is over."""
+        await asyncio.sleep(context.remaining(1.0) + 0.001)
+        raise DeadlineAlreadyPast
+
+    async def in_time(*arguments: Any) -> Any:
+        if context.remaining(1.0) <= 0:
+            raise DeadlineExceeded("job")
+        return await withdraw(*arguments)
+
+    stack.queue_owner.enqueue = expires  # type: ignore[method-assign]
+    stack.job_owner.withdraw = in_time  # type: ignore[method-assign]
+    stack.background._timeout = 0.02
+    with pytest.raises(DeadlineAlreadyPast):
+        await stack.run(stack.client.submit(SPEC))
+    assert await stack.states() == []

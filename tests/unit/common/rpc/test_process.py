@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -88,6 +89,51 @@ async def test_calls_are_counted_and_timed_by_method_and_code(
     assert sample(process, "grpc_server_started_total", **labels) == 2
     assert sample(process, "grpc_server_handling_seconds_count", **labels) == 2
     assert sample(process, "grpc_server_msg_sent_total", **labels) == 1
+
+
+async def test_bytes_are_counted_by_method_and_caller(
+    process: Process, channel: grpc.aio.Channel
+) -> None:
+    stub = TaskQueueServiceStub(channel)
+    request = pb.SubmitJobRequest(job=pb.JobSpec(kind="noop", payload=b"x" * 1000))
+    answers = [await stub.SubmitJob(request, timeout=5) for _ in range(2)]
+    # One that fails has been received, and no message is its answer.
+    refused = pb.SubmitJobRequest(job=pb.JobSpec(payload=b"x" * 30))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stub.SubmitJob(refused, timeout=5)
+    await eventually(lambda: handled(process, "SubmitJob", "INVALID_ARGUMENT"))
+    labels = {
+        "grpc_service": callers.PUBLIC_SERVICE,
+        "grpc_method": "SubmitJob",
+        "caller": callers.CLIENT,
+    }
+    received = 2 * request.ByteSize() + refused.ByteSize()
+    assert sample(process, "taskqueue_received_bytes_total", **labels) == received
+    sent = sum(answer.ByteSize() for answer in answers)
+    assert sample(process, "taskqueue_sent_bytes_total", **labels) == sent
+
+
+async def test_context_of_an_answered_call_is_not_left_to_the_collector_of_cycles(
+    process: Process, channel: grpc.aio.Channel
+) -> None:
+    stub = TaskQueueServiceStub(channel)
+    accepted = await stub.SubmitJob(pb.SubmitJobRequest(job=pb.JobSpec(kind="noop")), timeout=5)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(10):
+            await stub.GetJobStatus(pb.GetJobStatusRequest(job_id=accepted.job_id), timeout=5)
+        await eventually(lambda: sample(process, "taskqueue_calls_in_flight") == 0)
+        gc.collect()
+        found = {type(each).__name__ for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    # gRPC leaves some of its own.
+    assert found
+    assert "_ServicerContext" not in found
 
 
 async def test_errors_carry_reason_field_and_outcome(channel: grpc.aio.Channel) -> None:

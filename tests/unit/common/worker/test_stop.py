@@ -87,3 +87,35 @@ async def test_defect_of_the_coordinator_ends_the_worker_and_gives_its_work_back
         await running
     assert coordinator.returned == [job.execution]
     assert "worker-heartbeat failed" in caplog.text
+
+
+async def test_work_that_a_report_brings_while_the_worker_stops_is_given_back_unstarted(
+    coordinator, executor, assignment, monkeypatch
+):
+    job, late = assignment("a"), assignment("late")
+    reported, answer, report = asyncio.Event(), asyncio.Event(), coordinator.report
+
+    async def held_up(*arguments):
+        reply = await report(*arguments)
+        reported.set()
+        await answer.wait()
+        return reply
+
+    worker = Worker("w", 1, coordinator, executor, 0.02)
+    monkeypatch.setattr(coordinator, "report", held_up)
+    coordinator.with_reports = 1
+    worker.start()
+    await coordinator.give(job)
+    await executor.until(lambda: executor.running)
+    coordinator.waiting.append(late)
+    executor.end(job.execution)
+    await reported.wait()
+    stopping = asyncio.create_task(worker.stop())
+    beats = len(coordinator.heartbeats)
+    await coordinator.until(lambda: len(coordinator.heartbeats) > beats)
+    answer.set()
+    await stopping
+    assert coordinator.asked_with_reports == [1, 0]
+    assert coordinator.returned == [late.execution]
+    assert executor.started == [job.execution]
+    assert list(coordinator.outcomes) == [job.execution]

@@ -51,6 +51,12 @@ def asked(
     return f"{name}_count{labels} {count}\n{name}_sum{labels} {seconds}\n"
 
 
+def waited_for(within: str, peer: str, method: str, count: float, seconds: float) -> str:
+    labels = f'{{grpc_service="{INTERNAL}",grpc_method="{method}",peer="{peer}",within="{within}"}}'
+    name = "taskqueue_peer_wait_seconds"
+    return f"{name}_count{labels} {count}\n{name}_sum{labels} {seconds}\n"
+
+
 def times(name: str, kinds: dict[str, list[int]]) -> CallSeries:
     intervals: dict[str, dict[int, IntervalHistogram]] = {}
     for kind, values in kinds.items():
@@ -169,6 +175,66 @@ def test_peers_asked_at_once_count_the_time_they_took_together(record: Any) -> N
     assert shown["way to node ListJobs and back"] == pytest.approx(8 / 3)
     assert sum(shown.values()) == pytest.approx(found.mean_ms)
     assert "at the same time" in found.notes[0]
+
+
+def test_time_of_a_shared_call_is_that_of_each_who_waits_for_it(record: Any) -> None:
+    """100 submits wait 5 ms each for 10 calls of 3 ms, which the job service handles in 1 ms."""
+    gateway = (
+        answered("SubmitJob", "client", 100, 0.9, 0.7)
+        # Most of the calls were made while several methods asked; and reads share none.
+        + asked("", "job", "CreateJob", 8, 0.024)
+        + asked("SubmitJob", "job", "CreateJob", 2, 0.006)
+        + waited_for("SubmitJob", "job", "CreateJob", 100, 0.5)
+        + waited_for("OtherMethod", "job", "CreateJob", 900, 90)
+        + asked("SubmitJob", "queue", "EnqueueJob", 100, 0.2)
+    )
+    coordinator = asked("", "job", "CreateJob", 50, 9.0)
+    job = answered("CreateJob", "gateway", 10, 0.01)
+    queue = answered("EnqueueJob", "gateway", 100, 0.1)
+    pages = {"gateway": gateway, "coordinator": coordinator, "job": job, "queue": queue}
+    call = times("SubmitJob", {SERVICE: [10_000] * 100})
+    metrics = record(two_scrapes(pages))
+    (found,) = inside.breakdown(trial(metrics, call), WINDOW).methods
+    assert parts(found) == pytest.approx(
+        {
+            "client and network": 1,
+            "gateway itself": 2,
+            "until job CreateJob is asked": 2,
+            "way to job CreateJob and back": 2,
+            "job CreateJob": 1,
+            "way to queue EnqueueJob and back": 1,
+            "queue EnqueueJob": 1,
+        },
+        abs=0.02,
+    )
+    assert sum(parts(found).values()) == pytest.approx(found.mean_ms)
+    assert found.notes == ()
+
+
+def test_waiting_that_no_peer_is_named_for_is_not_shown_as_work_of_the_entry(record: Any) -> None:
+    """Calls are shared, and nobody counted who waited for them."""
+    page = answered("SubmitJob", "client", 100, 0.9, 0.7) + asked("", "job", "CreateJob", 9, 0.02)
+    metrics = record(two_scrapes({"gateway": page}))
+    call = times("SubmitJob", {SERVICE: [10_000] * 100})
+    (found,) = inside.breakdown(trial(metrics, call), WINDOW).methods
+    assert parts(found) == pytest.approx(
+        {"client and network": 1, "gateway itself": 2, "waiting for peers": 7}, abs=0.02
+    )
+    assert found.notes == ("what was waited for is not told apart by peer",)
+
+
+def test_waiting_that_exceeds_that_for_the_calls_is_noted(record: Any) -> None:
+    page = answered("SubmitJob", "client", 100, 0.9, 0.7) + asked(
+        "SubmitJob", "job", "CreateJob", 10, 0.03
+    )
+    metrics = record(
+        two_scrapes({"gateway": page, "job": answered("CreateJob", "gateway", 10, 0.01)})
+    )
+    call = times("SubmitJob", {SERVICE: [10_000] * 100})
+    (found,) = inside.breakdown(trial(metrics, call), WINDOW).methods
+    assert sum(parts(found).values()) == pytest.approx(found.mean_ms)
+    (note,) = found.notes
+    assert note.startswith("6.70 ms of waiting are not told apart by peer")
 
 
 def test_calls_that_only_the_processes_saw_are_reported(design_a: MetricSeries) -> None:

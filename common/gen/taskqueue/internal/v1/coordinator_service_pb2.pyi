@@ -181,8 +181,16 @@ class ReportWorkOutcomeRequest(_message.Message):
     WORKER_FIELD_NUMBER: _builtins.int
     REPORTS_FIELD_NUMBER: _builtins.int
     RETURNED_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
+    MAX_JOBS_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """Name of the worker."""
+    slots: _builtins.int
+    """Execution slots that the worker has; needed with max_jobs."""
+    max_jobs: _builtins.int
+    """Slots that are free now: at most this many jobs are handed out with the
+    answer, and only those that are there already; 0 for none.
+    """
     @_builtins.property
     def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkReport]:
         """One entry for each execution."""
@@ -197,10 +205,12 @@ class ReportWorkOutcomeRequest(_message.Message):
         worker: _builtins.str = ...,
         reports: _abc.Iterable[Global___WorkReport] | None = ...,
         returned: _abc.Iterable[_entries_pb2.Execution] | None = ...,
+        slots: _builtins.int = ...,
+        max_jobs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reports", b"reports", "returned", b"returned", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_jobs", b"max_jobs", "reports", b"reports", "returned", b"returned", "slots", b"slots", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -213,18 +223,24 @@ class ReportWorkOutcomeResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERDICTS_FIELD_NUMBER: _builtins.int
+    ASSIGNMENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReportVerdict]:
         """One entry for each report."""
+
+    @_builtins.property
+    def assignments(self) -> _containers.RepeatedCompositeFieldContainer[_entries_pb2.Assignment]:
+        """The next jobs to run."""
 
     def __init__(
         self,
         *,
         verdicts: _abc.Iterable[Global___ReportVerdict] | None = ...,
+        assignments: _abc.Iterable[_entries_pb2.Assignment] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignments", b"assignments", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,7 +5,7 @@ import warnings
 
 from common.gen.taskqueue.internal.v1 import coordinator_service_pb2 as taskqueue_dot_internal_dot_v1_dot_coordinator__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in taskqueue/internal/v1/coordinator_service_pb2_grpc.py depends on'
+        + f' but the generated code in taskqueue/internal/v1/coordinator_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class CoordinatorServiceStub:
+class CoordinatorServiceStub(object):
     """Hands jobs to workers and takes their outcomes.
     """
 
@@ -52,7 +52,7 @@ class CoordinatorServiceStub:
                 _registered_method=True)
 
 
-class CoordinatorServiceServicer:
+class CoordinatorServiceServicer(object):
     """Hands jobs to workers and takes their outcomes.
     """
 
@@ -71,7 +71,8 @@ class CoordinatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportWorkOutcome(self, request, context):
-        """Takes outcomes. Reporting one again is harmless.
+        """Takes outcomes, and hands out the next jobs if there are any. Reporting one
+        again is harmless.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,7 +104,7 @@ def add_CoordinatorServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class CoordinatorService:
+class CoordinatorService(object):
     """Hands jobs to workers and takes their outcomes.
     """
 

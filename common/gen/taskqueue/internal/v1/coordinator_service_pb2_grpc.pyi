@@ -38,7 +38,9 @@ class CoordinatorServiceStub:
     FetchWork: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.FetchWorkRequest, _coordinator_service_pb2.FetchWorkResponse]
     """Hands out jobs, waiting for one if there is none."""
     ReportWorkOutcome: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.ReportWorkOutcomeRequest, _coordinator_service_pb2.ReportWorkOutcomeResponse]
-    """Takes outcomes. Reporting one again is harmless."""
+    """Takes outcomes, and hands out the next jobs if there are any. Reporting one
+    again is harmless.
+    """
 
 @_typing.type_check_only
 class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
@@ -50,7 +52,9 @@ class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
     FetchWork: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.FetchWorkRequest, _coordinator_service_pb2.FetchWorkResponse]  # type: ignore[assignment]
     """Hands out jobs, waiting for one if there is none."""
     ReportWorkOutcome: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.ReportWorkOutcomeRequest, _coordinator_service_pb2.ReportWorkOutcomeResponse]  # type: ignore[assignment]
-    """Takes outcomes. Reporting one again is harmless."""
+    """Takes outcomes, and hands out the next jobs if there are any. Reporting one
+    again is harmless.
+    """
 
 class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hands jobs to workers and takes their outcomes."""
@@ -77,6 +81,8 @@ class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coordinator_service_pb2.ReportWorkOutcomeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_coordinator_service_pb2.ReportWorkOutcomeResponse, _abc.Awaitable[_coordinator_service_pb2.ReportWorkOutcomeResponse]]:
-        """Takes outcomes. Reporting one again is harmless."""
+        """Takes outcomes, and hands out the next jobs if there are any. Reporting one
+        again is harmless.
+        """
 
 def add_CoordinatorServiceServicer_to_server(servicer: CoordinatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

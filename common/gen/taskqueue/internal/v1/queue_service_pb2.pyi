@@ -135,6 +135,7 @@ class DequeueJobRequest(_message.Message):
     MAX_WAIT_FIELD_NUMBER: _builtins.int
     RENEW_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
+    REMOVE_JOB_IDS_FIELD_NUMBER: _builtins.int
     max_jobs: _builtins.int
     """Lease at most this many jobs; 0 to lease none."""
     @_builtins.property
@@ -151,6 +152,10 @@ class DequeueJobRequest(_message.Message):
         that were never leased.
         """
 
+    @_builtins.property
+    def remove_job_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Jobs to remove, done first: acknowledgements that ride along."""
+
     def __init__(
         self,
         *,
@@ -158,10 +163,11 @@ class DequeueJobRequest(_message.Message):
         max_wait: _duration_pb2.Duration | None = ...,
         renew: _abc.Iterable[_entries_pb2.Execution] | None = ...,
         release: _abc.Iterable[_entries_pb2.Execution] | None = ...,
+        remove_job_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["max_wait", b"max_wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_jobs", b"max_jobs", "max_wait", b"max_wait", "release", b"release", "renew", b"renew"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_jobs", b"max_jobs", "max_wait", b"max_wait", "release", b"release", "remove_job_ids", b"remove_job_ids", "renew", b"renew"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,7 +5,7 @@ import warnings
 
 from common.gen.taskqueue.internal.v1 import queue_service_pb2 as taskqueue_dot_internal_dot_v1_dot_queue__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in taskqueue/internal/v1/queue_service_pb2_grpc.py depends on'
+        + f' but the generated code in taskqueue/internal/v1/queue_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class QueueServiceStub:
+class QueueServiceStub(object):
     """Owns which jobs wait for an execution slot, and who holds the others.
     """
 
@@ -52,7 +52,7 @@ class QueueServiceStub:
                 _registered_method=True)
 
 
-class QueueServiceServicer:
+class QueueServiceServicer(object):
     """Owns which jobs wait for an execution slot, and who holds the others.
     """
 
@@ -104,7 +104,7 @@ def add_QueueServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class QueueService:
+class QueueService(object):
     """Owns which jobs wait for an execution slot, and who holds the others.
     """
 

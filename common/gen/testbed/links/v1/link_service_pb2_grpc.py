@@ -5,7 +5,7 @@ import warnings
 
 from common.gen.testbed.links.v1 import link_service_pb2 as testbed_dot_links_dot_v1_dot_link__service__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.75.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -18,14 +18,14 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in testbed/links/v1/link_service_pb2_grpc.py depends on'
+        + f' but the generated code in testbed/links/v1/link_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
     )
 
 
-class LinkServiceStub:
+class LinkServiceStub(object):
     """Says what happens to the calls of each link. A link leads from one caller to
     one callee.
     """
@@ -53,7 +53,7 @@ class LinkServiceStub:
                 _registered_method=True)
 
 
-class LinkServiceServicer:
+class LinkServiceServicer(object):
     """Says what happens to the calls of each link. A link leads from one caller to
     one callee.
     """
@@ -105,7 +105,7 @@ def add_LinkServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class LinkService:
+class LinkService(object):
     """Says what happens to the calls of each link. A link leads from one caller to
     one callee.
     """

@@ -20,6 +20,7 @@ KINDS = {
     parts.LATE: "sent late",
     parts.CLIENT_SIDE: "client, and network to the entry",
     parts.ENTRY: "the process that clients call",
+    parts.BATCH: "waiting for a shared call",
     parts.NETWORK: "between processes",
     parts.PEER: "other processes",
 }
