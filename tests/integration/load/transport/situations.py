@@ -249,6 +249,21 @@ ALIKE: dict[str, Situation] = {
 }
 """Both clients see the same."""
 
+AS_IN_LATER_VERSIONS = {
+    **dict.fromkeys(
+        (
+            *("base64 that is none", "a key in capitals", "an HTTP status that is none"),
+            *("compressed though nobody said so", "compressed, with an error"),
+            *("an unknown encoding", "a header block that is none"),
+            *("status ''", "status '-1'", "status 'bad'"),
+        ),
+        "INTERNAL",
+    ),
+    "a message that is too large": "RESOURCE_EXHAUSTED",
+    "a frame that is too large": "UNKNOWN",
+}
+"""What is malformed, and what ours says of it: as grpcio 1.85, which is not as 1.75."""
+
 OTHERWISE: dict[str, tuple[Situation, str, str]] = {
     "OK without a message": (
         first(*OK_HEADERS, ("grpc-status", "0"), whole=True),

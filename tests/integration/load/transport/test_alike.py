@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.integration.load.transport.situations import ALIKE, OTHERWISE
+from tests.integration.load.transport.situations import ALIKE, AS_IN_LATER_VERSIONS, OTHERWISE
 from tests.support.client import grpcio_channel
 from tests.support.gevent_client import own_channel
 from tests.support.http2_server import Peer, Server, calls
@@ -56,7 +56,10 @@ def test_what_a_server_does_to_a_call_has_the_same_outcome(name: str) -> None:
     timeout = IN_VAIN if name.startswith("silence") else SECONDS
     theirs, ours = (seen(connect, ALIKE[name], timeout) for connect in CLIENTS)
 
-    assert ours == theirs
+    if name in AS_IN_LATER_VERSIONS and ours != theirs:
+        assert ours[0] == AS_IN_LATER_VERSIONS[name]
+    else:
+        assert ours == theirs
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
@@ -121,7 +124,8 @@ def test_metadata_goes_out_in_the_same_way(
         outcome(lambda call=call: call(b"", timeout=5, metadata=metadata)) for call in methods
     )
 
-    assert ours == theirs
+    # What cannot be sent is an error of the call in later versions of grpcio.
+    assert ours == theirs or (ours[0], theirs) == ("INTERNAL", ("ValueError",))
 
 
 @pytest.mark.parametrize(
