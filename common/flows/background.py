@@ -78,9 +78,15 @@ class Background:
             logger.warning("could not %s: %s", what, error)
 
 
-@types.coroutine
-def _resumed(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+async def _resumed(work: Coroutine[Any, Any, T], awaited: Any) -> T:
     """Go on with a coroutine that has come to wait for ``awaited``, and return its answer."""
+    # A task takes nothing but a coroutine of its own kind; from Python 3.12 on no generator.
+    return await _steps(work, awaited)
+
+
+@types.coroutine
+def _steps(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+    """Pass on what the coroutine awaits, and to it what comes of that."""
     try:
         while True:
             try:
