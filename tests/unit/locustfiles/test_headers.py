@@ -36,7 +36,9 @@ def test_blocks_are_read_as_the_table_is_when_they_come(
     peer, decoder, truth = Encoder(), headers.BlockDecoder(), Decoder()
     for step in steps:
         if isinstance(step, int):
-            peer.header_table_size = min(step, 4096)
+            # Set to what it is, hpack's own encoder would announce none of the changes before.
+            if min(step, 4096) != peer.header_table_size:
+                peer.header_table_size = min(step, 4096)
             continue
         written, indexed = step
         block = peer.encode([(*each, not indexed) for each in written], huffman=False)
