@@ -41,6 +41,7 @@ def test_a_stalled_server_is_sent_the_whole_schedule_and_its_wait_is_recorded(
     assert abs(responses - services - delays) <= 0.002 * responses
 
 
+@pytest.mark.slow
 def test_a_generator_that_is_held_up_makes_up_for_it_and_records_how_late_it_was(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_life_cycle_at_a_rate_has_several_jobs_under_way(
     assert calls["SubmitJob"] >= calls["GetJobResult"] > 1
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_shape_of_rates_are_recorded(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:

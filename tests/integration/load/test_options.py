@@ -120,6 +120,7 @@ def stack(home: Path, monkeypatch: pytest.MonkeyPatch, design: str, endpoint: st
     save(StackRecord(design, "local", (endpoint,), {}, (process,), 6, {}, "now", ready=True))
 
 
+@pytest.mark.slow
 def test_the_stack_that_is_up_is_driven_and_of_two_the_one_that_is_named(
     start_stub: StartStub,
     start_locust: StartLocust,

@@ -49,6 +49,7 @@ def locustfile(folder: Path, code: str) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_drive_lasts_as_long_as_asked_however_long_locust_took_to_start(
     start_stub: StartStub, start_locust: StartLocust, tmp_path: Path
 ) -> None:
