@@ -6,18 +6,18 @@ from typing import Any
 
 from common.domain.errors import OwnerUnreachable, Stopping, TaskQueueError
 from common.flows.leftovers import Leftovers
-from common.rpc import coalesce
+from common.rpc.waiters import Waiter
 from tests.mutants import Mutant, Patches
 from tests.mutants.leftovers_never_found import find_none
 
 
 def _apply(patches: Patches) -> None:
-    fail = coalesce._Waiter.fail
+    fail = Waiter.fail
 
     def refused(self: Any, error: TaskQueueError) -> None:
         fail(self, Stopping("peer") if isinstance(error, OwnerUnreachable) else error)
 
-    patches.set(coalesce._Waiter, "fail", refused)
+    patches.set(Waiter, "fail", refused)
     patches.set(Leftovers, "round", find_none)
 
 
