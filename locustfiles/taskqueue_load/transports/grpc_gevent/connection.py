@@ -111,7 +111,7 @@ class Connection:
     def on_bytes(self, data: bytes) -> None:
         """Take what the server sent."""
         if self._watch is not None:
-            self._watch.heard()
+            self._watch.received()
         try:
             self._receiving.take(data)
         except ConnectionFault as fault:

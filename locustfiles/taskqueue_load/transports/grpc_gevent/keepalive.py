@@ -30,12 +30,12 @@ class Watch:
         self._keepalive = keepalive
         self._ping = ping
         self._give_up = give_up
-        self._heard = False
+        self._received = False
         self._wait(keepalive.every, self._quiet)
 
-    def heard(self) -> None:
+    def received(self) -> None:
         """Note that something has arrived."""
-        self._heard = True
+        self._received = True
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -47,16 +47,16 @@ class Watch:
         self._timer.start(then, update=True)
 
     def _quiet(self) -> None:
-        if self._heard:
-            self._heard = False
+        if self._received:
+            self._received = False
             self._wait(self._keepalive.every, self._quiet)
             return
         self._ping()
         self._wait(self._keepalive.patience, self._unanswered)
 
     def _unanswered(self) -> None:
-        if not self._heard:
+        if not self._received:
             self._give_up()
             return
-        self._heard = False
+        self._received = False
         self._wait(self._keepalive.every, self._quiet)

@@ -41,7 +41,7 @@ def greeting() -> bytes:
 
 
 class Receiving:
-    """Takes what arrives on a connection, and tells it what has come of it."""
+    """Takes what arrives on a connection, and passes on to it what has come of it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

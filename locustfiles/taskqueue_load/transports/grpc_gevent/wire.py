@@ -17,7 +17,7 @@ _AT_ONCE = 65_536
 
 
 class Receiver(Protocol):
-    """Who is told what happens on a wire. All of it is called in the hub, and must not wait."""
+    """Notified of what happens on a wire. All of it is called in the hub, and must not wait."""
 
     def on_bytes(self, data: bytes) -> None:
         """Take what has arrived."""
