@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from common.domain.errors import TaskQueueError
@@ -9,11 +10,15 @@ from common.domain.job import Job
 from design_a.clients.jobs import JobsClient
 from tests.mutants import Mutant, Patches
 
+# Seconds in which others ask for records too, so that one call has several of them.
+GATHERING = 0.02
+
 
 def _apply(patches: Patches) -> None:
     get = JobsClient.get
 
     async def backwards(self: JobsClient, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        await asyncio.sleep(GATHERING)
         return (await get(self, job_ids))[::-1]
 
     patches.set(JobsClient, "get", backwards)

@@ -227,7 +227,6 @@ ALIKE: dict[str, Situation] = {
     "GOAWAY that covers the call": goaway(True, lambda peer, stream: peer.answer(stream, MESSAGE)),
     "GOAWAY that covers the call and the end": goaway(True, lambda peer, _: peer.close()),
     "a closed connection": lambda peer, _: peer.close(),
-    "an aborted connection": lambda peer, _: peer.abort(),
     "a closed connection in the middle": partly(Peer.close),
     "a header block that is none": lambda peer, stream: peer.send(
         HeadersFrame(stream, b"\xff\xff\xff\xff\xff", flags=["END_HEADERS"])

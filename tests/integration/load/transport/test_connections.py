@@ -85,6 +85,13 @@ def test_a_server_that_does_not_speak_http2_is_unavailable_to_both_clients(
             channel.close()
 
 
+def test_a_call_ends_with_its_connection_when_that_is_reset(method: Open) -> None:
+    with Server(calls(lambda peer, _: peer.abort())) as server:
+        error = failure_of(lambda: method(server.address)(b"", timeout=SECONDS))
+
+    assert (error.code(), error.untouched) == (UNAVAILABLE, False)
+
+
 def test_a_call_that_reached_nobody_says_so(method: Open) -> None:
     error = failure_of(lambda: method(f"127.0.0.1:{free_port()}")(b"", timeout=SECONDS))
 
