@@ -21,6 +21,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # Units of a setting; a level is a word.
 SECONDS, COUNT, BYTES, LEVEL = "seconds", "", "bytes", "level"
 LONGEST = 3600
+YEAR = 365 * 86400
 
 
 class ConfigError(ValueError):
@@ -28,14 +29,20 @@ class ConfigError(ValueError):
 
 
 def _setting(
-    default: Any, unit: str, about: str, buys: str = "", costs: str = "", zero: bool = False
+    default: Any,
+    unit: str,
+    about: str,
+    buys: str = "",
+    costs: str = "",
+    zero: bool = False,
+    most: float = LONGEST,
 ) -> Any:
     """Return a field that is also an option of a side, with what is said of it there.
 
-    ``zero`` allows 0 seconds.
+    ``zero`` allows 0 seconds, and ``most`` are allowed.
     """
     words = {"about": about, "buys": buys, "costs": costs}
-    return field(default=default, metadata={"unit": unit, "zero": zero, **words})
+    return field(default=default, metadata={"unit": unit, "zero": zero, "most": most, **words})
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,15 @@ class Settings:
     connection_idle: float = _setting(
         1800.0, SECONDS, "how long a connection without calls stays open"
     )
+    retention: float = _setting(
+        0.0,
+        SECONDS,
+        "how long a job and its result are kept after its end, 0 for ever",
+        "a stack that can run for ever, for memory and tables stay as they are",
+        "whoever asks for a result too late gets NOT_FOUND",
+        zero=True,
+        most=YEAR,
+    )
     stop_grace: float = _setting(
         5.0,
         SECONDS,
@@ -142,9 +158,11 @@ class Settings:
 
     def _check_range(self, each: dataclasses.Field[Any]) -> None:
         value, unit = getattr(self, each.name), each.metadata.get("unit")
-        if unit == SECONDS and not 0 < value <= LONGEST and (value or not each.metadata["zero"]):
+        if unit == SECONDS:
             least = "0" if each.metadata["zero"] else "more than 0"
-            raise ConfigError(f"{each.name} must be {least} and at most {LONGEST} seconds")
+            most = each.metadata["most"]
+            if not 0 < value <= most and (value or not each.metadata["zero"]):
+                raise ConfigError(f"{each.name} must be {least} and at most {most:g} seconds")
         if unit in {COUNT, BYTES} and value < 1:
             raise ConfigError(f"{each.name} must be at least 1")
 

@@ -18,9 +18,8 @@ from common.buckets import Durations
 from common.domain import errors
 from common.domain.errors import TaskQueueError
 from common.domain.job import MICROSECONDS, Execution, Job, JobState
-from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
-from common.owners.queue import QueueOwner
+from common.ports import JobCounts, QueueGauges
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +45,11 @@ class JobMetrics:
         for kind in (errors.TransitionRejected, errors.StaleAttempt):
             self._rejected.labels(reason=kind.reason)
 
-    def watch(self, owner: JobOwner) -> None:
-        """Read the number of jobs in each state from the owner."""
+    def watch(self, jobs: JobCounts) -> None:
+        """Read the number of jobs in each state when scraped."""
         gauge = Gauge("taskqueue_jobs", "Jobs by state", ["state"], registry=self._registry)
         for state in JobState:
-            gauge.labels(state=state.name).set_function(partial(_count, owner, state))
+            gauge.labels(state=state.name).set_function(partial(_count, jobs, state))
 
     def transitioned(self, before: Job | None, after: Job) -> None:
         if logger.isEnabledFor(logging.DEBUG):
@@ -82,12 +81,12 @@ class QueueMetrics:
             "taskqueue_redeliveries", "Leases that ended without acknowledgement", registry=registry
         )
 
-    def watch(self, owner: QueueOwner) -> None:
-        """Read depth and age from the owner."""
+    def watch(self, queue: QueueGauges) -> None:
+        """Read depth and age when scraped."""
         for name, help_text, read in (
-            ("queue_depth", "Jobs that wait in the queue", owner.depth),
-            ("queue_leased", "Jobs that are leased to a worker", owner.leased),
-            ("queue_oldest_age_seconds", "How long the first in line has waited", owner.oldest_age),
+            ("queue_depth", "Jobs that wait in the queue", queue.depth),
+            ("queue_leased", "Jobs that are leased to a worker", queue.leased),
+            ("queue_oldest_age_seconds", "How long the first in line has waited", queue.oldest_age),
         ):
             _gauge(f"taskqueue_{name}", help_text, self._registry).set_function(read)
 
@@ -107,8 +106,8 @@ def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
         _gauge(f"taskqueue_{name}", help_text, registry).set_function(read)
 
 
-def _count(owner: JobOwner, state: JobState) -> float:
-    return owner.counts()[state]
+def _count(jobs: JobCounts, state: JobState) -> float:
+    return jobs.counts()[state]
 
 
 def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Durations:

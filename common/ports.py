@@ -7,7 +7,7 @@ served; they raise only if the whole call failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -231,6 +231,30 @@ class Kinds(Protocol):
 
     def check(self, spec: JobSpec) -> None:
         """Raise ``UnknownKind`` or ``UnreadablePayload`` unless a handler can take the job."""
+        ...
+
+
+class JobCounts(Protocol):
+    """What gauges show of the jobs."""
+
+    def counts(self) -> Mapping[JobState, int]:
+        """Number of jobs in each state."""
+        ...
+
+
+class QueueGauges(Protocol):
+    """What gauges show of the queue."""
+
+    def depth(self) -> int:
+        """Number of entries that wait, leased ones not counted."""
+        ...
+
+    def leased(self) -> int:
+        """Number of entries that are leased."""
+        ...
+
+    def oldest_age(self) -> float:
+        """Seconds that the first in line has waited; 0 if none waits."""
         ...
 
 

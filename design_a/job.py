@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from common.gen.taskqueue.internal.v1 import job_service_pb2, job_service_pb2_grpc
-from common.metrics import JobMetrics
-from common.owners.jobs import JobOwner
 from common.rpc.process import Process, run
 from design_a.servicers.jobs import JobServicer
 
 
 def assemble(process: Process) -> None:
     """Serve the job owner."""
-    metrics = JobMetrics(process.registry)
-    owner = JobOwner(process.mint(), process.clock, metrics)
-    metrics.watch(owner)
+    jobs = process.open_store().jobs(process.mint())
     process.serve(
         job_service_pb2.DESCRIPTOR.services_by_name["JobService"],
         job_service_pb2_grpc.add_JobServiceServicer_to_server,
-        JobServicer(owner),
+        JobServicer(jobs),
     )
 
 

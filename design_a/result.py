@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from common.gen.taskqueue.internal.v1 import result_service_pb2, result_service_pb2_grpc
-from common.owners.results import ResultOwner
 from common.rpc.process import Process, run
 from design_a.servicers.results import ResultServicer
 
@@ -13,7 +12,7 @@ def assemble(process: Process) -> None:
     process.serve(
         result_service_pb2.DESCRIPTOR.services_by_name["ResultService"],
         result_service_pb2_grpc.add_ResultServiceServicer_to_server,
-        ResultServicer(ResultOwner()),
+        ResultServicer(process.open_store().results()),
     )
 
 

@@ -8,11 +8,8 @@ from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
 from common.handlers import registry
-from common.metrics import JobMetrics, QueueMetrics, watch_liveness
-from common.owners.jobs import JobOwner
+from common.metrics import watch_liveness
 from common.owners.liveness import LivenessOwner
-from common.owners.queue import QueueOwner
-from common.owners.results import ResultOwner
 from common.rpc.callers import NODE, PUBLIC
 from common.rpc.embedded_worker import start_worker
 from common.rpc.process import Process
@@ -27,22 +24,9 @@ def assemble(process: Process) -> None:
     number = number_of(settings.name)
     kinds = registry.load()
 
-    job_metrics = JobMetrics(process.registry)
-    jobs = JobOwner(process.mint(number), process.clock, job_metrics)
-    job_metrics.watch(jobs)
-
-    queue_metrics = QueueMetrics(process.registry)
-    queue = QueueOwner(
-        process.clock,
-        queue_metrics,
-        settings.lease,
-        settings.max_queued_jobs,
-        settings.max_queued_bytes,
-    )
-    queue_metrics.watch(queue)
+    store = process.open_store()
+    jobs, queue, results = store.jobs(process.mint(number)), store.queue(), store.results()
     process.before_stop(queue.stop_waiting)
-
-    results = ResultOwner()
     liveness = LivenessOwner(process.clock, settings.heartbeat_timeout)
     watch_liveness(liveness, process.registry)
     coordinator = WorkCoordinator(

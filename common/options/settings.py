@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from common.config import BYTES, COUNT, LEVEL, LOG_LEVELS, LONGEST, SECONDS, optional
+from common.config import BYTES, COUNT, LEVEL, LOG_LEVELS, SECONDS, optional
 from common.options.option import Option, OptionError, Started
 from common.options.values import Choice, Number, Values
 from common.stack_spec import StackSpec
@@ -50,7 +50,7 @@ def _values(each: dataclasses.Field[Any]) -> Values:
     if unit == LEVEL:
         return Choice(LOG_LEVELS)
     if unit == SECONDS:
-        return Number(0, LONGEST, SECONDS, above=not each.metadata["zero"])
+        return Number(0, each.metadata["most"], SECONDS, above=not each.metadata["zero"])
     return Number(1, _MOST[unit], unit, whole=True)
 
 

@@ -8,6 +8,7 @@ and a query merges the few that match.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from sortedcontainers import SortedList
 from common.domain import lifecycle
 from common.domain.errors import JobNotFound, RequestIdReused, SubmitWithdrawn, TaskQueueError
 from common.domain.ids import IdMint
-from common.domain.job import Job, JobState
+from common.domain.job import MICROSECONDS, Job, JobState
 from common.domain.paging import JobQuery
 from common.owners.recent import Recent
 from common.ports import Clock, JobObserver, NewJob, Transition
@@ -37,9 +38,14 @@ class _Request:
 
 
 class JobOwner:
-    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` gets steps."""
+    """Holds all records. ``mint`` makes the ids, ``clock`` all times, ``observer`` gets steps.
 
-    def __init__(self, mint: IdMint, clock: Clock, observer: JobObserver) -> None:
+    A terminal job is forgotten ``retention`` seconds after its end, with 0 never.
+    """
+
+    def __init__(
+        self, mint: IdMint, clock: Clock, observer: JobObserver, retention: float = 0
+    ) -> None:
         self._mint = mint
         self._clock = clock
         self._observer = observer
@@ -49,6 +55,8 @@ class JobOwner:
         self._request_of: dict[str, str] = {}
         # The jobs of the submits of the last seconds, for a message that arrives once more.
         self._submits: Recent[str] = Recent(clock, REMEMBERED)
+        self._retention = int(retention * MICROSECONDS)
+        self._ended: deque[Job] = deque()
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id.
@@ -56,22 +64,27 @@ class JobOwner:
         A submit that is met again finds its own record, or ``JobNotFound`` if that was withdrawn;
         one that was withdrawn before it came gets ``SubmitWithdrawn``.
         """
+        self._forget_ended()
         return [self._create(new) for new in jobs]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Read records; an unknown id gives ``JobNotFound``."""
+        self._forget_ended()
         return [self._jobs.get(job_id) or JobNotFound(job_id) for job_id in job_ids]
 
     async def page(self, query: JobQuery) -> list[Job]:
         """Read up to ``query.limit`` records older than ``query.before``, newest first."""
+        self._forget_ended()
         newest = self._index.newest(query.state, query.kind, query.before)
         return [self._jobs[job_id] for _, job_id in zip(range(query.limit), newest, strict=False)]
 
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         """Take steps of the lifecycle table; rejected ones are reported to the observer."""
+        self._forget_ended()
         return [self._transition(step) for step in steps]
 
     async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        self._forget_ended()
         return [self._cancel(job_id) for job_id in job_ids]
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
@@ -90,6 +103,7 @@ class JobOwner:
 
     def counts(self) -> dict[JobState, int]:
         """Number of jobs in each state."""
+        self._forget_ended()
         return self._index.counts()
 
     def _create(self, new: NewJob) -> Job | TaskQueueError:
@@ -171,12 +185,23 @@ class JobOwner:
         """Forget a job that waits, and its request id; returns whether it did."""
         if job.state is not JobState.QUEUED:
             return False
+        self._drop(job)
+        return True
+
+    def _forget_ended(self) -> None:
+        """Forget the jobs whose time is over; costs nothing while there is no retention."""
+        if not self._ended:
+            return
+        latest = self._clock.now() - self._retention
+        while self._ended and (self._ended[0].finish_time or 0) <= latest:
+            self._drop(self._ended.popleft())
+
+    def _drop(self, job: Job) -> None:
         request_id = self._request_of.pop(job.id, None)
         if request_id is not None:
             del self._requests[request_id]
         del self._jobs[job.id]
         self._index.drop(job)
-        return True
 
     def _write(self, before: Job | None, after: Job) -> None:
         if after is before:
@@ -184,6 +209,8 @@ class JobOwner:
         self._jobs[after.id] = after
         if before is None or before.state is not after.state:
             self._index.move(before, after)
+            if self._retention and after.state.terminal:
+                self._ended.append(after)
         self._observer.transitioned(before, after)
 
 

@@ -44,6 +44,7 @@ from common.rpc.interceptors import CallInterceptor
 from common.rpc.outbound import ClientMetrics
 from common.rpc.reflect import reflecting
 from common.rpc.server import Add, Server
+from common.stores import ObservedStore, open_store
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,10 @@ class Process:
     def mint(self, home: int = 0) -> IdMint:
         """Make the source of the ids that this process gives out."""
         return IdMint(home, secrets.randbelow(BOOT_LIMIT))
+
+    def open_store(self) -> ObservedStore:
+        """Open what keeps the state of this process."""
+        return ObservedStore(open_store(self.settings, self.clock), self.registry)
 
     def connect(self, name: str, caller: str) -> Peer:
         """Connect to a peer of the settings as ``caller``.

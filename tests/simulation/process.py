@@ -23,6 +23,7 @@ from common.flows.background import Background
 from common.rpc import callers, metadata, status
 from common.rpc.channel import Peer
 from common.rpc.outbound import ClientMetrics
+from common.stores import ObservedStore, open_store
 from tests.simulation.loop import PROCESS, Freezer
 from tests.simulation.network import Network, SimulatedChannel, failure
 
@@ -73,6 +74,9 @@ class SimulatedProcess:
 
     def mint(self, home: int = 0) -> IdMint:
         return IdMint(home, self._random.randrange(BOOT_LIMIT))
+
+    def open_store(self) -> ObservedStore:
+        return ObservedStore(open_store(self.settings, self.clock), self.registry)
 
     def connect(self, name: str, caller: str) -> Peer:
         channel = SimulatedChannel(self._network, self.settings.name, name)

@@ -13,11 +13,7 @@ from common.flows.coordinator import WorkCoordinator
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
 from common.handlers.registry import load
-from common.metrics import JobMetrics, QueueMetrics
-from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
-from common.owners.queue import QueueOwner
-from common.owners.results import ResultOwner
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
 from common.worker.executor import JobExecutor
@@ -46,16 +42,9 @@ class _Server:
     def __init__(self, slots: int) -> None:
         settings = Settings("inprocess", listen="127.0.0.1:0", metrics="127.0.0.1:0", slots=slots)
         self.process = Process(settings)
-        jobs = JobOwner(self.process.mint(), self.process.clock, JobMetrics(self.process.registry))
-        queue = QueueOwner(
-            self.process.clock,
-            QueueMetrics(self.process.registry),
-            settings.lease,
-            settings.max_queued_jobs,
-            settings.max_queued_bytes,
-        )
+        store = self.process.open_store()
+        jobs, queue, results = store.jobs(self.process.mint()), store.queue(), store.results()
         self.process.before_stop(queue.stop_waiting)
-        results = ResultOwner()
         liveness = LivenessOwner(self.process.clock, settings.heartbeat_timeout)
         background = self.process.background
         coordinator = WorkCoordinator(liveness, jobs, queue, results, settings.lease, background)

@@ -53,7 +53,7 @@ class Stack:
         self.queue_owner = QueueOwner(self.clock, observer, 6.0, max_jobs, 1000)
         self.job_owner = JobOwner(IdMint(0, 0), self.clock, observer)
         self.jobs, self.queue = Faulty(self.job_owner), Faulty(self.queue_owner)
-        self.results = Faulty(ResultOwner())
+        self.results = Faulty(ResultOwner(self.clock))
         self.background = Background()
         self.client = OwnedTaskQueue(self.jobs, self.queue, self.results, self.background)
         self.leftovers = Leftovers(self.jobs, self.queue)

@@ -67,7 +67,7 @@ class TaskQueueMachine(RuleBasedStateMachine):
         self.witness = Witness()
         self.jobs = JobOwner(IdMint(0, 7), self.clock, self.witness)
         self.queue = QueueOwner(self.clock, self.witness, LEASE, 1000, 1 << 20)
-        results = ResultOwner()
+        results = ResultOwner(self.clock)
         background = Background()
         self.background = background
         self.client = OwnedTaskQueue(self.jobs, self.queue, results, background)

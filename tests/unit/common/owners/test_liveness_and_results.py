@@ -99,7 +99,7 @@ def test_settled_execution_is_held_no_longer(liveness: LivenessOwner) -> None:
 
 
 async def test_first_write_of_a_result_wins() -> None:
-    results = ResultOwner()
+    results = ResultOwner(HandClock())
     assert await results.store([(ONE, b"first"), (ONE, b"second"), (TWO, b"")]) == [
         True,
         False,
@@ -109,7 +109,7 @@ async def test_first_write_of_a_result_wins() -> None:
 
 
 async def test_attempts_do_not_share_a_result() -> None:
-    results = ResultOwner()
+    results = ResultOwner(HandClock())
     await results.store([(Execution("a", 1), b"stale")])
     (answer,) = await results.get([Execution("a", 2)])
     assert isinstance(answer, ResultLost)

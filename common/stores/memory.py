@@ -1,0 +1,37 @@
+"""State in the memory of the process, which is lost with it."""
+
+from __future__ import annotations
+
+from common.config import Settings
+from common.domain.ids import IdMint
+from common.owners.jobs import JobOwner
+from common.owners.queue import QueueOwner
+from common.owners.results import ResultOwner
+from common.ports import Clock, JobObserver, QueueObserver
+
+
+class MemoryStore:
+    """The ``Store`` port over owners in this process."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    def jobs(self, mint: IdMint, observer: JobObserver) -> JobOwner:
+        """Open an empty job owner."""
+        return JobOwner(mint, self._clock, observer, self._settings.retention)
+
+    def queue(self, observer: QueueObserver) -> QueueOwner:
+        """Open an empty queue owner."""
+        settings = self._settings
+        return QueueOwner(
+            self._clock,
+            observer,
+            settings.lease,
+            settings.max_queued_jobs,
+            settings.max_queued_bytes,
+        )
+
+    def results(self) -> ResultOwner:
+        """Open an empty result owner."""
+        return ResultOwner(self._clock, self._settings.retention)
