@@ -1,0 +1,189 @@
+"""The job owner over Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.domain import lifecycle
+from common.domain.errors import (
+    InternalError,
+    JobNotFound,
+    RequestIdReused,
+    SubmitWithdrawn,
+    TaskQueueError,
+)
+from common.domain.ids import IdMint
+from common.domain.job import MICROSECONDS, Failure, Job, JobState
+from common.domain.paging import JobQuery
+from common.owners.jobs import REMEMBERED
+from common.ports import Clock, JobObserver, NewJob, Transition
+from common.stores.redis.connection import Connection
+
+TABLE = ",".join(
+    f"{source:d}{target:d}" for source, target in sorted(
+        (source, target) for source, target in lifecycle.ALLOWED if source is not None
+    )
+)
+"""The steps of the lifecycle table as the script reads them."""
+
+
+class RedisJobs:
+    """The ``Jobs`` port. A script takes a step; the lifecycle says what came of it, and why not."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        mint: IdMint,
+        clock: Clock,
+        observer: JobObserver,
+        retention: float,
+    ) -> None:
+        self._connection = connection
+        self._mint = mint
+        self._clock = clock
+        self._observer = observer
+        self._retention = int(retention * MICROSECONDS)
+        self._counts = dict.fromkeys(JobState, 0)
+
+    async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
+        """Create records in state QUEUED, or find the earlier one of each request id."""
+        now = self._clock.now()
+        arguments: list[Any] = []
+        minted = []
+        for new in jobs:
+            minted.append(self._mint.next(now))
+            arguments += (minted[-1], self._mint.latest, new.kind)
+            arguments += (new.request_id, new.digest, new.submit_id)
+        remembered = int(REMEMBERED * MICROSECONDS)
+        answers = await self._run("create", now, remembered, *arguments)
+        created: list[Job | TaskQueueError] = []
+        for new, job_id, answer in zip(jobs, minted, answers, strict=True):
+            created.append(_created(new, answer))
+            if isinstance(job := created[-1], Job) and job.id == job_id:
+                self._observer.transitioned(None, job)
+        return created
+
+    async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Read records; an unknown id gives ``JobNotFound``."""
+        answers = await self._run("get", self._clock.now(), *job_ids)
+        return [
+            JobNotFound(job_id) if answer == b"gone" else _job(job_id, answer[1])
+            for job_id, answer in zip(job_ids, answers, strict=True)
+        ]
+
+    async def page(self, query: JobQuery) -> list[Job]:
+        """Read up to ``query.limit`` records older than ``query.before``, newest first."""
+        state = "" if query.state is None else int(query.state)
+        answers = await self._run(
+            "page", self._clock.now(), state, query.kind, query.before, query.limit
+        )
+        return [_job(job_id.decode(), flat) for job_id, flat in answers]
+
+    async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
+        """Take steps of the lifecycle table; rejected ones are reported to the observer."""
+        now = self._clock.now()
+        arguments: list[Any] = [TABLE]
+        for step in steps:
+            failure = step.failure
+            arguments += (*step.execution, int(step.target), step.worker)
+            arguments += (1, failure.reason, failure.message) if failure else (0, "", "")
+        answers = await self._run("transition", now, *arguments)
+        return [self._taken(step, answer, now) for step, answer in zip(steps, answers, strict=True)]
+
+    async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
+        now = self._clock.now()
+        answers = await self._run("cancel", now, *job_ids)
+        canceled: list[Job | TaskQueueError] = []
+        for job_id, answer in zip(job_ids, answers, strict=True):
+            if answer == b"gone":
+                canceled.append(JobNotFound(job_id))
+                continue
+            before = _job(job_id, answer[1])
+            after = lifecycle.request_cancel(before, now)
+            if after is not before:
+                self._observer.transitioned(before, after)
+            canceled.append(after)
+        return canceled
+
+    async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
+        """Forget the job of a submit unless another submit relies on it or it runs already."""
+        now = self._clock.now()
+        remembered = int(REMEMBERED * MICROSECONDS)
+        answer = await self._run("withdraw", now, remembered, submit_id, job_id)
+        return _forgotten(job_id, answer, now) if job_id else None
+
+    async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
+        """Forget jobs that wait, whichever submits rely on them."""
+        now = self._clock.now()
+        answers = await self._run("forget", now, *job_ids)
+        return [
+            _forgotten(job_id, answer, now)
+            for job_id, answer in zip(job_ids, answers, strict=True)
+        ]
+
+    def counts(self) -> Mapping[JobState, int]:
+        """Number of jobs in each state, as of the last sample."""
+        return self._counts
+
+    async def _run(self, script: str, now: int, *arguments: Any) -> Any:
+        return await self._connection.run(script, now, self._retention, *arguments)
+
+    def _taken(self, step: Transition, answer: Any, now: int) -> Job | TaskQueueError:
+        """Return what came of a step, from the record before it and whether it was taken."""
+        job_id, attempt = step.execution
+        if answer == b"gone":
+            return JobNotFound(job_id)
+        taken, before = answer[0] == b"1", _job(job_id, answer[1])
+        try:
+            if step.target is JobState.RUNNING:
+                after = lifecycle.start(before, attempt, step.worker, now)
+            else:
+                after = lifecycle.finish(before, attempt, step.target, step.failure, now)
+        except TaskQueueError as error:
+            if taken:
+                return InternalError(f"job {job_id}: a step was taken that is none: {error}")
+            self._observer.rejected(error)
+            return error
+        if taken != (after is not before):
+            return InternalError(f"job {job_id}: step to {step.target.name} was not taken")
+        if taken:
+            self._observer.transitioned(before, after)
+        return after
+
+
+def _created(new: NewJob, answer: Any) -> Job | TaskQueueError:
+    if answer == b"withdrawn":
+        return SubmitWithdrawn(f"submit {new.submit_id}")
+    if answer == b"reused":
+        return RequestIdReused(new.request_id)
+    if answer == b"gone":
+        return JobNotFound(f"of submit {new.submit_id}")
+    return _job(answer[0].decode(), answer[1])
+
+
+def _forgotten(job_id: str, answer: Any, now: int) -> Job | TaskQueueError:
+    if answer == b"gone":
+        return JobNotFound(job_id)
+    job = _job(job_id, answer[1])
+    return lifecycle.request_cancel(job, now) if answer[0] == b"1" else job
+
+
+def _job(job_id: str, flat: Sequence[bytes]) -> Job:
+    """Read a record from fields and values in turn."""
+    fields = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
+    start, finish = fields.get(b"start"), fields.get(b"finish")
+    reason = fields.get(b"reason")
+    return Job(
+        job_id,
+        fields[b"kind"].decode(),
+        JobState(int(fields[b"state"])),
+        int(fields[b"create"]),
+        int(fields.get(b"attempt", 0)),
+        None if start is None else int(start),
+        None if finish is None else int(finish),
+        fields.get(b"worker", b"").decode(),
+        None if reason is None else Failure(reason.decode(), fields[b"message"].decode()),
+        b"cancel" in fields,
+    )
