@@ -232,6 +232,38 @@ class OwnerUnreachable(TaskQueueError):
         super().__init__(f"{owner} is out of reach: {why}", owner=owner)
 
 
+class StoreUnreachable(TaskQueueError):
+    """The store of an owner did not do what it was asked: that may have happened."""
+
+    code = Code.UNAVAILABLE
+    reason = "STORE_UNREACHABLE"
+
+    def __init__(self, store: str, why: str) -> None:
+        super().__init__(f"{store} is out of reach: {why}", store=store)
+
+
+class StoreUnready(TaskQueueError):
+    """The store of an owner cannot be asked, or refuses for a time: nothing happened."""
+
+    code = Code.UNAVAILABLE
+    reason = "STORE_UNREADY"
+    definite = True
+
+    def __init__(self, store: str, why: str) -> None:
+        super().__init__(f"{store} takes nothing at present: {why}", store=store)
+
+
+class StoreFull(TaskQueueError):
+    """The store of an owner has no room left, in memory or on disk: nothing happened."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    reason = "STORE_FULL"
+    definite = True
+
+    def __init__(self, store: str, why: str) -> None:
+        super().__init__(f"{store} is full: {why}", store=store)
+
+
 class Stopping(TaskQueueError):
     """The process stops and begins no new work; another one may take it."""
 

@@ -35,3 +35,6 @@ class MemoryStore:
     def results(self) -> ResultOwner:
         """Open an empty result owner."""
         return ResultOwner(self._clock, self._settings.retention)
+
+    async def close(self) -> None:
+        """Keep everything: it goes with the process."""

@@ -11,9 +11,17 @@ from common.ports import JobCounts, JobObserver, Jobs, Queue, QueueGauges, Queue
 class StoredJobs(Jobs, JobCounts, Protocol):
     """Job metadata and state, as a process keeps them."""
 
+    async def sample(self) -> None:
+        """Read what the gauges show, where that is not at hand."""
+        ...
+
 
 class StoredQueue(Queue, QueueGauges, Protocol):
     """Queue membership, as a process keeps it."""
+
+    async def sample(self) -> None:
+        """Read what the gauges show, where that is not at hand."""
+        ...
 
     def stop_waiting(self) -> None:
         """Answer every waiting dequeue now, and later ones without waiting: the process stops."""
@@ -33,4 +41,8 @@ class Store(Protocol):
 
     def results(self) -> Results:
         """Open result payloads."""
+        ...
+
+    async def close(self) -> None:
+        """Close what was opened."""
         ...

@@ -10,8 +10,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from common import context
-from common.domain.errors import StoreFull, StoreUnreachable, TaskQueueError
+from common.domain.errors import StoreFull, StoreUnreachable, StoreUnready, TaskQueueError
 from common.stores.redis import scripts
 
 CONNECTIONS = 16
@@ -35,18 +34,17 @@ class Connection:
     def __init__(self, name: str, address: str, shared: str, names: Sequence[str]) -> None:
         host, _, port = address.rpartition(":")
         self._name = name
-        self.redis = Redis(
-            connection_pool=BlockingConnectionPool(
-                host=host,
-                port=int(port),
-                max_connections=CONNECTIONS,
-                timeout=SECONDS,
-                socket_timeout=SECONDS,
-                socket_connect_timeout=SECONDS,
-                # What is sent twice may happen twice.
-                retry=Retry(NoBackoff(), 0),
-            )
+        pool = BlockingConnectionPool(
+            host=host,
+            port=int(port),
+            max_connections=CONNECTIONS,
+            timeout=SECONDS,
+            socket_timeout=SECONDS,
+            socket_connect_timeout=SECONDS,
+            # What is sent twice may happen twice.
+            retry=Retry(NoBackoff(), 0),
         )
+        self.redis = Redis.from_pool(pool)
         self._scripts: Mapping[str, Any] = scripts.load(self.redis, shared, names)
 
     async def run(self, script: str, *arguments: Any) -> Any:
@@ -61,7 +59,8 @@ class Connection:
         if isinstance(error, _FULL):
             return StoreFull(self._name, str(error))
         refused = isinstance(error, _DEFINITE) or str(error).startswith(_REFUSALS)
-        return StoreUnreachable(self._name, str(error) or type(error).__name__, definite=refused)
+        kind = StoreUnready if refused else StoreUnreachable
+        return kind(self._name, str(error) or type(error).__name__)
 
     async def close(self) -> None:
         """Close all connections."""

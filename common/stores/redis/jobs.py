@@ -123,6 +123,11 @@ class RedisJobs:
             for job_id, answer in zip(job_ids, answers, strict=True)
         ]
 
+    async def sample(self) -> None:
+        """Count the jobs in each state."""
+        counts = await self._run("count", self._clock.now())
+        self._counts = {state: int(counts[state - 1]) for state in JobState}
+
     def counts(self) -> Mapping[JobState, int]:
         """Number of jobs in each state, as of the last sample."""
         return self._counts

@@ -37,6 +37,8 @@ class RedisQueue:
         self._max_jobs = max_jobs
         self._max_bytes = max_bytes
         self._next_end: int | None = None
+        self._depth = self._leased = 0
+        self._since: int | None = None
         self._stopping = asyncio.Event()
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
@@ -76,6 +78,24 @@ class RedisQueue:
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
         """Refuse from now on the jobs that are not present; returns which those are."""
         return [absent == 1 for absent in await self._run("keep_out", _KEPT_OUT, *job_ids)]
+
+    async def sample(self) -> None:
+        """Read depth, leases and the age of the first in line."""
+        depth, leased, since = await self._run("measure")
+        self._depth, self._leased = depth, leased
+        self._since = int(since) if since else None
+
+    def depth(self) -> int:
+        """Number of entries that wait, as of the last sample."""
+        return self._depth
+
+    def leased(self) -> int:
+        """Number of entries that are leased, as of the last sample."""
+        return self._leased
+
+    def oldest_age(self) -> float:
+        """Seconds that the first in line has waited, as of the last sample; 0 if none waits."""
+        return 0.0 if self._since is None else (self._clock.now() - self._since) / MICROSECONDS
 
     def stop_waiting(self) -> None:
         """Answer every waiting dequeue now, and later ones without waiting: the process stops."""

@@ -12,8 +12,8 @@ FOLDER = Path(__file__).parent / "scripts"
 # Without it Redis would look for its limit of memory at each command, and end a script half-way.
 _HEAD = "#!lua\n"
 
-JOBS = ("create", "get", "page", "transition", "cancel", "withdraw", "forget")
-QUEUE = ("enqueue", "dequeue", "remove", "keep_out")
+JOBS = ("create", "get", "page", "transition", "cancel", "withdraw", "forget", "count")
+QUEUE = ("enqueue", "dequeue", "remove", "keep_out", "measure")
 RESULTS = ("store",)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from common.config import Settings
 from common.domain.ids import IdMint
 from common.ports import Clock, JobObserver, QueueObserver
@@ -22,17 +24,18 @@ class RedisStore:
         self._settings = settings
         self._clock = clock
         self._address = settings.peers[PEER]
+        self._connections: list[Connection] = []
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> RedisJobs:
         """Open the job owner."""
-        connection = Connection(PEER, self._address, "jobs", scripts.JOBS)
+        connection = self._connect("jobs", scripts.JOBS)
         return RedisJobs(connection, mint, self._clock, observer, self._settings.retention)
 
     def queue(self, observer: QueueObserver) -> RedisQueue:
         """Open the queue owner."""
         settings = self._settings
         return RedisQueue(
-            Connection(PEER, self._address, "queue", scripts.QUEUE),
+            self._connect("queue", scripts.QUEUE),
             self._clock,
             observer,
             settings.lease,
@@ -42,5 +45,13 @@ class RedisStore:
 
     def results(self) -> RedisResults:
         """Open the result owner."""
-        connection = Connection(PEER, self._address, "", scripts.RESULTS)
-        return RedisResults(connection, self._settings.retention)
+        return RedisResults(self._connect("", scripts.RESULTS), self._settings.retention)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections:
+            await connection.close()
+
+    def _connect(self, shared: str, names: Sequence[str]) -> Connection:
+        self._connections.append(Connection(PEER, self._address, shared, names))
+        return self._connections[-1]

@@ -32,7 +32,7 @@ local function remove(id)
   redis.call('DEL', 'entry:' .. id)
   if redis.call('ZREM', 'visible', id) == 0 then redis.call('ZREM', 'leased', id) end
   redis.call('HINCRBY', 'tally', 'jobs', -1)
-  redis.call('HINCRBY', 'tally', 'bytes', -size)
+  redis.call('HINCRBY', 'tally', 'bytes', 0 - size)
   return true
 end
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
-from common.domain.errors import ResultLost
 from common.domain.job import Execution
 from common.metrics import watch_liveness
 from common.owners.liveness import LivenessOwner
-from common.owners.results import ResultOwner
 from tests.support.owners import HandClock
 
 ONE, TWO = Execution("a", 1), Execution("b", 1)
@@ -96,20 +94,3 @@ def test_settled_execution_is_held_no_longer(liveness: LivenessOwner) -> None:
     liveness.settle("w", [ONE])
     liveness.settle("stranger", [TWO])
     assert liveness.held() == []
-
-
-async def test_first_write_of_a_result_wins() -> None:
-    results = ResultOwner(HandClock())
-    assert await results.store([(ONE, b"first"), (ONE, b"second"), (TWO, b"")]) == [
-        True,
-        False,
-        True,
-    ]
-    assert await results.get([ONE, TWO]) == [b"first", b""]
-
-
-async def test_attempts_do_not_share_a_result() -> None:
-    results = ResultOwner(HandClock())
-    await results.store([(Execution("a", 1), b"stale")])
-    (answer,) = await results.get([Execution("a", 2)])
-    assert isinstance(answer, ResultLost)
