@@ -1,4 +1,4 @@
-"""The liveness owner's view of workers, and the result owner's first write."""
+"""The liveness owner: which workers live, and what they hold."""
 
 from __future__ import annotations
 

@@ -1,0 +1,44 @@
+-- Records, and the submits and request ids that lead to them. Times are in microseconds.
+
+CREATE TABLE jobs (
+    id text COLLATE "C" PRIMARY KEY,
+    kind text NOT NULL,
+    state smallint NOT NULL,
+    created bigint NOT NULL,
+    attempt integer NOT NULL DEFAULT 0,
+    started bigint,
+    finished bigint,
+    worker text NOT NULL DEFAULT '',
+    reason text,
+    message text,
+    cancel boolean NOT NULL DEFAULT false,
+    request_id text COLLATE "C",
+    submit_id text COLLATE "C"
+);
+
+-- For lists, of which each is in one place of this index for each state and kind.
+CREATE INDEX jobs_by_state ON jobs (state, kind, id);
+CREATE UNIQUE INDEX jobs_by_submit ON jobs (submit_id) WHERE submit_id IS NOT NULL;
+CREATE INDEX jobs_ended ON jobs (finished) WHERE finished IS NOT NULL;
+
+CREATE TABLE kinds (kind text PRIMARY KEY);
+
+CREATE TABLE requests (
+    request_id text COLLATE "C" PRIMARY KEY,
+    digest bytea NOT NULL,
+    job_id text COLLATE "C" NOT NULL,
+    dependents text[] NOT NULL
+);
+
+-- Submits that were withdrawn: before they came, or with the job that they had made.
+CREATE TABLE withdrawn (
+    submit_id text COLLATE "C" PRIMARY KEY,
+    job_id text COLLATE "C" NOT NULL DEFAULT '',
+    since bigint NOT NULL
+);
+
+-- Each job is written some four times: dead versions go before they are a tenth of the table.
+ALTER TABLE jobs SET (
+    fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0
+);
