@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import redis
 
 from common.stores.memory import MemoryStore
+from common.stores.postgres import PostgresStore
 from common.stores.redis import RedisStore
 from common.stores.store import Store
 from tests.support.owners import HandClock
@@ -46,11 +52,56 @@ def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait(20)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(scope="session")
+def postgres_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of the session's own."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    port = free_port()
+    bin_ = Path("/usr/lib/postgresql/15/bin")
+    as_user = []
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres")
+        for parent in folder.parents[:3]:
+            parent.chmod(0o755)
+        as_user = ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
+    data = folder / "data"
+    subprocess.run(
+        [*as_user, bin_ / "initdb", "--pgdata", data, "--auth", "trust", "--username", "postgres",
+         "--no-sync"],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    server = subprocess.Popen(
+        [*as_user, bin_ / "postgres", "-D", data, "-p", str(port), "-k", folder, "-c", "fsync=off"],
+        stderr=subprocess.DEVNULL,
+    )
+    ready = [bin_ / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    try:
+        eventually(lambda: subprocess.run(ready).returncode == 0, what="PostgreSQL")
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+
+
+async def _emptied(address: str) -> None:
+    connection = await asyncpg.connect(f"postgresql://postgres@{address}/postgres")
+    try:
+        await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(params=["memory", "redis", "postgres"])
 def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Opens a store that is empty: with a clock, and settings by name."""
     if request.param == "memory":
         return lambda clock, **given: MemoryStore(settings_of(**given), clock)
+    if request.param == "postgres":
+        address = request.getfixturevalue("postgres_address")
+        asyncio.run(_emptied(address))
+        return lambda clock, **given: PostgresStore(
+            settings_of(peers={"postgres": address}, **given), clock
+        )
     address = request.getfixturevalue("redis_address")
     with redis.Redis(port=int(address.rpartition(":")[2])) as client:
         client.flushall()

@@ -1,4 +1,6 @@
--- Records, and the submits and request ids that lead to them. Times are in microseconds.
+-- Records, and the submits and request ids that lead to them. Times are in microseconds. A row in
+-- state 0 is no job: it keeps the place of a submit that was withdrawn, so that a message of it that
+-- comes late makes none.
 
 CREATE TABLE jobs (
     id text COLLATE "C" PRIMARY KEY,
@@ -20,6 +22,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_state ON jobs (state, kind, id);
 CREATE UNIQUE INDEX jobs_by_submit ON jobs (submit_id) WHERE submit_id IS NOT NULL;
 CREATE INDEX jobs_ended ON jobs (finished) WHERE finished IS NOT NULL;
+CREATE INDEX jobs_withdrawn ON jobs (created) WHERE state = 0;
 
 CREATE TABLE kinds (kind text PRIMARY KEY);
 
@@ -28,13 +31,6 @@ CREATE TABLE requests (
     digest bytea NOT NULL,
     job_id text COLLATE "C" NOT NULL,
     dependents text[] NOT NULL
-);
-
--- Submits that were withdrawn: before they came, or with the job that they had made.
-CREATE TABLE withdrawn (
-    submit_id text COLLATE "C" PRIMARY KEY,
-    job_id text COLLATE "C" NOT NULL DEFAULT '',
-    since bigint NOT NULL
 );
 
 -- Each job is written some four times: dead versions go before they are a tenth of the table.

@@ -1,4 +1,5 @@
--- Entries: what waits, and what is leased.
+-- Entries: what waits, and what is leased. One that is out is none: it keeps the place of a job that
+-- is refused from then on.
 
 CREATE TABLE entries (
     job_id text COLLATE "C" PRIMARY KEY,
@@ -10,19 +11,17 @@ CREATE TABLE entries (
     correlation_id text NOT NULL,
     attempt integer NOT NULL DEFAULT 0,
     since bigint NOT NULL,
-    leased_until bigint
+    leased_until bigint,
+    out boolean NOT NULL DEFAULT false
 );
 
-CREATE INDEX entries_waiting ON entries (place) WHERE leased_until IS NULL;
+CREATE INDEX entries_waiting ON entries (place) WHERE leased_until IS NULL AND NOT out;
 CREATE INDEX entries_leased ON entries (leased_until) WHERE leased_until IS NOT NULL;
 
 CREATE SEQUENCE places AS bigint;
-CREATE SEQUENCE places_in_front AS bigint INCREMENT -1 START -1 MINVALUE -9223372036854775807 MAXVALUE -1;
+CREATE SEQUENCE places_in_front AS bigint INCREMENT -1;
 
-CREATE TABLE kept_out (
-    job_id text COLLATE "C" PRIMARY KEY,
-    since bigint NOT NULL
-);
+CREATE INDEX entries_out ON entries (since) WHERE out;
 
 -- Every entry dies within seconds: what is dead goes at once.
 ALTER TABLE entries SET (
