@@ -1,4 +1,4 @@
-"""How a reader tells sides apart: by shape, dashes and hatching, and by colour besides.
+"""How a reader distinguishes sides: by shape, dashes and hatching, and by colour besides.
 
 Every side has a look of its own, so that a page is as clear in grey and on paper. The first two are
 styled in ``style.css``; the pages style the others from here.

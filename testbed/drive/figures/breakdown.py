@@ -210,10 +210,10 @@ def _notes(times: _ClientTimes, entry: _Entry) -> Iterator[str]:
         )
     if waits < entry.waited_ms - WAIT_TOLERANCE * times.service_ms:
         yield (
-            f"{entry.waited_ms - waits:.2f} ms of waiting are not told apart by peer: they are "
+            f"{entry.waited_ms - waits:.2f} ms of waiting are not broken down by peer: they are "
             "shared out as the rest of it, which is wrong for calls that answer several at once"
             if waits
-            else "what was waited for is not told apart by peer"
+            else "what was waited for is not broken down by peer"
         )
     if any(hop.handling_ms > hop.wait_ms for hop in entry.hops):
         yield "a peer measured more than who waited for it: its calls differ by who asks"

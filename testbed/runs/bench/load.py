@@ -26,7 +26,7 @@ SETTLE_SECONDS = 0.5
 class Subject:
     """What is measured: a stack, or the echo server as one, and what reads its use.
 
-    ``name`` tells it from all others of the bench, which two equal sides do not do by themselves.
+    ``name`` is unique within the bench, which two equal sides are not by themselves.
     """
 
     name: str

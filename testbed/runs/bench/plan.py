@@ -34,7 +34,7 @@ class BenchPlan:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """A name for each side by which it is told from all others."""
+        """A unique name for each side."""
         return labels(self.sides)
 
     def deployments(self) -> dict[str, Deployment]:

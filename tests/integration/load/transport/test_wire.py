@@ -7,6 +7,7 @@ import socket
 
 import gevent
 
+from tests.support.waiting import eventually
 from tests.unit.locustfiles.modules import load
 
 wire = load("transports.grpc_gevent.wire")
@@ -61,10 +62,8 @@ def test_bytes_arrive_once_and_in_order_however_little_fits_at_a_time() -> None:
         assert noted.sent > 0
 
         theirs.send(b"answer")
-        gevent.sleep(0.01)
-        assert noted.received == b"answer"
-    gevent.sleep(0.01)
-    assert noted.closed
+        eventually(lambda: gevent.sleep(0) or noted.received == b"answer", what="the answer")
+    eventually(lambda: gevent.sleep(0) or noted.closed, what="the end of the connection")
     made.close()
     made.write(b"too late")
     assert made.unsent_bytes == 0

@@ -220,7 +220,7 @@ def test_waiting_that_no_peer_is_named_for_is_not_shown_as_work_of_the_entry(rec
     assert parts(found) == pytest.approx(
         {"client and network": 1, "gateway itself": 2, "waiting for peers": 7}, abs=0.02
     )
-    assert found.notes == ("what was waited for is not told apart by peer",)
+    assert found.notes == ("what was waited for is not broken down by peer",)
 
 
 def test_waiting_that_exceeds_that_for_the_calls_is_noted(record: Any) -> None:
@@ -234,7 +234,7 @@ def test_waiting_that_exceeds_that_for_the_calls_is_noted(record: Any) -> None:
     (found,) = inside.breakdown(trial(metrics, call), WINDOW).methods
     assert sum(parts(found).values()) == pytest.approx(found.mean_ms)
     (note,) = found.notes
-    assert note.startswith("6.70 ms of waiting are not told apart by peer")
+    assert note.startswith("6.70 ms of waiting are not broken down by peer")
 
 
 def test_calls_that_only_the_processes_saw_are_reported(design_a: MetricSeries) -> None:
