@@ -17,6 +17,10 @@ SECRET_VARIABLE = "TASKQUEUE_SECRET_FILE"  # noqa: S105  # its name
 # Characters that a secret has at least: 64 bits, written in hexadecimal digits.
 SHORTEST_SECRET = 16
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Where state is kept, and when what is written there is forced to the disk.
+MEMORY, REDIS, POSTGRES = STORES = ("memory", "redis", "postgres")
+FSYNC_LEVELS = ("always", "everysec", "no")
+SYNC_LEVELS = ("on", "off")
 
 # Units of a setting; a level is a word.
 SECONDS, COUNT, BYTES, LEVEL = "seconds", "", "bytes", "level"
@@ -45,11 +49,21 @@ def _setting(
     return field(default=default, metadata={"unit": unit, "zero": zero, "most": most, **words})
 
 
+_CHOICES = {
+    "log_level": LOG_LEVELS,
+    "store": STORES,
+    "redis_fsync": FSYNC_LEVELS,
+    "pg_sync": SYNC_LEVELS,
+}
+
+
 @dataclass(frozen=True)
 class Settings:
     """What one process runs with. Times are in seconds, sizes in bytes.
 
     ``links`` is for the process of that name: where it listens for each ``caller>callee``.
+    ``store`` is where state is kept; how safely, ``redis_fsync`` and ``pg_sync`` say of a server
+    that was started so.
     ``secret_file`` holds what the processes of a stack know each other by; empty for none.
     """
 
@@ -139,6 +153,9 @@ class Settings:
         "DEBUG: every step of a job can be followed",
         "DEBUG: CPU and disk for every call",
     )
+    store: str = MEMORY
+    redis_fsync: str = FSYNC_LEVELS[0]
+    pg_sync: str = SYNC_LEVELS[0]
     secret_file: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
 
@@ -149,8 +166,9 @@ class Settings:
             raise ConfigError(
                 "heartbeat_timeout must be at least twice heartbeat_interval and at most lease"
             )
-        if self.log_level not in LOG_LEVELS:
-            raise ConfigError(f"log_level must be one of {', '.join(LOG_LEVELS)}")
+        for name, words in _CHOICES.items():
+            if getattr(self, name) not in words:
+                raise ConfigError(f"{name} must be one of {', '.join(words)}")
         if self.slots < 0:
             raise ConfigError("slots must not be negative")
         if not 1 <= self.fetchers <= max(1, self.slots):

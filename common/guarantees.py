@@ -6,11 +6,12 @@ declaration, in the same words.
 
 from __future__ import annotations
 
-from common.config import Settings
+from common.config import POSTGRES, REDIS, Settings
 
 # What an accepted job survives, from least to most.
 DURABILITY = {
     "none": "nothing: it is in the memory of a process, and lost when that ends",
+    "delayed": "the end of most processes; that of the store takes what it had not written yet",
     "process": "the end of any process, not that of the machine: written, not forced to the disk",
     "disk": "the end of the machine too: on its disk before the submit is answered",
     "replicated": "the loss of a machine: on several before the submit is answered",
@@ -25,6 +26,18 @@ DELIVERY = {
 METHODS = ("CancelJob", "GetJobResult", "GetJobStatus", "ListJobs", "SubmitJob")
 
 
-def of(_settings: Settings) -> dict[str, str]:
-    """Return what a process with these settings guarantees, by name: all state is in memory."""
-    return {"durability": "none", "delivery": "at-least-once", "methods": ",".join(METHODS)}
+def of(settings: Settings) -> dict[str, str]:
+    """Return what a process with these settings guarantees, by name."""
+    return {
+        "durability": _durability(settings),
+        "delivery": "at-least-once",
+        "methods": ",".join(METHODS),
+    }
+
+
+def _durability(settings: Settings) -> str:
+    if settings.store == REDIS:
+        return "disk" if settings.redis_fsync == "always" else "process"
+    if settings.store == POSTGRES:
+        return "disk" if settings.pg_sync == "on" else "delayed"
+    return "none"

@@ -278,6 +278,14 @@ class QueueObserver(Protocol):
         ...
 
 
+class StoreObserver(Protocol):
+    """Observes what is asked of a store outside the process, for metrics."""
+
+    def asked(self, operation: str, seconds: float) -> None:
+        """One round trip ended, with an answer or without."""
+        ...
+
+
 class Liveness(Protocol):
     """Worker liveness and dispatch; its owner always sits in the coordinator's own process."""
 

@@ -64,8 +64,8 @@ class ProcessSpec:
     of each path, that has to be on the machine what brings it.
 
     ``port`` is where it is called, and ``metrics_port`` serves Prometheus at ``metrics_path``; 0 is
-    none. ``ports`` are others by name. ``ready`` says how to see that it serves. ``peers`` are the
-    names of the processes that it calls.
+    none. ``ports`` are others by name. ``ready`` says how to see that it serves, and
+    ``stop_signal`` is what asks it to stop. ``peers`` are the names of the processes that it calls.
 
     ``slot_share`` is its part of the stack's execution slots and how many fetches for them it keeps
     under way, 0 for a process that runs no jobs. Of one that is ``scalable`` there may be several,
@@ -90,6 +90,7 @@ class ProcessSpec:
     ports: Mapping[str, int] = field(default_factory=dict, hash=False)
     ready: Ready = field(default_factory=Ready)
     metrics_path: str = METRICS_PATH
+    stop_signal: str = "SIGTERM"
 
     def __post_init__(self) -> None:
         if bool(self.module) == bool(self.command):

@@ -47,8 +47,9 @@ class Link:
 class Topology:
     """A design: its processes in the order of their start, and those that clients call.
 
-    ``links_port`` is the first of a block of ports for its links, see :meth:`linked`; 0 if it has
-    none. ``links`` are there once it is linked.
+    ``links_port`` is the first of a block of ports for its links, see :meth:`linked`, and
+    ``stores_port`` of one for servers that keep its state; 0 if it has none. ``links`` are there
+    once it is linked.
     """
 
     design: str
@@ -57,6 +58,7 @@ class Topology:
     entries: tuple[str, ...]
     defaults: Mapping[str, str] = field(default_factory=dict)
     links_port: int = 0
+    stores_port: int = 0
     links: tuple[Link, ...] = ()
 
     def process(self, name: str) -> ProcessSpec:

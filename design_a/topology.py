@@ -28,4 +28,5 @@ TOPOLOGY = Topology(
     ),
     entries=("gateway",),
     links_port=50100,
+    stores_port=50200,
 )

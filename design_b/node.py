@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.config import ConfigError
+from common.config import MEMORY, ConfigError
 from common.flows.coordinator import WorkCoordinator
 from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
@@ -10,6 +10,7 @@ from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_p
 from common.handlers import registry
 from common.metrics import watch_liveness
 from common.owners.liveness import LivenessOwner
+from common.ports import TaskQueue
 from common.rpc.callers import NODE, PUBLIC
 from common.rpc.embedded_worker import start_worker
 from common.rpc.process import Process
@@ -19,7 +20,7 @@ from design_b.placement import PlacedTaskQueue
 
 
 def assemble(process: Process) -> None:
-    """Serve the public contract over this node's owners and the other nodes."""
+    """Serve the public contract over this node's owners and the other nodes, or a shared store."""
     settings = process.settings
     number = number_of(settings.name)
     kinds = registry.load()
@@ -35,17 +36,25 @@ def assemble(process: Process) -> None:
     process.run_beside(coordinator.watch)
     start_worker(process, coordinator, kinds)
 
-    own = OwnedTaskQueue(jobs, queue, results, process.background)
+    task_queue: TaskQueue = OwnedTaskQueue(jobs, queue, results, process.background)
     process.run_beside(Leftovers(jobs, queue).watch)
-    peers = {
-        number_of(name): RemoteTaskQueue(process.connect(name, NODE)) for name in settings.peers
-    }
-    process.admit(NODE, PUBLIC)
+    if settings.store == MEMORY:
+        task_queue = _placed(process, number, task_queue)
     process.serve(
         task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
         task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,
-        PublicServicer(PlacedTaskQueue(number, own, peers), kinds),
+        PublicServicer(task_queue, kinds),
     )
+
+
+def _placed(process: Process, number: int, own: TaskQueue) -> TaskQueue:
+    """Return the task queue over all nodes, each of which is the home of a part of the jobs."""
+    peers = {
+        number_of(name): RemoteTaskQueue(process.connect(name, NODE))
+        for name in process.settings.peers
+    }
+    process.admit(NODE, PUBLIC)
+    return PlacedTaskQueue(number, own, peers)
 
 
 def number_of(name: str) -> int:

@@ -25,6 +25,7 @@ TOPOLOGY = Topology(
     ),
     entries=NODES,
     links_port=50130,
+    stores_port=50220,
     # The limits of the one queue of Design A, shared out over six.
     defaults={"max_queued_jobs": "30000", "max_queued_bytes": str(40 << 20)},
 )

@@ -25,7 +25,8 @@ class Option:
     three are sentences without a full stop. ``apply`` gets the topology, how it is started and a
     value without a problem, and returns both as they are then; it raises :class:`OptionError` where
     the option makes no sense. ``facts`` name what a stack says of itself that may differ because of
-    it. ``services`` are processes besides ours that it needs.
+    it. ``services`` are programs besides ours that it may need. One that ``shapes`` the topology is
+    applied before those that only set something.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Option:
     costs: str = ""
     facts: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    shapes: bool = False
 
     def problem(self, value: str) -> str:
         """Say what is wrong with a value; empty if nothing is."""

@@ -20,10 +20,12 @@ from prometheus_client import CollectorRegistry, Gauge, Info
 import common
 import common.handlers
 from common import guarantees
-from common.config import Settings
+from common.config import POSTGRES, REDIS, Settings
 
 # Texts of the settings that each process of a stack has for itself.
 PER_PROCESS = frozenset({"name", "listen", "metrics", "secret_file"})
+# Texts that mean something with one store alone.
+_OF_STORE = {"redis_fsync": REDIS, "pg_sync": POSTGRES}
 _DIGITS = 16
 
 
@@ -58,7 +60,9 @@ def texts(settings: Settings) -> dict[str, str]:
         **{
             name: value
             for name, value in own.items()
-            if isinstance(value, str) and name not in PER_PROCESS
+            if isinstance(value, str)
+            and name not in PER_PROCESS
+            and _OF_STORE.get(name, settings.store) == settings.store
         },
         **guarantees.of(settings),
     }

@@ -15,12 +15,13 @@ import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import (
     CollectorRegistry,
     Gauge,
@@ -36,12 +37,14 @@ from common.clock import SystemClock
 from common.config import SECRET_VARIABLE, ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
+from common.metrics import StoreMetrics
 from common.rpc import accounting, callers, identity
 from common.rpc.admission import Admission
 from common.rpc.channel import Peer
 from common.rpc.inbound import ServerMetrics
 from common.rpc.interceptors import CallInterceptor
 from common.rpc.outbound import ClientMetrics
+from common.rpc.readiness import Readiness
 from common.rpc.reflect import reflecting
 from common.rpc.server import Add, Server
 from common.stores import ObservedStore, open_store
@@ -50,7 +53,6 @@ logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
 Beside = Callable[[], Coroutine[Any, Any, None]]
-_SERVING = health_pb2.HealthCheckResponse.SERVING
 # Seconds for answers that are written and not yet sent.
 LAST_ANSWERS = 0.1
 
@@ -76,12 +78,12 @@ class Process:
         self._count_tasks()
         self._servicers: list[tuple[ServiceDescriptor, Add]] = []
         self._client_metrics = ClientMetrics(self.registry)
-        self._peers: list[Peer] = []
         self._allowed = dict(callers.ALLOWED)
         self._secret = settings.read_secret()
         self._beside: list[Beside] = []
         self._stops: list[Callable[[], Awaitable[None] | None]] = []
-        self._health = health.aio.HealthServicer()
+        self._readiness = Readiness()
+        self._closes: list[Callable[[], Awaitable[None]]] = []
         self.tasks: list[asyncio.Task[None]] = []
 
     def _count_tasks(self) -> None:
@@ -97,8 +99,15 @@ class Process:
         return IdMint(home, secrets.randbelow(BOOT_LIMIT))
 
     def open_store(self) -> ObservedStore:
-        """Open what keeps the state of this process."""
-        return ObservedStore(open_store(self.settings, self.clock), self.registry)
+        """Open what keeps the state of this process, which serves only while that can be used."""
+        metrics = StoreMetrics()
+        store = open_store(self.settings, self.clock, metrics)
+        if store.remote:
+            metrics.expose(self.registry)
+            self._readiness.wait_for_store()
+            self.run_beside(partial(self._readiness.watch, store, metrics))
+        self._closes.append(store.close)
+        return ObservedStore(store, self.registry)
 
     def connect(self, name: str, caller: str) -> Peer:
         """Connect to a peer of the settings as ``caller``.
@@ -111,7 +120,7 @@ class Process:
         address = self.settings.peers[name]
         deadline = self.settings.default_deadline
         peer = Peer(name, address, caller, deadline, self._client_metrics, self._secret)
-        self._peers.append(peer)
+        self._closes.append(peer.close)
         return peer
 
     def serve(
@@ -153,15 +162,14 @@ class Process:
         await self._server.start()
         beside = [*self._beside, self._server.keep_serving]
         self.tasks = [asyncio.create_task(work()) for work in beside]
-        for name in names:
-            await self._health.set(name, _SERVING)
+        await self._readiness.start(names)
         logger.info("%s serves on %s, process %d", settings.name, settings.listen, os.getpid())
 
     async def stop(self) -> None:
         """Stop gracefully: no new work, health off, calls in flight answered, then the rest."""
         logger.info("%s stops", self.settings.name)
         self._calls.refuse(callers.BEGIN_WORK)
-        await self._health.enter_graceful_shutdown()
+        await self._readiness.stop()
         for stop in self._stops:
             stopping = stop()
             if stopping is not None:
@@ -171,8 +179,8 @@ class Process:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.background.drain()
-        for peer in self._peers:
-            await peer.close()
+        for close in self._closes:
+            await close()
         self._metrics.shutdown()
         self._metrics.server_close()
 
@@ -195,7 +203,9 @@ class Process:
         """What adds each servicer to a server, that of health included."""
         return [
             *(add for _, add in self._servicers),
-            lambda server: health_pb2_grpc.add_HealthServicer_to_server(self._health, server),
+            lambda server: health_pb2_grpc.add_HealthServicer_to_server(
+                self._readiness.servicer, server
+            ),
         ]
 
     def _bind(self) -> None:

@@ -13,19 +13,24 @@ from common.ports import Clock, JobObserver, QueueObserver
 class MemoryStore:
     """The ``Store`` port over owners in this process."""
 
+    remote = False
+
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
+
+    async def refresh(self) -> None:
+        """Do nothing: it is there, and forgets by itself."""
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> JobOwner:
         """Open an empty job owner."""
-        return JobOwner(mint, self._clock, observer, self._settings.retention)
+        return JobOwner(mint, self.clock, observer, self._settings.retention)
 
     def queue(self, observer: QueueObserver) -> QueueOwner:
         """Open an empty queue owner."""
         settings = self._settings
         return QueueOwner(
-            self._clock,
+            self.clock,
             observer,
             settings.lease,
             settings.max_queued_jobs,
@@ -34,7 +39,7 @@ class MemoryStore:
 
     def results(self) -> ResultOwner:
         """Open an empty result owner."""
-        return ResultOwner(self._clock, self._settings.retention)
+        return ResultOwner(self.clock, self._settings.retention)
 
     async def close(self) -> None:
         """Keep everything: it goes with the process."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from common.domain.ids import IdMint
-from common.ports import JobCounts, JobObserver, Jobs, Queue, QueueGauges, QueueObserver, Results
+from common.ports import (
+    Clock,
+    JobCounts,
+    JobObserver,
+    Jobs,
+    Queue,
+    QueueGauges,
+    QueueObserver,
+    Results,
+)
 
 
 class StoredJobs(Jobs, JobCounts, Protocol):
@@ -29,7 +38,25 @@ class StoredQueue(Queue, QueueGauges, Protocol):
 
 
 class Store(Protocol):
-    """Keeps the state of a process, or of all processes that share it."""
+    """Keeps the state of a process, or of all processes that share it.
+
+    One that is ``remote`` is a server outside the process, which may be out of reach.
+    """
+
+    remote: bool
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of all who share the store."""
+        ...
+
+    async def refresh(self) -> None:
+        """Connect and prepare it where that is needed, and do what is due now and then.
+
+        That is to compare the clocks, to read what the gauges show, and to delete what is
+        forgotten. Raises ``TaskQueueError`` as long as the store cannot be used.
+        """
+        ...
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> StoredJobs:
         """Open job metadata and state; ``mint`` makes the ids of new jobs."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import http.client
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.config import MEMORY
 from common.topology import LINKS
 from testbed.drive import budgets, facts
 from testbed.drive.scraper import read_page
@@ -169,7 +170,7 @@ def state(
     """
     ours = {name: each for name, each in processes.items() if each.is_ours}
     workers = [each for each in ours.values() if each.settings.get("slots")]
-    queues = [each for each in ours.values() if each.has_queue]
+    queues = _queues(ours.values())
     totals = {
         **_totals(SLOT_TOTALS, workers, [*ours.values()]),
         **_totals(QUEUE_TOTALS, queues, queues),
@@ -192,6 +193,13 @@ def state(
         },
         limits,
     )
+
+
+def _queues(processes: Iterable[Identity]) -> list[Identity]:
+    """Return one process for each queue: those that share a store have one together."""
+    holders = [each for each in processes if each.has_queue]
+    shares = [each for each in holders if each.texts.get("store", MEMORY) != MEMORY]
+    return [each for each in holders if each not in shares] + shares[:1]
 
 
 def _totals(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -59,6 +59,7 @@ def filled(topology: Topology, spec: StackSpec, place: Place) -> tuple[ProcessSp
 def _filled(topology: Topology, process: ProcessSpec, spec: StackSpec, place: Place) -> ProcessSpec:
     where = (place.host_of, place.bind)
     values = {
+        **_texts({**topology.defaults, **spec.settings}),
         **topology.values(process.name, spec.slots, *where),
         "tree": place.tree,
         "data": place.data_of(process),
@@ -70,6 +71,12 @@ def _filled(topology: Topology, process: ProcessSpec, spec: StackSpec, place: Pl
     environment = topology.environment(process.name, spec.slots, given, *where)
     readable = _readable(environment, source_of(spec, process.name))
     return replace(found, environment={**found.environment, **readable})
+
+
+def _texts(given: Mapping[str, str]) -> dict[str, str]:
+    """Return every setting that a user may set, as those that are not ours are started with."""
+    known = {each.name: str(each.default) for each in dataclasses.fields(Settings)}
+    return {name: str(given.get(name, default)) for name, default in known.items()}
 
 
 def source_of(spec: StackSpec, name: str) -> Source | None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from common.domain.errors import JobNotFound, RequestIdReused, StaleAttempt, SubmitWithdrawn
-from common.domain.ids import IdMint
-from common.domain.job import Execution, Failure, Job, JobState
-from common.domain.paging import JobQuery
+from common.domain.job import JobState
 from common.ports import NewJob
 from tests.support.owners import HandClock
 from tests.support.stores import Jobs, OpenStore
@@ -94,7 +90,9 @@ async def test_submit_that_comes_after_its_withdrawal_makes_no_job(jobs: Jobs) -
 
 
 @pytest.mark.parametrize("comes_late", [False, True])
-async def test_repeat_that_was_not_answered_takes_no_job_from_the_one_that_was(jobs: Jobs, comes_late: bool) -> None:
+async def test_repeat_that_was_not_answered_takes_no_job_from_the_one_that_was(
+    jobs: Jobs, comes_late: bool
+) -> None:
     promised = await jobs.create(request_id="r", digest=b"d", submit_id="s1")
     if not comes_late:
         await jobs.create(request_id="r", digest=b"d", submit_id="s2")
@@ -105,7 +103,9 @@ async def test_repeat_that_was_not_answered_takes_no_job_from_the_one_that_was(j
     assert await jobs.get(promised.id) == promised
 
 
-async def test_job_that_is_kept_out_of_the_queue_is_forgotten_whoever_relies_on_it(jobs: Jobs) -> None:
+async def test_job_that_is_kept_out_of_the_queue_is_forgotten_whoever_relies_on_it(
+    jobs: Jobs,
+) -> None:
     first = await jobs.create(request_id="r", digest=b"d", submit_id="s1")
     await jobs.create(request_id="r", digest=b"d", submit_id="s2")
     assert (await jobs.forget(first)).state is JobState.CANCELED
@@ -171,7 +171,9 @@ async def test_counts_follow_every_step(jobs: Jobs) -> None:
     }
 
 
-async def test_request_ids_are_kept_as_long_as_their_jobs_however_many_there_are(jobs: Jobs) -> None:
+async def test_request_ids_are_kept_as_long_as_their_jobs_however_many_there_are(
+    jobs: Jobs,
+) -> None:
     many = [NewJob("noop", f"r{number}", b"d") for number in range(5000)]
     first = await jobs.owner.create(many)
     for job in first[:1000]:

@@ -20,6 +20,7 @@ from common.config import Settings
 from common.domain.errors import DeadlineAlreadyPast, InternalError, Stopping, TaskQueueError
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
+from common.metrics import StoreMetrics
 from common.rpc import callers, metadata, status
 from common.rpc.channel import Peer
 from common.rpc.outbound import ClientMetrics
@@ -76,7 +77,7 @@ class SimulatedProcess:
         return IdMint(home, self._random.randrange(BOOT_LIMIT))
 
     def open_store(self) -> ObservedStore:
-        return ObservedStore(open_store(self.settings, self.clock), self.registry)
+        return ObservedStore(open_store(self.settings, self.clock, StoreMetrics()), self.registry)
 
     def connect(self, name: str, caller: str) -> Peer:
         channel = SimulatedChannel(self._network, self.settings.name, name)

@@ -1,4 +1,4 @@
-"""Stores in a test: with a clock to turn and observers that remember, asked for one job at a time."""
+"""Stores in a test, asked for one job at a time, with a clock to turn."""
 
 from __future__ import annotations
 
@@ -108,3 +108,10 @@ def memory_jobs() -> Jobs:
     """Return job metadata and state in memory."""
     clock = HandClock()
     return Jobs(MemoryStore(settings_of(), clock), clock)
+
+
+class Unwatched:
+    """Observes nothing of what a store is asked."""
+
+    def asked(self, operation: str, seconds: float) -> None:
+        pass

@@ -56,7 +56,12 @@ class Connection:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=SECONDS) as connection:
                 yield connection
-        except (OSError, TimeoutError, exceptions.PostgresError, exceptions.InterfaceError) as error:
+        except (
+            OSError,
+            TimeoutError,
+            exceptions.PostgresError,
+            exceptions.InterfaceError,
+        ) as error:
             raise self.translated(error) from error
 
     async def listen(self, channel: str, on_notify: Callable[..., None]) -> None:
@@ -80,7 +85,9 @@ class Connection:
             return StoreUnready(self._name, text)
         if isinstance(error, _FULL):
             return StoreFull(self._name, text)
-        return (StoreUnready if isinstance(error, _DEFINITE) else StoreUnreachable)(self._name, text)
+        return (StoreUnready if isinstance(error, _DEFINITE) else StoreUnreachable)(
+            self._name, text
+        )
 
     async def close(self) -> None:
         """Close all connections, those in use at once."""

@@ -175,7 +175,9 @@ class PostgresJobs:
             return _job(rows[0]) if rows else JobNotFound(f"of submit {new.submit_id}")
         job_id = rows[0]["id"]
         withdrawn_before = job_id.startswith(_NEWEST)
-        return SubmitWithdrawn(f"submit {new.submit_id}") if withdrawn_before else JobNotFound(job_id)
+        return (
+            SubmitWithdrawn(f"submit {new.submit_id}") if withdrawn_before else JobNotFound(job_id)
+        )
 
     async def _known(self, new: NewJob) -> Job | TaskQueueError:
         """Return the job of a request id that was met before."""

@@ -80,7 +80,7 @@ class PostgresQueue:
         release: Sequence[Execution] = (),
         remove: Sequence[str] = (),
     ) -> Dequeued:
-        """Renew and release leases and remove jobs at once; then lease, waiting if there is none."""
+        """Renew, release and remove at once; then lease, waiting if there is nothing to lease."""
         loop = asyncio.get_running_loop()
         end = loop.time() + max_wait
         await self._expire()

@@ -88,6 +88,7 @@ MEASURE = """
 SELECT count(*) FILTER (WHERE leased_until IS NULL) AS depth,
     count(leased_until) AS leased,
     coalesce(sum(octet_length(payload)), 0) AS bytes,
-    (SELECT since FROM entries WHERE leased_until IS NULL AND NOT out ORDER BY place LIMIT 1) AS since
+    (SELECT since FROM entries WHERE leased_until IS NULL AND NOT out
+        ORDER BY place LIMIT 1) AS since
 FROM entries WHERE NOT out
 """

@@ -54,6 +54,14 @@ class Connection:
         except exceptions.RedisError as error:
             raise self.translated(error) from error
 
+    async def time(self) -> tuple[int, int]:
+        """Return the server's time, seconds and microseconds. Raises ``TaskQueueError``."""
+        try:
+            answer: tuple[int, int] = await self.redis.time()
+        except exceptions.RedisError as error:
+            raise self.translated(error) from error
+        return answer
+
     def translated(self, error: exceptions.RedisError) -> TaskQueueError:
         """Return the error of the task queue for one of Redis."""
         if isinstance(error, _FULL):

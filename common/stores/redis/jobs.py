@@ -21,7 +21,8 @@ from common.ports import Clock, JobObserver, NewJob, Transition
 from common.stores.redis.connection import Connection
 
 TABLE = ",".join(
-    f"{source:d}{target:d}" for source, target in sorted(
+    f"{source:d}{target:d}"
+    for source, target in sorted(
         (source, target) for source, target in lifecycle.ALLOWED if source is not None
     )
 )
@@ -119,8 +120,7 @@ class RedisJobs:
         now = self._clock.now()
         answers = await self._run("forget", now, *job_ids)
         return [
-            _forgotten(job_id, answer, now)
-            for job_id, answer in zip(job_ids, answers, strict=True)
+            _forgotten(job_id, answer, now) for job_id, answer in zip(job_ids, answers, strict=True)
         ]
 
     async def sample(self) -> None:

@@ -59,7 +59,7 @@ class RedisQueue:
         release: Sequence[Execution] = (),
         remove: Sequence[str] = (),
     ) -> Dequeued:
-        """Renew and release leases and remove jobs at once; then lease, waiting if there is none."""
+        """Renew, release and remove at once; then lease, waiting if there is nothing to lease."""
         loop = asyncio.get_running_loop()
         end = loop.time() + max_wait
         taken = await self._take(max_jobs, renew, release, remove)

@@ -34,7 +34,7 @@ class RedisResults:
             return []
         keys = [f"output:{job_id}:{attempt}" for job_id, attempt in executions]
         try:
-            outputs = await self._connection.redis.mget(keys)
+            outputs: list[Any] = await self._connection.redis.mget(keys)
         except exceptions.RedisError as error:
             raise self._connection.translated(error) from error
         return [

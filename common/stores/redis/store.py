@@ -6,42 +6,62 @@ from collections.abc import Sequence
 
 from common.config import Settings
 from common.domain.ids import IdMint
-from common.ports import Clock, JobObserver, QueueObserver
+from common.domain.job import MICROSECONDS
+from common.ports import Clock, JobObserver, QueueObserver, StoreObserver
+from common.stores.clock import StoreClock
 from common.stores.redis import scripts
 from common.stores.redis.connection import Connection
 from common.stores.redis.jobs import RedisJobs
 from common.stores.redis.queue import RedisQueue
 from common.stores.redis.results import RedisResults
-
-PEER = "redis"
-"""The name of the peer in the settings."""
+from common.stores.server import server_of
 
 
 class RedisStore:
     """The ``Store`` port over one Redis."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    remote = True
+
+    def __init__(self, settings: Settings, clock: Clock, observer: StoreObserver) -> None:
         self._settings = settings
-        self._clock = clock
-        self._address = settings.peers[PEER]
+        self._name, self._address = server_of(settings)
+        self._own = clock
+        self.clock = StoreClock(clock)
+        self._sampled: list[RedisJobs | RedisQueue] = []
+        self._observer = observer
         self._connections: list[Connection] = []
+
+    async def refresh(self) -> None:
+        """Connect, compare the clocks and read what the gauges show."""
+        for connection in self._connections:
+            asked = self._own.now()
+            seconds, micros = await connection.time()
+            theirs = int(seconds) * MICROSECONDS + int(micros)
+            self.clock.compare(asked, theirs, self._own.now())
+        for part in self._sampled:
+            await part.sample()
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> RedisJobs:
         """Open the job owner."""
         connection = self._connect("jobs", scripts.JOBS)
-        return RedisJobs(connection, mint, self._clock, observer, self._settings.retention)
+        retention = self._settings.retention
+        jobs = RedisJobs(connection, mint, self.clock, observer, retention)
+        self._sampled.append(jobs)
+        return jobs
 
     def queue(self, observer: QueueObserver) -> RedisQueue:
         """Open the queue owner."""
         settings = self._settings
-        return RedisQueue(
+        queue = RedisQueue(
             self._connect("queue", scripts.QUEUE),
-            self._clock,
+            self.clock,
             observer,
             settings.lease,
             settings.max_queued_jobs,
             settings.max_queued_bytes,
         )
+        self._sampled.append(queue)
+        return queue
 
     def results(self) -> RedisResults:
         """Open the result owner."""
@@ -53,5 +73,5 @@ class RedisStore:
             await connection.close()
 
     def _connect(self, shared: str, names: Sequence[str]) -> Connection:
-        self._connections.append(Connection(PEER, self._address, shared, names))
+        self._connections.append(Connection(self._name, self._address, shared, names))
         return self._connections[-1]

@@ -81,8 +81,9 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
     spec = replace(base, side=str(side), source=source)
     declared = {EVERY_FACT: f"revision {revision}"} if revision else {}
-    for name, value in side.options.items():
-        option = _option(side, name, value)
+    chosen = [(_option(side, name, value), value) for name, value in side.options.items()]
+    for option, value in sorted(chosen, key=lambda each: not each[0].shapes):
+        name = option.name
         try:
             topology, spec = option.apply(topology, spec, value)
         except OptionError as error:

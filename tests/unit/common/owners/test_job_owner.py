@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common.domain.job import Job, JobState
-from tests.support.stores import Jobs, memory_jobs
+from tests.support.stores import memory_jobs
 
 
 async def test_submits_are_not_remembered_for_ever() -> None:

@@ -1,0 +1,57 @@
+"""Servers that are not ours, run for tests as a stack runs them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.config import Settings
+from common.process_spec import ProcessSpec
+from testbed.stack import environment
+from tests.support.needs import lacks
+from tests.support.waiting import eventually
+
+
+@contextlib.contextmanager
+def running(spec: ProcessSpec, folder: Path, **values: str) -> Iterator[str]:
+    """Run a server until the end of the block; gives its ``host:port``.
+
+    Without its programs the test is skipped, and fails where all is required.
+    """
+    given = {
+        "data": str(folder),
+        "host": "127.0.0.1",
+        "port": str(spec.port),
+        "redis_fsync": Settings.redis_fsync,
+        "pg_sync": Settings.pg_sync,
+    }
+    filled = spec.filled({**given, **values})
+    variables = environment.with_programs(environment.of_process(os.environ))
+    for program, brings in filled.needs.items():
+        if shutil.which(program, path=variables["PATH"]) is None:
+            lacks(f"{program} is not installed: {brings}")
+    for parent in (folder, *folder.parents[:2]):
+        # Whoever starts the tests as root has servers that run as another user.
+        parent.chmod(0o755)
+    log = folder.with_suffix(".log")
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            filled.command, env=variables, stdout=output, stderr=output, start_new_session=True
+        )
+
+    def serves() -> bool:
+        assert server.poll() is None, log.read_text(encoding="utf-8", errors="replace")
+        done = subprocess.run(filled.ready.command, env=variables, check=False, capture_output=True)
+        return done.returncode == 0
+
+    try:
+        eventually(serves, within=60, what=spec.name)
+        yield f"127.0.0.1:{spec.port}"
+    finally:
+        server.send_signal(signal.Signals[spec.stop_signal])
+        server.wait(20)
