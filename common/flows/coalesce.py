@@ -26,8 +26,8 @@ from common.flows.waiters import Answer, Deadlines, Entry, SharedCall, Waiter
 
 logger = logging.getLogger(__name__)
 
-Carried = TypeVar("Carried", contravariant=True)
-Answered = TypeVar("Answered", covariant=True)
+Carried_contra = TypeVar("Carried_contra", contravariant=True)
+Answered_co = TypeVar("Answered_co", covariant=True)
 
 UNDER_WAY = 1
 """Calls of one method of a server at a time."""
@@ -35,7 +35,7 @@ MAX_ENTRIES = 256
 """Entries of one call, unless a single waiter has more."""
 
 
-class Carrier(Protocol[Carried, Answered]):
+class Carrier(Protocol[Carried_contra, Answered_co]):
     """One method of a server, called with any number of entries. ``name`` is the server's."""
 
     name: str
@@ -44,11 +44,11 @@ class Carrier(Protocol[Carried, Answered]):
         """Return the seconds that a call may take now. Raises ``DeadlineExceeded`` for none."""
         ...
 
-    def size(self, entry: Carried) -> int:
+    def size(self, entry: Carried_contra) -> int:
         """Return the bytes of an entry."""
         ...
 
-    async def carry(self, entries: Sequence[Carried]) -> Iterable[Answered]:
+    async def carry(self, entries: Sequence[Carried_contra]) -> Iterable[Answered_co]:
         """Make one call; returns an answer for each entry, in their order.
 
         Raises ``TaskQueueError``; ``InvalidArgument`` if nothing was done because one is wrong.
