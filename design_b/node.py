@@ -31,14 +31,17 @@ def assemble(process: Process) -> None:
     process.before_stop(queue.stop_waiting)
     liveness = LivenessOwner(process.clock, settings.heartbeat_timeout)
     watch_liveness(liveness, process.registry)
+    shared = store.shared()
     coordinator = WorkCoordinator(
-        liveness, jobs, queue, results, settings.lease, process.background
+        liveness, jobs, queue, results, settings.lease, process.background, shared
     )
     process.run_beside(coordinator.watch)
     start_worker(process, coordinator, kinds)
 
-    task_queue: TaskQueue = OwnedTaskQueue(jobs, queue, results, process.background)
-    process.run_beside(Leftovers(jobs, queue).watch)
+    background = process.background
+    task_queue: TaskQueue = OwnedTaskQueue(jobs, queue, results, background, shared)
+    if shared is None:
+        process.run_beside(Leftovers(jobs, queue).watch)
     if settings.store == MEMORY:
         task_queue = _placed(process, number, task_queue)
     process.serve(

@@ -6,8 +6,9 @@ from prometheus_client import CollectorRegistry
 
 from common.domain.ids import IdMint
 from common.metrics import JobMetrics, QueueMetrics
-from common.ports import Jobs, Results
-from common.stores.store import Store, StoredQueue
+from common.ports import Jobs, Results, SharedState
+from common.stores.coalesced import CoalescedState
+from common.stores.store import Store, StoredJobs, StoredQueue
 
 
 class ObservedStore:
@@ -16,21 +17,28 @@ class ObservedStore:
     def __init__(self, store: Store, registry: CollectorRegistry) -> None:
         self._store = store
         self._registry = registry
+        self._jobs: StoredJobs | None = None
+        self._queue: StoredQueue | None = None
 
     def jobs(self, mint: IdMint) -> Jobs:
         """Open job metadata and state; ``mint`` makes the ids of new jobs."""
         metrics = JobMetrics(self._registry)
-        jobs = self._store.jobs(mint, metrics)
+        self._jobs = jobs = self._store.jobs(mint, metrics)
         metrics.watch(jobs)
         return jobs
 
     def queue(self) -> StoredQueue:
         """Open queue membership."""
         metrics = QueueMetrics(self._registry)
-        queue = self._store.queue(metrics)
+        self._queue = queue = self._store.queue(metrics)
         metrics.watch(queue)
         return queue
 
     def results(self) -> Results:
         """Open result payloads."""
         return self._store.results()
+
+    def shared(self) -> SharedState | None:
+        """Open what takes steps over all three at once, if the store can; they are open already."""
+        state = self._store.shared(self._jobs, self._queue)
+        return state and CoalescedState(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.domain.ids import IdMint
 from common.ports import (
@@ -14,6 +14,7 @@ from common.ports import (
     QueueGauges,
     QueueObserver,
     Results,
+    SharedState,
 )
 
 
@@ -68,6 +69,10 @@ class Store(Protocol):
 
     def results(self) -> Results:
         """Open result payloads."""
+        ...
+
+    def shared(self, jobs: Any, queue: Any) -> SharedState | None:
+        """Open what takes steps over all three at once, if the store can; both are its own."""
         ...
 
     async def close(self) -> None:

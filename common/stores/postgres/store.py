@@ -64,6 +64,9 @@ class PostgresStore:
         """Open the result owner."""
         return PostgresResults(self._connection, self.clock, self._settings.retention)
 
+    def shared(self, _jobs: PostgresJobs, _queue: PostgresQueue) -> None:
+        """Open nothing, so far."""
+
     async def close(self) -> None:
         """Close the connections."""
         await self._connection.close()
