@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from common.domain.ids import IdMint
 from common.metrics import JobMetrics, QueueMetrics
 from common.ports import Jobs, Results
-from common.stores.store import Store, StoredQueue
+from common.stores.store import Exposing, Store, StoredQueue
 
 
 class ObservedStore:
@@ -16,6 +16,8 @@ class ObservedStore:
     def __init__(self, store: Store, registry: CollectorRegistry) -> None:
         self._store = store
         self._registry = registry
+        if isinstance(store, Exposing):
+            store.expose(registry)
 
     def jobs(self, mint: IdMint) -> Jobs:
         """Open job metadata and state; ``mint`` makes the ids of new jobs."""

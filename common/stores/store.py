@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from prometheus_client import CollectorRegistry
 
 from common.domain.ids import IdMint
 from common.ports import (
@@ -72,4 +74,13 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Close what was opened."""
+        ...
+
+
+@runtime_checkable
+class Exposing(Protocol):
+    """A store that has metrics of its own."""
+
+    def expose(self, registry: CollectorRegistry) -> None:
+        """Show them."""
         ...
