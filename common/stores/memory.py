@@ -41,7 +41,7 @@ class MemoryStore:
         """Open an empty result owner."""
         return ResultOwner(self.clock, self._settings.retention)
 
-    def shared(self, _jobs: JobOwner, _queue: QueueOwner) -> None:
+    def shared(self) -> None:
         """Open nothing: a step in memory costs nothing that could be saved."""
 
     async def close(self) -> None:

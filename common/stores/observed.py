@@ -8,7 +8,7 @@ from common.domain.ids import IdMint
 from common.metrics import JobMetrics, QueueMetrics
 from common.ports import Jobs, Results, SharedState
 from common.stores.coalesced import CoalescedState
-from common.stores.store import Store, StoredJobs, StoredQueue
+from common.stores.store import Exposing, Store, StoredQueue
 
 
 class ObservedStore:
@@ -17,20 +17,20 @@ class ObservedStore:
     def __init__(self, store: Store, registry: CollectorRegistry) -> None:
         self._store = store
         self._registry = registry
-        self._jobs: StoredJobs | None = None
-        self._queue: StoredQueue | None = None
+        if isinstance(store, Exposing):
+            store.expose(registry)
 
     def jobs(self, mint: IdMint) -> Jobs:
         """Open job metadata and state; ``mint`` makes the ids of new jobs."""
         metrics = JobMetrics(self._registry)
-        self._jobs = jobs = self._store.jobs(mint, metrics)
+        jobs = self._store.jobs(mint, metrics)
         metrics.watch(jobs)
         return jobs
 
     def queue(self) -> StoredQueue:
         """Open queue membership."""
         metrics = QueueMetrics(self._registry)
-        self._queue = queue = self._store.queue(metrics)
+        queue = self._store.queue(metrics)
         metrics.watch(queue)
         return queue
 
@@ -40,5 +40,5 @@ class ObservedStore:
 
     def shared(self) -> SharedState | None:
         """Open what takes steps over all three at once, if the store can; they are open already."""
-        state = self._store.shared(self._jobs, self._queue)
+        state = self._store.shared()
         return state and CoalescedState(state)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
+
+from prometheus_client import CollectorRegistry
 
 from common.domain.ids import IdMint
 from common.ports import (
@@ -71,10 +73,19 @@ class Store(Protocol):
         """Open result payloads."""
         ...
 
-    def shared(self, jobs: Any, queue: Any) -> SharedState | None:
-        """Open what takes steps over all three at once, if the store can; both are its own."""
+    def shared(self) -> SharedState | None:
+        """Open what takes steps over all three at once, if the store can; they are open already."""
         ...
 
     async def close(self) -> None:
         """Close what was opened."""
+        ...
+
+
+@runtime_checkable
+class Exposing(Protocol):
+    """A store that has metrics of its own."""
+
+    def expose(self, registry: CollectorRegistry) -> None:
+        """Show them."""
         ...

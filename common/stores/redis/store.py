@@ -68,8 +68,11 @@ class RedisStore:
         """Open the result owner."""
         return RedisResults(self._connect(scripts.RESULTS), self._settings.retention)
 
-    def shared(self, jobs: RedisJobs, queue: RedisQueue) -> RedisShared:
-        """Open what takes steps over all of them at once."""
+    def shared(self) -> RedisShared:
+        """Open what takes steps over all three at once; they are open already."""
+        jobs, queue = self._sampled
+        assert isinstance(jobs, RedisJobs)
+        assert isinstance(queue, RedisQueue)
         connection = self._connect(scripts.SHARED)
         return RedisShared(connection, jobs, queue, self._settings.retention)
 
