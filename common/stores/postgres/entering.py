@@ -30,13 +30,12 @@ class Entering:
         self, entries: Sequence[NewEntry], now: int
     ) -> tuple[list[TaskQueueError | None], int]:
         """Return why each was refused, ``None`` for one that is in, and how many came in."""
-        if not self._members.met:
-            await self._members.meet()
+        await self.ready()
         wanted: dict[str, NewEntry] = {}
         refused: dict[str, TaskQueueError] = {}
         for entry in entries:
             if entry.job_id not in wanted:
-                refusal = self._count_in(entry)
+                refusal = self.count_in(len(entry.spec.payload))
                 if refusal is None:
                     wanted[entry.job_id] = entry
                 else:
@@ -48,10 +47,15 @@ class Entering:
         finally:
             for job_id, entry in wanted.items():
                 if job_id not in added:
-                    self._count_out(entry)
+                    self.count_out(len(entry.spec.payload))
         left = [job_id for job_id in (*wanted, *refused) if job_id not in added]
         known = await self._known(left) if left else {}
         return [known.get(each.job_id, refused.get(each.job_id)) for each in entries], len(added)
+
+    async def ready(self) -> None:
+        """Know how much there is."""
+        if not self._members.met:
+            await self._members.meet()
 
     async def _insert(self, entries: Sequence[NewEntry], now: int) -> set[str]:
         rows = await self._connection.rows(
@@ -74,9 +78,8 @@ class Entering:
             for row in rows
         }
 
-    def _count_in(self, entry: NewEntry) -> TaskQueueError | None:
-        """Count an entry in, unless that is over a limit."""
-        size = len(entry.spec.payload)
+    def count_in(self, size: int) -> TaskQueueError | None:
+        """Count an entry in, of so many bytes, unless that is over a limit."""
         if self._members.total(WAITING) + self._members.total(LEASED) >= self._max_jobs:
             return QueueFull("max_queued_jobs", self._max_jobs)
         if self._members.total(BYTES) + size > self._max_bytes:
@@ -85,6 +88,7 @@ class Entering:
         self._members.add(BYTES, size)
         return None
 
-    def _count_out(self, entry: NewEntry) -> None:
+    def count_out(self, size: int) -> None:
+        """Count an entry out again that did not come in."""
         self._members.add(WAITING, -1)
-        self._members.add(BYTES, -len(entry.spec.payload))
+        self._members.add(BYTES, -size)

@@ -44,10 +44,10 @@ class PostgresJobs:
     ) -> None:
         self._connection = connection
         self._members = members
-        self._clock = clock
+        self.clock = clock
         self._observer = observer
         self._retention = int(retention * MICROSECONDS)
-        self._submits = Submits(connection, mint, clock, self._over)
+        self.submits = Submits(connection, mint, clock, self.over)
         self._low = LowMark(0)
         self._remembered_until = 0.0
         members.count_with(self._count)
@@ -55,10 +55,10 @@ class PostgresJobs:
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id."""
         answers: dict[int, Job | TaskQueueError] = {}
-        for some in rounds(list(enumerate(jobs)), lambda each: _keys(each[1])):
-            made, found = await self._submits.create([new for _, new in some])
+        for some in rounds(list(enumerate(jobs)), lambda each: keys_of(each[1])):
+            made, found = await self.submits.create([new for _, new in some])
             for job in made:
-                self._moved(None, job)
+                self.moved(None, job)
             for (place, _), answer in zip(some, found, strict=True):
                 answers[place] = answer
         return [answers[place] for place in range(len(jobs))]
@@ -72,7 +72,7 @@ class PostgresJobs:
         """Read up to ``query.limit`` records older than ``query.before``, newest first."""
         states = [query.state] if query.state is not None else list(JobState)
         before = query.before or _NEWEST
-        arguments = (states, query.kind, before, query.limit, self._over())
+        arguments = (states, query.kind, before, query.limit, self.over())
         return [
             job_of(row) for row in await self._connection.rows("list", statements.PAGE, *arguments)
         ]
@@ -91,7 +91,7 @@ class PostgresJobs:
         async def ask(left: Sequence[str], now: int) -> dict[str, Job]:
             rows = await self._connection.rows("cancel", statements.CANCEL, left, now)
             for row in rows:
-                self._moved(before_of(row, canceled=True), job_of(row))
+                self.moved(before_of(row, canceled=True), job_of(row))
             return {row["id"]: job_of(row) for row in rows}
 
         answers = await self._stepped(job_ids, ask, lifecycle.request_cancel)
@@ -100,10 +100,10 @@ class PostgresJobs:
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
         unanswered = not job_id
-        job_id = job_id or await self._submits.withdrawn(submit_id)
+        job_id = job_id or await self.submits.withdrawn(submit_id)
         if not job_id:
             return None
-        forgotten = await self._submits.withdraw(submit_id, job_id)
+        forgotten = await self.submits.withdraw(submit_id, job_id)
         if forgotten is not None:
             self._members.add(of_state(JobState.QUEUED), -1)
         if unanswered:
@@ -112,7 +112,7 @@ class PostgresJobs:
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Forget jobs that wait, whichever submits rely on them."""
-        forgotten = await self._submits.forget(job_ids)
+        forgotten = await self.submits.forget(job_ids)
         self._members.add(of_state(JobState.QUEUED), -len(forgotten))
         left = [job_id for job_id in job_ids if job_id not in forgotten]
         found = {**forgotten, **(await self._read(left) if left else {})}
@@ -128,11 +128,11 @@ class PostgresJobs:
         if not self._members.leads:
             return
         if self._retention:
-            for row in await sweep(self._connection, statements.SWEEP, self._over(), self._low):
+            for row in await sweep(self._connection, statements.SWEEP, self.over(), self._low):
                 self._members.add(of_state(JobState(row["state"])), -row["number"])
         if time.monotonic() > self._remembered_until:
             self._remembered_until = time.monotonic() + REMEMBERED / 2
-            before = self._clock.now() - int(REMEMBERED * MICROSECONDS)
+            before = self.clock.now() - int(REMEMBERED * MICROSECONDS)
             await self._connection.rows("sweep", statements.SWEEP_WITHDRAWN, before, BATCH)
 
     def counts(self) -> Mapping[JobState, int]:
@@ -141,12 +141,12 @@ class PostgresJobs:
             return _NOBODY
         return {state: self._members.total(of_state(state)) for state in JobState}
 
-    def _over(self) -> int:
-        """The end at which a job is forgotten by now."""
-        return self._clock.now() - self._retention if self._retention else _EVER
+    def over(self) -> int:
+        """Return the end at which a job is forgotten by now."""
+        return self.clock.now() - self._retention if self._retention else _EVER
 
     async def _read(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        rows = await self._connection.rows("get", statements.GET, list(job_ids), self._over())
+        rows = await self._connection.rows("get", statements.GET, list(job_ids), self.over())
         return {row["id"]: job_of(row) for row in rows}
 
     async def _count(self) -> Mapping[int, int]:
@@ -180,7 +180,7 @@ class PostgresJobs:
             now,
         )
         for row in rows:
-            self._moved(before_of(row), job_of(row))
+            self.moved(before_of(row), job_of(row))
         return {row["id"]: job_of(row) for row in rows}
 
     async def _stepped(
@@ -193,7 +193,7 @@ class PostgresJobs:
         answers: dict[str, Job | TaskQueueError] = {}
         left = sorted(set(job_ids))
         for _ in range(_TRIES):
-            now = self._clock.now()
+            now = self.clock.now()
             answers.update(await ask(left, now))
             left = [job_id for job_id in left if job_id not in answers]
             if not left:
@@ -220,13 +220,14 @@ class PostgresJobs:
             return error
         return job if after is job else None
 
-    def _moved(self, before: Job | None, after: Job) -> None:
+    def moved(self, before: Job | None, after: Job) -> None:
+        """Note that a job was made, or took a step."""
         if before is not None:
             self._members.add(of_state(before.state), -1)
         self._members.add(of_state(after.state))
         self._observer.transitioned(before, after)
 
 
-def _keys(new: NewJob) -> list[str]:
+def keys_of(new: NewJob) -> list[str]:
     """What may be only once in a statement."""
     return [f"{name}{key}" for name, key in (("r", new.request_id), ("s", new.submit_id)) if key]
