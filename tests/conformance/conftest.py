@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -45,21 +46,18 @@ async def _emptied(address: str) -> None:
         await connection.close()
 
 
-def _opener(
-    store: str, request: pytest.FixtureRequest
-) -> tuple[Callable[..., Store], Callable[[], None]]:
-    """Return what opens a store, with a clock and settings by name, and what empties it."""
-    if store == "memory":
-        return (lambda clock, **given: MemoryStore(settings_of(**given), clock)), lambda: None
-    address = request.getfixturevalue(f"{store}_address")
-    open_ = {"redis": RedisStore, "postgres": PostgresStore}[store]
+def _memory(_: str, clock: HandClock, **given: Any) -> Store:
+    return MemoryStore(settings_of(**given), clock)
 
-    def opened(clock: HandClock, **given: Any) -> Store:
-        settings = settings_of(store=store, peers={store: address}, **given)
-        return open_(settings, clock, Unwatched())
 
-    empty = {"redis": _flush, "postgres": lambda address: asyncio.run(_emptied(address))}[store]
-    return opened, lambda: empty(address)
+def _redis(address: str, clock: HandClock, **given: Any) -> Store:
+    settings = settings_of(store="redis", peers={"redis": address}, **given)
+    return RedisStore(settings, clock, Unwatched())
+
+
+def _postgres(address: str, clock: HandClock, **given: Any) -> Store:
+    settings = settings_of(store="postgres", peers={"postgres": address}, **given)
+    return PostgresStore(settings, clock, Unwatched())
 
 
 def _flush(address: str) -> None:
@@ -67,22 +65,45 @@ def _flush(address: str) -> None:
         client.flushall()
 
 
+def _truncate(address: str) -> None:
+    asyncio.run(_emptied(address))
+
+
+_OPEN: dict[str, Callable[..., Store]] = {
+    "memory": _memory,
+    "redis": _redis,
+    "postgres": _postgres,
+}
+_EMPTY: dict[str, Callable[[str], None]] = {
+    "memory": lambda _: None,
+    "redis": _flush,
+    "postgres": _truncate,
+}
+
+
+def _address_of(request: pytest.FixtureRequest) -> str:
+    if request.param == "memory":
+        return ""
+    address: str = request.getfixturevalue(f"{request.param}_address")
+    return address
+
+
 @pytest.fixture(params=["memory", "redis", "postgres"])
 def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Opens a store that is empty: with a clock, and settings by name."""
-    opened, empty = _opener(request.param, request)
-    empty()
-    return opened
+    address = _address_of(request)
+    _EMPTY[request.param](address)
+    return partial(_OPEN[request.param], address)
 
 
 @pytest.fixture(params=["redis", "postgres"])
 def open_empty(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Empties a store that is outside the process each time that it opens it."""
-    opened, empty = _opener(request.param, request)
+    address = _address_of(request)
 
     def open_(clock: HandClock, **given: Any) -> Store:
-        empty()
-        return opened(clock, **given)
+        _EMPTY[request.param](address)
+        return _OPEN[request.param](address, clock, **given)
 
     return open_
 

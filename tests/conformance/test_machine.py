@@ -27,7 +27,7 @@ from common.stores.store import Store
 from tests.support.owners import HandClock, Silence
 from tests.support.stores import LEASE, settings_of
 
-EXAMPLES = int(__import__("os").environ.get("EX", "60"))
+EXAMPLES = 80
 STEPS = 40
 LIMITS: dict[str, Any] = {"max_queued_jobs": 4, "max_queued_bytes": 100}
 MOMENT = 1000
@@ -266,7 +266,10 @@ class StoreMachine(RuleBasedStateMachine):
 def test_a_store_answers_whatever_it_is_asked_as_memory_does(
     open_empty: Callable[..., Store],
 ) -> None:
+    class Machine(StoreMachine):
+        def __init__(self) -> None:
+            super().__init__(open_empty)
+
     run_state_machine_as_test(
-        lambda: StoreMachine(open_empty),
-        settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS),
+        Machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS)
     )

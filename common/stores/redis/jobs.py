@@ -27,6 +27,7 @@ TABLE = ",".join(
     )
 )
 """The steps of the lifecycle table as the script reads them."""
+_REMEMBERED = int(REMEMBERED * MICROSECONDS)
 
 
 class RedisJobs:
@@ -53,23 +54,23 @@ class RedisJobs:
         arguments: list[Any] = []
         minted = []
         for new in jobs:
-            minted.append(self._mint.next(now))
-            arguments += (minted[-1], self._mint.latest, new.kind)
+            job_id = self._mint.next(now)
+            # The time in the id, which is later by what it takes to be unique: so ids sort by it.
+            job = Job(job_id, new.kind, JobState.QUEUED, self._mint.latest)
+            minted.append(job)
+            arguments += (job_id, job.create_time, new.kind)
             arguments += (new.request_id, new.digest, new.submit_id)
-        remembered = int(REMEMBERED * MICROSECONDS)
-        answers = await self._run("create", now, remembered, *arguments)
-        created: list[Job | TaskQueueError] = []
-        for new, job_id, answer in zip(jobs, minted, answers, strict=True):
-            created.append(_created(new, answer))
-            if isinstance(job := created[-1], Job) and job.id == job_id:
-                self._observer.transitioned(None, job)
-        return created
+        answers = await self._run("create", now, _REMEMBERED, *arguments)
+        return [
+            self._created(new, job, answer)
+            for new, job, answer in zip(jobs, minted, answers, strict=True)
+        ]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Read records; an unknown id gives ``JobNotFound``."""
         answers = await self._run("get", self._clock.now(), *job_ids)
         return [
-            JobNotFound(job_id) if answer == b"gone" else _job(job_id, answer[1])
+            JobNotFound(job_id) if answer == b"gone" else _job(job_id, answer)
             for job_id, answer in zip(job_ids, answers, strict=True)
         ]
 
@@ -101,7 +102,7 @@ class RedisJobs:
             if answer == b"gone":
                 canceled.append(JobNotFound(job_id))
                 continue
-            before = _job(job_id, answer[1])
+            before = _job(job_id, answer)
             after = lifecycle.request_cancel(before, now)
             if after is not before:
                 self._observer.transitioned(before, after)
@@ -111,8 +112,7 @@ class RedisJobs:
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
         now = self._clock.now()
-        remembered = int(REMEMBERED * MICROSECONDS)
-        answer = await self._run("withdraw", now, remembered, submit_id, job_id)
+        answer = await self._run("withdraw", now, _REMEMBERED, submit_id, job_id)
         return _forgotten(job_id, answer, now) if job_id else None
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
@@ -132,15 +132,30 @@ class RedisJobs:
         """Number of jobs in each state, as of the last sample."""
         return self._counts
 
+    def pause(self) -> None:
+        """Report nothing of what is sampled until the next sample: another process does."""
+        self._counts = dict.fromkeys(JobState, 0)
+
     async def _run(self, script: str, now: int, *arguments: Any) -> Any:
         return await self._connection.run(script, now, self._retention, *arguments)
+
+    def _created(self, new: NewJob, minted: Job, answer: Any) -> Job | TaskQueueError:
+        if answer == b"made":
+            self._observer.transitioned(None, minted)
+            return minted
+        if answer == b"withdrawn":
+            return SubmitWithdrawn(f"submit {new.submit_id}")
+        if answer == b"reused":
+            return RequestIdReused(new.request_id)
+        job_id = answer[0].decode()
+        return JobNotFound(job_id) if answer[1] == b"gone" else _job(job_id, answer[1])
 
     def _taken(self, step: Transition, answer: Any, now: int) -> Job | TaskQueueError:
         """Return what came of a step, from the record before it and whether it was taken."""
         job_id, attempt = step.execution
         if answer == b"gone":
             return JobNotFound(job_id)
-        taken, before = answer[0] == b"1", _job(job_id, answer[1])
+        taken, before = answer[0] == 1, _job(job_id, answer[1])
         try:
             if step.target is JobState.RUNNING:
                 after = lifecycle.start(before, attempt, step.worker, now)
@@ -158,26 +173,17 @@ class RedisJobs:
         return after
 
 
-def _created(new: NewJob, answer: Any) -> Job | TaskQueueError:
-    if answer == b"withdrawn":
-        return SubmitWithdrawn(f"submit {new.submit_id}")
-    if answer == b"reused":
-        return RequestIdReused(new.request_id)
-    if answer == b"gone":
-        return JobNotFound(f"of submit {new.submit_id}")
-    return _job(answer[0].decode(), answer[1])
-
-
 def _forgotten(job_id: str, answer: Any, now: int) -> Job | TaskQueueError:
     if answer == b"gone":
         return JobNotFound(job_id)
     job = _job(job_id, answer[1])
-    return lifecycle.request_cancel(job, now) if answer[0] == b"1" else job
+    return lifecycle.request_cancel(job, now) if answer[0] == 1 else job
 
 
 def _job(job_id: str, flat: Sequence[bytes]) -> Job:
     """Read a record from fields and values in turn."""
-    fields = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
+    each = iter(flat)
+    fields = dict(zip(each, each, strict=True))
     start, finish = fields.get(b"start"), fields.get(b"finish")
     reason = fields.get(b"reason")
     return Job(

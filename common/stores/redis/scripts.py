@@ -1,26 +1,42 @@
-"""The scripts that Redis runs, each made of what its kind shares and its own part."""
+"""The scripts that Redis runs, each made of its own part and of what it shares with others."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
-
 FOLDER = Path(__file__).parent / "scripts"
-# Without it Redis would look for its limit of memory at each command, and end a script half-way.
-_HEAD = "#!lua\n"
 
 JOBS = ("create", "get", "page", "transition", "cancel", "withdraw", "forget", "count")
 QUEUE = ("enqueue", "dequeue", "remove", "keep_out", "measure")
-RESULTS = ("store",)
+OTHERS = ("store", "report")
 
 
-def load(redis: Redis, shared: str, names: Sequence[str]) -> dict[str, AsyncScript]:
-    """Return scripts by name; ``shared`` is the file of what they have in common, or empty."""
-    common = _read(shared) if shared else ""
-    return {name: redis.register_script(_HEAD + common + _read(name)) for name in names}
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script, and the name under which Redis keeps it."""
+
+    text: str
+    sha: str
+
+
+def load() -> dict[str, Script]:
+    """Return all scripts by name."""
+    jobs, queue = _read("jobs"), _read("queue")
+    return {
+        **{name: _script(name, jobs) for name in JOBS},
+        **{name: _script(name, queue) for name in QUEUE},
+        **{name: _script(name, "") for name in OTHERS},
+    }
+
+
+def _script(name: str, shared: str) -> Script:
+    # Its first line makes that Redis looks for room before it begins, and never half-way; the flags
+    # there except those that are needed to make room.
+    head, _, own = _read(name).partition("\n")
+    text = f"{head}\n{shared}{own}"
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def _read(name: str) -> str:

@@ -1,27 +1,19 @@
+#!lua
 -- ARGV: now, microseconds for which a job is kept out, most jobs, most bytes, then for each entry:
 -- id, kind, payload, timeout or "", correlation id.
--- Returns the word for each, "" or what is in the way: "out", "jobs", "bytes"; and redeliveries.
+-- Returns for each "", or what is in the way: "out", "jobs", "bytes".
 
-local kept_out, most_jobs, most_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local limits = {
+  kept_out = tonumber(ARGV[2]), jobs = tonumber(ARGV[3]), bytes = tonumber(ARGV[4]) }
+local known = redis.call('HMGET', 'tally', 'jobs', 'bytes', 'back')
+local tally = {
+  jobs = tonumber(known[1] or 0), bytes = tonumber(known[2] or 0), back = tonumber(known[3] or 0) }
+
 local words = {}
-
-local function enqueue(id, kind, payload, timeout, correlation)
-  if redis.call('EXISTS', 'entry:' .. id) == 1 then return '' end
-  local out = redis.call('GET', 'out:' .. id)
-  if out and tonumber(out) + kept_out >= now then return 'out' end
-  local tally = redis.call('HMGET', 'tally', 'jobs', 'bytes')
-  if tonumber(tally[1] or 0) >= most_jobs then return 'jobs' end
-  if tonumber(tally[2] or 0) + #payload > most_bytes then return 'bytes' end
-  redis.call('HINCRBY', 'tally', 'jobs', 1)
-  redis.call('HINCRBY', 'tally', 'bytes', #payload)
-  redis.call('HSET', 'entry:' .. id, 'kind', kind, 'payload', payload, 'timeout', timeout,
-    'correlation', correlation, 'attempt', '0', 'size', #payload, 'since', text(now))
-  redis.call('ZADD', 'visible', redis.call('HINCRBY', 'tally', 'back', 1), id)
-  return ''
-end
-
 for at = 5, #ARGV, 5 do
-  words[#words + 1] = enqueue(unpack(ARGV, at, at + 4))
+  words[#words + 1] = enqueue(tally, limits, unpack(ARGV, at, at + 4))
 end
+redis.call('HSET', 'tally',
+  'jobs', text(tally.jobs), 'bytes', text(tally.bytes), 'back', text(tally.back))
 wake()
-return { words, redelivered }
+return words
