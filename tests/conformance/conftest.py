@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ from tests.support.services import running
 from tests.support.stacks import free_port
 from tests.support.stores import Jobs, OpenQueue, Queue, Unwatched, settings_of
 
-SERVERS = ("redis", "postgres")
+SERVERS = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("redis", "postgres")]
 
 
 @pytest.fixture(scope="session")
@@ -47,26 +48,66 @@ async def _emptied(address: str) -> None:
         await connection.close()
 
 
-STORES = ["memory", *(pytest.param(name, marks=pytest.mark.needs(name)) for name in SERVERS)]
+def _memory(_: str, clock: HandClock, **given: Any) -> Store:
+    return MemoryStore(settings_of(**given), clock)
 
 
-@pytest.fixture(params=STORES)
-def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
-    """Opens a store that is empty: with a clock, and settings by name."""
-    if request.param == "memory":
-        return lambda clock, **given: MemoryStore(settings_of(**given), clock)
-    if request.param == "postgres":
-        address = request.getfixturevalue("postgres_address")
-        asyncio.run(_emptied(address))
-        return lambda clock, **given: PostgresStore(
-            settings_of(store="postgres", peers={"postgres": address}, **given), clock, Unwatched()
-        )
-    address = request.getfixturevalue("redis_address")
+def _redis(address: str, clock: HandClock, **given: Any) -> Store:
+    settings = settings_of(store="redis", peers={"redis": address}, **given)
+    return RedisStore(settings, clock, Unwatched())
+
+
+def _postgres(address: str, clock: HandClock, **given: Any) -> Store:
+    settings = settings_of(store="postgres", peers={"postgres": address}, **given)
+    return PostgresStore(settings, clock, Unwatched())
+
+
+def _flush(address: str) -> None:
     with Redis(port=int(address.rpartition(":")[2])) as client:
         client.flushall()
-    return lambda clock, **given: RedisStore(
-        settings_of(store="redis", peers={"redis": address}, **given), clock, Unwatched()
-    )
+
+
+def _truncate(address: str) -> None:
+    asyncio.run(_emptied(address))
+
+
+_OPEN: dict[str, Callable[..., Store]] = {
+    "memory": _memory,
+    "redis": _redis,
+    "postgres": _postgres,
+}
+_EMPTY: dict[str, Callable[[str], None]] = {
+    "memory": lambda _: None,
+    "redis": _flush,
+    "postgres": _truncate,
+}
+
+
+def _address_of(request: pytest.FixtureRequest) -> str:
+    if request.param == "memory":
+        return ""
+    address: str = request.getfixturevalue(f"{request.param}_address")
+    return address
+
+
+@pytest.fixture(params=["memory", *SERVERS])
+def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
+    """Opens a store that is empty: with a clock, and settings by name."""
+    address = _address_of(request)
+    _EMPTY[request.param](address)
+    return partial(_OPEN[request.param], address)
+
+
+@pytest.fixture(params=SERVERS)
+def open_empty(request: pytest.FixtureRequest) -> Callable[..., Store]:
+    """Empties a store that is outside the process each time that it opens it."""
+    address = _address_of(request)
+
+    def open_(clock: HandClock, **given: Any) -> Store:
+        _EMPTY[request.param](address)
+        return _OPEN[request.param](address, clock, **given)
+
+    return open_
 
 
 @pytest.fixture

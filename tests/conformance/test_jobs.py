@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.domain.errors import JobNotFound, RequestIdReused, StaleAttempt, SubmitWithdrawn
-from common.domain.job import JobState
+from common.domain.job import Job, JobState
 from common.ports import NewJob
 from tests.support.owners import HandClock
 from tests.support.stores import Jobs, OpenStore
@@ -175,13 +175,14 @@ async def test_request_ids_are_kept_as_long_as_their_jobs_however_many_there_are
     jobs: Jobs,
 ) -> None:
     many = [NewJob("noop", f"r{number}", b"d") for number in range(5000)]
-    first = await jobs.owner.create(many)
+    first = [job for job in await jobs.owner.create(many) if isinstance(job, Job)]
     for job in first[:1000]:
         await jobs.step(job, JobState.RUNNING)
         await jobs.step(job, JobState.DONE)
     jobs.clock.advance(30 * 24 * 3600)
     again = await jobs.owner.create(many)
-    assert [job.id for job in again] == [job.id for job in first]
+    assert again[1000:] == first[1000:]
+    assert [job.id for job in again if isinstance(job, Job)] == [job.id for job in first]
 
 
 async def test_a_job_is_forgotten_when_its_retention_is_over_and_not_before(

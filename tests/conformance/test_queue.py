@@ -120,7 +120,8 @@ async def test_a_wake_up_of_a_consumer_that_left_goes_to_the_next(queue: Queue) 
     await queue.owner.enqueue([NewEntry("a", JobSpec("noop"))])
     first.cancel()
     dequeued = await asyncio.wait_for(second, 5)
-    assert [assignment.execution for assignment in dequeued.assignments] == [Execution("a", 1)]
+    # The first may have had it already, in a store that was on its way to answer.
+    assert [assignment.execution.job_id for assignment in dequeued.assignments] == ["a"]
 
 
 async def test_two_jobs_wake_two_consumers(queue: Queue) -> None:

@@ -22,9 +22,7 @@ from tests.conformance.conftest import SERVERS
 from tests.support.owners import HandClock
 from tests.support.stores import Jobs, Queue
 
-pytestmark = pytest.mark.parametrize(
-    "opened", [pytest.param(each, marks=pytest.mark.needs(each)) for each in SERVERS], indirect=True
-)
+pytestmark = pytest.mark.parametrize("opened", SERVERS, indirect=True)
 DONE = Outcome(JobState.DONE, b"out")
 
 

@@ -1,75 +1,118 @@
-"""A connection to Redis whose failures are errors of the task queue."""
+"""Calls to Redis, whose failures are errors of the task queue."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import time
 from typing import Any
 
-from redis import exceptions
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+import hiredis
 
-from common.domain.errors import StoreFull, StoreUnreachable, StoreUnready, TaskQueueError
+from common import context
+from common.domain.errors import DeadlineAlreadyPast, StoreUnreachable, StoreUnready
+from common.ports import StoreObserver
 from common.stores.redis import scripts
+from common.stores.redis.errors import translated
+from common.stores.redis.wire import Argument, Closed, Wire, connect
 
-CONNECTIONS = 16
 SECONDS = 5.0
 """How long Redis may take for an answer, unless the caller has less time."""
 
-_FULL = (exceptions.OutOfMemoryError,)
-# Redis says so before it begins.
-_DEFINITE = (
-    exceptions.BusyLoadingError,
-    exceptions.ReadOnlyError,
-    exceptions.MaxConnectionsError,
-    exceptions.AuthenticationError,
-)
-_REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN")
-
 
 class Connection:
-    """Runs scripts at ``address``, a ``host:port``; ``name`` is that of the store in errors."""
+    """Runs scripts at ``address``, a ``host:port``; ``name`` is that of the store in errors.
 
-    def __init__(self, name: str, address: str, named: Mapping[str, tuple[str, ...]]) -> None:
-        host, _, port = address.rpartition(":")
+    It connects when it is used, also after it has lost the connection. Nothing is ever sent twice.
+    """
+
+    def __init__(self, name: str, address: str, observer: StoreObserver) -> None:
         self._name = name
-        pool = BlockingConnectionPool(
-            host=host,
-            port=int(port),
-            max_connections=CONNECTIONS,
-            timeout=SECONDS,
-            socket_timeout=SECONDS,
-            socket_connect_timeout=SECONDS,
-            # What is sent twice may happen twice.
-            retry=Retry(NoBackoff(), 0),
-        )
-        self.redis = Redis.from_pool(pool)
-        self._scripts: Mapping[str, Any] = scripts.load(self.redis, named.items())
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        self._observer = observer
+        self._scripts = scripts.load()
+        self._wire: Wire | None = None
+        self._connecting: asyncio.Task[Wire] | None = None
 
-    async def run(self, script: str, *arguments: Any) -> Any:
+    async def run(self, script: str, *arguments: Argument) -> Any:
         """Return what a script answers. Raises ``TaskQueueError``."""
-        try:
-            return await self._scripts[script](args=arguments)
-        except exceptions.RedisError as error:
-            raise self.translated(error) from error
+        sha, text = self._scripts[script].sha, self._scripts[script].text
+        answer = await self._ask(script, SECONDS, "EVALSHA", sha, 0, *arguments)
+        if isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT"):
+            answer = await self._ask(script, SECONDS, "EVAL", text, 0, *arguments)
+        return self._checked(answer)
 
-    async def time(self) -> tuple[int, int]:
-        """Return the server's time, seconds and microseconds. Raises ``TaskQueueError``."""
-        try:
-            answer: tuple[int, int] = await self.redis.time()
-        except exceptions.RedisError as error:
-            raise self.translated(error) from error
-        return answer
+    async def ask(self, operation: str, *command: Argument, wait: float = 0.0) -> Any:
+        """Return the answer to a command that takes up to ``wait`` seconds by itself.
 
-    def translated(self, error: exceptions.RedisError) -> TaskQueueError:
-        """Return the error of the task queue for one of Redis."""
-        if isinstance(error, _FULL):
-            return StoreFull(self._name, str(error))
-        refused = isinstance(error, _DEFINITE) or str(error).startswith(_REFUSALS)
-        kind = StoreUnready if refused else StoreUnreachable
-        return kind(self._name, str(error) or type(error).__name__)
+        ``operation`` is its name for the observer. Raises ``TaskQueueError``.
+        """
+        return self._checked(await self._ask(operation, SECONDS + wait, *command))
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self.redis.aclose()
+        """Close the connection."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._wire is not None:
+            self._wire.close("this process has closed the connection")
+
+    async def _ask(self, operation: str, cap: float, *command: Argument) -> Any:
+        left = context.remaining(cap)
+        if left <= 0:
+            raise DeadlineAlreadyPast
+        sent = None
+        try:
+            async with asyncio.timeout(left):
+                wire = self._wire
+                if wire is None or wire.closed:
+                    wire = await self._connected()
+                sent = wire
+                return await self._answer(wire, operation, *command)
+        except Closed as error:
+            raise StoreUnreachable(self._name, str(error)) from error
+        except TimeoutError:
+            if sent is None:
+                raise StoreUnready(self._name, "it was not connected to in time") from None
+            if sent.silence() >= SECONDS:
+                sent.close(f"it said nothing for {SECONDS:g} seconds")
+            raise StoreUnreachable(self._name, "it did not answer in time") from None
+
+    async def _answer(self, wire: Wire, operation: str, *command: Argument) -> Any:
+        began = time.perf_counter()
+        try:
+            return await wire.ask(*command)
+        finally:
+            self._observer.asked(operation, time.perf_counter() - began)
+
+    def _checked(self, answer: Any) -> Any:
+        if isinstance(answer, hiredis.ReplyError):
+            raise translated(self._name, answer)
+        return answer
+
+    async def _connected(self) -> Wire:
+        """Connect, once for all who wait for it. Raises ``StoreUnready``."""
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(_noted)
+        connecting = self._connecting
+        await asyncio.wait({connecting})
+        if connecting.cancelled():
+            raise StoreUnready(self._name, "this process stops")
+        try:
+            return connecting.result()
+        except (OSError, Closed, hiredis.ReplyError) as error:
+            why = str(error) or "it does not answer"
+            raise StoreUnready(self._name, f"it cannot be connected to: {why}") from error
+
+    async def _connect(self) -> Wire:
+        async with asyncio.timeout(SECONDS):
+            # Its answer proves that somebody is there, before anything is sent that has an effect.
+            hello = ("CLIENT", "SETNAME", "taskqueue")
+            self._wire = await connect(self._host, self._port, hello)
+        return self._wire
+
+
+def _noted(task: asyncio.Task[Wire]) -> None:
+    """Whoever waited for the connection may be no longer there to see how that failed."""
+    if not task.cancelled():
+        task.exception()

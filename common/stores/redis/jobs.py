@@ -52,19 +52,22 @@ class RedisJobs:
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id."""
         now = self.clock.now()
-        made = [self.mint(new, now) for new in jobs]
-        arguments = [text for each in made for text in each]
+        arguments: list[Any] = []
+        minted = []
+        for new in jobs:
+            minted.append(self.mint(new, now))
+            arguments += columns(new, minted[-1])
         answers = await self._run("create", now, REMEMBERED_FOR, *arguments)
         return [
-            self.created(new, each[0], answer)
-            for new, each, answer in zip(jobs, made, answers, strict=True)
+            self.created(new, job, answer)
+            for new, job, answer in zip(jobs, minted, answers, strict=True)
         ]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Read records; an unknown id gives ``JobNotFound``."""
         answers = await self._run("get", self.clock.now(), *job_ids)
         return [
-            JobNotFound(job_id) if answer == b"gone" else _job(job_id, answer[1])
+            JobNotFound(job_id) if answer == b"gone" else _job(job_id, answer)
             for job_id, answer in zip(job_ids, answers, strict=True)
         ]
 
@@ -96,7 +99,7 @@ class RedisJobs:
             if answer == b"gone":
                 canceled.append(JobNotFound(job_id))
                 continue
-            before = _job(job_id, answer[1])
+            before = _job(job_id, answer)
             after = lifecycle.request_cancel(before, now)
             if after is not before:
                 self._observer.transitioned(before, after)
@@ -126,27 +129,37 @@ class RedisJobs:
         """Number of jobs in each state, as of the last sample."""
         return self._counts
 
+    def pause(self) -> None:
+        """Report nothing of what is sampled until the next sample: another process does."""
+        self._counts = dict.fromkeys(JobState, 0)
+
     async def _run(self, script: str, now: int, *arguments: Any) -> Any:
         return await self._connection.run(script, now, self._retention, *arguments)
 
-    def mint(self, new: NewJob, now: int) -> tuple[str | bytes | int, ...]:
-        """Return what a script makes a new record from, its id first."""
+    def mint(self, new: NewJob, now: int) -> Job:
+        """Return a new record with an id of its own."""
         job_id = self._mint.next(now)
-        return (job_id, self._mint.latest, new.kind, new.request_id, new.digest, new.submit_id)
+        # The time in the id, which is later by what it takes to be unique: so ids sort by it.
+        return Job(job_id, new.kind, JobState.QUEUED, self._mint.latest)
 
-    def created(self, new: NewJob, job_id: Any, answer: Any) -> Job | TaskQueueError:
-        """Return what came of a record to be made under an id: another one if it was met before."""
-        created = _created(new, answer)
-        if isinstance(created, Job) and created.id == job_id:
-            self._observer.transitioned(None, created)
-        return created
+    def created(self, new: NewJob, minted: Job, answer: Any) -> Job | TaskQueueError:
+        """Return what came of a record that was to be made."""
+        if answer == b"made":
+            self._observer.transitioned(None, minted)
+            return minted
+        if answer == b"withdrawn":
+            return SubmitWithdrawn(f"submit {new.submit_id}")
+        if answer == b"reused":
+            return RequestIdReused(new.request_id)
+        job_id = answer[0].decode()
+        return JobNotFound(job_id) if answer[1] == b"gone" else _job(job_id, answer[1])
 
     def taken(self, step: Transition, answer: Any, now: int) -> Job | TaskQueueError:
         """Return what came of a step, from the record before it and whether it was taken."""
         job_id, attempt = step.execution
         if answer == b"gone":
             return JobNotFound(job_id)
-        taken, before = answer[0] == b"1", _job(job_id, answer[1])
+        taken, before = answer[0] == 1, _job(job_id, answer[1])
         try:
             if step.target is JobState.RUNNING:
                 after = lifecycle.start(before, attempt, step.worker, now)
@@ -164,26 +177,29 @@ class RedisJobs:
         return after
 
 
-def _created(new: NewJob, answer: Any) -> Job | TaskQueueError:
-    if answer == b"withdrawn":
-        return SubmitWithdrawn(f"submit {new.submit_id}")
-    if answer == b"reused":
-        return RequestIdReused(new.request_id)
-    if answer == b"gone":
-        return JobNotFound(f"of submit {new.submit_id}")
-    return _job(answer[0].decode(), answer[1])
+def columns(new: NewJob, minted: Job) -> tuple[str | bytes | int, ...]:
+    """Return a record to make as scripts take it."""
+    return (
+        minted.id,
+        minted.create_time,
+        new.kind,
+        new.request_id,
+        new.digest,
+        new.submit_id,
+    )
 
 
 def _forgotten(job_id: str, answer: Any, now: int) -> Job | TaskQueueError:
     if answer == b"gone":
         return JobNotFound(job_id)
     job = _job(job_id, answer[1])
-    return lifecycle.request_cancel(job, now) if answer[0] == b"1" else job
+    return lifecycle.request_cancel(job, now) if answer[0] == 1 else job
 
 
 def _job(job_id: str, flat: Sequence[bytes]) -> Job:
     """Read a record from fields and values in turn."""
-    fields = {flat[at]: flat[at + 1] for at in range(0, len(flat), 2)}
+    each = iter(flat)
+    fields = dict(zip(each, each, strict=True))
     start, finish = fields.get(b"start"), fields.get(b"finish")
     reason = fields.get(b"reason")
     return Job(

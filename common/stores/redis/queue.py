@@ -6,16 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from redis import exceptions
-
 from common.domain.errors import QueueFull, SubmitWithdrawn, TaskQueueError
 from common.domain.job import MAX_BATCH_BYTES, MICROSECONDS, Assignment, Execution, JobSpec
 from common.owners.queue import KEPT_OUT
 from common.ports import Clock, Dequeued, NewEntry, QueueObserver
+from common.stores.redis.bell import Bell
 from common.stores.redis.connection import Connection
-
-LONGEST_WAIT = 1.0
-"""Seconds after which who waits looks by itself: a token may be lost with whom it woke."""
 
 
 class RedisQueue:
@@ -24,6 +20,7 @@ class RedisQueue:
     def __init__(
         self,
         connection: Connection,
+        bell: Bell,
         clock: Clock,
         observer: QueueObserver,
         lease: float,
@@ -31,6 +28,7 @@ class RedisQueue:
         max_bytes: int,
     ) -> None:
         self._connection = connection
+        self._bell = bell
         self._clock = clock
         self._observer = observer
         self.lease = int(lease * MICROSECONDS)
@@ -38,7 +36,8 @@ class RedisQueue:
         self._next_end: int | None = None
         self._depth = self._leased = 0
         self._since: int | None = None
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._returning: set[asyncio.Task[Dequeued]] = set()
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
         """Add jobs at the end; one that is present stays where it is."""
@@ -64,13 +63,13 @@ class RedisQueue:
         loop = asyncio.get_running_loop()
         end = loop.time() + max_wait
         taken = await self._take(max_jobs, renew, release, remove)
-        while max_jobs and not taken.assignments and not self._stopping.is_set():
-            left = min(end - loop.time(), LONGEST_WAIT, self._until_lease_ends())
-            if end <= loop.time():
+        lost = taken.lost
+        while max_jobs and not taken.assignments and not self._stopping:
+            if (left := end - loop.time()) <= 0:
                 break
-            await self._wait(left)
-            taken = Dequeued((await self._take(max_jobs)).assignments, taken.lost)
-        return taken
+            await self._bell.wait(min(left, self._until_lease_ends()))
+            taken = await self._take(max_jobs)
+        return Dequeued(taken.assignments, lost)
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
         """Remove jobs, leased or not; returns which were present."""
@@ -86,6 +85,11 @@ class RedisQueue:
         self._depth, self._leased = depth, leased
         self._since = int(since) if since else None
 
+    def pause(self) -> None:
+        """Report nothing of what is sampled until the next sample: another process does."""
+        self._depth = self._leased = 0
+        self._since = None
+
     def depth(self) -> int:
         """Number of entries that wait, as of the last sample."""
         return self._depth
@@ -100,14 +104,33 @@ class RedisQueue:
 
     def stop_waiting(self) -> None:
         """Answer every waiting dequeue now, and later ones without waiting: the process stops."""
-        self._stopping.set()
+        self._stopping = True
+        self._bell.wake_all()
 
     async def _run(self, script: str, *arguments: Any) -> Any:
-        words, redelivered = await self._connection.run(script, self._clock.now(), *arguments)
-        self.observe(redelivered)
-        return words
+        return await self._connection.run(script, self._clock.now(), *arguments)
 
-    async def _take(
+    async def _take(self, max_jobs: int, *given: Sequence[Any]) -> Dequeued:
+        """Lease what is there. What a caller that leaves would have got is released."""
+        trip = asyncio.create_task(self._trip(max_jobs, *given))
+        try:
+            return await asyncio.shield(trip)
+        except asyncio.CancelledError:
+            self._returning.add(trip)
+            trip.add_done_callback(self._give_back)
+            raise
+
+    def _give_back(self, trip: asyncio.Task[Dequeued]) -> None:
+        self._returning.discard(trip)
+        # If that fails, their leases end.
+        if trip.cancelled() or trip.exception() or not trip.result().assignments:
+            return
+        executions = [each.execution for each in trip.result().assignments]
+        giving = asyncio.create_task(self._trip(0, release=executions))
+        self._returning.add(giving)
+        giving.add_done_callback(self._give_back)
+
+    async def _trip(
         self,
         max_jobs: int,
         renew: Sequence[Execution] = (),
@@ -122,31 +145,12 @@ class RedisQueue:
             "dequeue", self._clock.now(), *arguments
         )
         self.observe(redelivered)
-        self.next_lease_ends(next_end)
+        self.lease_ends(next_end)
         return Dequeued([assignment(each) for each in taken], [renew[place] for place in lost])
 
-    def next_lease_ends(self, at: bytes) -> None:
+    def lease_ends(self, at: bytes) -> None:
         """Note when the next lease ends, if there is any: then there is something to be had."""
         self._next_end = int(float(at)) if at else None
-
-    async def _wait(self, seconds: float) -> None:
-        """Wait until an entry may have come, but no longer than ``seconds``, or for the stop."""
-        waking = asyncio.ensure_future(self._token(max(0.01, seconds)))
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        try:
-            await asyncio.wait({waking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            if not waking.done():
-                waking.cancel()
-        if waking.done() and not waking.cancelled():
-            waking.result()
-
-    async def _token(self, seconds: float) -> None:
-        try:
-            await self._connection.redis.blpop(["wake"], seconds)
-        except exceptions.RedisError as error:
-            raise self._connection.translated(error) from error
 
     def _until_lease_ends(self) -> float:
         if self._next_end is None:

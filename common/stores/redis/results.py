@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from redis import exceptions
-
 from common.domain.errors import ResultLost, TaskQueueError
-from common.domain.job import MICROSECONDS, Execution
+from common.domain.job import Execution
 from common.owners.results import KEPT_LONGER
 from common.stores.redis.connection import Connection
 
@@ -18,14 +16,14 @@ class RedisResults:
 
     def __init__(self, connection: Connection, retention: float) -> None:
         self._connection = connection
-        self._kept = int((retention + KEPT_LONGER) * MICROSECONDS) if retention else 0
+        self._kept = round((retention + KEPT_LONGER) * 1000) if retention else 0
 
     async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
         """Store outputs; returns which were stored, that is, were not there before."""
         arguments: list[Any] = []
         for execution, output in results:
             arguments += (*execution, output)
-        answers = await self._connection.run("store", 0, self._kept, *arguments)
+        answers = await self._connection.run("store", self._kept, *arguments)
         return [answer == 1 for answer in answers]
 
     async def get(self, executions: Sequence[Execution]) -> list[bytes | TaskQueueError]:
@@ -33,10 +31,7 @@ class RedisResults:
         if not executions:
             return []
         keys = [f"output:{job_id}:{attempt}" for job_id, attempt in executions]
-        try:
-            outputs: list[Any] = await self._connection.redis.mget(keys)
-        except exceptions.RedisError as error:
-            raise self._connection.translated(error) from error
+        outputs = await self._connection.ask("get_outputs", "MGET", *keys)
         return [
             ResultLost(execution.job_id) if output is None else output
             for execution, output in zip(executions, outputs, strict=True)

@@ -1,41 +1,44 @@
-"""The scripts that Redis runs, each made of what several have in common and of its own part."""
+"""The scripts that Redis runs, each made of its own part and of what it shares with others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
-
 FOLDER = Path(__file__).parent / "scripts"
-# Without it Redis would look for its limit of memory at each command, and end a script half-way.
-_HEAD = "#!lua\n"
 
-JOBS = {
-    "create": ("jobs", "creating"),
-    "transition": ("jobs", "stepping"),
-    **dict.fromkeys(("get", "page", "cancel", "withdraw", "forget", "count"), ("jobs",)),
-}
-QUEUE = {
-    "enqueue": ("queue", "enqueuing"),
-    "dequeue": ("queue", "leasing"),
-    **dict.fromkeys(("remove", "keep_out", "measure"), ("queue",)),
-}
-RESULTS = {"store": ("storing",)}
-SHARED = {
-    "accept": ("jobs", "creating", "queue", "enqueuing"),
-    "exchange": ("jobs", "stepping", "storing", "queue", "leasing"),
-}
-"""Scripts by name, each with the files of what it has in common with others."""
+JOBS = ("create", "get", "page", "transition", "cancel", "withdraw", "forget", "count")
+QUEUE = ("enqueue", "dequeue", "remove", "keep_out", "measure")
+SHARED = ("accept", "exchange")
 
 
-def load(redis: Redis, names: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, AsyncScript]:
-    """Return scripts by name."""
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script, and the name under which Redis keeps it."""
+
+    text: str
+    sha: str
+
+
+def load() -> dict[str, Script]:
+    """Return all scripts by name."""
+    jobs, queue, results = map(_read, ("jobs", "queue", "results"))
     return {
-        name: redis.register_script(_HEAD + "".join(map(_read, (*parts, name))))
-        for name, parts in names
+        **{name: _script(name, jobs) for name in JOBS},
+        **{name: _script(name, queue) for name in QUEUE},
+        **{name: _script(name, jobs + queue + results) for name in SHARED},
+        "store": _script("store", results),
+        "report": _script("report", ""),
     }
+
+
+def _script(name: str, shared: str) -> Script:
+    # Its first line makes that Redis looks for room before it begins, and never half-way; the flags
+    # there except those that are needed to make room.
+    head, _, own = _read(name).partition("\n")
+    text = f"{head}\n{shared}{own}"
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 def _read(name: str) -> str:

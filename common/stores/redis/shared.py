@@ -10,7 +10,7 @@ from common.domain.job import MAX_BATCH_BYTES, MICROSECONDS, Execution, Job, Job
 from common.owners.results import KEPT_LONGER
 from common.ports import Exchanged, Submission, Transition
 from common.stores.redis.connection import Connection
-from common.stores.redis.jobs import REMEMBERED_FOR, TABLE, RedisJobs
+from common.stores.redis.jobs import REMEMBERED_FOR, TABLE, RedisJobs, columns
 from common.stores.redis.queue import RedisQueue, assignment
 
 
@@ -24,23 +24,23 @@ class RedisShared:
         self._jobs = jobs
         self._queue = queue
         self._retention = int(retention * MICROSECONDS)
-        self._kept = int((retention + KEPT_LONGER) * MICROSECONDS) if retention else 0
+        self._kept = round((retention + KEPT_LONGER) * 1000) if retention else 0
 
     async def accept(self, submissions: Sequence[Submission]) -> list[Job | TaskQueueError]:
         """Create records and enqueue them, of each both or neither."""
         now = self._jobs.clock.now()
         arguments: list[Any] = []
-        ids = []
-        for each in submissions:
-            record, spec = self._jobs.mint(each.job, now), each.spec
-            ids.append(record[0])
+        minted = [self._jobs.mint(each.job, now) for each in submissions]
+        for each, job in zip(submissions, minted, strict=True):
+            spec = each.spec
             timeout = "" if spec.execution_timeout is None else spec.execution_timeout
-            arguments += (*record, spec.payload, timeout, each.correlation_id)
+            arguments += columns(each.job, job)
+            arguments += (spec.payload, timeout, each.correlation_id)
         limits = self._queue.limits
         answers = await self._run("accept", now, REMEMBERED_FOR, *limits, *arguments)
         return [
-            self._queue.refusal(answer) or self._jobs.created(each.job, job_id, answer)
-            for each, job_id, answer in zip(submissions, ids, answers, strict=True)
+            self._queue.refusal(answer) or self._jobs.created(each.job, job, answer)
+            for each, job, answer in zip(submissions, minted, answers, strict=True)
         ]
 
     async def exchange(
@@ -59,8 +59,9 @@ class RedisShared:
             arguments += (*execution, int(outcome.state))
             arguments += (1, failure.reason, failure.message) if failure else (0, "", "")
             arguments.append(outcome.output)
-        ends, taken, starts, next_end = await self._run("exchange", now, *arguments)
-        self._queue.next_lease_ends(next_end)
+        ends, taken, starts, next_end, redelivered = await self._run("exchange", now, *arguments)
+        self._queue.observe(redelivered)
+        self._queue.lease_ends(next_end)
         leased = [assignment(each) for each in taken]
         steps = [Transition(each.execution, JobState.RUNNING, worker) for each in leased]
         return Exchanged(
@@ -73,7 +74,4 @@ class RedisShared:
         )
 
     async def _run(self, script: str, now: int, *arguments: Any) -> Any:
-        answer = await self._connection.run(script, now, self._retention, *arguments)
-        *answers, redelivered = answer
-        self._queue.observe(redelivered)
-        return answers if len(answers) > 1 else answers[0]
+        return await self._connection.run(script, now, self._retention, *arguments)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from common.config import Settings
 from common.domain.ids import IdMint
 from common.domain.job import MICROSECONDS
 from common.ports import Clock, JobObserver, QueueObserver, StoreObserver
 from common.stores.clock import StoreClock
-from common.stores.redis import scripts
+from common.stores.redis.bell import Bell
 from common.stores.redis.connection import Connection
 from common.stores.redis.jobs import RedisJobs
 from common.stores.redis.queue import RedisQueue
 from common.stores.redis.results import RedisResults
 from common.stores.redis.shared import RedisShared
 from common.stores.server import server_of
+
+REPORTER_LEASE = 3.0
+"""Seconds after which another process reports what all share, if the one that did has ended."""
 
 
 class RedisStore:
@@ -30,31 +31,37 @@ class RedisStore:
         self.clock = StoreClock(clock)
         self._sampled: list[RedisJobs | RedisQueue] = []
         self._observer = observer
-        self._connections: list[Connection] = []
+        self._connection = Connection(self._name, self._address, observer)
+        self._bells: list[Bell] = []
 
     async def refresh(self) -> None:
-        """Connect, compare the clocks and read what the gauges show."""
-        for connection in self._connections:
-            asked = self._own.now()
-            seconds, micros = await connection.time()
-            theirs = int(seconds) * MICROSECONDS + int(micros)
-            self.clock.compare(asked, theirs, self._own.now())
+        """Connect, compare the clocks and read what the gauges show, in one process of all."""
+        asked = self._own.now()
+        lease = round(REPORTER_LEASE * 1000)
+        reports, *theirs = await self._connection.run("report", self._settings.name, lease)
+        self.clock.compare(asked, theirs[0] * MICROSECONDS + theirs[1], self._own.now())
         for part in self._sampled:
-            await part.sample()
+            if reports:
+                await part.sample()
+            else:
+                part.pause()
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> RedisJobs:
         """Open the job owner."""
-        connection = self._connect(scripts.JOBS)
         retention = self._settings.retention
-        jobs = RedisJobs(connection, mint, self.clock, observer, retention)
+        jobs = RedisJobs(self._connection, mint, self.clock, observer, retention)
         self._sampled.append(jobs)
         return jobs
 
     def queue(self, observer: QueueObserver) -> RedisQueue:
         """Open the queue owner."""
         settings = self._settings
+        # Waiting has a connection of its own, on which nothing else is kept waiting.
+        bell = Bell(Connection(self._name, self._address, self._observer))
+        self._bells.append(bell)
         queue = RedisQueue(
-            self._connect(scripts.QUEUE),
+            self._connection,
+            bell,
             self.clock,
             observer,
             settings.lease,
@@ -66,21 +73,17 @@ class RedisStore:
 
     def results(self) -> RedisResults:
         """Open the result owner."""
-        return RedisResults(self._connect(scripts.RESULTS), self._settings.retention)
+        return RedisResults(self._connection, self._settings.retention)
 
     def shared(self) -> RedisShared:
         """Open what takes steps over all three at once; they are open already."""
         jobs, queue = self._sampled
         assert isinstance(jobs, RedisJobs)
         assert isinstance(queue, RedisQueue)
-        connection = self._connect(scripts.SHARED)
-        return RedisShared(connection, jobs, queue, self._settings.retention)
+        return RedisShared(self._connection, jobs, queue, self._settings.retention)
 
     async def close(self) -> None:
         """Close the connections."""
-        for connection in self._connections:
-            await connection.close()
-
-    def _connect(self, named: Mapping[str, tuple[str, ...]]) -> Connection:
-        self._connections.append(Connection(self._name, self._address, named))
-        return self._connections[-1]
+        for bell in self._bells:
+            await bell.close()
+        await self._connection.close()

@@ -1,32 +1,27 @@
+#!lua flags=allow-oom
 -- ARGV: now, lease in microseconds, most jobs, most bytes, then how many follow of each: ids to
 -- remove, executions to renew, executions to release, an execution as id and attempt.
--- Returns the places of the renewals that failed, what was leased, when the next lease ends or "",
--- and redeliveries.
+-- Returns the numbers of the renewals that failed, from 0; what was leased; if that is nothing, when
+-- the next lease ends or ""; and redeliveries.
 
-local lease, most_jobs, most_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local ends = text(now + tonumber(ARGV[2]))
 local removals, renewals, releases = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local until_ = text(now + lease)
-local lost = {}
 
 local at = 8
 for _ = 1, removals do
   remove(ARGV[at])
   at = at + 1
 end
+expire()
+local lost = {}
 for number = 1, renewals do
-  if leased_as(ARGV[at], ARGV[at + 1]) then
-    redis.call('ZADD', 'leased', until_, ARGV[at])
-  else
-    lost[#lost + 1] = number - 1
-  end
+  if not renew(ARGV[at], ARGV[at + 1], ends) then lost[#lost + 1] = number - 1 end
   at = at + 2
 end
 -- The last is shown first, so that the first is at the head of the line.
-for number = releases, 1, -1 do
-  local id = ARGV[at + 2 * (number - 1)]
-  if leased_as(id, ARGV[at + 2 * number - 1]) then show_again(id) end
-end
+for last = at + 2 * (releases - 1), at, -2 do release(ARGV[last], ARGV[last + 1]) end
 
-local taken = lease_first(most_jobs, most_bytes, lease)
+local taken = take(tonumber(ARGV[3]), tonumber(ARGV[4]), ends)
 wake()
-return { lost, taken, next_end(), redelivered }
+local next_ = #taken == 0 and redis.call('ZRANGE', 'leased', 0, 0, 'WITHSCORES')[2]
+return { lost, taken, next_ or '', redelivered }

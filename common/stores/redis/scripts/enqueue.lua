@@ -1,21 +1,15 @@
+#!lua
 -- ARGV: now, microseconds for which a job is kept out, most jobs, most bytes, then for each entry:
 -- id, kind, payload, timeout or "", correlation id.
--- Returns the word for each, "" or what is in the way: "out", "jobs", "bytes"; and redeliveries.
+-- Returns for each "", or what is in the way: "out", "jobs", "bytes".
 
-local kept_out, most_jobs, most_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local limits = {
+  kept_out = tonumber(ARGV[2]), jobs = tonumber(ARGV[3]), bytes = tonumber(ARGV[4]) }
+local tally = tally_of()
 local words = {}
-
-local function enqueue(id, kind, payload, timeout, correlation)
-  if redis.call('EXISTS', 'entry:' .. id) == 1 then return '' end
-  local out = redis.call('GET', 'out:' .. id)
-  if out and tonumber(out) + kept_out >= now then return 'out' end
-  local word = room(#payload, most_jobs, most_bytes)
-  if word == '' then add(id, kind, payload, timeout, correlation) end
-  return word
-end
-
 for at = 5, #ARGV, 5 do
-  words[#words + 1] = enqueue(unpack(ARGV, at, at + 4))
+  words[#words + 1] = enqueue(tally, limits, unpack(ARGV, at, at + 4))
 end
+write_tally(tally)
 wake()
-return { words, redelivered }
+return words

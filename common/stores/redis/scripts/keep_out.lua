@@ -1,4 +1,6 @@
--- ARGV: now, microseconds for which a job is kept out, then ids. Returns 1 for each that is absent.
+#!lua flags=allow-oom
+-- ARGV: now, microseconds for which a job is kept out, then ids. Returns for each 1 or 0: whether it
+-- is absent.
 
 local absent = {}
 for at = 3, #ARGV do
@@ -6,5 +8,4 @@ for at = 3, #ARGV do
   if out then redis.call('SET', 'out:' .. ARGV[at], ARGV[1], 'PX', math.ceil(ARGV[2] / 1000)) end
   absent[#absent + 1] = out and 1 or 0
 end
-wake()
-return { absent, redelivered }
+return absent

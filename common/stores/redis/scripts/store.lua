@@ -1,9 +1,8 @@
--- ARGV: now, microseconds for which outputs are kept or "0", then for each output: id, attempt,
--- output. Returns 1 or 0 for each: whether it was not there before.
+#!lua
+-- ARGV: milliseconds for which outputs are kept or "0", then for each output: id, attempt, output.
+-- Returns for each 1 or 0: whether it was not there before.
 
-local kept = tonumber(ARGV[2])
+local kept = ARGV[1]
 local stored = {}
-for at = 3, #ARGV, 3 do
-  stored[#stored + 1] = store(ARGV[at], ARGV[at + 1], ARGV[at + 2], kept)
-end
+for at = 2, #ARGV, 3 do stored[#stored + 1] = store(kept, unpack(ARGV, at, at + 2)) end
 return stored
