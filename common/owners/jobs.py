@@ -89,6 +89,7 @@ class JobOwner:
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
+        self._forget_ended()
         if not job_id:
             self._withdraw_unanswered(submit_id)
             return None
@@ -99,6 +100,7 @@ class JobOwner:
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Forget jobs that wait, whichever submits rely on them."""
+        self._forget_ended()
         return [self._forget_waiting(job_id) for job_id in job_ids]
 
     async def sample(self) -> None:

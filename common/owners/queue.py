@@ -164,11 +164,11 @@ class QueueOwner:
         """Show the entries again whose lease has run out; renewed ones are filed anew."""
         now = self._clock.now()
         while self._expiries and self._expiries[0][0] <= now:
-            _, job_id, attempt = heapq.heappop(self._expiries)
+            filed, job_id, attempt = heapq.heappop(self._expiries)
             held = self._entries.get(job_id)
             if held is None or held.attempt != attempt or not held.leased_until:
                 continue
-            if held.leased_until > now:
+            if held.leased_until > filed:
                 heapq.heappush(self._expiries, (held.leased_until, job_id, attempt))
             else:
                 self._show_again(held)

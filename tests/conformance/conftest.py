@@ -45,23 +45,46 @@ async def _emptied(address: str) -> None:
         await connection.close()
 
 
+def _opener(
+    store: str, request: pytest.FixtureRequest
+) -> tuple[Callable[..., Store], Callable[[], None]]:
+    """Return what opens a store, with a clock and settings by name, and what empties it."""
+    if store == "memory":
+        return (lambda clock, **given: MemoryStore(settings_of(**given), clock)), lambda: None
+    address = request.getfixturevalue(f"{store}_address")
+    open_ = {"redis": RedisStore, "postgres": PostgresStore}[store]
+
+    def opened(clock: HandClock, **given: Any) -> Store:
+        settings = settings_of(store=store, peers={store: address}, **given)
+        return open_(settings, clock, Unwatched())
+
+    empty = {"redis": _flush, "postgres": lambda address: asyncio.run(_emptied(address))}[store]
+    return opened, lambda: empty(address)
+
+
+def _flush(address: str) -> None:
+    with Redis(port=int(address.rpartition(":")[2])) as client:
+        client.flushall()
+
+
 @pytest.fixture(params=["memory", "redis", "postgres"])
 def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Opens a store that is empty: with a clock, and settings by name."""
-    if request.param == "memory":
-        return lambda clock, **given: MemoryStore(settings_of(**given), clock)
-    if request.param == "postgres":
-        address = request.getfixturevalue("postgres_address")
-        asyncio.run(_emptied(address))
-        return lambda clock, **given: PostgresStore(
-            settings_of(store="postgres", peers={"postgres": address}, **given), clock, Unwatched()
-        )
-    address = request.getfixturevalue("redis_address")
-    with Redis(port=int(address.rpartition(":")[2])) as client:
-        client.flushall()
-    return lambda clock, **given: RedisStore(
-        settings_of(store="redis", peers={"redis": address}, **given), clock, Unwatched()
-    )
+    opened, empty = _opener(request.param, request)
+    empty()
+    return opened
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def open_empty(request: pytest.FixtureRequest) -> Callable[..., Store]:
+    """Empties a store that is outside the process each time that it opens it."""
+    opened, empty = _opener(request.param, request)
+
+    def open_(clock: HandClock, **given: Any) -> Store:
+        empty()
+        return opened(clock, **given)
+
+    return open_
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from common.domain.errors import QueueFull, SubmitWithdrawn, TaskQueueError
 from common.ports import NewEntry
@@ -32,42 +32,60 @@ class Entering:
         """Return why each was refused, ``None`` for one that is in, and how many came in."""
         if not self._members.met:
             await self._members.meet()
-        wanted: dict[str, NewEntry] = {}
+        left: dict[str, NewEntry] = {}
+        for entry in entries:
+            left.setdefault(entry.job_id, entry)
+        answers: dict[str, TaskQueueError | None] = dict.fromkeys(left)
+        came = 0
+        while left:
+            wanted, refused = self._counted_in(left.values())
+            added = await self._insert(wanted, now) if wanted else set()
+            came += len(added)
+            known = await self._known([job_id for job_id in left if job_id not in added])
+            answers.update({**refused, **known})
+            # What turned out to need no room leaves it to those that had none.
+            again = refused.keys() - known.keys() if len(added) < len(wanted) else ()
+            left = {job_id: left[job_id] for job_id in left if job_id in again}
+        return [answers[each.job_id] for each in entries], came
+
+    def _counted_in(
+        self, entries: Iterable[NewEntry]
+    ) -> tuple[list[NewEntry], dict[str, TaskQueueError]]:
+        """Return the entries that are within the limits, and why the others are not."""
+        wanted: list[NewEntry] = []
         refused: dict[str, TaskQueueError] = {}
         for entry in entries:
-            if entry.job_id not in wanted:
-                refusal = self._count_in(entry)
-                if refusal is None:
-                    wanted[entry.job_id] = entry
-                else:
-                    refused[entry.job_id] = refusal
-        added: set[str] = set()
-        try:
-            if wanted:
-                added = await self._insert(list(wanted.values()), now)
-        finally:
-            for job_id, entry in wanted.items():
-                if job_id not in added:
-                    self._count_out(entry)
-        left = [job_id for job_id in (*wanted, *refused) if job_id not in added]
-        known = await self._known(left) if left else {}
-        return [known.get(each.job_id, refused.get(each.job_id)) for each in entries], len(added)
+            if (refusal := self._count_in(entry)) is None:
+                wanted.append(entry)
+            else:
+                refused[entry.job_id] = refusal
+        return wanted, refused
 
     async def _insert(self, entries: Sequence[NewEntry], now: int) -> set[str]:
-        rows = await self._connection.rows(
-            "enqueue",
-            statements.ENQUEUE,
-            [each.job_id for each in entries],
-            [each.spec.kind for each in entries],
-            [each.spec.payload for each in entries],
-            [each.spec.execution_timeout for each in entries],
-            [text(each.correlation_id) for each in entries],
-            now,
-        )
-        return {row["job_id"] for row in rows}
+        """Insert entries that are counted in; returns which came in, for the others are not."""
+        added: set[str] = set()
+        try:
+            rows = await self._connection.rows(
+                "enqueue",
+                statements.ENQUEUE,
+                [each.job_id for each in entries],
+                [each.spec.kind for each in entries],
+                [each.spec.payload for each in entries],
+                [each.spec.execution_timeout for each in entries],
+                [text(each.correlation_id) for each in entries],
+                now,
+            )
+            added = {row["job_id"] for row in rows}
+        finally:
+            for entry in entries:
+                if entry.job_id not in added:
+                    self._count_out(entry)
+        return added
 
     async def _known(self, job_ids: Sequence[str]) -> dict[str, TaskQueueError | None]:
         """Return what is in the way of those that did not come in but are known."""
+        if not job_ids:
+            return {}
         rows = await self._connection.rows("enqueue", statements.KNOWN, job_ids)
         return {
             row["job_id"]: SubmitWithdrawn(f"job {row['job_id']}") if row["out"] else None

@@ -84,10 +84,12 @@ class PostgresQueue:
         """Renew, release and remove at once; then lease, waiting if there is nothing to lease."""
         loop = asyncio.get_running_loop()
         end = loop.time() + max_wait
+        gone = set(remove)
         await self._leases.expire()
-        lost = await self._leases.renew(renew, self._lease) if renew else []
-        if release:
-            await self._leases.release(release)
+        kept = [each for each in renew if each.job_id not in gone]
+        renewed = await self._leases.renew(kept, self._lease) if kept else set()
+        if given_back := [each for each in release if each.job_id not in gone]:
+            await self._leases.release(given_back)
         assignments = await self._take(max_jobs, remove)
         pause = _SHORTEST_WAIT if self._members.shared else LONGEST_WAIT
         while max_jobs and not assignments and loop.time() < end and not self._waking.stopping:
@@ -95,7 +97,7 @@ class PostgresQueue:
             pause = min(LONGEST_WAIT, 2 * pause)
             await self._leases.expire()
             assignments = await self._take(max_jobs, ())
-        return Dequeued(assignments, lost)
+        return Dequeued(assignments, [each for each in renew if each not in renewed])
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
         """Remove jobs, leased or not; returns which were present."""
@@ -159,12 +161,12 @@ class PostgresQueue:
         arguments = (sorted(set(remove)), max_jobs, MAX_BATCH_BYTES, until, begin)
         rows = await self._connection.rows("dequeue", statements.DEQUEUE, *arguments)
         self._low.ended(begin)
-        self._removed([row for row in rows if row["job_id"] is None])
-        taken = sorted((row for row in rows if row["job_id"] is not None), key=_place)
+        self._removed([row for row in rows if row["place"] is None])
+        taken = sorted((row for row in rows if row["place"] is not None), key=_place)
         if taken:
             self._members.add(WAITING, -len(taken))
             self._members.add(LEASED, len(taken))
-            self._leases.took(until)
+            self._leases.took([row["job_id"] for row in taken], until)
             if taken[-1]["place"] >= _LINE:
                 self._low.note(taken[-1]["place"])
             if len(taken) == max_jobs:
@@ -173,6 +175,7 @@ class PostgresQueue:
 
     def _removed(self, rows: Sequence[Any]) -> None:
         for row in rows:
+            self._leases.ended(row["job_id"])
             self._members.add(LEASED if row["leased"] else WAITING, -1)
             self._members.add(BYTES, -row["size"])
 

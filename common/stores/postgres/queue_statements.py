@@ -52,7 +52,7 @@ WITH removed AS ({_REMOVE}), front AS MATERIALIZED (
     FROM next WHERE entries.job_id = next.job_id AND (bytes <= $3 OR number = 1)
     RETURNING entries.*
 )
-SELECT NULL AS job_id, NULL AS place, NULL AS attempt, NULL AS kind, NULL AS payload,
+SELECT job_id, NULL AS place, NULL AS attempt, NULL AS kind, NULL AS payload,
     NULL AS timeout, NULL AS correlation_id, size, leased FROM removed
 UNION ALL
 SELECT job_id, place, attempt, kind, payload, timeout, correlation_id, 0, true FROM taken
@@ -61,7 +61,7 @@ SELECT job_id, place, attempt, kind, payload, timeout, correlation_id, 0, true F
 EXPIRE = """
 WITH over AS MATERIALIZED (
     SELECT job_id FROM entries WHERE leased_until > $2 AND leased_until <= $1
-    ORDER BY leased_until LIMIT $3 FOR UPDATE SKIP LOCKED
+    ORDER BY leased_until, job_id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), placed AS MATERIALIZED (
     SELECT job_id, nextval('places_in_front') AS place FROM over
 )
