@@ -101,7 +101,7 @@ class Queue:
 
 def settings_of(**given: Any) -> Settings:
     """Return settings of a process that serves nowhere."""
-    return Settings("store", listen="", metrics="", **{"lease": LEASE, **given})
+    return Settings(listen="", metrics="", **{"name": "store", "lease": LEASE, **given})
 
 
 def memory_jobs() -> Jobs:
