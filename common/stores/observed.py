@@ -6,7 +6,8 @@ from prometheus_client import CollectorRegistry
 
 from common.domain.ids import IdMint
 from common.metrics import JobMetrics, QueueMetrics
-from common.ports import Jobs, Results
+from common.ports import Jobs, Results, SharedState
+from common.stores.coalesced import CoalescedState
 from common.stores.store import Exposing, Store, StoredQueue
 
 
@@ -36,3 +37,8 @@ class ObservedStore:
     def results(self) -> Results:
         """Open result payloads."""
         return self._store.results()
+
+    def shared(self) -> SharedState | None:
+        """Open what takes steps over all three at once, if the store can; they are open already."""
+        state = self._store.shared()
+        return state and CoalescedState(state)

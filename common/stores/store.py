@@ -16,6 +16,7 @@ from common.ports import (
     QueueGauges,
     QueueObserver,
     Results,
+    SharedState,
 )
 
 
@@ -70,6 +71,10 @@ class Store(Protocol):
 
     def results(self) -> Results:
         """Open result payloads."""
+        ...
+
+    def shared(self) -> SharedState | None:
+        """Open what takes steps over all three at once, if the store can; they are open already."""
         ...
 
     async def close(self) -> None:

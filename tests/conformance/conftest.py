@@ -20,6 +20,8 @@ from tests.support.services import running
 from tests.support.stacks import free_port
 from tests.support.stores import Jobs, OpenQueue, Queue, Unwatched, settings_of
 
+SERVERS = ("redis", "postgres")
+
 
 @pytest.fixture(scope="session")
 def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -67,7 +69,10 @@ def _flush(address: str) -> None:
         client.flushall()
 
 
-@pytest.fixture(params=["memory", "redis", "postgres"])
+REMOTE = [pytest.param(name, marks=pytest.mark.needs(name)) for name in SERVERS]
+
+
+@pytest.fixture(params=["memory", *REMOTE])
 def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Opens a store that is empty: with a clock, and settings by name."""
     opened, empty = _opener(request.param, request)
@@ -75,7 +80,7 @@ def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     return opened
 
 
-@pytest.fixture(params=["redis", "postgres"])
+@pytest.fixture(params=REMOTE)
 def open_empty(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Empties a store that is outside the process each time that it opens it."""
     opened, empty = _opener(request.param, request)

@@ -18,6 +18,7 @@ from common.domain.job import Execution, Failure, Job, JobSpec, JobState
 from common.ports import NewEntry, NewJob, Transition
 from common.stores.postgres import PostgresStore
 from common.stores.redis import RedisStore
+from tests.conformance.conftest import REMOTE
 from tests.support.owners import HandClock, Silence
 from tests.support.stores import LEASE, Unwatched, settings_of
 
@@ -35,7 +36,7 @@ class Process:
         self.queue = store.queue(Silence())
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=REMOTE)
 async def processes(
     request: pytest.FixtureRequest, clock: HandClock
 ) -> AsyncIterator[list[Process]]:
@@ -257,7 +258,9 @@ async def test_who_waits_gets_what_comes_in_at_another_process(
     assert [each.execution for each in dequeued.assignments] == [Execution("a", 1)]
 
 
-@pytest.mark.parametrize("processes", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    "processes", [pytest.param("postgres", marks=pytest.mark.needs("postgres"))], indirect=True
+)
 async def test_gauges_of_all_together_show_each_thing_once(processes: list[Process]) -> None:
     for number, process in enumerate(processes):
         await process.jobs.create([NewJob("noop")] * (number + 1))

@@ -9,7 +9,7 @@ from common.ports import NewEntry
 from common.stores.postgres import queue_statements as statements
 from common.stores.postgres.connection import Connection
 from common.stores.postgres.members import BYTES, LEASED, WAITING, Members
-from common.stores.postgres.records import text
+from common.stores.postgres.records import runs, text
 
 
 class Entering:
@@ -30,11 +30,19 @@ class Entering:
         self, entries: Sequence[NewEntry], now: int
     ) -> tuple[list[TaskQueueError | None], int]:
         """Return why each was refused, ``None`` for one that is in, and how many came in."""
-        if not self._members.met:
-            await self._members.meet()
-        left: dict[str, NewEntry] = {}
-        for entry in entries:
-            left.setdefault(entry.job_id, entry)
+        await self.ready()
+        answers: list[TaskQueueError | None] = []
+        came = 0
+        for run in runs(entries, lambda entry: [entry.job_id]):
+            said, number = await self._enqueue(run, now)
+            answers += [said[entry.job_id] for entry in run]
+            came += number
+        return answers, came
+
+    async def _enqueue(
+        self, entries: Sequence[NewEntry], now: int
+    ) -> tuple[dict[str, TaskQueueError | None], int]:
+        left = {entry.job_id: entry for entry in entries}
         answers: dict[str, TaskQueueError | None] = dict.fromkeys(left)
         came = 0
         while left:
@@ -42,11 +50,11 @@ class Entering:
             added = await self._insert(wanted, now) if wanted else set()
             came += len(added)
             known = await self._known([job_id for job_id in left if job_id not in added])
-            answers.update({**refused, **known})
+            answers.update({**refused, **known, **dict.fromkeys(added)})
             # What turned out to need no room leaves it to those that had none.
             again = refused.keys() - known.keys() if len(added) < len(wanted) else ()
             left = {job_id: left[job_id] for job_id in left if job_id in again}
-        return [answers[each.job_id] for each in entries], came
+        return answers, came
 
     def _counted_in(
         self, entries: Iterable[NewEntry]
@@ -55,11 +63,16 @@ class Entering:
         wanted: list[NewEntry] = []
         refused: dict[str, TaskQueueError] = {}
         for entry in entries:
-            if (refusal := self._count_in(entry)) is None:
+            if (refusal := self.count_in(len(entry.spec.payload))) is None:
                 wanted.append(entry)
             else:
                 refused[entry.job_id] = refusal
         return wanted, refused
+
+    async def ready(self) -> None:
+        """Know how much there is."""
+        if not self._members.met:
+            await self._members.meet()
 
     async def _insert(self, entries: Sequence[NewEntry], now: int) -> set[str]:
         """Insert entries that are counted in; returns which came in, for the others are not."""
@@ -79,7 +92,7 @@ class Entering:
         finally:
             for entry in entries:
                 if entry.job_id not in added:
-                    self._count_out(entry)
+                    self.count_out(len(entry.spec.payload))
         return added
 
     async def _known(self, job_ids: Sequence[str]) -> dict[str, TaskQueueError | None]:
@@ -92,9 +105,8 @@ class Entering:
             for row in rows
         }
 
-    def _count_in(self, entry: NewEntry) -> TaskQueueError | None:
-        """Count an entry in, unless that is over a limit."""
-        size = len(entry.spec.payload)
+    def count_in(self, size: int) -> TaskQueueError | None:
+        """Count an entry in, of so many bytes, unless that is over a limit."""
         if self._members.total(WAITING) + self._members.total(LEASED) >= self._max_jobs:
             return QueueFull("max_queued_jobs", self._max_jobs)
         if self._members.total(BYTES) + size > self._max_bytes:
@@ -103,6 +115,7 @@ class Entering:
         self._members.add(BYTES, size)
         return None
 
-    def _count_out(self, entry: NewEntry) -> None:
+    def count_out(self, size: int) -> None:
+        """Count an entry out again that did not come in."""
         self._members.add(WAITING, -1)
-        self._members.add(BYTES, -len(entry.spec.payload))
+        self._members.add(BYTES, -size)

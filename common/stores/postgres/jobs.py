@@ -24,7 +24,7 @@ from common.stores.postgres import statements
 from common.stores.postgres.connection import Connection
 from common.stores.postgres.marks import LowMark
 from common.stores.postgres.members import Members, of_state
-from common.stores.postgres.records import before_of, job_of, rounds, text, uncanceled
+from common.stores.postgres.records import before_of, job_of, runs, text, uncanceled
 from common.stores.postgres.submits import Submits
 from common.stores.postgres.sweeping import BATCH, sweep
 
@@ -52,10 +52,10 @@ class PostgresJobs:
     ) -> None:
         self._connection = connection
         self._members = members
-        self._clock = clock
+        self.clock = clock
         self._observer = observer
         self._retention = int(retention * MICROSECONDS)
-        self._submits = Submits(connection, mint, clock, self._over)
+        self.submits = Submits(connection, mint, clock, self.over)
         self._low = LowMark(0)
         self._remembered_until = 0.0
         members.count_with(self._count)
@@ -63,13 +63,13 @@ class PostgresJobs:
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id."""
         answers: dict[int, tuple[Job | TaskQueueError, bool]] = {}
-        for some in rounds(list(enumerate(jobs)), lambda each: _keys(each[1])):
-            found = await self._submits.create([new for _, new in some])
+        for some in runs(list(enumerate(jobs)), lambda each: keys_of(each[1])):
+            found = await self.submits.create([new for _, new in some])
             answers.update(zip((place for place, _ in some), found, strict=True))
         for place in range(len(jobs)):
             job, is_made = answers[place]
             if is_made and isinstance(job, Job):
-                self._moved(None, job)
+                self.moved(None, job)
         return [answers[place][0] for place in range(len(jobs))]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
@@ -81,7 +81,7 @@ class PostgresJobs:
         """Read up to ``query.limit`` records older than ``query.before``, newest first."""
         states = [query.state] if query.state is not None else list(JobState)
         before = query.before or _NEWEST
-        arguments = (states, query.kind, before, query.limit, self._over())
+        arguments = (states, query.kind, before, query.limit, self.over())
         return [
             job_of(row) for row in await self._connection.rows("list", statements.PAGE, *arguments)
         ]
@@ -89,7 +89,7 @@ class PostgresJobs:
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         """Take steps of the lifecycle table; rejected ones are reported to the observer."""
         outcomes: dict[int, Outcome] = {}
-        for some in rounds(list(enumerate(steps)), lambda each: [each[1].execution.job_id]):
+        for some in runs(list(enumerate(steps)), lambda each: [each[1].execution.job_id]):
             taken = await self._transition({step.execution.job_id: step for _, step in some})
             outcomes.update((place, taken[step.execution.job_id]) for place, step in some)
         return [self._observed(outcomes[place]) for place in range(len(steps))]
@@ -109,10 +109,10 @@ class PostgresJobs:
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
         unanswered = not job_id
-        job_id = job_id or await self._submits.withdrawn(submit_id)
+        job_id = job_id or await self.submits.withdrawn(submit_id)
         if not job_id:
             return None
-        forgotten = await self._submits.withdraw(submit_id, job_id)
+        forgotten = await self.submits.withdraw(submit_id, job_id)
         if forgotten is not None:
             self._members.add(of_state(JobState.QUEUED), -1)
         if unanswered:
@@ -121,7 +121,7 @@ class PostgresJobs:
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Forget jobs that wait, whichever submits rely on them."""
-        found: dict[str, Job] = await self._submits.forget(job_ids)
+        found: dict[str, Job] = await self.submits.forget(job_ids)
         self._members.add(of_state(JobState.QUEUED), -len(found))
         forgotten = set(found)
         if left := [job_id for job_id in job_ids if job_id not in found]:
@@ -143,11 +143,11 @@ class PostgresJobs:
         if not self._members.leads:
             return
         if self._retention:
-            for row in await sweep(self._connection, statements.SWEEP, self._over(), self._low):
+            for row in await sweep(self._connection, statements.SWEEP, self.over(), self._low):
                 self._members.add(of_state(JobState(row["state"])), -row["number"])
         if time.monotonic() > self._remembered_until:
             self._remembered_until = time.monotonic() + REMEMBERED / 2
-            before = self._clock.now() - int(REMEMBERED * MICROSECONDS)
+            before = self.clock.now() - int(REMEMBERED * MICROSECONDS)
             await self._connection.rows("sweep", statements.SWEEP_WITHDRAWN, before, BATCH)
 
     def counts(self) -> Mapping[JobState, int]:
@@ -156,12 +156,12 @@ class PostgresJobs:
             return _NOBODY
         return {state: self._members.total(of_state(state)) for state in JobState}
 
-    def _over(self) -> int:
-        """The end at which a job is forgotten by now."""
-        return self._clock.now() - self._retention if self._retention else _EVER
+    def over(self) -> int:
+        """Return the end at which a job is forgotten by now."""
+        return self.clock.now() - self._retention if self._retention else _EVER
 
     async def _read(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        rows = await self._connection.rows("get", statements.GET, list(job_ids), self._over())
+        rows = await self._connection.rows("get", statements.GET, list(job_ids), self.over())
         return {row["id"]: job_of(row) for row in rows}
 
     async def _count(self) -> Mapping[int, int]:
@@ -206,7 +206,7 @@ class PostgresJobs:
         outcomes: dict[str, Outcome] = {}
         left = sorted(set(job_ids))
         for _ in range(_TRIES):
-            now = self._clock.now()
+            now = self.clock.now()
             outcomes.update((each.answer.id, each) for each in await ask(left, now))  # type: ignore[union-attr]
             if left := [job_id for job_id in left if job_id not in outcomes]:
                 records = await self._read(left)
@@ -225,12 +225,13 @@ class PostgresJobs:
         answer = outcome.answer
         if isinstance(answer, Job):
             if outcome.before is not None:
-                self._moved(outcome.before, answer)
+                self.moved(outcome.before, answer)
         elif isinstance(answer, TransitionRejected | StaleAttempt):
             self._observer.rejected(answer)
         return answer
 
-    def _moved(self, before: Job | None, after: Job) -> None:
+    def moved(self, before: Job | None, after: Job) -> None:
+        """Note that a job was made, or took a step."""
         if before is not None:
             self._members.add(of_state(before.state), -1)
         self._members.add(of_state(after.state))
@@ -258,6 +259,6 @@ def _judged(
     return job if after is job else None
 
 
-def _keys(new: NewJob) -> list[str]:
+def keys_of(new: NewJob) -> list[str]:
     """What may be only once in a statement."""
     return [f"{name}{key}" for name, key in (("r", new.request_id), ("s", new.submit_id)) if key]

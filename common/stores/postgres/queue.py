@@ -48,11 +48,11 @@ class PostgresQueue:
         self._connection = connection
         self._members = members
         self._clock = clock
-        self._lease = int(lease * MICROSECONDS)
+        self.lease = int(lease * MICROSECONDS)
         self._low = LowMark(_LINE)
-        self._waking = Waking(connection, members)
-        self._entering = Entering(connection, members, max_jobs, max_bytes)
-        self._leases = Leases(connection, members, clock, observer, self._waking.wake)
+        self.waking = Waking(connection, members)
+        self.entering = Entering(connection, members, max_jobs, max_bytes)
+        self.leases = Leases(connection, members, clock, observer, self.waking.wake)
         self._since: int | None = None
         self._swept_at = 0.0
         members.count_with(self._count)
@@ -60,17 +60,17 @@ class PostgresQueue:
     @property
     def waits(self) -> bool:
         """Whether a dequeue waits, or did since this was asked last."""
-        return self._waking.has_waited()
+        return self.waking.has_waited()
 
     async def listen(self) -> None:
         """See to it that other processes can wake dequeues here. Raises ``TaskQueueError``."""
-        await self._waking.listen()
+        await self.waking.listen()
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
         """Add jobs at the end; one that is present stays where it is."""
-        answers, added = await self._entering.enqueue(entries, self._clock.now())
+        answers, added = await self.entering.enqueue(entries, self._clock.now())
         if added:
-            self._waking.wake()
+            self.waking.wake()
         return answers
 
     async def dequeue(
@@ -85,17 +85,17 @@ class PostgresQueue:
         loop = asyncio.get_running_loop()
         end = loop.time() + max_wait
         gone = set(remove)
-        await self._leases.expire()
+        await self.leases.expire()
         kept = [each for each in renew if each.job_id not in gone]
-        renewed = await self._leases.renew(kept, self._lease) if kept else set()
+        renewed = await self.leases.renew(kept, self.lease) if kept else set()
         if given_back := [each for each in release if each.job_id not in gone]:
-            await self._leases.release(given_back)
+            await self.leases.release(given_back)
         assignments = await self._take(max_jobs, remove)
         pause = _SHORTEST_WAIT if self._members.shared else LONGEST_WAIT
-        while max_jobs and not assignments and loop.time() < end and not self._waking.stopping:
-            await self._waking.wait(min(end - loop.time(), pause, self._leases.until_one_ends()))
+        while max_jobs and not assignments and loop.time() < end and not self.waking.stopping:
+            await self.waking.wait(min(end - loop.time(), pause, self.leases.until_one_ends()))
             pause = min(LONGEST_WAIT, 2 * pause)
-            await self._leases.expire()
+            await self.leases.expire()
             assignments = await self._take(max_jobs, ())
         return Dequeued(assignments, [each for each in renew if each not in renewed])
 
@@ -103,7 +103,7 @@ class PostgresQueue:
         """Remove jobs, leased or not; returns which were present."""
         rows = await self._connection.rows("remove", statements.REMOVE, sorted(set(job_ids)))
         removed = {row["job_id"]: True for row in rows}
-        self._removed(rows)
+        self.removed(rows)
         return [removed.pop(job_id, False) for job_id in job_ids]
 
     async def keep_out(self, job_ids: Sequence[str]) -> list[bool]:
@@ -151,31 +151,41 @@ class PostgresQueue:
 
     def stop_waiting(self) -> None:
         """Answer every waiting dequeue now, and later ones without waiting: the process stops."""
-        self._waking.stop()
+        self.waking.stop()
 
     async def _take(self, max_jobs: int, remove: Sequence[str]) -> list[Assignment]:
         if not max_jobs and not remove:
             return []
-        until = self._clock.now() + self._lease
-        begin = self._low.begin()
-        arguments = (sorted(set(remove)), max_jobs, MAX_BATCH_BYTES, until, begin)
+        where = self.where_to_lease()
+        arguments = (sorted(set(remove)), max_jobs, MAX_BATCH_BYTES, *where)
         rows = await self._connection.rows("dequeue", statements.DEQUEUE, *arguments)
+        self.removed([row for row in rows if row["place"] is None])
+        taken = self.leased_now([row for row in rows if row["place"] is not None], max_jobs, where)
+        return [_assignment(row) for row in taken]
+
+    def where_to_lease(self) -> tuple[int, int]:
+        """Return until when a lease holds that is taken now, and from which place on to search."""
+        return self._clock.now() + self.lease, self._low.begin()
+
+    def leased_now(self, rows: Sequence[Any], most: int, where: tuple[int, int]) -> Sequence[Any]:
+        """Note what was leased, up to so many; returns the rows in the order of the line."""
+        until, begin = where
         self._low.ended(begin)
-        self._removed([row for row in rows if row["place"] is None])
-        taken = sorted((row for row in rows if row["place"] is not None), key=_place)
+        taken = sorted(rows, key=_place)
         if taken:
             self._members.add(WAITING, -len(taken))
             self._members.add(LEASED, len(taken))
-            self._leases.took([row["job_id"] for row in taken], until)
+            self.leases.took([row["job_id"] for row in taken], until)
             if taken[-1]["place"] >= _LINE:
                 self._low.note(taken[-1]["place"])
-            if len(taken) == max_jobs:
-                self._waking.wake()
-        return [_assignment(row) for row in taken]
+            if len(taken) == most:
+                self.waking.wake()
+        return taken
 
-    def _removed(self, rows: Sequence[Any]) -> None:
+    def removed(self, rows: Sequence[Any]) -> None:
+        """Note what was removed."""
         for row in rows:
-            self._leases.ended(row["job_id"])
+            self.leases.ended(row["job_id"])
             self._members.add(LEASED if row["leased"] else WAITING, -1)
             self._members.add(BYTES, -row["size"])
 

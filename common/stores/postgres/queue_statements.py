@@ -32,31 +32,40 @@ SELECT DISTINCT unnest($1::text[]), 0, '', ''::bytea, '', $2::bigint, true ORDER
 ON CONFLICT (job_id) DO UPDATE SET since = excluded.since WHERE entries.out RETURNING job_id
 """
 
-# First what was shown again, then what is in line from a place on. What is removed goes first: once
-# something is leased, nothing is waited for.
-DEQUEUE = f"""
-WITH removed AS ({_REMOVE}), front AS MATERIALIZED (
+
+def lease(but: str, most: str, size: str, until: str, place: str) -> str:
+    """Return the parts of a statement that lease what is first in line: ``taken`` is that.
+
+    First what was shown again, then what is in line from a place on, ``but`` for some jobs.
+    """
+    waits = f"leased_until IS NULL AND NOT out AND {but}"
+    return f"""front AS MATERIALIZED (
     SELECT job_id, place, octet_length(payload) AS size FROM entries
-    WHERE leased_until IS NULL AND NOT out AND place < 0 AND job_id <> ALL($1::text[])
-    ORDER BY place LIMIT $2 FOR UPDATE SKIP LOCKED
+    WHERE {waits} AND place < 0
+    ORDER BY place LIMIT {most} FOR UPDATE SKIP LOCKED
 ), line AS MATERIALIZED (
     SELECT job_id, place, octet_length(payload) AS size FROM entries
-    WHERE leased_until IS NULL AND NOT out AND place >= $5 AND job_id <> ALL($1::text[])
-    ORDER BY place LIMIT greatest(0, $2 - (SELECT count(*) FROM front)) FOR UPDATE SKIP LOCKED
+    WHERE {waits} AND place >= {place}
+    ORDER BY place LIMIT greatest(0, {most} - (SELECT count(*) FROM front)) FOR UPDATE SKIP LOCKED
 ), next AS (
     SELECT job_id, sum(size) OVER up_to AS bytes, row_number() OVER up_to AS number
     FROM (SELECT * FROM front UNION ALL SELECT * FROM line) AS first
     WINDOW up_to AS (ORDER BY place)
 ), taken AS (
-    UPDATE entries SET attempt = attempt + 1, leased_until = $4
-    FROM next WHERE entries.job_id = next.job_id AND (bytes <= $3 OR number = 1)
+    UPDATE entries SET attempt = attempt + 1, leased_until = {until}
+    FROM next WHERE entries.job_id = next.job_id AND (bytes <= {size} OR number = 1)
     RETURNING entries.*
-)
+)"""  # noqa: S608  # no value is in it
+
+
+# What is removed goes first: once something is leased, nothing is waited for.
+DEQUEUE = f"""
+WITH removed AS ({_REMOVE}), {lease("job_id <> ALL($1::text[])", "$2", "$3", "$4", "$5")}
 SELECT job_id, NULL AS place, NULL AS attempt, NULL AS kind, NULL AS payload,
     NULL AS timeout, NULL AS correlation_id, size, leased FROM removed
 UNION ALL
 SELECT job_id, place, attempt, kind, payload, timeout, correlation_id, 0, true FROM taken
-"""  # noqa: S608  # no value is in it
+"""  # noqa: S608
 
 EXPIRE = """
 WITH over AS MATERIALIZED (

@@ -56,18 +56,16 @@ def text(value: str) -> str:
     return value.replace("\0", "\ufffd") if "\0" in value else value
 
 
-def rounds(items: Sequence[T], keys_of: Callable[[T], Sequence[str]]) -> Iterator[list[T]]:
-    """Split items into rounds in which no key is twice, in order; hardly ever more than one."""
-    left = list(items)
-    while left:
-        seen: set[str] = set()
-        some, later = [], []
-        for item in left:
-            keys = keys_of(item)
-            if seen.isdisjoint(keys):
-                some.append(item)
-            else:
-                later.append(item)
-            seen.update(keys)
-        yield some
-        left = later
+def runs(items: Sequence[T], keys_of: Callable[[T], Sequence[str]]) -> Iterator[list[T]]:
+    """Split items, in their order, into runs without a key twice; hardly ever more than one."""
+    run: list[T] = []
+    seen: set[str] = set()
+    for item in items:
+        keys = keys_of(item)
+        if not seen.isdisjoint(keys):
+            yield run
+            run, seen = [], set()
+        run.append(item)
+        seen.update(keys)
+    if run:
+        yield run

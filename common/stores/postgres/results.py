@@ -57,7 +57,7 @@ class PostgresResults:
             [execution.attempt for execution in first],
             list(first.values()),
             self._clock.now(),
-            self._over(),
+            self.over(),
         )
         new = {(row["job_id"], row["attempt"]) for row in rows if row["new"]}
         stored = []
@@ -75,16 +75,16 @@ class PostgresResults:
             GET,
             [execution.job_id for execution in executions],
             [execution.attempt for execution in executions],
-            self._over(),
+            self.over(),
         )
         found = {Execution(row["job_id"], row["attempt"]): row["output"] for row in rows}
         return [found.get(each, ResultLost(each.job_id)) for each in executions]
 
     async def sweep(self) -> None:
         """Delete what is kept no longer."""
-        if (over := self._over()) is not None:
+        if (over := self.over()) is not None:
             await sweep(self._connection, SWEEP, over, self._low)
 
-    def _over(self) -> int | None:
+    def over(self) -> int | None:
         """Return when that was stored which is forgotten by now; ``None`` if nothing ever is."""
         return self._clock.now() - self._kept if self._kept else None

@@ -14,8 +14,8 @@ _STEPS = ", ".join(
     for source, target in sorted((s, t) for s, t in lifecycle.ALLOWED if s is not None)
 )
 
-CREATE = """
-WITH n AS MATERIALIZED (
+NEW = """
+n AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::text[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::text[]
     ) AS n (id, created, kind, request_id, digest, submit_id)
@@ -32,12 +32,15 @@ WITH n AS MATERIALIZED (
     WHERE requests.digest = excluded.digest
     RETURNING job_id
 )
+"""
+INSERT = """
 INSERT INTO jobs (id, kind, state, created, request_id, submit_id)
 SELECT id, kind, 1, created, request_id, submit_id FROM n
 WHERE request_id IS NULL OR id IN (SELECT job_id FROM q) ORDER BY submit_id
 ON CONFLICT DO NOTHING
 RETURNING id
 """
+CREATE = f"WITH {NEW} {INSERT}"
 
 KINDS = "INSERT INTO kinds SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING"
 
@@ -93,9 +96,8 @@ CROSS JOIN LATERAL (
 ORDER BY id DESC LIMIT $4
 """
 
-# Of a row that another changes meanwhile the newest version is judged.
-TRANSITION = f"""
-UPDATE jobs SET
+# A step, from ``s`` at the time ``$7``.
+SET_STEP = """
     state = s.target,
     attempt = s.attempt,
     worker = CASE WHEN s.target = 2 THEN s.worker ELSE jobs.worker END,
@@ -104,21 +106,29 @@ UPDATE jobs SET
     finished = CASE WHEN s.target > 2 THEN greatest($7, started, created) END,
     reason = s.reason,
     message = s.message
-FROM unnest($1::text[], $2::integer[], $3::smallint[], $4::text[], $5::text[], $6::text[])
-    AS s (id, attempt, target, worker, reason, message)
-WHERE jobs.id = s.id AND CASE
+"""
+# Of a row that another changes meanwhile the newest version is judged.
+IS_STEP = f"""CASE
     WHEN s.target = 2 AND state = 2 THEN s.attempt > jobs.attempt
     WHEN state * 10 + s.target NOT IN ({_STEPS}) THEN false
     WHEN s.target = 2 THEN true
     ELSE s.attempt = jobs.attempt
         AND (s.target <> 5 OR state <> 2 OR cancel)
         AND (s.target = 4) = (s.reason IS NOT NULL)
-    END
-RETURNING jobs.*, CASE WHEN again THEN (
+    END"""
+# What an execution was that another replaced.
+REPLACED = """CASE WHEN again THEN (
     SELECT to_json(old)::text FROM (
         SELECT attempt, started, worker FROM jobs AS replaced WHERE replaced.id = jobs.id
     ) AS old
-) END AS replaced
+) END AS replaced"""
+
+TRANSITION = f"""
+UPDATE jobs SET {SET_STEP}
+FROM unnest($1::text[], $2::integer[], $3::smallint[], $4::text[], $5::text[], $6::text[])
+    AS s (id, attempt, target, worker, reason, message)
+WHERE jobs.id = s.id AND {IS_STEP}
+RETURNING jobs.*, {REPLACED}
 """  # noqa: S608  # no value is in it
 
 CANCEL = """

@@ -14,6 +14,7 @@ from common.stores.postgres.jobs import PostgresJobs
 from common.stores.postgres.members import Members
 from common.stores.postgres.queue import PostgresQueue
 from common.stores.postgres.results import PostgresResults
+from common.stores.postgres.shared import PostgresShared
 from common.stores.server import server_of
 from common.topology import role_of
 
@@ -33,6 +34,7 @@ class PostgresStore:
         self._connection = Connection(name, dsn, observer, indexes=settings.retention > 0)
         self._members = Members(self._connection, settings.name, shared=database != settings.name)
         self._figures = Figures(self._connection)
+        self._mint: IdMint | None = None
         self._jobs: PostgresJobs | None = None
         self._queue: PostgresQueue | None = None
         self._results: PostgresResults | None = None
@@ -58,6 +60,7 @@ class PostgresStore:
         """Open the job owner."""
         self._figures.add("jobs", "requests")
         retention = self._settings.retention
+        self._mint = mint
         self._jobs = PostgresJobs(
             self._connection, self._members, mint, self.clock, observer, retention
         )
@@ -83,6 +86,14 @@ class PostgresStore:
         self._figures.add("results")
         self._results = PostgresResults(self._connection, self.clock, self._settings.retention)
         return self._results
+
+    def shared(self) -> PostgresShared:
+        """Open what takes steps over all three at once; they are open already."""
+        assert self._mint
+        assert self._jobs
+        assert self._queue
+        assert self._results
+        return PostgresShared(self._connection, self._mint, self._jobs, self._queue, self._results)
 
     async def close(self) -> None:
         """Close the connections."""

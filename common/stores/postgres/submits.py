@@ -56,6 +56,12 @@ class Submits:
             left = {place: new for place, new in left.items() if place not in answers}
         return [answers[place] for place in range(len(jobs))]
 
+    async def find(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError | None]:
+        """Return what was met before in the place of each, ``None`` for one that is new."""
+        if not any(new.request_id for new in jobs):
+            return [None] * len(jobs)
+        return await self._met(jobs, [""] * len(jobs))
+
     async def withdrawn(self, submit_id: str) -> str:
         """Let a submit make no job from now on; returns the id of the one that it has."""
         while submit_id:
@@ -99,18 +105,13 @@ class Submits:
         for each in jobs:
             job_id = self._mint.next(now)
             new.append(Job(job_id, each.kind, JobState.QUEUED, self._mint.latest))
-        rows = await self._connection.rows(
-            "create",
-            statements.CREATE,
-            [job.id for job in new],
-            [job.create_time for job in new],
-            [each.kind for each in jobs],
-            [each.request_id.encode() or None for each in jobs],
-            [each.digest for each in jobs],
-            [each.submit_id or None for each in jobs],
-        )
-        made = {row["id"] for row in rows}
+        made = await self._insert(jobs, new)
         return [(job, job.id in made) for job in new]
+
+    async def _insert(self, jobs: Sequence[NewJob], new: Sequence[Job]) -> set[str]:
+        """Insert new records; returns the ids of those that nothing was in the way of."""
+        rows = await self._connection.rows("create", statements.CREATE, *columns(jobs, new))
+        return {row["id"] for row in rows}
 
     async def _met(
         self, jobs: Sequence[NewJob], ids: Sequence[str]
@@ -182,3 +183,15 @@ def _forgotten(row: Any, now: int) -> Job:
     """Return a job that waited and is forgotten, as CANCELED."""
     waiting = Job(row["id"], row["kind"], JobState.QUEUED, row["created"])
     return lifecycle.request_cancel(waiting, now)
+
+
+def columns(jobs: Sequence[NewJob], new: Sequence[Job]) -> tuple[list[Any], ...]:
+    """Return new records as a statement takes them, column by column."""
+    return (
+        [job.id for job in new],
+        [job.create_time for job in new],
+        [each.kind for each in jobs],
+        [each.request_id.encode() or None for each in jobs],
+        [each.digest for each in jobs],
+        [each.submit_id or None for each in jobs],
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from redis import exceptions
@@ -31,7 +31,7 @@ _REFUSALS = ("MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN", "CLUSTERDOWN")
 class Connection:
     """Runs scripts at ``address``, a ``host:port``; ``name`` is that of the store in errors."""
 
-    def __init__(self, name: str, address: str, shared: str, names: Sequence[str]) -> None:
+    def __init__(self, name: str, address: str, named: Mapping[str, tuple[str, ...]]) -> None:
         host, _, port = address.rpartition(":")
         self._name = name
         pool = BlockingConnectionPool(
@@ -45,7 +45,7 @@ class Connection:
             retry=Retry(NoBackoff(), 0),
         )
         self.redis = Redis.from_pool(pool)
-        self._scripts: Mapping[str, Any] = scripts.load(self.redis, shared, names)
+        self._scripts: Mapping[str, Any] = scripts.load(self.redis, named.items())
 
     async def run(self, script: str, *arguments: Any) -> Any:
         """Return what a script answers. Raises ``TaskQueueError``."""

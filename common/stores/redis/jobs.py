@@ -27,6 +27,8 @@ TABLE = ",".join(
     )
 )
 """The steps of the lifecycle table as the script reads them."""
+REMEMBERED_FOR = int(REMEMBERED * MICROSECONDS)
+"""How long a submit is remembered, in microseconds."""
 
 
 class RedisJobs:
@@ -42,32 +44,25 @@ class RedisJobs:
     ) -> None:
         self._connection = connection
         self._mint = mint
-        self._clock = clock
+        self.clock = clock
         self._observer = observer
         self._retention = int(retention * MICROSECONDS)
         self._counts = dict.fromkeys(JobState, 0)
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id."""
-        now = self._clock.now()
-        arguments: list[Any] = []
-        minted = []
-        for new in jobs:
-            minted.append(self._mint.next(now))
-            arguments += (minted[-1], self._mint.latest, new.kind)
-            arguments += (new.request_id, new.digest, new.submit_id)
-        remembered = int(REMEMBERED * MICROSECONDS)
-        answers = await self._run("create", now, remembered, *arguments)
-        created: list[Job | TaskQueueError] = []
-        for new, job_id, answer in zip(jobs, minted, answers, strict=True):
-            created.append(_created(new, answer))
-            if isinstance(job := created[-1], Job) and job.id == job_id:
-                self._observer.transitioned(None, job)
-        return created
+        now = self.clock.now()
+        made = [self.mint(new, now) for new in jobs]
+        arguments = [text for each in made for text in each]
+        answers = await self._run("create", now, REMEMBERED_FOR, *arguments)
+        return [
+            self.created(new, each[0], answer)
+            for new, each, answer in zip(jobs, made, answers, strict=True)
+        ]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Read records; an unknown id gives ``JobNotFound``."""
-        answers = await self._run("get", self._clock.now(), *job_ids)
+        answers = await self._run("get", self.clock.now(), *job_ids)
         return [
             JobNotFound(job_id) if answer == b"gone" else _job(job_id, answer[1])
             for job_id, answer in zip(job_ids, answers, strict=True)
@@ -77,24 +72,24 @@ class RedisJobs:
         """Read up to ``query.limit`` records older than ``query.before``, newest first."""
         state = "" if query.state is None else int(query.state)
         answers = await self._run(
-            "page", self._clock.now(), state, query.kind, query.before, query.limit
+            "page", self.clock.now(), state, query.kind, query.before, query.limit
         )
         return [_job(job_id.decode(), flat) for job_id, flat in answers]
 
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         """Take steps of the lifecycle table; rejected ones are reported to the observer."""
-        now = self._clock.now()
+        now = self.clock.now()
         arguments: list[Any] = [TABLE]
         for step in steps:
             failure = step.failure
             arguments += (*step.execution, int(step.target), step.worker)
             arguments += (1, failure.reason, failure.message) if failure else (0, "", "")
         answers = await self._run("transition", now, *arguments)
-        return [self._taken(step, answer, now) for step, answer in zip(steps, answers, strict=True)]
+        return [self.taken(step, answer, now) for step, answer in zip(steps, answers, strict=True)]
 
     async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
-        now = self._clock.now()
+        now = self.clock.now()
         answers = await self._run("cancel", now, *job_ids)
         canceled: list[Job | TaskQueueError] = []
         for job_id, answer in zip(job_ids, answers, strict=True):
@@ -110,14 +105,13 @@ class RedisJobs:
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
-        now = self._clock.now()
-        remembered = int(REMEMBERED * MICROSECONDS)
-        answer = await self._run("withdraw", now, remembered, submit_id, job_id)
+        now = self.clock.now()
+        answer = await self._run("withdraw", now, REMEMBERED_FOR, submit_id, job_id)
         return _forgotten(job_id, answer, now) if job_id else None
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Forget jobs that wait, whichever submits rely on them."""
-        now = self._clock.now()
+        now = self.clock.now()
         answers = await self._run("forget", now, *job_ids)
         return [
             _forgotten(job_id, answer, now) for job_id, answer in zip(job_ids, answers, strict=True)
@@ -125,7 +119,7 @@ class RedisJobs:
 
     async def sample(self) -> None:
         """Count the jobs in each state."""
-        counts = await self._run("count", self._clock.now())
+        counts = await self._run("count", self.clock.now())
         self._counts = {state: int(counts[state - 1]) for state in JobState}
 
     def counts(self) -> Mapping[JobState, int]:
@@ -135,7 +129,19 @@ class RedisJobs:
     async def _run(self, script: str, now: int, *arguments: Any) -> Any:
         return await self._connection.run(script, now, self._retention, *arguments)
 
-    def _taken(self, step: Transition, answer: Any, now: int) -> Job | TaskQueueError:
+    def mint(self, new: NewJob, now: int) -> tuple[str | bytes | int, ...]:
+        """Return what a script makes a new record from, its id first."""
+        job_id = self._mint.next(now)
+        return (job_id, self._mint.latest, new.kind, new.request_id, new.digest, new.submit_id)
+
+    def created(self, new: NewJob, job_id: Any, answer: Any) -> Job | TaskQueueError:
+        """Return what came of a record to be made under an id: another one if it was met before."""
+        created = _created(new, answer)
+        if isinstance(created, Job) and created.id == job_id:
+            self._observer.transitioned(None, created)
+        return created
+
+    def taken(self, step: Transition, answer: Any, now: int) -> Job | TaskQueueError:
         """Return what came of a step, from the record before it and whether it was taken."""
         job_id, attempt = step.execution
         if answer == b"gone":

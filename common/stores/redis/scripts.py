@@ -1,8 +1,8 @@
-"""The scripts that Redis runs, each made of what its kind shares and its own part."""
+"""The scripts that Redis runs, each made of what several have in common and of its own part."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -12,15 +12,30 @@ FOLDER = Path(__file__).parent / "scripts"
 # Without it Redis would look for its limit of memory at each command, and end a script half-way.
 _HEAD = "#!lua\n"
 
-JOBS = ("create", "get", "page", "transition", "cancel", "withdraw", "forget", "count")
-QUEUE = ("enqueue", "dequeue", "remove", "keep_out", "measure")
-RESULTS = ("store",)
+JOBS = {
+    "create": ("jobs", "creating"),
+    "transition": ("jobs", "stepping"),
+    **dict.fromkeys(("get", "page", "cancel", "withdraw", "forget", "count"), ("jobs",)),
+}
+QUEUE = {
+    "enqueue": ("queue", "enqueuing"),
+    "dequeue": ("queue", "leasing"),
+    **dict.fromkeys(("remove", "keep_out", "measure"), ("queue",)),
+}
+RESULTS = {"store": ("storing",)}
+SHARED = {
+    "accept": ("jobs", "creating", "queue", "enqueuing"),
+    "exchange": ("jobs", "stepping", "storing", "queue", "leasing"),
+}
+"""Scripts by name, each with the files of what it has in common with others."""
 
 
-def load(redis: Redis, shared: str, names: Sequence[str]) -> dict[str, AsyncScript]:
-    """Return scripts by name; ``shared`` is the file of what they have in common, or empty."""
-    common = _read(shared) if shared else ""
-    return {name: redis.register_script(_HEAD + common + _read(name)) for name in names}
+def load(redis: Redis, names: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, AsyncScript]:
+    """Return scripts by name."""
+    return {
+        name: redis.register_script(_HEAD + "".join(map(_read, (*parts, name))))
+        for name, parts in names
+    }
 
 
 def _read(name: str) -> str:

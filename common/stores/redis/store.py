@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from common.config import Settings
 from common.domain.ids import IdMint
@@ -14,6 +14,7 @@ from common.stores.redis.connection import Connection
 from common.stores.redis.jobs import RedisJobs
 from common.stores.redis.queue import RedisQueue
 from common.stores.redis.results import RedisResults
+from common.stores.redis.shared import RedisShared
 from common.stores.server import server_of
 
 
@@ -43,7 +44,7 @@ class RedisStore:
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> RedisJobs:
         """Open the job owner."""
-        connection = self._connect("jobs", scripts.JOBS)
+        connection = self._connect(scripts.JOBS)
         retention = self._settings.retention
         jobs = RedisJobs(connection, mint, self.clock, observer, retention)
         self._sampled.append(jobs)
@@ -53,7 +54,7 @@ class RedisStore:
         """Open the queue owner."""
         settings = self._settings
         queue = RedisQueue(
-            self._connect("queue", scripts.QUEUE),
+            self._connect(scripts.QUEUE),
             self.clock,
             observer,
             settings.lease,
@@ -65,13 +66,21 @@ class RedisStore:
 
     def results(self) -> RedisResults:
         """Open the result owner."""
-        return RedisResults(self._connect("", scripts.RESULTS), self._settings.retention)
+        return RedisResults(self._connect(scripts.RESULTS), self._settings.retention)
+
+    def shared(self) -> RedisShared:
+        """Open what takes steps over all three at once; they are open already."""
+        jobs, queue = self._sampled
+        assert isinstance(jobs, RedisJobs)
+        assert isinstance(queue, RedisQueue)
+        connection = self._connect(scripts.SHARED)
+        return RedisShared(connection, jobs, queue, self._settings.retention)
 
     async def close(self) -> None:
         """Close the connections."""
         for connection in self._connections:
             await connection.close()
 
-    def _connect(self, shared: str, names: Sequence[str]) -> Connection:
-        self._connections.append(Connection(self._name, self._address, shared, names))
+    def _connect(self, named: Mapping[str, tuple[str, ...]]) -> Connection:
+        self._connections.append(Connection(self._name, self._address, named))
         return self._connections[-1]

@@ -6,7 +6,7 @@
 local lease, most_jobs, most_bytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local removals, renewals, releases = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local until_ = text(now + lease)
-local lost, taken, bytes = {}, {}, 0
+local lost = {}
 
 local at = 8
 for _ = 1, removals do
@@ -27,18 +27,6 @@ for number = releases, 1, -1 do
   if leased_as(id, ARGV[at + 2 * number - 1]) then show_again(id) end
 end
 
-while #taken < most_jobs do
-  local id = redis.call('ZRANGE', 'visible', 0, 0)[1]
-  if not id then break end
-  local entry = redis.call(
-    'HMGET', 'entry:' .. id, 'kind', 'payload', 'timeout', 'correlation', 'size')
-  bytes = bytes + tonumber(entry[5])
-  if #taken > 0 and bytes > most_bytes then break end
-  redis.call('ZREM', 'visible', id)
-  redis.call('ZADD', 'leased', until_, id)
-  local attempt = redis.call('HINCRBY', 'entry:' .. id, 'attempt', 1)
-  taken[#taken + 1] = { id, attempt, entry[1], entry[2], entry[3], entry[4] }
-end
+local taken = lease_first(most_jobs, most_bytes, lease)
 wake()
-local next_ = redis.call('ZRANGE', 'leased', 0, 0, 'WITHSCORES')[2]
-return { lost, taken, next_ or '', redelivered }
+return { lost, taken, next_end(), redelivered }

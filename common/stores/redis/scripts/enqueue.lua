@@ -9,15 +9,9 @@ local function enqueue(id, kind, payload, timeout, correlation)
   if redis.call('EXISTS', 'entry:' .. id) == 1 then return '' end
   local out = redis.call('GET', 'out:' .. id)
   if out and tonumber(out) + kept_out >= now then return 'out' end
-  local tally = redis.call('HMGET', 'tally', 'jobs', 'bytes')
-  if tonumber(tally[1] or 0) >= most_jobs then return 'jobs' end
-  if tonumber(tally[2] or 0) + #payload > most_bytes then return 'bytes' end
-  redis.call('HINCRBY', 'tally', 'jobs', 1)
-  redis.call('HINCRBY', 'tally', 'bytes', #payload)
-  redis.call('HSET', 'entry:' .. id, 'kind', kind, 'payload', payload, 'timeout', timeout,
-    'correlation', correlation, 'attempt', '0', 'size', #payload, 'since', text(now))
-  redis.call('ZADD', 'visible', redis.call('HINCRBY', 'tally', 'back', 1), id)
-  return ''
+  local word = room(#payload, most_jobs, most_bytes)
+  if word == '' then add(id, kind, payload, timeout, correlation) end
+  return word
 end
 
 for at = 5, #ARGV, 5 do

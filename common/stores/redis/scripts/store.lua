@@ -4,9 +4,6 @@
 local kept = tonumber(ARGV[2])
 local stored = {}
 for at = 3, #ARGV, 3 do
-  local key = 'output:' .. ARGV[at] .. ':' .. ARGV[at + 1]
-  local new = redis.call('SET', key, ARGV[at + 2], 'NX')
-  if kept > 0 then redis.call('PEXPIRE', key, math.ceil(kept / 1000)) end
-  stored[#stored + 1] = new and 1 or 0
+  stored[#stored + 1] = store(ARGV[at], ARGV[at + 1], ARGV[at + 2], kept)
 end
 return stored
