@@ -27,7 +27,7 @@ from common.stores.store import Store
 from tests.support.owners import HandClock, Silence
 from tests.support.stores import LEASE, settings_of
 
-EXAMPLES = 80
+EXAMPLES = 15
 STEPS = 40
 LIMITS: dict[str, Any] = {"max_queued_jobs": 4, "max_queued_bytes": 100}
 MOMENT = 1000
