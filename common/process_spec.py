@@ -17,6 +17,7 @@ GRPC, TCP, HTTP, COMMAND = "grpc", "tcp", "http", "command"
 # What a process holds of what accepted jobs need. Only its memory is lost with it.
 NOTHING, MEMORY, DISK = "nothing", "memory", "disk"
 METRICS_PATH = "/metrics"
+STOP_SIGNAL = "SIGTERM"
 _DATA = "{data}"
 
 
@@ -90,7 +91,7 @@ class ProcessSpec:
     ports: Mapping[str, int] = field(default_factory=dict, hash=False)
     ready: Ready = field(default_factory=Ready)
     metrics_path: str = METRICS_PATH
-    stop_signal: str = "SIGTERM"
+    stop_signal: str = STOP_SIGNAL
 
     def __post_init__(self) -> None:
         if bool(self.module) == bool(self.command):

@@ -45,6 +45,7 @@ def _record(
         command=inside.command,
         ports=process.ports,
         ready=replace(inside.ready, command=command),
+        stop_signal=inside.stop_signal,
     )
 
 

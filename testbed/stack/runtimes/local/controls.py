@@ -12,6 +12,7 @@ from testbed.stack.records import ProcessRecord
 from testbed.stack.runtimes import health
 from testbed.stack.runtimes.controls import RecordedControls, process_of
 from testbed.stack.runtimes.local import clock, processes
+from testbed.stack.runtimes.local.family import family
 from testbed.stack.runtimes.logs import log_tail
 
 # A process reads a new time within so many seconds.
@@ -22,18 +23,19 @@ class LocalControls(RecordedControls):
     """The :class:`testbed.stack.runtimes.Controls` of plain processes. Times are in seconds."""
 
     def kill(self, name: str) -> None:
-        """End a process and its session with SIGKILL."""
+        """End a process and its family with SIGKILL."""
         process = self._running(name)
         processes.kill(process)
         clock.tidy(process.pid)
 
     def stop(self, name: str) -> None:
-        """End a process with SIGTERM, and with SIGKILL if it has not ended within its grace."""
+        """Ask a process to stop; SIGKILL ends it if it has not ended within its grace."""
         process = self._running(name)
-        family = processes.session(process)[1:]
+        others = family(process)[1:]
         grace = self._grace()
-        processes.end([process], grace)
-        processes.end(processes.lingering(family), grace)
+        asks = {process.pid: process_of(self.record, name).stop_signal}
+        processes.end([process], grace, asks)
+        processes.end(processes.lingering(others), grace)
         clock.tidy(process.pid)
 
     def start(self, name: str) -> bool:
@@ -50,11 +52,11 @@ class LocalControls(RecordedControls):
         return True
 
     def pause(self, name: str) -> None:
-        """Stop a process and its session from running on (SIGSTOP)."""
+        """Stop a process and its family from running on (SIGSTOP)."""
         processes.pause(self._running(name))
 
     def resume(self, name: str) -> bool:
-        """Let a process and its session run on (SIGCONT); one that has ended has no need of it."""
+        """Let a process and its family run on (SIGCONT); one that has ended has no need of it."""
         process = process_of(self.record, name).process()
         return process is not None and processes.resume(process)
 
