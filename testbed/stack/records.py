@@ -44,11 +44,11 @@ class ProcessRecord:
     """A process of a stack. ``create_time`` (Unix seconds) separates it from later ones of its pid.
 
     ``port`` is where it is called, 0 if nowhere, ``ports`` others by name, and ``ready`` says how
-    to see that it serves. ``stop_signal`` asks it to stop. ``log`` is the path of its output, ``calls`` names its peers.
-    ``container`` is the id of the container that it runs in; its pid is then of the engine's host.
-    ``module``, or the ``command`` of one that is not ours, and ``environment``, what is added to
-    the surroundings, start another one like it: with the interpreter ``python`` and the code in
-    ``tree``, those of this testbed if they are empty.
+    to see that it serves. ``stop_signal`` asks it to stop. ``log`` is the path of its output,
+    ``calls`` names its peers. ``container`` is the id of the container that it runs in; its pid is
+    then of the engine's host. ``module``, or the ``command`` of one that is not ours, and
+    ``environment``, what is added to the surroundings, start another one like it: with the
+    interpreter ``python`` and the code in ``tree``, those of this testbed if they are empty.
     """
 
     name: str

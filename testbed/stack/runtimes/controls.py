@@ -32,7 +32,7 @@ class Controls(Protocol):
         """End a process, and all that it has started, without asking (SIGKILL)."""
 
     def stop(self, name: str) -> None:
-        """End a process gracefully, by its own signal; killed if it has not ended within its grace."""
+        """Ask a process to stop, by its own signal; killed if it has not ended in its grace."""
 
     def start(self, name: str) -> bool:
         """Start a process that has ended as it was started first; return once it serves."""
