@@ -14,7 +14,7 @@ from testbed.stack.runtimes.controls import Controls
 
 # What a stack may have to be started with: fields of ``StackSpec``.
 LINKS, CLOCK = "links", "clock"
-_FOR_OURS = {
+_WHY_NONE = {
     "": "the design has no process",
     LINKS: "links are for calls between processes of ours",
     CLOCK: "only the clocks of processes of ours can be set",
@@ -65,6 +65,10 @@ def usual_seconds(_record: StackRecord) -> float:
     return SECONDS
 
 
+def _never(_controls: Controls, _target: Target) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of fault.
@@ -73,7 +77,8 @@ class Kind:
     and ``heal`` undoes it, which may be asked for again; both raise :class:`TestbedError`. What a
     stack of local processes has to be started with for it is ``needs``: nothing, :data:`LINKS` or
     :data:`CLOCK`. One that ``loses_state`` loses that of a stateful target. ``seconds`` is how long
-    it lasts in a stack by default.
+    it lasts in a stack by default. One that only some servers can have names their ``services``; it
+    ``remains`` in one until somebody heals it, who need not be the one that injected it.
     """
 
     name: str
@@ -85,6 +90,8 @@ class Kind:
     loses_state: bool = False
     parameters: tuple[Parameter, ...] = ()
     seconds: Callable[[StackRecord], float] = usual_seconds
+    services: tuple[str, ...] = ()
+    remains: Callable[[Controls, Target], bool] = _never
 
     def target(self, topology: Topology, name: str) -> Target:
         """Return the target of that name; ``a:b`` is ``a>b``, which a shell leaves alone.
@@ -105,7 +112,9 @@ class Kind:
         return ", ".join(each.name.replace(">", ":") for each in self.targets(topology))
 
     def _why_none(self) -> str:
-        return f"it can hit nothing there: {_FOR_OURS[self.needs]}"
+        servers = " and no ".join(self.services)
+        why = f"the design has no {servers}" if self.services else _WHY_NONE[self.needs]
+        return f"it can hit nothing there: {why}"
 
     def read(self, given: Mapping[str, str | float]) -> dict[str, float]:
         """Return the parameters: what is given, and the defaults of the rest.

@@ -46,6 +46,7 @@ def _record(
         ports=process.ports,
         ready=replace(inside.ready, command=command),
         stop_signal=inside.stop_signal,
+        service=inside.service,
     )
 
 

@@ -51,6 +51,7 @@ def spawn(
         ports=process.ports,
         ready=process.ready,
         stop_signal=process.stop_signal,
+        service=process.service,
         tree=source.tree if source else "",
         python=source.python if source else "",
     )
