@@ -111,8 +111,9 @@ class FaultInjector:
         while left := (self.unhealthy() if done.unhealthy else ()):
             done.waited = time.monotonic() - begun
             if done.waited > self.plan.recovery:
+                health = self.plan.health_after(done.planned)
                 raise NotHealed(
-                    f"{', '.join(left)} did not serve {self.plan.health_after(done.planned) + self.plan.recovery:g} s "
+                    f"{', '.join(left)} did not serve {health + self.plan.recovery:g} s "
                     f"after fault {done.planned.number}, {done.planned.title}, was healed"
                 )
             self._wait_until(time.monotonic() + _TICK)

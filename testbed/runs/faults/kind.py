@@ -14,10 +14,13 @@ from testbed.stack.runtimes.controls import Controls
 
 # What a stack may have to be started with: fields of ``StackSpec``.
 LINKS, CLOCK = "links", "clock"
+# Or where it has to run.
+CONTAINERS = "runtime compose"
 _WHY_NONE = {
     "": "the design has no process",
     LINKS: "links are for calls between processes of ours",
     CLOCK: "only the clocks of processes of ours can be set",
+    CONTAINERS: "the design has no process",
 }
 SECONDS = 5.0
 
@@ -65,6 +68,11 @@ def usual_seconds(_record: StackRecord) -> float:
     return SECONDS
 
 
+def seconds_of(seconds: float) -> Callable[[StackRecord], float]:
+    """Return what says that a fault lasts for so long, in whichever stack."""
+    return lambda _record: seconds
+
+
 def _never(_controls: Controls, _target: Target) -> bool:
     return False
 
@@ -76,9 +84,10 @@ class Kind:
     ``targets`` gives all that it can hit in a design, what holds no state first. ``inject`` does it
     and ``heal`` undoes it, which may be asked for again; both raise :class:`TestbedError`. What a
     stack of local processes has to be started with for it is ``needs``: nothing, :data:`LINKS` or
-    :data:`CLOCK`. One that ``loses_state`` loses that of a stateful target. ``seconds`` is how long
-    it lasts in a stack by default. One that only some servers can have names their ``services``; it
-    ``remains`` in one until somebody heals it, who need not be the one that injected it.
+    :data:`CLOCK`; such a stack cannot have what needs :data:`CONTAINERS`. One that ``loses_state``
+    loses that of a stateful target. ``seconds`` is how long it lasts in a stack by default. One
+    that only some servers can have names their ``services``; it ``remains`` in one until it is
+    healed, by whoever finds it there.
     """
 
     name: str

@@ -12,7 +12,7 @@ from common.topology import Topology
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
-from testbed.runs.faults.kind import CLOCK, LINKS
+from testbed.runs.faults.kind import CLOCK, CONTAINERS, LINKS
 from testbed.stack import runtimes
 from testbed.stack.sides.resolve import Deployment, started
 
@@ -207,11 +207,8 @@ def _can_hit(listed: ListedFault, topology: Topology) -> bool:
 
 def _usual_kinds(runtime: str) -> tuple[str, ...]:
     """Name all kinds that a runtime can do; the clock of a container cannot be set."""
-    return tuple(
-        name
-        for name, kind in registry.load().items()
-        if kind.needs != CLOCK or runtime == runtimes.DEFAULT
-    )
+    not_here = CONTAINERS if runtime == runtimes.DEFAULT else CLOCK
+    return tuple(name for name, kind in registry.load().items() if kind.needs != not_here)
 
 
 def _turns(names: list[str], rng: random.Random) -> Iterator[str]:

@@ -11,7 +11,7 @@ from testbed.stack import lock
 from testbed.stack.records import ProcessRecord
 from testbed.stack.runtimes import health
 from testbed.stack.runtimes.controls import RecordedControls, process_of
-from testbed.stack.runtimes.local import clock, processes
+from testbed.stack.runtimes.local import clock, disk, processes
 from testbed.stack.runtimes.local.family import family
 from testbed.stack.runtimes.logs import log_tail
 
@@ -70,6 +70,26 @@ class LocalControls(RecordedControls):
         process = process_of(self.record, name)
         has_links = process.is_ours and self.record.links is not None
         return has_links and self._links().rejoin(name) > 0
+
+    def fill_disk(self, name: str) -> None:
+        """Limit the size of files to nothing: each write fails, with another number than ENOSPC."""
+        process = self._running(name)
+        if not process_of(self.record, name).service:
+            raise TestbedError(
+                f"{name} of design {self._design} keeps nothing on disk that a fault could fill",
+                "it can be killed, stopped and paused",
+            )
+        disk.fill(process)
+
+    def empty_disk(self, name: str) -> bool:
+        """Take the limit away."""
+        process = process_of(self.record, name).process()
+        return process is not None and disk.empty(process)
+
+    def is_disk_full(self, name: str) -> bool:
+        """Say whether it has that limit."""
+        process = process_of(self.record, name).process()
+        return process is not None and disk.is_full(process)
 
     def set_clock(self, name: str, seconds: float) -> None:
         """Set the wall clock that a process reads; all that reads it does so when this returns."""

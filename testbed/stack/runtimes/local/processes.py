@@ -70,7 +70,8 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
         command, surroundings = record.command, environment.with_programs(surroundings)
     variables = {**surroundings, **record.environment}
     folder = Path(record.tree) if record.tree else None
-    pid = launch(design, command, variables, Path(record.log), append=True, folder=folder)
+    log, is_server = Path(record.log), bool(record.service)
+    pid = launch(design, command, variables, log, True, folder, ignores=is_server)
     created = psutil.Process(pid).create_time()
     return dataclasses.replace(record, pid=pid, create_time=created)
 
@@ -82,11 +83,13 @@ def launch(
     log: Path,
     append: bool = False,
     folder: Path | None = None,
+    ignores: bool = False,
 ) -> int:
     """Start a command in a session of its own, marked as ``owner``'s; return its pid.
 
     Its log is a new one, or with ``append`` goes on. It runs in ``folder``, from which ``python
-    -m`` imports before all others, by default in that of the project.
+    -m`` imports before all others, by default in that of the project. One that ``ignores`` what
+    Python does is not ended by SIGXFSZ when it may write no more.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab" if append else "wb") as output:
@@ -98,6 +101,7 @@ def launch(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            restore_signals=not ignores,
         )
     _children[child.pid] = child
     return child.pid

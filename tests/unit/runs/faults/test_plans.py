@@ -136,6 +136,34 @@ def test_named_faults_come_in_their_order_with_a_target_in_each_design() -> None
     assert [each.title for each in schedule_of(plan, "b")] == ["kill node-1"]
 
 
+def test_a_fault_of_a_server_is_of_the_sides_that_have_it_and_lasts_as_long_as_it_says() -> None:
+    plan = plan_of(
+        HEAD + 'sides = ["a+store=redis", "a+store=postgres"]\nlead = 1\n'
+        '[[faults]]\nkind = "old_snapshot"\na = "postgres"\nseconds = 60\nhealth = 30\n'
+        '[[faults]]\nkind = "kill"\na = "worker"\n'
+        '[[faults]]\nkind = "maxmemory"\na = "redis-queue"\nleft_kib = 10\n'
+    )
+    redis, postgres = (plan.schedule(each) for each in plan.deployments())
+    assert [each.title for each in redis] == ["kill worker", "maxmemory redis-queue"]
+    assert [each.title for each in postgres] == ["old_snapshot postgres", "kill worker"]
+    assert [each.number for each in redis] == [1, 2]
+    assert plan.drive_seconds(postgres) == 1 + 60 + 30 + plan.seconds + plan.health
+    with pytest.raises(PlanError, match=r"faults 1\] a: kill cannot hit 'postgres'"):
+        plan_of(HEAD + 'sides = ["a", "b"]\n[[faults]]\nkind = "kill"\na = "postgres"')
+
+
+def test_only_containers_are_taken_off_their_network_at_random() -> None:
+    text = DRAW + "count = 50\nparts = 'any'"
+    kinds = {
+        runtime: {
+            each.kind for each in schedule_of(plan_of(f'runtime = "{runtime}"\n' + text), "a")
+        }
+        for runtime in ("local", "compose")
+    }
+    assert "unplug" not in kinds["local"]
+    assert "unplug" in kinds["compose"]
+
+
 def test_what_is_not_started_here_and_what_no_fault_names_is_not_hit() -> None:
     named = plan_of(HEAD + '[[faults]]\nkind = "kill"\na = "worker"')
     assert named.hits("a")
