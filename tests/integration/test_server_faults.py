@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Refused
@@ -17,11 +20,16 @@ from common.process_spec import ProcessSpec
 from common.services import postgres, redis
 from common.stack_spec import StackSpec
 from common.topology import Topology
+from testbed.drive.servers import SERVERS, ServerWatch
+from testbed.drive.servers import postgres as postgres_series
+from testbed.drive.servers import redis as redis_series
 from testbed.errors import TestbedError
+from testbed.record.metrics import read_metrics
 from testbed.runs.faults import registry
 from testbed.runs.faults.heal import heal_all
 from testbed.runs.faults.kind import Target
 from testbed.stack import records as stacks
+from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls, process_of
 from testbed.stack.runtimes.local import LocalRuntime, processes
@@ -33,6 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres", "redis")]
 DESIGN = "fake"
 POSTGRES, REDIS, FORCED = "postgres", "redis", "redis-forced"
 OF_FAULTS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'testbed fault'"
+WATCHING = "FROM pg_stat_activity WHERE application_name = 'testbed watch'"
 Inject = Callable[..., Callable[[], None]]
 Connect = Callable[..., Awaitable[asyncpg.Connection]]
 WITHIN = 20.0
@@ -308,3 +317,66 @@ def test_what_is_left_in_a_database_is_found_and_healed_by_anybody(controls: Con
         "redis-forced is rid of disk_full",
     ]
     assert list(heal_all(another)) == []
+
+
+async def test_what_databases_do_is_seen_also_when_no_connection_is_left(
+    inject: Inject, controls: Controls, connect: Connect, tmp_path: Path
+) -> None:
+    one, superuser = await connect("one"), await connect()
+    await one.execute("CREATE TABLE queue AS SELECT n FROM generate_series(1, 500) n")
+
+    async def is_seen() -> None:
+        since = await superuser.fetchval("SELECT clock_timestamp()")
+        asked = f"SELECT coalesce(bool_and(query_start > $1), false) {WATCHING}"
+        # Twice: the first may have been under way.
+        await until(lambda: superuser.fetchval(asked, since))
+        since = await superuser.fetchval("SELECT clock_timestamp()")
+        await until(lambda: superuser.fetchval(asked, since))
+
+    with ServerWatch(tmp_path, controls.record, interval=0.05):
+        await is_seen()
+        heal = inject("exhaust_connections", POSTGRES)
+        await is_seen()
+        heal()
+        heal = inject("old_snapshot", POSTGRES)
+        await one.execute("DELETE FROM queue")
+        dead = "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'queue'"
+        await until(lambda: one.fetchval(dead))
+        sleeping = asyncio.create_task(one.execute("SELECT pg_sleep(0.5)"))
+        await is_seen()
+        await sleeping
+        heal()
+        rows = await superuser.fetch(f"SELECT client_port {WATCHING}")
+        controls.pause(POSTGRES)
+        # It gives its connections up when it is not answered.
+        await eventually_async(lambda: not {row[0] for row in rows} & open_ports())
+        controls.resume(POSTGRES)
+        await is_seen()
+
+    seen = read_metrics(tmp_path, SERVERS)
+    assert set(seen.by_process) == {POSTGRES, REDIS, FORCED}
+    server = seen.by_process[POSTGRES]
+    assert server.failures, "a paused one does not answer"
+    assert server.times[-1] > server.failures[-1][0], "and is asked again"
+    (queue,) = server.matching(postgres_series.DEAD, {"database": "one", "table": "queue"})
+    assert max(queue.values) == 500
+    (snapshot,) = server.series[postgres_series.SNAPSHOT]
+    assert max(snapshot.values) > 0
+    (connections,) = server.series[postgres_series.CONNECTIONS]
+    assert max(connections.values) >= 50
+    (asleep,) = server.matching(postgres_series.BACKENDS, {"wait": "Timeout:PgSleep"})
+    assert (max(asleep.values), asleep.values[-1]) == (1, 0)
+    (memory,) = seen.by_process[REDIS].series[redis_series.MEMORY]
+    assert min(memory.values) > 0
+    assert not seen.by_process[REDIS].failures
+
+
+def open_ports() -> set[int]:
+    """Return the ports of this process's own ends of connections."""
+    return {each.laddr.port for each in psutil.Process().net_connections("tcp") if each.raddr}
+
+
+def test_stack_without_a_database_is_not_watched(tmp_path: Path) -> None:
+    with ServerWatch(tmp_path, StackRecord.of_one_process("x", os.getpid(), 1)):
+        pass
+    assert list(tmp_path.iterdir()) == []

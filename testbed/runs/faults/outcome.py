@@ -131,7 +131,7 @@ def _side(path: Path, record: recorded.RecordedFaultRun, on_progress: OnProgress
         parts = parts_of(topology, header.endpoints)
     words = record["titles"].get(side, "")
     figures = analyse(
-        FaultTrial(side, words, left.history, verdict, left.jobs, parts, left.metrics)
+        FaultTrial(side, words, left.history, verdict, left.jobs, parts, left.metrics, left.servers)
     )
     return SideOutcome(side, header, verdict, figures, drifts(left.metrics))
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from common import options
 from common.config import ConfigError, environment_of
+from common.options import OptionError
+from common.options.values import Choice
+from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.drive import values
 from testbed.drive.plan_reader import PlanError, PlanReader, PlanSource
@@ -181,7 +186,7 @@ class _Reader(PlanReader):
     def _check_target(
         self, table: str, kind: str, design: str, target: str, sides: tuple[str, ...]
     ) -> None:
-        """Reject a target that no side of a design has."""
+        """Reject a target that no design of that name has, whatever its options."""
         refused = None
         for topology in _topologies(design, sides):
             try:
@@ -195,13 +200,22 @@ class _Reader(PlanReader):
 
 
 def _topologies(design: str, sides: tuple[str, ...]) -> Iterator[Topology]:
-    """Give the topology of each side of a design; of one that no side is of, the design's own."""
-    parsed = [each for each in map(Side.parse, sides) if each.design == design]
+    """Give what a design may be: that of each side, and as each option makes it that shapes it.
+
+    A plan may name targets of sides that a run of it leaves out.
+    """
+    if design not in known_designs.names():
+        return
+    plain = known_designs.load(design)
+    yield plain
     # What a revision has is read when it is started.
-    known = [each for each in parsed if not each.revision]
-    yield from (resolve(each).topology for each in known)
-    if not known and design in known_designs.names():
-        yield known_designs.load(design)
+    parsed = [each for each in map(Side.parse, sides) if each.design == design]
+    yield from (resolve(each).topology for each in parsed if not each.revision)
+    for option in options.load().values():
+        values = option.values.known if isinstance(option.values, Choice) else ()
+        for value in values if option.shapes else ():
+            with contextlib.suppress(OptionError):
+                yield option.apply(plain, StackSpec(), value)[0]
 
 
 def _is_number(value: Any) -> bool:
