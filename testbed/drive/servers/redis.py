@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionEnded
 
 from testbed.drive.servers.page import line
 
@@ -45,7 +46,8 @@ class RedisAsked:
             port=port,
             socket_timeout=within * _SOONER,
             socket_connect_timeout=within * _SOONER,
-            retry=Retry(NoBackoff(), 0),
+            # One whose connection was ended answers over another one.
+            retry=Retry(NoBackoff(), 1, (ConnectionEnded,)),
             single_connection_client=True,
             client_name="testbed-watch",
         )

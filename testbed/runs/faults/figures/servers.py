@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from testbed.drive.servers import postgres, redis
 from testbed.record.calls import Window
@@ -49,11 +51,7 @@ def stories(
 def _phase(series: ProcessSeries, phase: Phase, offset: int) -> ServerPhase:
     window = Window((phase.begun_us - offset) / SECOND, (phase.ended_us - offset) / SECOND)
     levels = {name: found for name in LEVELS if (found := _level(series, name, window))}
-    counters = {
-        name: series.increase(series.series[name], window)
-        for name in COUNTERS
-        if name in series.series
-    }
+    counters = {name: _rose(series, name, window) for name in COUNTERS if name in series.series}
     answered = sum(window.from_unix <= unix <= window.to_unix for unix in series.times)
     missed = sum(window.from_unix <= unix <= window.to_unix for unix, _ in series.failures)
     seconds = (phase.ended_us - phase.begun_us) / SECOND
@@ -65,6 +63,20 @@ def _level(series: ProcessSeries, name: str, window: Window) -> tuple[float, flo
     found = series.series.get(name)
     values = [value for _, value in series.values(found, window)] if found else []
     return (values[0], values[-1], max(values)) if values else None
+
+
+def _rose(series: ProcessSeries, name: str, window: Window) -> float:
+    """Return by how much a counter rose from one answer to the next.
+
+    One that fell begins anew, and what it has by then is left out: a Redis that starts again counts
+    what it reads from its file.
+    """
+    first = max(0, bisect_left(series.times, window.from_unix) - 1)
+    after = bisect_right(series.times, window.to_unix)
+    values = [
+        sum(each.value(index) for each in series.series[name]) for index in range(first, after)
+    ]
+    return sum(max(0.0, later - earlier) for earlier, later in pairwise(values))
 
 
 def _waits(series: ProcessSeries, window: Window) -> Mapping[str, float]:

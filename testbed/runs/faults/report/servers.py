@@ -9,6 +9,7 @@ from testbed.drive.servers import postgres, redis
 from testbed.report.numbers import NOTHING, number, optional
 from testbed.report.page import Block, Section, Table
 from testbed.runs.faults.figures.model import FaultFigures, ServerPhase, ServerStory
+from testbed.runs.faults.report import written
 from testbed.runs.faults.report.run import labelled
 
 _MIB = 1 << 20
@@ -22,7 +23,6 @@ class _Column:
 
     title: str
     cell: Callable[[ServerPhase], str]
-    numeric: bool = True
 
 
 def section(figures: Sequence[FaultFigures]) -> Section | None:
@@ -40,8 +40,9 @@ def section(figures: Sequence[FaultFigures]) -> Section | None:
     notes = [
         "What waits is the share of all backends that were seen to run a statement of the stack; "
         "CPU is those that waited for nothing. Figures with an arrow are the first and the last of "
-        "a phase. A second without an answer is one in which the database did not answer a simple "
-        "question within 0.9 s."
+        "a phase. Snapshot is the age of the oldest, notify how full the queue of notifications "
+        "was, each at its most. File is the append-only file; refused are connections. Silent are "
+        "seconds in which a simple question had no answer within 0.9 s."
     ]
     return Section("servers", "Databases", "What the store did", intro, blocks, notes)
 
@@ -50,7 +51,9 @@ def _blocks(label: str, figures: FaultFigures) -> Iterator[Block]:
     yield Block(f"{label}: the rate around each fault", table=_recovery(figures))
     for name in dict.fromkeys(each.server for each in figures.servers):
         stories = [each for each in figures.servers if each.server == name]
-        yield Block(f"{label}: {name}", table=_server(figures, stories), wide=True)
+        yield Block(f"{label}: {name}", table=_server(figures, stories))
+        if any(phase.waits for each in stories for phase in each.phases):
+            yield Block(f"{label}: what {name} waited for", table=_waited(figures, stories))
 
 
 def _recovery(figures: FaultFigures) -> Table:
@@ -59,7 +62,7 @@ def _recovery(figures: FaultFigures) -> Table:
         "before, jobs/s",
         "during ÷ before",
         "after ÷ before",
-        "as before after, s",
+        "back after, s",
     )
     rows = []
     for number_, fault in enumerate(figures.faults, start=1):
@@ -75,16 +78,30 @@ def _recovery(figures: FaultFigures) -> Table:
 def _server(figures: FaultFigures, stories: Sequence[ServerStory]) -> Table:
     is_redis = any(redis.COMMANDS in each.counters for one in stories for each in one.phases)
     columns = _REDIS if is_redis else _POSTGRES
+    # The name of a fault stands once, beside what was before it.
     rows = [
         (
-            f"{story.fault + 1} {figures.faults[story.fault].name}, {phase.name}",
+            "" if place else _named(figures, story),
+            phase.name,
             *(each.cell(phase) for each in columns),
         )
         for story in stories
-        for phase in story.phases
+        for place, phase in enumerate(story.phases)
     ]
-    numeric = frozenset(at for at, each in enumerate(columns, start=1) if each.numeric)
-    return Table(("", *(each.title for each in columns)), rows, numeric)
+    titles = ("Fault", "", *(each.title for each in columns))
+    return Table(titles, rows, frozenset(range(2, len(titles))))
+
+
+def _waited(figures: FaultFigures, stories: Sequence[ServerStory]) -> Table:
+    titles = ("Fault", *(each.name for each in stories[0].phases))
+    rows = [(_named(figures, each), *map(_waits, each.phases)) for each in stories]
+    return Table(titles, rows)
+
+
+def _named(figures: FaultFigures, story: ServerStory) -> str:
+    """Name a fault; one that hit this very server has no need to name that."""
+    fault = figures.faults[story.fault]
+    return f"{story.fault + 1} {fault.kind if fault.target == story.server else fault.name}"
 
 
 def _waits(phase: ServerPhase) -> str:
@@ -113,6 +130,11 @@ def _from_to(name: str, unit: float = 1) -> Callable[[ServerPhase], str]:
     return cell
 
 
+def _oldest(phase: ServerPhase) -> str:
+    found = phase.levels.get(postgres.SNAPSHOT)
+    return written.seconds(found[2]) if found else NOTHING
+
+
 def _most(name: str, unit: float = 1, is_count: bool = False) -> Callable[[ServerPhase], str]:
     def cell(phase: ServerPhase) -> str:
         return number(phase.levels[name][2] / unit, is_count) if name in phase.levels else NOTHING
@@ -133,27 +155,24 @@ def _per_second(name: str, unit: float = 1) -> Callable[[ServerPhase], str]:
 
 
 _POSTGRES = (
-    _Column("waits for", _waits, numeric=False),
     _Column("dead tuples", _from_to(postgres.DEAD)),
     _Column("vacuums", _rose(postgres.VACUUMS)),
     _Column("tables, MiB", _from_to(postgres.BYTES, _MIB)),
-    _Column("oldest snapshot, s", _most(postgres.SNAPSHOT)),
-    _Column("notifications, %", _most(postgres.NOTIFICATIONS, 0.01)),
+    _Column("snapshot, s", _oldest),
+    _Column("notify, %", _most(postgres.NOTIFICATIONS, 0.01)),
     _Column("WAL, MiB/s", _per_second(postgres.WAL, _MIB)),
     _Column("commits/s", _per_second(postgres.COMMITS)),
-    _Column("connections", _most(postgres.CONNECTIONS, is_count=True)),
-    _Column("s without answer", _missed),
+    _Column("clients", _most(postgres.CONNECTIONS, is_count=True)),
+    _Column("silent, s", _missed),
 )
 _REDIS = (
     _Column("commands/s", _per_second(redis.COMMANDS)),
     _Column("memory, MiB", _from_to(redis.MEMORY, _MIB)),
-    _Column("append-only file, MiB", _from_to(redis.AOF, _MIB)),
-    _Column("delayed fsyncs", _rose(redis.DELAYED)),
-    _Column("blocked clients", _most(redis.BLOCKED, is_count=True)),
+    _Column("file, MiB", _from_to(redis.AOF, _MIB)),
+    _Column("late fsyncs", _rose(redis.DELAYED)),
+    _Column("blocked", _most(redis.BLOCKED, is_count=True)),
     _Column("clients", _from_to(redis.CLIENTS)),
-    _Column("error replies", _rose(redis.REFUSED)),
-    _Column("refused connections", _rose(redis.REJECTED)),
-    _Column("evicted", _rose(redis.EVICTED)),
-    _Column("latest fork, ms", _most(redis.FORK, 0.001)),
-    _Column("s without answer", _missed),
+    _Column("errors", _rose(redis.REFUSED)),
+    _Column("refused", _rose(redis.REJECTED)),
+    _Column("silent, s", _missed),
 )

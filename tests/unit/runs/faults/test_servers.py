@@ -104,20 +104,24 @@ def test_phases_of_a_database_are_those_of_the_fault() -> None:
 def test_section_shows_what_the_store_did_and_how_it_recovered() -> None:
     shown = Page(page([drive(5, {"postgres": BUSY})], run())).text
     assert "What the store did" in shown
-    assert "1 old_snapshot postgres, during" in shown
     assert "CPU 75 %, LWLock:WALWrite 25 %" in shown
     assert "100 → 1,800" in shown
     found = section([drive(5, {"postgres": BUSY})])
     assert found is not None
-    rates, figures = (block.table for block in found.blocks)
+    rates, figures, waits = (block.table for block in found.blocks)
     assert rates is not None
     assert figures is not None
+    assert waits is not None
     assert list(rates.rows[0]) == ["1 old_snapshot postgres", "10.0", "0.500", "2.00", "0.0"]
-    (during,) = (row for row in figures.rows if row[0].endswith("during"))
+    assert [row[:2] for row in figures.rows] == [
+        *(("1 old_snapshot", "before"), ("", "during"), ("", "after"))
+    ]
+    assert waits.rows[0][:2] == ("1 old_snapshot", "CPU 100 %")
+    during = figures.rows[1]
     cells = dict(zip(figures.columns, during, strict=True))
-    assert cells["oldest snapshot, s"] == "19.0"
-    assert cells["notifications, %"] == "25.0"
-    assert cells["s without answer"] == "2"
+    assert cells["snapshot, s"] == "19.0"
+    assert cells["notify, %"] == "25.0"
+    assert cells["silent, s"] == "2"
 
 
 def test_redis_has_columns_of_its_own() -> None:
