@@ -252,13 +252,17 @@ class TrialHeader:
 
 @dataclass(frozen=True)
 class TrialRecording:
-    """Everything one trial left behind; ``load`` is ``None`` exactly if it did not complete."""
+    """Everything one trial left behind; ``load`` is ``None`` exactly if it did not complete.
+
+    ``metrics`` are of our own processes, ``servers`` of the databases of the stack, if it has any.
+    """
 
     header: TrialHeader
     load: LoadRecording | None = None
     jobs: tuple[JobRow, ...] = ()
     resources: tuple[ResourceRow, ...] = ()
     metrics: MetricSeries = field(default_factory=MetricSeries)
+    servers: MetricSeries = field(default_factory=MetricSeries)
 
 
 @dataclass(frozen=True)
