@@ -89,9 +89,9 @@ SELECT found.* FROM unnest($1::smallint[]) AS states (state)
 CROSS JOIN (SELECT kind FROM kinds WHERE $2 = '' OR kind = $2) AS wanted
 CROSS JOIN LATERAL (
     SELECT * FROM jobs
-    WHERE jobs.state = states.state AND jobs.kind = wanted.kind AND jobs.id < $3
+    WHERE jobs.state = states.state AND jobs.kind = wanted.kind AND jobs.id ~<~ $3
     AND (finished IS NULL OR finished > $5)
-    ORDER BY id DESC LIMIT $4
+    ORDER BY id USING ~>~ LIMIT $4
 ) AS found
 ORDER BY id DESC LIMIT $4
 """
