@@ -28,7 +28,8 @@ def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
         ),
         needs=dict.fromkeys(("postgres", "initdb"), "it is in Debian's package postgresql"),
         ready=Ready(COMMAND, command=("pg_isready", "-q", "-h", "{host}", "-p", "{port}")),
-        image=Image(IMAGE),
+        # Where the image lets its user write.
+        image=Image(IMAGE, data="/var/lib/postgresql"),
         # A fast stop: sessions are ended, not waited for.
         stop_signal="SIGINT",
         service=POSTGRES,
