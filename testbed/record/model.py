@@ -176,7 +176,8 @@ class JobRow:
 class ResourceRow:
     """What one process has used so far, with its children, and the memory that it has now.
 
-    ``rss_bytes`` are resident bytes, of a container those of its control group. The rest is how a
+    ``rss_bytes`` are resident bytes, those that its children share counted once, of a container
+    those of its control group. The rest is how a
     CPU limit held it back, ``None`` where nobody kept account of that: seconds (over all cores) and
     periods of the limit, all and those that were cut short.
     """
