@@ -16,6 +16,8 @@ class Fate(Enum):
 
     KEPT = "kept"
     LOST = "lost"
+    EXPIRED = "expired"
+    """It was forgotten when its retention may have been over."""
     LOST_WITH_STATE = "lost_with_state"
     NOT_LOOKED_UP = "not_looked_up"
     UNFINISHED = "unfinished"
@@ -31,25 +33,30 @@ class Ending(NamedTuple):
 
 
 _KEPT = Ending(Fate.KEPT)
+_EXPIRED = Ending(Fate.EXPIRED)
 _UNKNOWN = Ending(Fate.NOT_LOOKED_UP)
 
 
 def ending_of(job: JobHistory) -> Ending:
     """Return what became of a job."""
     accepted = job.accepted
-    found = _lost(job.observations, OPEN_END if accepted is None else accepted.completed)
+    found = _lost(job, job.observations, OPEN_END if accepted is None else accepted.completed)
     if found is not None:
         return Ending(Fate.LOST, *found)
     if accepted is None:
         return _at_last(job)
-    if job.cut < OPEN_END and _lost(job.late, accepted.completed) is not None:
+    if job.cut < OPEN_END and _lost(job, job.late, accepted.completed) is not None:
         return Ending(Fate.LOST_WITH_STATE)
     return _at_last(job)
 
 
-def _lost(observations: Sequence[Observation], accepted: int) -> tuple[Observation, str] | None:
+def _lost(
+    job: JobHistory, observations: Sequence[Observation], accepted: int
+) -> tuple[Observation, str] | None:
     """Return the first observation that finds the job, or its output, lost."""
     for observation in observations:
+        if job.may_have_expired(observation):
+            continue
         if observation.what is Sign.NOT_FOUND and observation.op.invoked > accepted:
             return observation, "was accepted, and later there was no such job"
         if observation.what is Sign.OUTPUT_LOST:
@@ -69,6 +76,8 @@ def _at_last(job: JobHistory) -> Ending:
             last = observation
     if last is None:
         return _UNKNOWN
+    if job.may_have_expired(last):
+        return _EXPIRED
     if terminal or not last.unfinished:
         return _KEPT
     if job.unanswered > last.op.completed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from testbed.check.expiry import Expiry
 from testbed.check.loss import LossTimes
 from testbed.check.observations import AUDIT, Observation, Sign, in_real_time, observations_of
 from testbed.record.history import lines
@@ -20,11 +21,12 @@ class JobHistory:
     have had an effect. ``observations`` are the answers about it, in the order of asking, from
     before a fault took the memory that held it (``cut``, or ``OPEN_END``); ``late`` are those from
     after. ``unanswered`` is when the audit last asked for it and got no word about it, or -1.
+    ``expires`` is from when on it may be forgotten as one that has ended, ``OPEN_END`` for never.
     """
 
     __slots__ = (
-        "_first_terminal", "_order", "cancels", "cut", "id", "late", "observations", "submits",
-        "unanswered",
+        "_first_terminal", "_order", "cancels", "cut", "expires", "id", "late", "observations",
+        "submits", "unanswered",
     )  # fmt: skip
 
     def __init__(self, job_id: str) -> None:
@@ -34,6 +36,7 @@ class JobHistory:
         self.observations: list[Observation] = []
         self.late: list[Observation] = []
         self.cut = OPEN_END
+        self.expires = OPEN_END
         self.unanswered = -1
         self._order: list[int] | None = None
         self._first_terminal: list[Observation] | None = None
@@ -59,6 +62,10 @@ class JobHistory:
             terminal = [each for each in self.observations if each.terminal]
             self._first_terminal = sorted(terminal, key=_answered)[:1]
         return self._first_terminal[0] if self._first_terminal else None
+
+    def may_have_expired(self, observation: Observation) -> bool:
+        """Whether an answer may be that of a system which has forgotten the job by right."""
+        return observation.what is Sign.NOT_FOUND and observation.op.completed >= self.expires
 
     @property
     def first_sight(self) -> int:
@@ -93,6 +100,10 @@ class Index:
             if number % 50_000 == 0:
                 on_progress(number)
         self._cut()
+        if history.retention_us:
+            expiry = Expiry(history)
+            for job in self.jobs.values():
+                job.expires = expiry.of(self, job)
 
     def job(self, job_id: str) -> JobHistory:
         """Return what is known of a job, at first nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from testbed.check import rules
 from testbed.check.fates import Fate, ending_of
-from testbed.check.index import Index
+from testbed.check.index import Index, JobHistory
 from testbed.check.origins import trace
 from testbed.check.slices import slice_of
 from testbed.check.verdict import Finding, Rule, Verdict, Violation
@@ -57,6 +57,13 @@ def _violation(rule: Rule, finding: Finding, history: History) -> Violation:
     return Violation(rule.name, finding.subject, finding.text, slice_)
 
 
+def _ended_unseen(job: JobHistory) -> bool:
+    """Whether a job was forgotten before any answer showed how it ended."""
+    if ending_of(job).fate is not Fate.EXPIRED:
+        return False
+    return not any(each.terminal for each in (*job.observations, *job.late))
+
+
 def _counts(index: Index, found: Mapping[str, int]) -> dict[str, int]:
     accepted = [job for job in index.jobs.values() if job.submits]
     fates = Counter(ending_of(job).fate for job in accepted)
@@ -73,5 +80,7 @@ def _counts(index: Index, found: Mapping[str, int]) -> dict[str, int]:
         "duplicated": found["duplicated"],
         "unfinished": found["unfinished"],
         "lost_with_state": fates[Fate.LOST_WITH_STATE],
+        "expired": fates[Fate.EXPIRED],
+        "expired_unseen": sum(_ended_unseen(job) for job in accepted),
         "not_looked_up": fates[Fate.NOT_LOOKED_UP],
     }

@@ -133,6 +133,7 @@ class _Accepted:
 
     def __init__(self, index: Index) -> None:
         self._losses = index.losses
+        self._forget = index.history.retention_us > 0
         self._first: dict[str, tuple[int, Operation]] = {}
         for request_id, submits in index.by_request.items():
             accepted = [submit for submit in submits if submit.outcome is CallOutcome.OK]
@@ -143,13 +144,15 @@ class _Accepted:
     def instead_of(self, invoked: int, request_id: str) -> Operation | None:
         """Return the equal submit that was the first to be accepted, if one was.
 
-        Its job is that of the one invoked here too, unless memory was lost since: an indefinite
-        submit may have its effect at any time.
+        Its job is that of the one invoked here too, unless memory was lost or that job forgotten
+        since: an indefinite submit may have its effect at any time.
         """
         if request_id not in self._first:
             return None
         first_invoked, first = self._first[request_id]
-        return None if self._losses.after(min(invoked, first_invoked)) else first
+        if self._forget or self._losses.after(min(invoked, first_invoked)):
+            return None
+        return first
 
 
 class _Undone:

@@ -25,7 +25,8 @@ class Present:
     """The jobs that are known to be there and to match filters, as time goes on.
 
     An accepted job is there from the answer to its submit. It stays in its state once that is
-    terminal; before that it is in the state between two observations that both show it.
+    terminal, until it may be forgotten; before that it is in the state between two observations
+    that both show it.
     """
 
     def __init__(self, index: Index, wanted: set[Filters]) -> None:
@@ -44,7 +45,7 @@ class Present:
     def missing(self, scan: Scan) -> tuple[str, Since] | None:
         """Return the newest job that the scan leaves out, and the calls that show it to be there.
 
-        A job whose memory is lost is not expected any more.
+        A job whose memory is lost, or whose retention may be over, is not expected any more.
         """
         present = self._sorted[scan.filters]
         expected = present.irange(
@@ -56,7 +57,8 @@ class Present:
             if job_id in scan.where:
                 continue
             since = self._since[scan.filters, job_id]
-            end = self._index.jobs[job_id].cut
+            job = self._index.jobs[job_id]
+            end = min(job.cut, job.expires)
             if since.until is not None:
                 end = min(end, since.until.invoked)
             if end > scan.ended:

@@ -23,22 +23,54 @@ def _find(index: Index) -> Iterator[Finding]:
 
 
 def _of_request(index: Index, request_id: str, submits: list[Operation]) -> Iterator[Finding]:
-    """Compare the accepted submits of a request id with the first; report each extra job once."""
-    first: Operation | None = None
-    reported = set()
+    """Compare the accepted submits of a request id; report each job too many once.
+
+    Once a job may be forgotten, so may its request id, and the next submit makes another.
+    """
+    firsts: dict[str, Operation] = {}
     for submit in submits:
         # Where memory was lost with the first job, its request id was too.
         if submit.outcome is not CallOutcome.OK or _exempt(index, submit):
             continue
-        if first is None:
-            first = submit
-            reported.add(first.answer)
-        elif _digest(submit) != _digest(first):
-            yield Finding(request_id, "was accepted for two different jobs", (first, submit))
+        job = str(submit.answer)
+        first = firsts.get(job)
+        others = [each for each in firsts.values() if each is not first]
+        if first is not None:
+            if _digest(submit) != _digest(first):
+                yield Finding(request_id, "was accepted for two different jobs", (first, submit))
+                return
+            if (after := _after(index, first, submit, others)) is not None:
+                text = "made another job, and then the one before was the answer again"
+                yield Finding(request_id, text, (first, after, submit))
+                return
+            continue
+        firsts[job] = submit
+        other = next((each for each in others if not _in_turn(index, each, submit)), None)
+        if other is not None and _digest(submit) != _digest(other):
+            yield Finding(request_id, "was accepted for two different jobs", (other, submit))
             return
-        elif submit.answer not in reported:
-            reported.add(submit.answer)
-            yield Finding(request_id, "made more than one job", (first, submit))
+        if other is not None:
+            yield Finding(request_id, "made more than one job", (other, submit))
+
+
+def _in_turn(index: Index, one: Operation, other: Operation) -> bool:
+    """Say whether the job of one submit may have been forgotten when the other made another."""
+    return any(
+        index.jobs[str(before.answer)].expires <= after.completed
+        for before, after in ((one, other), (other, one))
+    )
+
+
+def _after(
+    index: Index, first: Operation, again: Operation, others: list[Operation]
+) -> Operation | None:
+    """Return a submit that made another job after that of ``first``, before ``again`` was asked."""
+    for other in others:
+        forgotten = index.jobs[str(first.answer)].expires <= other.completed
+        not_before = index.jobs[str(other.answer)].expires > first.completed
+        if forgotten and not_before and other.completed < again.invoked:
+            return other
+    return None
 
 
 def _exempt(index: Index, submit: Operation) -> bool:

@@ -9,7 +9,7 @@ from testbed.check.observations import TERMINAL, Observation, Sign
 from testbed.check.rules._canceled import acknowledged, contradicts
 from testbed.check.rules._record import wrong_by_itself
 from testbed.check.verdict import Finding, Rule
-from testbed.record.history.model import Seen, Submitted
+from testbed.record.history.model import Operation, Seen, Submitted
 
 
 def _find(index: Index) -> Iterator[Finding]:
@@ -69,9 +69,7 @@ def _backwards(job: JobHistory) -> Finding | None:
             known.take(job.observations[~number])
         elif found := known.against(job.observations[number]):
             before, text = found
-            return Finding(
-                job.id, text, (*(each.op for each in before), job.observations[number].op)
-            )
+            return Finding(job.id, text, (*before, job.observations[number].op))
     return _beyond_the_end(job)
 
 
@@ -88,19 +86,14 @@ class _Known:
         self._attempt = 0
         self._canceling: Observation | None = None
         self._sight: Observation | None = None
-        self._vanished: tuple[Observation, Observation] | None = None
+        self._vanished: tuple[Operation, Operation] | None = None
 
     def take(self, observation: Observation) -> None:
         """Take in an answer."""
         seen = observation.what
         if seen is Sign.NOT_FOUND:
-            sight = self._sight
-            if (
-                sight is not None
-                and sight.before(observation)
-                and not _owed(self._job, observation)
-            ):
-                self._vanished = self._vanished or (sight, observation)
+            if shown := self._shown_before(observation):
+                self._vanished = self._vanished or (shown, observation.op)
             return
         self._sight = self._sight or observation
         if not isinstance(seen, Seen) or seen.state in TERMINAL:
@@ -112,7 +105,17 @@ class _Known:
         if seen.cancel_requested:
             self._canceling = self._canceling or observation
 
-    def against(self, observation: Observation) -> tuple[tuple[Observation, ...], str] | None:
+    def _shown_before(self, absent: Observation) -> Operation | None:
+        """Return an answer from before that shows the job, if no other rule has it stay."""
+        sight, accepted = self._sight, self._job.accepted
+        if self._job.may_have_expired(absent):
+            if accepted is not None and accepted.completed < absent.op.invoked:
+                return accepted
+        elif _owed(self._job, absent):
+            return None
+        return sight.op if sight is not None and sight.before(absent) else None
+
+    def against(self, observation: Observation) -> tuple[tuple[Operation, ...], str] | None:
         """Return what contradicts an observation that was asked for now, and how."""
         seen = observation.what
         if seen is Sign.NOT_FOUND:
@@ -122,12 +125,12 @@ class _Known:
         if not isinstance(seen, Seen):
             return None
         if self._running is not None and seen.state == "QUEUED":
-            return (self._running,), "was RUNNING, and later QUEUED"
+            return (self._running.op,), "was RUNNING, and later QUEUED"
         if self._highest is not None and seen.attempt < self._attempt:
             text = f"had attempt {self._attempt}, and later {seen.attempt}"
-            return (self._highest,), text
+            return (self._highest.op,), text
         if self._canceling is not None and not seen.cancel_requested:
-            return (self._canceling,), "had a cancel requested, and later not"
+            return (self._canceling.op,), "had a cancel requested, and later not"
         return None
 
 

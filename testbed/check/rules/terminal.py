@@ -42,6 +42,8 @@ def _changed(job: JobHistory, first: Observation) -> Finding | None:
 
 def _stale(job: JobHistory, first: Observation, observation: Observation) -> str:
     """Say what is wrong with an observation after a terminal one that shows no terminal state."""
+    if job.may_have_expired(observation):
+        return ""
     if observation.what is Sign.NOT_FOUND:
         accepted = job.accepted
         if accepted is not None and accepted.completed < observation.op.invoked:

@@ -22,6 +22,8 @@ from testbed.record.history.model import FaultEvent, History, Operation
 from testbed.record.history.part import HistoryPart
 
 PATTERN = "history*.jsonl"
+# Of the fields of a head, those that a file may be silent about.
+_MAY_BE_LEFT_OUT = ("boot", "retention_us")
 COMPRESSED = ".gz"
 _EVERY = 20_000  # lines from one word about progress to the next
 # Far more than a page of a thousand jobs; what is longer would fill memory before it is refused.
@@ -155,10 +157,11 @@ def _merge(parts: Mapping[Path, HistoryPart], heads: Mapping[Path, Head]) -> His
     base = 0
     for path, head in heads.items():
         part = parts[path]
-        for name in ("design", "ids", "boot"):
+        for name in ("design", "ids", *_MAY_BE_LEFT_OUT):
             one, other = getattr(head, name), getattr(first, name)
-            # A head without the id of the boot leaves it open whose clock it was.
-            if one != other and (name != "boot" or (one and other)):
+            # A head without the id of the boot leaves it open whose clock it was, one without a
+            # retention what is forgotten.
+            if one != other and (name not in _MAY_BE_LEFT_OUT or (one and other)):
                 raise HistoryError(
                     f"{path}:1: has {name} {one!r}, and another file of the folder {other!r}",
                     "the files of a folder are read as one history of one system and one machine",
@@ -175,4 +178,5 @@ def _merge(parts: Mapping[Path, HistoryPart], heads: Mapping[Path, Head]) -> His
         first.unix_us,
         first.clock_us,
         ids=first.ids,
+        retention_us=max(head.retention_us for head in heads.values()),
     )

@@ -46,6 +46,7 @@ class Head(Struct):
     clock_us: Whole
     ids: str = ""
     boot: str = ""
+    retention_us: Annotated[int, Meta(ge=0, lt=OPEN_END)] = 0
 
 
 class EventLine(Struct):

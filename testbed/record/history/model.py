@@ -149,7 +149,8 @@ class History:
     ``design`` is empty if the system is none of ours. ``ids`` is :data:`IDS_BY_HOME`, or empty if
     ids say nothing beyond the contract. ``unix_us`` is the time of the system's clock
     at which the monotonic one stood at ``clock_us``. ``unfinished`` are the files that do not say
-    that they are whole: their writers were killed, or wrote no end.
+    that they are whole: their writers were killed, or wrote no end. ``retention_us`` is how long
+    after its end a job may be forgotten, 0 for never.
     """
 
     operations: tuple[Operation, ...]
@@ -159,3 +160,4 @@ class History:
     clock_us: int = 0
     unfinished: tuple[Path, ...] = field(default=(), compare=False)
     ids: str = ""
+    retention_us: int = 0

@@ -29,19 +29,24 @@ class HistoryWriter:
 
     ``design`` is empty for a system that is none of ours; ``ids`` is
     :data:`~testbed.record.history.model.IDS_BY_HOME` for one whose ids say more than the contract
-    promises. Raises ``FileExistsError`` rather than overwrite. Every method raises ``OSError`` if
-    its line did not get into the file, and after a line that got there in part, for what follows
+    promises; ``retention`` is after how many seconds the system forgets a job that has ended, 0 if
+    it never does. Raises ``FileExistsError`` rather than overwrite. Every method raises ``OSError``
+    if its line did not get into the file, and after a line that got there in part, for what follows
     could not be read. Text with half of a surrogate pair is no Unicode, and raises
     ``UnicodeEncodeError``.
     """
 
-    def __init__(self, path: Path | str, design: str = "", ids: str = "") -> None:
+    def __init__(
+        self, path: Path | str, design: str = "", ids: str = "", retention: float = 0
+    ) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
         self._lock = Lock()
         self._last = 0
         self._lines = 0
         self._broken = False
-        head = {"format": lines.FORMAT, "design": design, "ids": ids}
+        head: dict[str, Any] = {"format": lines.FORMAT, "design": design, "ids": ids}
+        if retention:
+            head["retention_us"] = int(retention * 1_000_000)
         times = {"unix_us": time.time_ns() // 1000, "clock_us": now_us()}
         self._put({**head, **times, "boot": _boot()})
 
