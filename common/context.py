@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from contextvars import ContextVar, Token
+
+# A call between the processes of a stack may be for several calls of clients: it has all their ids.
+MAX_CORRELATION_IDS = 4096
 
 
 class Handling:
@@ -120,3 +124,11 @@ class call:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
+
+
+def joined(correlation_ids: Iterable[str]) -> str:
+    """Return the correlation id of a call that is made for several: as many of theirs as fit."""
+    ids = ",".join(dict.fromkeys(filter(None, correlation_ids)))
+    if len(ids) <= MAX_CORRELATION_IDS:
+        return ids
+    return ids[: MAX_CORRELATION_IDS + 1].rpartition(",")[0]

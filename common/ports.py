@@ -157,6 +157,50 @@ class Results(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """A record to create, and what its queue entry holds."""
+
+    job: NewJob
+    spec: JobSpec
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What came of each report, of what was leased, and of each start of that."""
+
+    ends: list[Job | TaskQueueError]
+    leased: list[Assignment]
+    starts: list[Job | TaskQueueError]
+
+
+class SharedState(Protocol):
+    """Steps over jobs, queue and results together, where one store has all three."""
+
+    async def accept(self, submissions: Sequence[Submission]) -> list[Job | TaskQueueError]:
+        """Create records and enqueue them, of each both or neither.
+
+        One whose request id was met before finds the earlier record, which is enqueued if it waits
+        and is not in the queue.
+        """
+        ...
+
+    async def exchange(
+        self,
+        worker: str,
+        reports: Sequence[tuple[Execution, Outcome]],
+        max_jobs: int,
+        remove: Sequence[str] = (),
+    ) -> Exchanged:
+        """Store outputs, end jobs, remove their entries; then lease entries and start their jobs.
+
+        The entry of a job that is not ended by its report stays, as does that of one that does not
+        start. It does not wait for entries. ``remove`` names jobs whose entries go too.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class HeartbeatReply:
     """Executions to stop because of a cancel, and executions that are no longer the worker's."""
 

@@ -16,6 +16,7 @@ from common.rpc.embedded_worker import start_worker
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
 from common.rpc.remote import RemoteTaskQueue
+from common.rpc.stored import open_store
 from design_b.placement import PlacedTaskQueue
 
 
@@ -25,19 +26,22 @@ def assemble(process: Process) -> None:
     number = number_of(settings.name)
     kinds = registry.load()
 
-    store = process.open_store()
+    store = open_store(process)
     jobs, queue, results = store.jobs(process.mint(number)), store.queue(), store.results()
     process.before_stop(queue.stop_waiting)
     liveness = LivenessOwner(process.clock, settings.heartbeat_timeout)
     watch_liveness(liveness, process.registry)
+    shared = store.shared()
     coordinator = WorkCoordinator(
-        liveness, jobs, queue, results, settings.lease, process.background
+        liveness, jobs, queue, results, settings.lease, process.background, shared
     )
     process.run_beside(coordinator.watch)
     start_worker(process, coordinator, kinds)
 
-    task_queue: TaskQueue = OwnedTaskQueue(jobs, queue, results, process.background)
-    process.run_beside(Leftovers(jobs, queue).watch)
+    background = process.background
+    task_queue: TaskQueue = OwnedTaskQueue(jobs, queue, results, background, shared)
+    if shared is None:
+        process.run_beside(Leftovers(jobs, queue).watch)
     if settings.store == MEMORY:
         task_queue = _placed(process, number, task_queue)
     process.serve(

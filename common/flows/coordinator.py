@@ -12,7 +12,16 @@ from common.domain.job import Assignment, Execution, Job, JobState, Outcome
 from common.flows.background import Background
 from common.flows.dispatch import Dispatcher
 from common.flows.ended import has_ended
-from common.ports import HeartbeatReply, Jobs, Liveness, Queue, ReportReply, Results, Transition
+from common.ports import (
+    HeartbeatReply,
+    Jobs,
+    Liveness,
+    Queue,
+    ReportReply,
+    Results,
+    SharedState,
+    Transition,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +30,10 @@ TAKE_SECONDS = 1.0
 
 
 class WorkCoordinator:
-    """Implements the ``Coordinator`` port over the owners. ``lease`` is in seconds."""
+    """Implements the ``Coordinator`` port over the owners. ``lease`` is in seconds.
+
+    Where those share their state, ``shared`` takes a report and brings the next jobs in one step.
+    """
 
     def __init__(
         self,
@@ -31,7 +43,9 @@ class WorkCoordinator:
         results: Results,
         lease: float,
         background: Background,
+        shared: SharedState | None = None,
     ) -> None:
+        self._shared = shared
         self._liveness = liveness
         self._jobs = jobs
         self._queue = queue
@@ -88,6 +102,9 @@ class WorkCoordinator:
         Up to ``max_jobs`` jobs that are there already come with the answer. They are started while
         the reports are taken.
         """
+        if self._shared is not None and not returned:
+            exchange = self._exchange(self._shared, worker, reports, slots, max_jobs)
+            return await self._background.finish(exchange)
         taking: asyncio.Task[list[Assignment]] | None = None
         if max_jobs and not self._dispatcher.waits:
             taking = asyncio.create_task(self._dispatcher.take_now(worker, slots, max_jobs))
@@ -106,6 +123,29 @@ class WorkCoordinator:
             self._let_go(worker, taking)
             return ReportReply(verdicts, [])
         return ReportReply(verdicts, await _taken(taking))
+
+    async def _exchange(
+        self,
+        shared: SharedState,
+        worker: str,
+        reports: Sequence[tuple[Execution, Outcome]],
+        slots: int,
+        max_jobs: int,
+    ) -> ReportReply:
+        """Take outcomes and bring the next jobs; what an answer does not bring, heartbeats miss."""
+        dispatcher = self._dispatcher
+        ended = dispatcher.ended()
+        try:
+            exchanged = await shared.exchange(
+                worker, reports, 0 if dispatcher.waits else max_jobs, ended
+            )
+        except BaseException:
+            dispatcher.acknowledge(ended)
+            raise
+        verdicts = await self._judge(reports, exchanged.ends, acknowledged=True)
+        self._liveness.settle(worker, (execution for execution, _ in reports))
+        started = dispatcher.started(worker, slots, exchanged.leased, exchanged.starts)
+        return ReportReply(verdicts, started)
 
     def _let_go(self, worker: str, taking: asyncio.Task[list[Assignment]] | None) -> None:
         """Have what is taken beside a report given back, because no answer will bring it."""
@@ -137,12 +177,27 @@ class WorkCoordinator:
             Transition(execution, outcome.state, failure=outcome.failure)
             for execution, outcome in reports
         ]
-        answers = await self._jobs.transition(steps)
+        return await self._judge(reports, await self._jobs.transition(steps))
+
+    async def _judge(
+        self,
+        reports: Sequence[tuple[Execution, Outcome]],
+        answers: Sequence[Job | TaskQueueError],
+        acknowledged: bool = False,
+    ) -> list[TaskQueueError | None]:
+        """Return a verdict for each outcome from what came of its step.
+
+        Entries of ended jobs are ``acknowledged`` already where the step itself removed them.
+        """
         judged = [
             (execution, _verdict(execution, answer))
             for (execution, _), answer in zip(reports, answers, strict=True)
         ]
-        ended = [each.job_id for each, verdict in judged if has_ended(verdict)]
+        ended = [
+            each.job_id
+            for each, verdict in judged
+            if has_ended(verdict) and not (acknowledged and verdict is None)
+        ]
         unfinished = [each for each, verdict in judged if not has_ended(verdict)]
         if ended:
             self._dispatcher.acknowledge(ended)

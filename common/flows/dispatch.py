@@ -52,8 +52,8 @@ class Dispatcher:
 
     @property
     def waits(self) -> bool:
-        """Whether a dequeue is under way: then the queue has nothing to be taken at once."""
-        return self._dequeuing is not None
+        """Whether there is nothing to be taken at once: a dequeue waits, or the process stops."""
+        return self._dequeuing is not None or self._stopping
 
     async def take(
         self, worker: str, slots: int, max_jobs: int, max_wait: float = 0.0
@@ -90,7 +90,7 @@ class Dispatcher:
 
         There are none while a dequeue waits.
         """
-        if self._stopping or self.waits:
+        if self.waits:
             return []
         leased = await self._lease(max_jobs)
         if not leased:
@@ -121,11 +121,28 @@ class Dispatcher:
 
     def flush(self) -> None:
         """Remove now what waits for the next dequeue, which may be long in coming."""
-        if self._ended:
-            ended = list(self._ended)
-            self._ended.clear()
+        if ended := self.ended():
             removal = self._remove(ended)
             self._background.start(removal, f"remove {len(ended)} entries of ended jobs")
+
+    def ended(self) -> list[str]:
+        """Take over what waits to be removed."""
+        ended = list(self._ended)
+        self._ended.clear()
+        return ended
+
+    def started(
+        self,
+        worker: str,
+        slots: int,
+        leased: Sequence[Assignment],
+        starts: Sequence[Job | TaskQueueError],
+    ) -> list[Assignment]:
+        """Note what was leased and started for a worker; returns what of it may run."""
+        answers = zip(leased, starts, strict=True)
+        running = [each for each, answer in answers if self._may_run(worker, each, answer)]
+        self._note(worker, slots, running)
+        return running
 
     async def _remove(self, job_ids: Sequence[str]) -> None:
         await self._queue.remove(job_ids)
@@ -182,8 +199,7 @@ class Dispatcher:
 
     async def _lease(self, most: int, wait: float = 0.0) -> list[Assignment]:
         """Lease up to so many entries, with the acknowledgements that wait for it."""
-        ended = list(self._ended)
-        self._ended.clear()
+        ended = self.ended()
         try:
             with context.call(timeout=wait + CALL_SECONDS):
                 return (await self._queue.dequeue(most, wait, remove=ended)).assignments

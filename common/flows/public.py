@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections.abc import Awaitable
 
 from common import context
 from common.domain import paging
@@ -27,7 +28,7 @@ from common.domain.job import (
 from common.domain.paging import JobPage
 from common.flows.background import Background
 from common.flows.batch import only, only_success
-from common.ports import Jobs, Kinds, NewEntry, NewJob, Queue, Results
+from common.ports import Jobs, Kinds, NewEntry, NewJob, Queue, Results, SharedState, Submission
 
 
 def check_submission(spec: JobSpec, request_id: str, kinds: Kinds) -> None:
@@ -45,9 +46,20 @@ def check_submission(spec: JobSpec, request_id: str, kinds: Kinds) -> None:
 
 
 class OwnedTaskQueue:
-    """Implements the ``TaskQueue`` port over the owners of jobs, queue and results."""
+    """Implements the ``TaskQueue`` port over the owners of jobs, queue and results.
 
-    def __init__(self, jobs: Jobs, queue: Queue, results: Results, background: Background) -> None:
+    Where those share their state, ``shared`` accepts a job in one step.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        queue: Queue,
+        results: Results,
+        background: Background,
+        shared: SharedState | None = None,
+    ) -> None:
+        self._shared = shared
         self._jobs = jobs
         self._queue = queue
         self._results = results
@@ -72,14 +84,18 @@ class OwnedTaskQueue:
         """
         submit_id = secrets.token_hex(8)
         digest = spec.digest() if request_id else b""
-        job = await self._create(NewJob(spec.kind, request_id, digest, submit_id))
+        new = NewJob(spec.kind, request_id, digest, submit_id)
+        if self._shared is not None:
+            submission = Submission(new, spec, context.correlation_id())
+            return (await self._created(self._shared.accept([submission]), new)).id
+        job = await self._created(self._jobs.create([new]), new)
         if job.state is JobState.QUEUED:
             await self._enqueue(NewEntry(job.id, spec, context.correlation_id()), submit_id)
         return job.id
 
-    async def _create(self, new: NewJob) -> Job:
+    async def _created(self, answers: Awaitable[list[Job | TaskQueueError]], new: NewJob) -> Job:
         try:
-            return await only_success(self._jobs.create([new]))
+            return await only_success(answers)
         except TaskQueueError as error:
             if not error.definite:
                 # Nobody knows whether it made a record, and which.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+from common.context import MAX_CORRELATION_IDS
 
 CALLER = "x-taskqueue-caller"
 # The secret of the stack, by which a caller that is no client proves itself.
 PROOF = "x-taskqueue-secret"
 CORRELATION_ID = "x-correlation-id"
 MAX_CORRELATION_ID = 64
-# A call between the processes of a stack may be for several calls of clients: it has all their ids.
-MAX_CORRELATION_IDS = 4096
 
 
 def of(pairs: object) -> dict[str, str]:
@@ -25,11 +25,3 @@ def correlation_of(pairs: Mapping[str, str]) -> str:
     longest = MAX_CORRELATION_IDS if pairs.get(CALLER) else MAX_CORRELATION_ID
     given = pairs.get(CORRELATION_ID, "")[:longest]
     return given if given.isascii() and given.isprintable() else ""
-
-
-def joined(correlation_ids: Iterable[str]) -> str:
-    """Return the correlation id of a call that is made for several: as many of theirs as fit."""
-    ids = ",".join(dict.fromkeys(filter(None, correlation_ids)))
-    if len(ids) <= MAX_CORRELATION_IDS:
-        return ids
-    return ids[: MAX_CORRELATION_IDS + 1].rpartition(",")[0]

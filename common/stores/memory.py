@@ -41,5 +41,8 @@ class MemoryStore:
         """Open an empty result owner."""
         return ResultOwner(self.clock, self._settings.retention)
 
+    def shared(self) -> None:
+        """Open nothing: a step in memory costs nothing that could be saved."""
+
     async def close(self) -> None:
         """Keep everything: it goes with the process."""

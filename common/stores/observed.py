@@ -6,8 +6,9 @@ from prometheus_client import CollectorRegistry
 
 from common.domain.ids import IdMint
 from common.metrics import JobMetrics, QueueMetrics
-from common.ports import Jobs, Results
-from common.stores.store import Store, StoredQueue
+from common.ports import Jobs, Results, SharedState
+from common.stores.coalesced import CoalescedState
+from common.stores.store import Exposing, Store, StoredQueue
 
 
 class ObservedStore:
@@ -16,6 +17,8 @@ class ObservedStore:
     def __init__(self, store: Store, registry: CollectorRegistry) -> None:
         self._store = store
         self._registry = registry
+        if isinstance(store, Exposing):
+            store.expose(registry)
 
     def jobs(self, mint: IdMint) -> Jobs:
         """Open job metadata and state; ``mint`` makes the ids of new jobs."""
@@ -34,3 +37,8 @@ class ObservedStore:
     def results(self) -> Results:
         """Open result payloads."""
         return self._store.results()
+
+    def shared(self) -> SharedState | None:
+        """Open what takes steps over all three at once, if the store can; they are open already."""
+        state = self._store.shared()
+        return state and CoalescedState(state)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from prometheus_client import CollectorRegistry
 
 from common.domain.ids import IdMint
 from common.ports import (
@@ -14,6 +16,7 @@ from common.ports import (
     QueueGauges,
     QueueObserver,
     Results,
+    SharedState,
 )
 
 
@@ -70,6 +73,19 @@ class Store(Protocol):
         """Open result payloads."""
         ...
 
+    def shared(self) -> SharedState | None:
+        """Open what takes steps over all three at once, if the store can; they are open already."""
+        ...
+
     async def close(self) -> None:
         """Close what was opened."""
+        ...
+
+
+@runtime_checkable
+class Exposing(Protocol):
+    """A store that has metrics of its own."""
+
+    def expose(self, registry: CollectorRegistry) -> None:
+        """Show them."""
         ...

@@ -21,6 +21,8 @@ from tests.support.services import running
 from tests.support.stacks import free_port
 from tests.support.stores import Jobs, OpenQueue, Queue, Unwatched, settings_of
 
+SERVERS = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("redis", "postgres")]
+
 
 @pytest.fixture(scope="session")
 def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -88,7 +90,7 @@ def _address_of(request: pytest.FixtureRequest) -> str:
     return address
 
 
-@pytest.fixture(params=["memory", "redis", "postgres"])
+@pytest.fixture(params=["memory", *SERVERS])
 def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Opens a store that is empty: with a clock, and settings by name."""
     address = _address_of(request)
@@ -96,7 +98,7 @@ def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     return partial(_OPEN[request.param], address)
 
 
-@pytest.fixture(params=["redis", "postgres"])
+@pytest.fixture(params=SERVERS)
 def open_empty(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Empties a store that is outside the process each time that it opens it."""
     address = _address_of(request)

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.domain.errors import OwnerUnreachable, Stopping, TaskQueueError
 from common.flows.leftovers import Leftovers
-from common.rpc.waiters import Waiter
+from common.flows.waiters import Waiter
 from tests.mutants import Mutant, Patches
 from tests.mutants.leftovers_never_found import find_none
 

@@ -22,10 +22,10 @@ OpenQueue = Callable[..., "Queue"]
 class Jobs:
     """Job metadata and state in a store."""
 
-    def __init__(self, store: Store, clock: HandClock) -> None:
+    def __init__(self, store: Store, clock: HandClock, home: int = 0) -> None:
         self.clock = clock
         self.observer = Silence()
-        self.owner: StoredJobs = store.jobs(IdMint(0, 1), self.observer)
+        self.owner: StoredJobs = store.jobs(IdMint(home, 1), self.observer)
 
     async def create(
         self, kind: str = "noop", request_id: str = "", digest: bytes = b"", submit_id: str = ""
@@ -99,9 +99,9 @@ class Queue:
         return self.owner.oldest_age()
 
 
-def settings_of(**given: Any) -> Settings:
+def settings_of(name: str = "store", **given: Any) -> Settings:
     """Return settings of a process that serves nowhere."""
-    return Settings("store", listen="", metrics="", **{"lease": LEASE, **given})
+    return Settings(name, listen="", metrics="", **{"lease": LEASE, **given})
 
 
 def memory_jobs() -> Jobs:

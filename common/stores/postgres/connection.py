@@ -1,136 +1,171 @@
-"""Connections to PostgreSQL whose failures are errors of the task queue."""
+"""Statements for PostgreSQL, whose failures are errors of the task queue."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
-from asyncpg import exceptions
 
-from common.domain.errors import StoreFull, StoreUnreachable, StoreUnready, TaskQueueError
+from common import context
+from common.domain.errors import DeadlineAlreadyPast, StoreUnready
+from common.ports import StoreObserver
+from common.stores.postgres import failures
+from common.stores.postgres.migration import migrate
+from common.stores.postgres.pool import Pool
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 CONNECTIONS = 4
-"""Connections of a process, beside the one on which it listens."""
+"""Connections of a process, beside the one on which it may listen."""
 SECONDS = 5.0
-"""How long PostgreSQL may take for an answer."""
-_MIGRATING = 7_215_001  # the advisory lock of those who migrate
+"""How long PostgreSQL may take for an answer, unless the caller has less time."""
+_MIGRATING_SECONDS = 300.0
+_TRIES = 3
 
-_FULL = (exceptions.InsufficientResourcesError,)
-# Whatever began was rolled back, or nothing began.
-_DEFINITE = (
-    ConnectionRefusedError,
-    exceptions.CannotConnectNowError,
-    exceptions.TooManyConnectionsError,
-    exceptions.InvalidAuthorizationSpecificationError,
-    exceptions.ReadOnlySQLTransactionError,
-    exceptions.TransactionRollbackError,
-    exceptions.QueryCanceledError,
-)
+_SESSION = {
+    # Every statement reads few rows by an index, whatever statistics of a table that was empty
+    # a moment ago make of it; so its plan is made once and is right for good.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    # A statement whose process has left goes on, and holds its locks, no longer than this.
+    "statement_timeout": f"{SECONDS:g}s",
+    "idle_in_transaction_session_timeout": f"{SECONDS:g}s",
+}
 
 
 class Connection:
-    """A bounded pool of connections to the database of ``address``, made when they are needed."""
+    """Sends statements to the database of ``address``; ``name`` is that of the store in errors.
 
-    def __init__(self, name: str, dsn: str, durable: bool = True) -> None:
+    The database is migrated first. ``indexes`` says whether those for retention are wanted.
+    """
+
+    def __init__(self, name: str, dsn: str, observer: StoreObserver, indexes: bool = False) -> None:
         self._name = name
         self._dsn = dsn
-        self._settings = {} if durable else {"synchronous_commit": "off"}
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
+        self._observer = observer
+        self._indexes = indexes
+        self._pool = Pool(self._connect, CONNECTIONS)
+        self._migrated = False
+        self._migrating: asyncio.Task[None] | None = None
+        self._listening: Any = None
+        self.unanswered = 0
+        """How many statements there were of which nobody knows what came of them."""
 
-    async def rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        """Return the rows of a statement. Raises ``TaskQueueError``."""
-        async with self.borrowed() as connection:
-            found: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
-            return found
+    async def rows(self, operation: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Return the rows of a statement, within the time that the caller has left.
 
-    @contextlib.asynccontextmanager
-    async def borrowed(self) -> AsyncIterator[Any]:
-        """Give a connection; what goes wrong on it is raised as ``TaskQueueError``."""
-        try:
-            pool = self._pool or await self._open()
-            async with pool.acquire(timeout=SECONDS) as connection:
-                yield connection
-        except (
-            OSError,
-            TimeoutError,
-            exceptions.PostgresError,
-            exceptions.InterfaceError,
-        ) as error:
-            raise self.translated(error) from error
+        One that was rolled back for another's sake is sent again. Raises ``TaskQueueError``.
+        """
+        for last in range(_TRIES - 1, -1, -1):
+            connection = await self._borrowed()
+            try:
+                return await self._send(connection, operation, statement, arguments)
+            except failures.FAILURES as error:
+                if last and isinstance(error, failures.ROLLED_BACK):
+                    continue
+                failure = failures.after_it_was_sent(self._name, error)
+                self.unanswered += not failure.definite
+                raise failure from error
+        raise AssertionError
 
     async def listen(self, channel: str, on_notify: Callable[..., None]) -> None:
-        """Call ``on_notify`` for what comes on a channel, until canceled or cut."""
-        try:
-            connection = await asyncpg.connect(self._dsn, timeout=SECONDS)
-        except (OSError, TimeoutError, exceptions.PostgresError) as error:
-            raise self.translated(error) from error
-        cut = asyncio.Event()
-        try:
-            connection.add_termination_listener(lambda _: cut.set())
-            await connection.add_listener(channel, on_notify)
-            await cut.wait()
-        finally:
-            connection.terminate()
+        """See to it that ``on_notify`` is called for what comes on a channel.
 
-    def translated(self, error: Exception) -> TaskQueueError:
-        """Return the error of the task queue for one of PostgreSQL."""
-        text = str(error) or type(error).__name__
-        if isinstance(error, exceptions.TooManyConnectionsError):
-            return StoreUnready(self._name, text)
-        if isinstance(error, _FULL):
-            return StoreFull(self._name, text)
-        return (StoreUnready if isinstance(error, _DEFINITE) else StoreUnreachable)(
-            self._name, text
-        )
+        It is, until the connection is lost: call this again now and then. Between two statements
+        such a session has no snapshot. Raises ``TaskQueueError``.
+        """
+        if self._listening is not None and not self._listening.is_closed():
+            return
+        try:
+            self._listening = await self._connect()
+            await self._listening.add_listener(channel, on_notify)
+        except failures.FAILURES as error:
+            self._stop_listening()
+            raise failures.before_it_was_sent(self._name, error) from error
 
     async def close(self) -> None:
         """Close all connections, those in use at once."""
-        if self._pool is not None:
-            self._pool.terminate()
+        if self._migrating is not None:
+            self._migrating.cancel()
+            await asyncio.wait([self._migrating])
+        self._pool.terminate()
+        self._stop_listening()
 
-    async def _open(self) -> asyncpg.Pool:
-        async with self._opening:
-            if self._pool is None:
-                pool = await asyncpg.create_pool(
-                    self._dsn,
-                    min_size=1,
-                    max_size=CONNECTIONS,
-                    command_timeout=SECONDS,
-                    timeout=SECONDS,
-                    server_settings=self._settings,
-                )
-                try:
-                    async with pool.acquire() as connection:
-                        await migrate(connection)
-                except BaseException:
-                    pool.terminate()
-                    raise
-                self._pool = pool
-            return self._pool
+    async def _borrowed(self) -> Any:
+        left = _time_left()
+        try:
+            if not self._migrated:
+                await self._migrate(left)
+            return await self._pool.take(_time_left())
+        except failures.FAILURES as error:
+            raise failures.before_it_was_sent(self._name, error) from error
 
+    async def _send(
+        self, connection: Any, operation: str, statement: str, arguments: Sequence[Any]
+    ) -> list[asyncpg.Record]:
+        left = _time_left(lambda: self._pool.give_back(connection))
+        began = time.perf_counter()
+        try:
+            found: list[asyncpg.Record] = await connection.fetch(
+                statement, *arguments, timeout=left
+            )
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                self.unanswered += 1
+            if not failures.leaves_it_usable(error):
+                # Whoever has to wait for a server that does not answer would wait for its word on
+                # the cancellation too.
+                connection.terminate()
+            raise
+        finally:
+            self._observer.asked(operation, time.perf_counter() - began)
+            self._pool.give_back(connection)
+        return found
 
-async def migrate(connection: Any) -> None:
-    """Apply the migrations that the database does not have, one process at a time."""
-    await connection.execute("SELECT pg_advisory_lock($1::bigint)", _MIGRATING)
-    try:
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (number integer PRIMARY KEY, name text NOT NULL)"
+    async def _migrate(self, seconds: float) -> None:
+        """Wait for the migrations; they go on where a caller has less time than they take."""
+        if self._migrating is None or self._migrating.done():
+            self._migrating = asyncio.create_task(self._prepare())
+            # What it comes to is asked for by who waits for it, if anybody still does.
+            self._migrating.add_done_callback(lambda task: task.cancelled() or task.exception())
+        task = self._migrating
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done() or task.cancelled():
+            raise StoreUnready(self._name, "its tables are being made")
+        task.result()
+
+    async def _prepare(self) -> None:
+        connection = await self._connect()
+        try:
+            async with asyncio.timeout(_MIGRATING_SECONDS):
+                await migrate(connection, self._indexes)
+        finally:
+            connection.terminate()
+        self._migrated = True
+
+    async def _connect(self) -> Any:
+        return await asyncpg.connect(
+            self._dsn,
+            timeout=SECONDS,
+            # Prepared once and for as long as the connection lasts.
+            max_cached_statement_lifetime=0,
+            server_settings=_SESSION,
         )
-        known = {row["number"] for row in await connection.fetch("SELECT number FROM migrations")}
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            number = int(path.name.partition("_")[0])
-            if number in known:
-                continue
-            async with connection.transaction():
-                await connection.execute(path.read_text(encoding="utf-8"))
-                await connection.execute(
-                    "INSERT INTO migrations VALUES ($1, $2)", number, path.stem
-                )
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1::bigint)", _MIGRATING)
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            self._listening.terminate()
+            self._listening = None
+
+
+def _time_left(otherwise: Callable[[], None] | None = None) -> float:
+    """Return the seconds that a statement may take."""
+    left = context.remaining(SECONDS)
+    if left <= 0:
+        if otherwise is not None:
+            otherwise()
+        raise DeadlineAlreadyPast
+    return left

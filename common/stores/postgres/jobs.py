@@ -2,284 +2,232 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from common.domain import lifecycle
-from common.domain.errors import (
-    InternalError,
-    JobNotFound,
-    RequestIdReused,
-    SubmitWithdrawn,
-    TaskQueueError,
-)
+from common.domain.errors import InternalError, JobNotFound, TaskQueueError
 from common.domain.ids import IdMint
-from common.domain.job import MICROSECONDS, Failure, Job, JobState
+from common.domain.job import MICROSECONDS, Job, JobState
 from common.domain.paging import JobQuery
 from common.owners.jobs import REMEMBERED
 from common.ports import Clock, JobObserver, NewJob, Transition
 from common.stores.postgres import statements
 from common.stores.postgres.connection import Connection
+from common.stores.postgres.marks import LowMark
+from common.stores.postgres.members import Members, of_state
+from common.stores.postgres.records import before_of, job_of, rounds, text
+from common.stores.postgres.submits import Submits
+from common.stores.postgres.sweeping import BATCH, sweep
 
-T = TypeVar("T")
-
-TABLE = sorted(10 * source + target for source, target in lifecycle.ALLOWED if source is not None)
-"""The steps of the lifecycle table as the statement reads them."""
-SWEPT = 1000
 _NEWEST = "~"  # above every id
 _EVER = -1 << 62
+_TRIES = 5
+_NOBODY = dict.fromkeys(JobState, 0)
 
 
 class PostgresJobs:
     """The ``Jobs`` port.
 
-    A statement takes a step; the lifecycle says what came of it, and why not.
+    A statement takes steps where the lifecycle has them. Of one that was not taken the lifecycle
+    says why, from the record as it is then.
     """
 
     def __init__(
         self,
         connection: Connection,
+        members: Members,
         mint: IdMint,
         clock: Clock,
         observer: JobObserver,
         retention: float,
     ) -> None:
         self._connection = connection
-        self._mint = mint
-        self._clock = clock
+        self._members = members
+        self.clock = clock
         self._observer = observer
         self._retention = int(retention * MICROSECONDS)
-        self._kinds: set[str] = set()
-        self._counts = dict.fromkeys(JobState, 0)
+        self.submits = Submits(connection, mint, clock, self.over)
+        self._low = LowMark(0)
+        self._remembered_until = 0.0
+        members.count_with(self._count)
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id."""
-        await self._know({new.kind for new in jobs})
         answers: dict[int, Job | TaskQueueError] = {}
-        for some in _rounds(list(enumerate(jobs)), lambda each: _keys(each[1])):
-            news = [new for _, new in some]
-            for (place, _), answer in zip(some, await self._create(news), strict=True):
+        for some in rounds(list(enumerate(jobs)), lambda each: keys_of(each[1])):
+            made, found = await self.submits.create([new for _, new in some])
+            for job in made:
+                self.moved(None, job)
+            for (place, _), answer in zip(some, found, strict=True):
                 answers[place] = answer
         return [answers[place] for place in range(len(jobs))]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Read records; an unknown id gives ``JobNotFound``."""
-        rows = await self._connection.rows(statements.GET, list(job_ids), self._over())
-        found = {row["id"]: _job(row) for row in rows}
+        found = await self._read(job_ids)
         return [found.get(job_id) or JobNotFound(job_id) for job_id in job_ids]
 
     async def page(self, query: JobQuery) -> list[Job]:
         """Read up to ``query.limit`` records older than ``query.before``, newest first."""
         states = [query.state] if query.state is not None else list(JobState)
         before = query.before or _NEWEST
-        rows = await self._connection.rows(
-            statements.PAGE, states, query.kind, before, query.limit, self._over()
-        )
-        return [_job(row) for row in rows]
+        arguments = (states, query.kind, before, query.limit, self.over())
+        return [
+            job_of(row) for row in await self._connection.rows("list", statements.PAGE, *arguments)
+        ]
 
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         """Take steps of the lifecycle table; rejected ones are reported to the observer."""
         answers: dict[int, Job | TaskQueueError] = {}
-        for some in _rounds(list(enumerate(steps)), lambda each: [each[1].execution.job_id]):
-            taken = await self._transition([step for _, step in some])
-            for (place, _), answer in zip(some, taken, strict=True):
-                answers[place] = answer
+        for some in rounds(list(enumerate(steps)), lambda each: [each[1].execution.job_id]):
+            taken = await self._transition({step.execution.job_id: step for _, step in some})
+            answers.update((place, taken[step.execution.job_id]) for place, step in some)
         return [answers[place] for place in range(len(steps))]
 
     async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
-        now = self._clock.now()
-        rows = await self._connection.rows(statements.CANCEL, list(job_ids), self._over(), now)
-        canceled: dict[str, Job] = {}
-        for row in rows:
-            before = _job(row)
-            canceled[before.id] = after = lifecycle.request_cancel(before, now)
-            if after is not before:
-                self._observer.transitioned(before, after)
-        return [canceled.get(job_id) or JobNotFound(job_id) for job_id in job_ids]
+
+        async def ask(left: Sequence[str], now: int) -> dict[str, Job]:
+            rows = await self._connection.rows("cancel", statements.CANCEL, left, now)
+            for row in rows:
+                self.moved(before_of(row, canceled=True), job_of(row))
+            return {row["id"]: job_of(row) for row in rows}
+
+        answers = await self._stepped(job_ids, ask, lifecycle.request_cancel)
+        return [answers[job_id] for job_id in job_ids]
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
+        unanswered = not job_id
+        job_id = job_id or await self.submits.withdrawn(submit_id)
         if not job_id:
-            await self._withdraw_unanswered(submit_id)
             return None
-        return await self._withdraw(submit_id, job_id)
+        forgotten = await self.submits.withdraw(submit_id, job_id)
+        if forgotten is not None:
+            self._members.add(of_state(JobState.QUEUED), -1)
+        if unanswered:
+            return None
+        return forgotten or (await self.get([job_id]))[0]
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Forget jobs that wait, whichever submits rely on them."""
-        now = self._clock.now()
-        rows = await self._connection.rows(statements.FORGET, list(job_ids), self._over(), now)
-        found = {
-            row["id"]: lifecycle.request_cancel(_job(row), now) if row["taken"] else _job(row)
-            for row in rows
-        }
+        forgotten = await self.submits.forget(job_ids)
+        self._members.add(of_state(JobState.QUEUED), -len(forgotten))
+        left = [job_id for job_id in job_ids if job_id not in forgotten]
+        found = {**forgotten, **(await self._read(left) if left else {})}
         return [found.get(job_id) or JobNotFound(job_id) for job_id in job_ids]
 
     async def sample(self) -> None:
-        """Count the jobs in each state, and delete what is forgotten."""
-        now = self._clock.now()
-        await self._connection.rows(
-            statements.SWEEP_WITHDRAWN, now - int(REMEMBERED * MICROSECONDS)
-        )
+        """Read the numbers of all who share the store, and delete what is forgotten."""
+        await self._members.meet()
+        await self.sweep()
+
+    async def sweep(self) -> None:
+        """Delete what is forgotten, if this process does that for all."""
+        if not self._members.leads:
+            return
         if self._retention:
-            await self._connection.rows(statements.SWEEP, self._over(), SWEPT)
-        rows = await self._connection.rows(statements.COUNT, self._over())
-        numbers = {row["state"]: row["number"] for row in rows}
-        self._counts = {state: numbers.get(state, 0) for state in JobState}
+            for row in await sweep(self._connection, statements.SWEEP, self.over(), self._low):
+                self._members.add(of_state(JobState(row["state"])), -row["number"])
+        if time.monotonic() > self._remembered_until:
+            self._remembered_until = time.monotonic() + REMEMBERED / 2
+            before = self.clock.now() - int(REMEMBERED * MICROSECONDS)
+            await self._connection.rows("sweep", statements.SWEEP_WITHDRAWN, before, BATCH)
 
     def counts(self) -> Mapping[JobState, int]:
-        """Number of jobs in each state, as of the last sample."""
-        return self._counts
+        """Number of jobs in each state; nothing where another process reports them."""
+        if not self._members.leads:
+            return _NOBODY
+        return {state: self._members.total(of_state(state)) for state in JobState}
 
-    def _over(self) -> int:
-        """The end at which a job is forgotten by now."""
-        return self._clock.now() - self._retention if self._retention else _EVER
+    def over(self) -> int:
+        """Return the end at which a job is forgotten by now."""
+        return self.clock.now() - self._retention if self._retention else _EVER
 
-    async def _know(self, kinds: set[str]) -> None:
-        if new := sorted(kinds - self._kinds):
-            await self._connection.rows(statements.KINDS, new)
-            self._kinds.update(new)
+    async def _read(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        rows = await self._connection.rows("get", statements.GET, list(job_ids), self.over())
+        return {row["id"]: job_of(row) for row in rows}
 
-    async def _create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
-        now = self._clock.now()
-        made: list[Job] = []
-        for new in jobs:
-            job_id = self._mint.next(now)
-            made.append(Job(job_id, new.kind, JobState.QUEUED, self._mint.latest))
-        rows = await self._connection.rows(
-            statements.CREATE,
-            [job.id for job in made],
-            [job.create_time for job in made],
-            [new.kind for new in jobs],
-            [new.request_id or None for new in jobs],
-            [new.digest for new in jobs],
-            [new.submit_id or None for new in jobs],
-        )
-        found = {row["id"]: row for row in rows}
-        answers: list[Job | TaskQueueError] = []
-        for new, job in zip(jobs, made, strict=True):
-            row = found.get(job.id)
-            if row is not None and row["made"]:
-                self._observer.transitioned(None, job)
-                answers.append(job)
-            elif row is None or row["job_id"] == job.id:
-                answers.append(await self._met(new))
-            else:
-                answers.append(await self._known(new))
-        return answers
+    async def _count(self) -> Mapping[int, int]:
+        rows = await self._connection.rows("count", statements.COUNT)
+        return {of_state(JobState(row["state"])): row["number"] for row in rows}
 
-    async def _met(self, new: NewJob) -> Job | TaskQueueError:
-        """Return the job of a submit that was met before."""
-        rows = await self._connection.rows(statements.BY_SUBMIT, new.submit_id)
-        if not rows or rows[0]["state"]:
-            return _job(rows[0]) if rows else JobNotFound(f"of submit {new.submit_id}")
-        job_id = rows[0]["id"]
-        withdrawn_before = job_id.startswith(_NEWEST)
-        return (
-            SubmitWithdrawn(f"submit {new.submit_id}") if withdrawn_before else JobNotFound(job_id)
-        )
+    async def _transition(self, steps: Mapping[str, Transition]) -> dict[str, Job | TaskQueueError]:
+        async def ask(left: Sequence[str], now: int) -> dict[str, Job]:
+            return await self._take([steps[job_id] for job_id in left], now)
 
-    async def _known(self, new: NewJob) -> Job | TaskQueueError:
-        """Return the job of a request id that was met before."""
-        rows = await self._connection.rows(statements.BY_REQUEST, new.request_id)
-        if rows:
-            job = (await self.get([rows[0]["job_id"]]))[0]
-            if isinstance(job, Job):
-                return job if rows[0]["digest"] == new.digest else RequestIdReused(new.request_id)
-            # Its time is over, or it was withdrawn meanwhile.
-            await self._connection.rows(statements.FREE, new.request_id, rows[0]["job_id"])
-        return (await self._create([new]))[0]
+        def judge(job: Job, now: int) -> Job:
+            step = steps[job.id]
+            if step.target is JobState.RUNNING:
+                return lifecycle.start(job, step.execution.attempt, step.worker, now)
+            attempt = step.execution.attempt
+            return lifecycle.finish(job, attempt, step.target, step.failure, now)
 
-    async def _transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
-        now = self._clock.now()
+        return await self._stepped(list(steps), ask, judge)
+
+    async def _take(self, steps: Sequence[Transition], now: int) -> dict[str, Job]:
         failures = [step.failure for step in steps]
         rows = await self._connection.rows(
+            "transition",
             statements.TRANSITION,
             [step.execution.job_id for step in steps],
-            self._over(),
             [step.execution.attempt for step in steps],
             [step.target for step in steps],
-            [step.worker for step in steps],
-            [failure and failure.reason for failure in failures],
-            [failure and failure.message for failure in failures],
+            [text(step.worker) for step in steps],
+            [failure and text(failure.reason) for failure in failures],
+            [failure and text(failure.message) for failure in failures],
             now,
-            TABLE,
         )
-        found = {row["id"]: row for row in rows}
-        return [self._taken(step, found.get(step.execution.job_id), now) for step in steps]
+        for row in rows:
+            self.moved(before_of(row), job_of(row))
+        return {row["id"]: job_of(row) for row in rows}
 
-    def _taken(self, step: Transition, row: Any, now: int) -> Job | TaskQueueError:
-        """Return what came of a step, from the record before it and whether it was taken."""
-        job_id, attempt = step.execution
-        if row is None:
+    async def _stepped(
+        self,
+        job_ids: Sequence[str],
+        ask: Callable[[Sequence[str], int], Awaitable[Mapping[str, Job]]],
+        judge: Callable[[Job, int], Job],
+    ) -> dict[str, Job | TaskQueueError]:
+        """Return what came of a step of each job, taken by ``ask`` where it is allowed."""
+        answers: dict[str, Job | TaskQueueError] = {}
+        left = sorted(set(job_ids))
+        for _ in range(_TRIES):
+            now = self.clock.now()
+            answers.update(await ask(left, now))
+            left = [job_id for job_id in left if job_id not in answers]
+            if not left:
+                return answers
+            records = await self._read(left)
+            for job_id in left:
+                answer = self._judged(records.get(job_id), job_id, now, judge)
+                if answer is not None:
+                    answers[job_id] = answer
+            left = [job_id for job_id in left if job_id not in answers]
+        wrong = {job_id: InternalError(f"job {job_id} did not take its step") for job_id in left}
+        return {**answers, **wrong}
+
+    def _judged(
+        self, job: Job | None, job_id: str, now: int, judge: Callable[[Job, int], Job]
+    ) -> Job | TaskQueueError | None:
+        """Return why a step was not taken; ``None`` if it may be taken by now."""
+        if job is None:
             return JobNotFound(job_id)
-        before = _job(row)
         try:
-            if step.target is JobState.RUNNING:
-                after = lifecycle.start(before, attempt, step.worker, now)
-            else:
-                after = lifecycle.finish(before, attempt, step.target, step.failure, now)
+            after = judge(job, now)
         except TaskQueueError as error:
-            if row["taken"]:
-                return InternalError(f"job {job_id}: a step was taken that is none: {error}")
             self._observer.rejected(error)
             return error
-        if row["taken"] != (after is not before):
-            return InternalError(f"job {job_id}: step to {step.target.name} was not taken")
-        if row["taken"]:
-            self._observer.transitioned(before, after)
-        return after
+        return job if after is job else None
 
-    async def _withdraw_unanswered(self, submit_id: str) -> None:
-        now = self._clock.now()
-        if not submit_id or await self._connection.rows(statements.WITHDRAWN, submit_id, now):
-            return
-        rows = await self._connection.rows(statements.BY_SUBMIT, submit_id)
-        if rows and rows[0]["state"]:
-            await self._withdraw(submit_id, rows[0]["id"])
-
-    async def _withdraw(self, submit_id: str, job_id: str) -> Job | TaskQueueError:
-        if submit_id:
-            await self._connection.rows(statements.WITHDRAWN, submit_id, self._clock.now())
-        rows = await self._connection.rows(statements.RELY_NO_LONGER, job_id, submit_id)
-        if rows and rows[0]["left"]:
-            return (await self.get([job_id]))[0]
-        return (await self.forget([job_id]))[0]
+    def moved(self, before: Job | None, after: Job) -> None:
+        """Note that a job was made, or took a step."""
+        if before is not None:
+            self._members.add(of_state(before.state), -1)
+        self._members.add(of_state(after.state))
+        self._observer.transitioned(before, after)
 
 
-def _keys(new: NewJob) -> list[str]:
+def keys_of(new: NewJob) -> list[str]:
     """What may be only once in a statement."""
     return [f"{name}{key}" for name, key in (("r", new.request_id), ("s", new.submit_id)) if key]
-
-
-def _rounds(items: Sequence[T], keys_of: Callable[[T], Sequence[str]]) -> Iterator[list[T]]:
-    """Split items into rounds in which no key is twice, in order; hardly ever more than one."""
-    left = list(items)
-    while left:
-        seen: set[str] = set()
-        some, later = [], []
-        for item in left:
-            keys = keys_of(item)
-            if seen.isdisjoint(keys):
-                some.append(item)
-            else:
-                later.append(item)
-            seen.update(keys)
-        yield some
-        left = later
-
-
-def _job(row: Any) -> Job:
-    reason = row["reason"]
-    return Job(
-        row["id"],
-        row["kind"],
-        JobState(row["state"]),
-        row["created"],
-        row["attempt"],
-        row["started"],
-        row["finished"],
-        row["worker"],
-        None if reason is None else Failure(reason, row["message"]),
-        row["cancel"],
-    )

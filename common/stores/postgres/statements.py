@@ -1,49 +1,60 @@
 """The statements of the job owner; each is for any number of jobs and is one step.
 
-``b`` are the records as they were before: locked in the order of their ids, so that two statements
-never wait for each other.
+Rows are locked in one order, so that two statements never wait for each other: first those of
+request ids, then those of jobs, each in the order of their keys. Where that order is the one of an
+argument, the argument is sorted.
 """
 
 from __future__ import annotations
 
-BEFORE = """
-    b AS MATERIALIZED (
-        SELECT * FROM jobs WHERE id = ANY($1::text[]) AND state > 0
-        AND (finished IS NULL OR finished > $2) ORDER BY id FOR UPDATE
-    )
-"""
+from common.domain import lifecycle
 
-CREATE = """
-WITH n AS (
+_STEPS = ", ".join(
+    str(10 * source + target)
+    for source, target in sorted((s, t) for s, t in lifecycle.ALLOWED if s is not None)
+)
+
+NEW = """
+n AS MATERIALIZED (
     SELECT * FROM unnest(
-        $1::text[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[]
+        $1::text[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::text[]
     ) AS n (id, created, kind, request_id, digest, submit_id)
     WHERE NOT EXISTS (SELECT FROM jobs WHERE jobs.submit_id = n.submit_id)
 ), q AS (
     INSERT INTO requests
     SELECT request_id, digest, id, ARRAY[coalesce(submit_id, '')] FROM n
-    WHERE request_id IS NOT NULL
+    WHERE request_id IS NOT NULL ORDER BY request_id
     ON CONFLICT (request_id) DO UPDATE SET dependents = CASE
-        WHEN excluded.dependents <@ requests.dependents THEN requests.dependents
-        ELSE requests.dependents || excluded.dependents END
+        WHEN excluded.dependents <@ requests.dependents
+            -- Of no use any more, and it would grow with every repeat.
+            OR NOT EXISTS (SELECT FROM jobs WHERE id = requests.job_id AND state = 1)
+        THEN requests.dependents ELSE requests.dependents || excluded.dependents END
     WHERE requests.digest = excluded.digest
-    RETURNING request_id, job_id
-), j AS (
-    INSERT INTO jobs (id, kind, state, created, request_id, submit_id)
-    SELECT n.id, n.kind, 1, n.created, n.request_id, n.submit_id
-    FROM n LEFT JOIN q USING (request_id) WHERE n.request_id IS NULL OR q.job_id = n.id
-    ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING job_id
 )
-SELECT n.id, q.job_id, j.id IS NOT NULL AS made
-FROM n LEFT JOIN q USING (request_id) LEFT JOIN j ON j.id = n.id
 """
+INSERT = """
+INSERT INTO jobs (id, kind, state, created, request_id, submit_id)
+SELECT id, kind, 1, created, request_id, submit_id FROM n
+WHERE request_id IS NULL OR id IN (SELECT job_id FROM q) ORDER BY submit_id
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+CREATE = f"WITH {NEW} {INSERT}"
 
-KINDS = "INSERT INTO kinds SELECT unnest($1::text[]) ON CONFLICT DO NOTHING"
+KINDS = "INSERT INTO kinds SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING"
 
-BY_SUBMIT = "SELECT * FROM jobs WHERE submit_id = $1"
-
-BY_REQUEST = "SELECT job_id, digest FROM requests WHERE request_id = $1"
+# What is known of submits, with no request id in its first column, and of request ids, whose job
+# may be none.
+MET = """
+SELECT NULL::bytea AS request, NULL::bytea AS digest, NULL::text AS holder, jobs.*
+FROM jobs WHERE submit_id = ANY($1::text[])
+UNION ALL
+SELECT r.request_id, r.digest, r.job_id, jobs.*
+FROM requests r LEFT JOIN jobs ON jobs.id = r.job_id AND jobs.state > 0
+    AND (finished IS NULL OR finished > $3)
+WHERE r.request_id = ANY($2::bytea[])
+"""
 
 FREE = "DELETE FROM requests WHERE request_id = $1 AND job_id = $2"
 
@@ -64,79 +75,104 @@ CROSS JOIN LATERAL (
 ORDER BY id DESC LIMIT $4
 """
 
+# A step, from ``s`` at the time ``$7``.
+SET_STEP = """
+    state = s.target,
+    attempt = s.attempt,
+    worker = CASE WHEN s.target = 2 THEN s.worker ELSE jobs.worker END,
+    started = CASE WHEN s.target = 2 THEN greatest($7, created) ELSE started END,
+    again = s.target = 2 AND state = 2,
+    finished = CASE WHEN s.target > 2 THEN greatest($7, started, created) END,
+    reason = s.reason,
+    message = s.message
+"""
+# Of a row that another changes meanwhile the newest version is judged.
+IS_STEP = f"""CASE
+    WHEN s.target = 2 AND state = 2 THEN s.attempt > jobs.attempt
+    WHEN state * 10 + s.target NOT IN ({_STEPS}) THEN false
+    WHEN s.target = 2 THEN true
+    ELSE s.attempt = jobs.attempt
+        AND (s.target <> 5 OR state <> 2 OR cancel)
+        AND (s.target = 4) = (s.reason IS NOT NULL)
+    END"""
 TRANSITION = f"""
-WITH s AS (
-    SELECT * FROM unnest(
-        $1::text[], $3::integer[], $4::smallint[], $5::text[], $6::text[], $7::text[]
-    ) AS s (id, attempt, target, worker, reason, message)
-), {BEFORE}, u AS (
-    UPDATE jobs SET
-        state = s.target,
-        attempt = s.attempt,
-        worker = CASE WHEN s.target = 2 THEN s.worker ELSE jobs.worker END,
-        started = CASE WHEN s.target = 2 THEN greatest($8, jobs.created) ELSE jobs.started END,
-        finished = CASE WHEN s.target > 2 THEN greatest($8, jobs.started, jobs.created) END,
-        reason = s.reason,
-        message = s.message
-    FROM s JOIN b USING (id)
-    WHERE jobs.id = s.id AND CASE
-        WHEN s.target = 2 AND b.state = 2 THEN s.attempt > b.attempt
-        WHEN b.state * 10 + s.target <> ALL($9::integer[]) THEN false
-        WHEN s.target = 2 THEN true
-        ELSE s.attempt = b.attempt
-            AND (s.target <> 5 OR b.state <> 2 OR b.cancel)
-            AND (s.target = 4) = (s.reason IS NOT NULL)
-        END
-    RETURNING jobs.id
-)
-SELECT b.*, u.id IS NOT NULL AS taken FROM b LEFT JOIN u USING (id)
+UPDATE jobs SET {SET_STEP}
+FROM unnest($1::text[], $2::integer[], $3::smallint[], $4::text[], $5::text[], $6::text[])
+    AS s (id, attempt, target, worker, reason, message)
+WHERE jobs.id = s.id AND {IS_STEP}
+RETURNING jobs.*
 """  # noqa: S608  # no value is in it
 
-CANCEL = f"""
-WITH {BEFORE}, u AS (
-    UPDATE jobs SET
-        state = CASE WHEN b.state = 1 THEN 5 ELSE b.state END,
-        finished = CASE WHEN b.state = 1 THEN greatest($3, b.created) END,
-        cancel = true
-    FROM b WHERE jobs.id = b.id AND (b.state = 1 OR b.state = 2 AND NOT b.cancel)
-)
-SELECT * FROM b
-"""  # noqa: S608
+CANCEL = """
+UPDATE jobs SET
+    state = CASE WHEN state = 1 THEN 5 ELSE state END,
+    finished = CASE WHEN state = 1 THEN greatest($2, created) END,
+    cancel = true
+FROM unnest($1::text[]) AS asked (id)
+WHERE jobs.id = asked.id AND (state = 1 OR state = 2 AND NOT cancel)
+RETURNING jobs.*
+"""
 
-FORGET = f"""
-WITH {BEFORE}, u AS (
-    UPDATE jobs SET state = 0, created = $3, request_id = NULL
-    FROM b WHERE jobs.id = b.id AND b.state = 1
-    RETURNING jobs.id, b.request_id
-), r AS (
+FORGET = """
+WITH r AS MATERIALIZED (
+    SELECT request_id FROM requests
+    WHERE request_id IN (SELECT request_id FROM jobs WHERE id = ANY($1::text[]))
+    ORDER BY request_id FOR UPDATE
+), u AS (
+    UPDATE jobs SET state = 0, started = $2
+    FROM unnest($1::text[]) AS asked (id)
+    WHERE jobs.id = asked.id AND state = 1 AND (SELECT count(*) FROM r) >= 0
+    RETURNING jobs.*
+), d AS (
     DELETE FROM requests USING u WHERE requests.request_id = u.request_id AND job_id = u.id
 )
-SELECT b.*, u.id IS NOT NULL AS taken FROM b LEFT JOIN u USING (id)
-"""  # noqa: S608
+SELECT * FROM u
+"""
 
-RELY_NO_LONGER = """
-UPDATE requests SET dependents = array_remove(dependents, $2)
-WHERE request_id = (SELECT request_id FROM jobs WHERE id = $1) AND job_id = $1
-RETURNING cardinality(dependents) AS left
+# The request id's row is locked before it is judged who relies on the job.
+WITHDRAW = """
+WITH r AS MATERIALIZED (
+    SELECT request_id, array_remove(dependents, $2) AS rest FROM requests
+    WHERE request_id = (SELECT request_id FROM jobs WHERE id = $1) AND job_id = $1 FOR UPDATE
+), u AS (
+    UPDATE jobs SET state = 0, started = $3
+    WHERE id = $1 AND state = 1 AND NOT EXISTS (SELECT FROM r WHERE rest <> '{}')
+    RETURNING *
+), d AS (
+    DELETE FROM requests USING r, u WHERE requests.request_id = r.request_id
+), k AS (
+    UPDATE requests SET dependents = rest FROM r
+    WHERE requests.request_id = r.request_id AND NOT EXISTS (SELECT FROM u)
+)
+SELECT * FROM u
 """
 
 WITHDRAWN = """
-INSERT INTO jobs (id, kind, state, created, submit_id) VALUES ('~' || $1, '', 0, $2, $1)
+INSERT INTO jobs (id, kind, state, created, started, submit_id)
+VALUES ('~' || $1, '', 0, $2, $2, $1)
 ON CONFLICT DO NOTHING RETURNING id
 """
 
 SWEEP = """
-WITH over AS (
-    SELECT id FROM jobs WHERE finished <= $1 ORDER BY finished LIMIT $2 FOR UPDATE SKIP LOCKED
+WITH over AS MATERIALIZED (
+    SELECT id FROM jobs WHERE finished > $2 AND finished <= $1
+    ORDER BY finished LIMIT $3 FOR UPDATE SKIP LOCKED
 ), d AS (
-    DELETE FROM jobs USING over WHERE jobs.id = over.id RETURNING jobs.id, jobs.request_id
+    DELETE FROM jobs USING over WHERE jobs.id = over.id
+    RETURNING jobs.id, jobs.state, jobs.request_id
+), r AS MATERIALIZED (
+    SELECT requests.request_id FROM requests JOIN d USING (request_id)
+    WHERE job_id = d.id ORDER BY request_id FOR UPDATE OF requests
+), f AS (
+    DELETE FROM requests USING r WHERE requests.request_id = r.request_id
 )
-DELETE FROM requests USING d WHERE requests.request_id = d.request_id AND job_id = d.id
+SELECT state, count(*) AS number FROM d GROUP BY state
 """
 
-SWEEP_WITHDRAWN = "DELETE FROM jobs WHERE state = 0 AND created < $1"
-
-COUNT = """
-SELECT state, count(*) AS number FROM jobs WHERE state > 0
-AND (finished IS NULL OR finished > $1) GROUP BY state
+SWEEP_WITHDRAWN = """
+DELETE FROM jobs WHERE id IN (
+    SELECT id FROM jobs WHERE state = 0 AND started < $1 ORDER BY started LIMIT $2
+)
 """
+
+COUNT = "SELECT state, count(*) AS number FROM jobs WHERE state > 0 GROUP BY state"

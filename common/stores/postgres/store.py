@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from prometheus_client import CollectorRegistry
+
 from common.config import Settings
 from common.domain.ids import IdMint
 from common.ports import Clock, JobObserver, QueueObserver, StoreObserver
 from common.stores.clock import StoreClock
 from common.stores.postgres.connection import Connection
+from common.stores.postgres.figures import Figures
 from common.stores.postgres.jobs import PostgresJobs
+from common.stores.postgres.members import Members
 from common.stores.postgres.queue import PostgresQueue
 from common.stores.postgres.results import PostgresResults
+from common.stores.postgres.shared import PostgresShared
 from common.stores.server import server_of
 from common.topology import role_of
 
-CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now"
-
 
 class PostgresStore:
-    """The ``Store`` port over one database."""
+    """The ``Store`` port over one database, which processes share that are copies of one role."""
 
     remote = True
 
@@ -25,44 +28,72 @@ class PostgresStore:
         self._settings = settings
         self._own = clock
         self.clock = StoreClock(clock)
-        self._sampled: list[PostgresJobs | PostgresQueue] = []
-        self._observer = observer
         name, address = server_of(settings)
         database = database_of(settings)
-        self._connection = Connection(name, f"postgresql://{database}@{address}/{database}")
+        dsn = f"postgresql://{database}@{address}/{database}"
+        self._connection = Connection(name, dsn, observer, indexes=settings.retention > 0)
+        self._members = Members(self._connection, settings.name, shared=database != settings.name)
+        self._figures = Figures(self._connection)
+        self._mint: IdMint | None = None
+        self._jobs: PostgresJobs | None = None
+        self._queue: PostgresQueue | None = None
+        self._results: PostgresResults | None = None
+
+    def expose(self, registry: CollectorRegistry) -> None:
+        """Show what holds back vacuum, and what that comes to."""
+        registry.register(self._figures)
 
     async def refresh(self) -> None:
-        """Connect, migrate, compare the clocks and read what the gauges show."""
+        """Connect, migrate, compare the clocks, read what the gauges show, delete what is over."""
         asked = self._own.now()
-        (row,) = await self._connection.rows(CLOCK)
-        self.clock.compare(asked, row["now"], self._own.now())
-        for part in self._sampled:
-            await part.sample()
+        now = await self._members.meet(self._queue is not None and self._queue.waits)
+        self.clock.compare(asked, now, self._own.now())
+        if self._queue is not None and self._members.shared:
+            await self._queue.listen()
+        if self._members.leads:
+            for part in (self._jobs, self._queue, self._results):
+                if part is not None:
+                    await part.sweep()
+        await self._figures.sample(self._members.leads)
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> PostgresJobs:
         """Open the job owner."""
+        self._figures.add("jobs", "requests")
         retention = self._settings.retention
-        jobs = PostgresJobs(self._connection, mint, self.clock, observer, retention)
-        self._sampled.append(jobs)
-        return jobs
+        self._mint = mint
+        self._jobs = PostgresJobs(
+            self._connection, self._members, mint, self.clock, observer, retention
+        )
+        return self._jobs
 
     def queue(self, observer: QueueObserver) -> PostgresQueue:
         """Open the queue owner."""
+        self._figures.add("entries")
         settings = self._settings
-        queue = PostgresQueue(
+        self._queue = PostgresQueue(
             self._connection,
+            self._members,
             self.clock,
             observer,
             settings.lease,
             settings.max_queued_jobs,
             settings.max_queued_bytes,
         )
-        self._sampled.append(queue)
-        return queue
+        return self._queue
 
     def results(self) -> PostgresResults:
         """Open the result owner."""
-        return PostgresResults(self._connection, self.clock, self._settings.retention)
+        self._figures.add("results")
+        self._results = PostgresResults(self._connection, self.clock, self._settings.retention)
+        return self._results
+
+    def shared(self) -> PostgresShared:
+        """Open what takes steps over all three at once; they are open already."""
+        assert self._mint
+        assert self._jobs
+        assert self._queue
+        assert self._results
+        return PostgresShared(self._connection, self._mint, self._jobs, self._queue, self._results)
 
     async def close(self) -> None:
         """Close the connections."""

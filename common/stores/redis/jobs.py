@@ -27,7 +27,8 @@ TABLE = ",".join(
     )
 )
 """The steps of the lifecycle table as the script reads them."""
-_REMEMBERED = int(REMEMBERED * MICROSECONDS)
+REMEMBERED_FOR = int(REMEMBERED * MICROSECONDS)
+"""How long a submit is remembered, in microseconds."""
 
 
 class RedisJobs:
@@ -43,32 +44,28 @@ class RedisJobs:
     ) -> None:
         self._connection = connection
         self._mint = mint
-        self._clock = clock
+        self.clock = clock
         self._observer = observer
         self._retention = int(retention * MICROSECONDS)
         self._counts = dict.fromkeys(JobState, 0)
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id."""
-        now = self._clock.now()
+        now = self.clock.now()
         arguments: list[Any] = []
         minted = []
         for new in jobs:
-            job_id = self._mint.next(now)
-            # The time in the id, which is later by what it takes to be unique: so ids sort by it.
-            job = Job(job_id, new.kind, JobState.QUEUED, self._mint.latest)
-            minted.append(job)
-            arguments += (job_id, job.create_time, new.kind)
-            arguments += (new.request_id, new.digest, new.submit_id)
-        answers = await self._run("create", now, _REMEMBERED, *arguments)
+            minted.append(self.mint(new, now))
+            arguments += columns(new, minted[-1])
+        answers = await self._run("create", now, REMEMBERED_FOR, *arguments)
         return [
-            self._created(new, job, answer)
+            self.created(new, job, answer)
             for new, job, answer in zip(jobs, minted, answers, strict=True)
         ]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Read records; an unknown id gives ``JobNotFound``."""
-        answers = await self._run("get", self._clock.now(), *job_ids)
+        answers = await self._run("get", self.clock.now(), *job_ids)
         return [
             JobNotFound(job_id) if answer == b"gone" else _job(job_id, answer)
             for job_id, answer in zip(job_ids, answers, strict=True)
@@ -78,24 +75,24 @@ class RedisJobs:
         """Read up to ``query.limit`` records older than ``query.before``, newest first."""
         state = "" if query.state is None else int(query.state)
         answers = await self._run(
-            "page", self._clock.now(), state, query.kind, query.before, query.limit
+            "page", self.clock.now(), state, query.kind, query.before, query.limit
         )
         return [_job(job_id.decode(), flat) for job_id, flat in answers]
 
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         """Take steps of the lifecycle table; rejected ones are reported to the observer."""
-        now = self._clock.now()
+        now = self.clock.now()
         arguments: list[Any] = [TABLE]
         for step in steps:
             failure = step.failure
             arguments += (*step.execution, int(step.target), step.worker)
             arguments += (1, failure.reason, failure.message) if failure else (0, "", "")
         answers = await self._run("transition", now, *arguments)
-        return [self._taken(step, answer, now) for step, answer in zip(steps, answers, strict=True)]
+        return [self.taken(step, answer, now) for step, answer in zip(steps, answers, strict=True)]
 
     async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
-        now = self._clock.now()
+        now = self.clock.now()
         answers = await self._run("cancel", now, *job_ids)
         canceled: list[Job | TaskQueueError] = []
         for job_id, answer in zip(job_ids, answers, strict=True):
@@ -111,13 +108,13 @@ class RedisJobs:
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
-        now = self._clock.now()
-        answer = await self._run("withdraw", now, _REMEMBERED, submit_id, job_id)
+        now = self.clock.now()
+        answer = await self._run("withdraw", now, REMEMBERED_FOR, submit_id, job_id)
         return _forgotten(job_id, answer, now) if job_id else None
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Forget jobs that wait, whichever submits rely on them."""
-        now = self._clock.now()
+        now = self.clock.now()
         answers = await self._run("forget", now, *job_ids)
         return [
             _forgotten(job_id, answer, now) for job_id, answer in zip(job_ids, answers, strict=True)
@@ -125,7 +122,7 @@ class RedisJobs:
 
     async def sample(self) -> None:
         """Count the jobs in each state."""
-        counts = await self._run("count", self._clock.now())
+        counts = await self._run("count", self.clock.now())
         self._counts = {state: int(counts[state - 1]) for state in JobState}
 
     def counts(self) -> Mapping[JobState, int]:
@@ -139,7 +136,14 @@ class RedisJobs:
     async def _run(self, script: str, now: int, *arguments: Any) -> Any:
         return await self._connection.run(script, now, self._retention, *arguments)
 
-    def _created(self, new: NewJob, minted: Job, answer: Any) -> Job | TaskQueueError:
+    def mint(self, new: NewJob, now: int) -> Job:
+        """Return a new record with an id of its own."""
+        job_id = self._mint.next(now)
+        # The time in the id, which is later by what it takes to be unique: so ids sort by it.
+        return Job(job_id, new.kind, JobState.QUEUED, self._mint.latest)
+
+    def created(self, new: NewJob, minted: Job, answer: Any) -> Job | TaskQueueError:
+        """Return what came of a record that was to be made."""
         if answer == b"made":
             self._observer.transitioned(None, minted)
             return minted
@@ -150,7 +154,7 @@ class RedisJobs:
         job_id = answer[0].decode()
         return JobNotFound(job_id) if answer[1] == b"gone" else _job(job_id, answer[1])
 
-    def _taken(self, step: Transition, answer: Any, now: int) -> Job | TaskQueueError:
+    def taken(self, step: Transition, answer: Any, now: int) -> Job | TaskQueueError:
         """Return what came of a step, from the record before it and whether it was taken."""
         job_id, attempt = step.execution
         if answer == b"gone":
@@ -171,6 +175,18 @@ class RedisJobs:
         if taken:
             self._observer.transitioned(before, after)
         return after
+
+
+def columns(new: NewJob, minted: Job) -> tuple[str | bytes | int, ...]:
+    """Return a record to make as scripts take it."""
+    return (
+        minted.id,
+        minted.create_time,
+        new.kind,
+        new.request_id,
+        new.digest,
+        new.submit_id,
+    )
 
 
 def _forgotten(job_id: str, answer: Any, now: int) -> Job | TaskQueueError:

@@ -31,9 +31,8 @@ class RedisQueue:
         self._bell = bell
         self._clock = clock
         self._observer = observer
-        self._lease = int(lease * MICROSECONDS)
-        self._max_jobs = max_jobs
-        self._max_bytes = max_bytes
+        self.lease = int(lease * MICROSECONDS)
+        self.limits = max_jobs, max_bytes
         self._next_end: int | None = None
         self._depth = self._leased = 0
         self._since: int | None = None
@@ -42,13 +41,15 @@ class RedisQueue:
 
     async def enqueue(self, entries: Sequence[NewEntry]) -> list[TaskQueueError | None]:
         """Add jobs at the end; one that is present stays where it is."""
-        arguments: list[Any] = [_KEPT_OUT, self._max_jobs, self._max_bytes]
+        arguments: list[Any] = [_KEPT_OUT, *self.limits]
         for entry in entries:
             spec = entry.spec
             timeout = "" if spec.execution_timeout is None else spec.execution_timeout
             arguments += (entry.job_id, spec.kind, spec.payload, timeout, entry.correlation_id)
         words = await self._run("enqueue", *arguments)
-        return [self._refusal(entry, word) for entry, word in zip(entries, words, strict=True)]
+        return [
+            self.refusal(word, entry.job_id) for entry, word in zip(entries, words, strict=True)
+        ]
 
     async def dequeue(
         self,
@@ -136,40 +137,47 @@ class RedisQueue:
         release: Sequence[Execution] = (),
         remove: Sequence[str] = (),
     ) -> Dequeued:
-        arguments: list[Any] = [self._lease, max_jobs, MAX_BATCH_BYTES]
+        arguments: list[Any] = [self.lease, max_jobs, MAX_BATCH_BYTES]
         arguments += (len(remove), len(renew), len(release), *remove)
         for execution in (*renew, *release):
             arguments += execution
         lost, taken, next_end, redelivered = await self._connection.run(
             "dequeue", self._clock.now(), *arguments
         )
-        self._observe(redelivered)
-        self._next_end = int(float(next_end)) if next_end else None
-        return Dequeued([_assignment(each) for each in taken], [renew[place] for place in lost])
+        self.observe(redelivered)
+        self.lease_ends(next_end)
+        return Dequeued([assignment(each) for each in taken], [renew[place] for place in lost])
+
+    def lease_ends(self, at: bytes) -> None:
+        """Note when the next lease ends, if there is any: then there is something to be had."""
+        self._next_end = int(float(at)) if at else None
 
     def _until_lease_ends(self) -> float:
         if self._next_end is None:
             return float("inf")
         return max(0.0, (self._next_end - self._clock.now()) / MICROSECONDS) + 0.001
 
-    def _observe(self, redelivered: Sequence[Sequence[bytes]]) -> None:
+    def observe(self, redelivered: Sequence[Sequence[bytes]]) -> None:
+        """Report leases that ended."""
         for job_id, attempt in redelivered:
             self._observer.redelivered(Execution(job_id.decode(), int(attempt)))
 
-    def _refusal(self, entry: NewEntry, word: bytes) -> TaskQueueError | None:
+    def refusal(self, word: bytes, job_id: str = "") -> TaskQueueError | None:
+        """Return the error for what is in the way of an entry, if anything is."""
         if word == b"out":
-            return SubmitWithdrawn(f"job {entry.job_id}")
+            return SubmitWithdrawn(f"job {job_id}")
         if word == b"jobs":
-            return QueueFull("max_queued_jobs", self._max_jobs)
+            return QueueFull("max_queued_jobs", self.limits[0])
         if word == b"bytes":
-            return QueueFull("max_queued_bytes", self._max_bytes)
+            return QueueFull("max_queued_bytes", self.limits[1])
         return None
 
 
 _KEPT_OUT = int(KEPT_OUT * MICROSECONDS)
 
 
-def _assignment(taken: Sequence[Any]) -> Assignment:
+def assignment(taken: Sequence[Any]) -> Assignment:
+    """Read what a script leased."""
     job_id, attempt, kind, payload, timeout, correlation = taken
     spec = JobSpec(kind.decode(), payload, int(timeout) if timeout else None)
     return Assignment(Execution(job_id.decode(), int(attempt)), spec, correlation.decode())

@@ -12,6 +12,7 @@ from common.stores.redis.connection import Connection
 from common.stores.redis.jobs import RedisJobs
 from common.stores.redis.queue import RedisQueue
 from common.stores.redis.results import RedisResults
+from common.stores.redis.shared import RedisShared
 from common.stores.server import server_of
 
 REPORTER_LEASE = 3.0
@@ -73,6 +74,13 @@ class RedisStore:
     def results(self) -> RedisResults:
         """Open the result owner."""
         return RedisResults(self._connection, self._settings.retention)
+
+    def shared(self) -> RedisShared:
+        """Open what takes steps over all three at once; they are open already."""
+        jobs, queue = self._sampled
+        assert isinstance(jobs, RedisJobs)
+        assert isinstance(queue, RedisQueue)
+        return RedisShared(self._connection, jobs, queue, self._settings.retention)
 
     async def close(self) -> None:
         """Close the connections."""

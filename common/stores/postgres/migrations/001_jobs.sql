@@ -8,33 +8,38 @@ CREATE TABLE jobs (
     state smallint NOT NULL,
     created bigint NOT NULL,
     attempt integer NOT NULL DEFAULT 0,
+    -- Or, in state 0, when it was withdrawn.
     started bigint,
+    -- Whether the last start replaced an execution.
+    again boolean NOT NULL DEFAULT false,
     finished bigint,
     worker text NOT NULL DEFAULT '',
     reason text,
     message text,
     cancel boolean NOT NULL DEFAULT false,
-    request_id text COLLATE "C",
+    request_id bytea,
     submit_id text COLLATE "C"
 );
 
 -- For lists, of which each is in one place of this index for each state and kind.
 CREATE INDEX jobs_by_state ON jobs (state, kind, id);
 CREATE UNIQUE INDEX jobs_by_submit ON jobs (submit_id) WHERE submit_id IS NOT NULL;
-CREATE INDEX jobs_ended ON jobs (finished) WHERE finished IS NOT NULL;
-CREATE INDEX jobs_withdrawn ON jobs (created) WHERE state = 0;
+CREATE INDEX jobs_withdrawn ON jobs (started) WHERE state = 0;
 
 CREATE TABLE kinds (kind text PRIMARY KEY);
 
+-- In bytes, for a text of PostgreSQL cannot hold all that a request id may.
 CREATE TABLE requests (
-    request_id text COLLATE "C" PRIMARY KEY,
+    request_id bytea PRIMARY KEY,
     digest bytea NOT NULL,
     job_id text COLLATE "C" NOT NULL,
     dependents text[] NOT NULL
 );
 
--- Each job is written some four times: dead versions go before they are a tenth of the table.
+-- Each job is written three times: its versions find room in the page where the first is, and dead
+-- ones go before they are a hundredth of the table.
 ALTER TABLE jobs SET (
-    fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
+    fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05,
     autovacuum_vacuum_cost_delay = 0
 );

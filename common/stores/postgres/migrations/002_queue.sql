@@ -17,14 +17,13 @@ CREATE TABLE entries (
 
 CREATE INDEX entries_waiting ON entries (place) WHERE leased_until IS NULL AND NOT out;
 CREATE INDEX entries_leased ON entries (leased_until) WHERE leased_until IS NOT NULL;
+CREATE INDEX entries_out ON entries (since) WHERE out;
 
 CREATE SEQUENCE places AS bigint;
 CREATE SEQUENCE places_in_front AS bigint INCREMENT -1;
 
-CREATE INDEX entries_out ON entries (since) WHERE out;
-
--- Every entry dies within seconds: what is dead goes at once.
+-- Every entry dies within seconds: what is dead goes at once, however large the table has been.
 ALTER TABLE entries SET (
     fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
-    autovacuum_vacuum_cost_delay = 0
+    autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0
 );

@@ -8,6 +8,8 @@ local remembered = tonumber(ARGV[3])
 local answers = {}
 sweep()
 for at = 4, #ARGV, 6 do
-  answers[#answers + 1] = create(remembered, unpack(ARGV, at, at + 5))
+  local request, digest, submit = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  answers[#answers + 1] = known(remembered, request, digest, submit)
+    or make(remembered, unpack(ARGV, at, at + 5))
 end
 return answers

@@ -62,26 +62,32 @@ local function met(submit, remembered)
   return tonumber(time) + remembered >= now and id or nil
 end
 
--- Make a record. Returns "made", or the earlier one, or what is in the way.
-local function create(remembered, id, time, kind, request, digest, submit)
+-- The record of a submit or a request id that was met before, with its id, or what is in the way.
+-- Nothing for one that is new.
+local function known(remembered, request, digest, submit)
   local before = met(submit, remembered)
   if before == '' then return 'withdrawn' end
   if before then
     local job = find(before)
-    return { before, job and job.flat or 'gone' }
+    return { before, job and job.flat or 'gone', job and job.state }
   end
+  if request == '' then return nil end
+  local key = 'request:' .. request
+  local first = redis.call('HMGET', key, 'job', 'digest')
+  local job = first[1] and find(first[1])
+  if not job then return nil end
+  if first[2] ~= digest then return 'reused' end
+  if job.state == QUEUED then redis.call('HSET', key, 'by:' .. submit, '') end
+  note(submit, first[1], remembered)
+  return { first[1], job.flat, job.state }
+end
+
+-- Make the record of one that is new. Returns "made".
+local function make(remembered, id, time, kind, request, digest, submit)
   local fields = { 'state', QUEUED, 'kind', kind, 'create', time }
   if request ~= '' then
     local key = 'request:' .. request
-    local known = redis.call('HMGET', key, 'job', 'digest')
-    local job = known[1] and find(known[1])
-    if job then
-      if known[2] ~= digest then return 'reused' end
-      if job.state == QUEUED then redis.call('HSET', key, 'by:' .. submit, '') end
-      note(submit, known[1], remembered)
-      return { known[1], job.flat }
-    end
-    if known[1] then redis.call('DEL', key) end
+    redis.call('DEL', key)
     redis.call('HSET', key, 'job', id, 'digest', digest, 'by:' .. submit, '')
     fields[7], fields[8] = 'request', request
   end
@@ -120,6 +126,19 @@ local function finish(steps, id, job, attempt, target, failed, reason, message)
   end
   ended(id, time)
   return true
+end
+
+-- Take a step. Returns "gone", or 1 or 0 for whether it was taken, and the record before it.
+local function step(steps, id, attempt, target, worker, failed, reason, message)
+  local job = find(id)
+  if not job then return 'gone' end
+  local taken
+  if target == RUNNING then
+    taken = start(steps, id, job, attempt, worker)
+  else
+    taken = finish(steps, id, job, attempt, target, failed, reason, message)
+  end
+  return { taken and 1 or 0, job.flat }
 end
 
 -- Cancel one that waits, mark one that runs.

@@ -18,19 +18,41 @@ local function wake()
   end
 end
 
--- Add one at the end. Returns "", or what is in the way: "out", "jobs", "bytes".
-local function enqueue(tally, limits, id, kind, payload, timeout, correlation)
-  local entry = 'entry:' .. id
-  if redis.call('EXISTS', entry) == 1 then return '' end
-  local out = redis.call('GET', 'out:' .. id)
-  if out and tonumber(out) + limits.kept_out >= now then return 'out' end
+-- What is in the queue, with changes that are written down at the end.
+local function tally_of()
+  local known = redis.call('HMGET', 'tally', 'jobs', 'bytes', 'back')
+  return {
+    jobs = tonumber(known[1] or 0), bytes = tonumber(known[2] or 0), back = tonumber(known[3] or 0) }
+end
+
+local function write_tally(tally)
+  redis.call('HSET', 'tally',
+    'jobs', text(tally.jobs), 'bytes', text(tally.bytes), 'back', text(tally.back))
+end
+
+-- What is in the way of one more, "jobs" or "bytes", or "".
+local function room(tally, limits, payload)
   if tally.jobs >= limits.jobs then return 'jobs' end
   if tally.bytes + #payload > limits.bytes then return 'bytes' end
+  return ''
+end
+
+-- Add one at the end.
+local function add(tally, id, kind, payload, timeout, correlation)
   tally.jobs, tally.bytes, tally.back = tally.jobs + 1, tally.bytes + #payload, tally.back + 1
-  redis.call('HSET', entry, 'kind', kind, 'payload', payload, 'timeout', timeout,
+  redis.call('HSET', 'entry:' .. id, 'kind', kind, 'payload', payload, 'timeout', timeout,
     'correlation', correlation, 'attempt', '0', 'since', text(now))
   redis.call('ZADD', 'visible', text(tally.back), id)
-  return ''
+end
+
+-- Add one at the end unless it is there. Returns "", or what is in the way: "out", "jobs", "bytes".
+local function enqueue(tally, limits, id, kind, payload, timeout, correlation)
+  if redis.call('EXISTS', 'entry:' .. id) == 1 then return '' end
+  local out = redis.call('GET', 'out:' .. id)
+  if out and tonumber(out) + limits.kept_out >= now then return 'out' end
+  local word = room(tally, limits, payload)
+  if word == '' then add(tally, id, kind, payload, timeout, correlation) end
+  return word
 end
 
 -- Show one again, ahead of all others.

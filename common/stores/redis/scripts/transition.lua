@@ -7,15 +7,5 @@
 local steps = ARGV[3]
 local answers = {}
 sweep()
-for at = 4, #ARGV, 7 do
-  local id, attempt, target, worker, failed, reason, message = unpack(ARGV, at, at + 6)
-  local job = find(id)
-  local taken
-  if job and target == RUNNING then
-    taken = start(steps, id, job, attempt, worker)
-  elseif job then
-    taken = finish(steps, id, job, attempt, target, failed, reason, message)
-  end
-  answers[#answers + 1] = job and { taken and 1 or 0, job.flat } or 'gone'
-end
+for at = 4, #ARGV, 7 do answers[#answers + 1] = step(steps, unpack(ARGV, at, at + 6)) end
 return answers

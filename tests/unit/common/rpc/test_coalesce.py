@@ -27,11 +27,13 @@ from common.domain.errors import (
     TaskQueueError,
 )
 from common.domain.job import MAX_BATCH_BYTES
+from common.flows import coalesce
+from common.flows.coalesce import MAX_ENTRIES
 from common.gen.taskqueue.internal.v1 import job_service_pb2 as pb
 from common.gen.taskqueue.internal.v1.entries_pb2 import EntryError, JobRecordEntry
-from common.rpc import coalesce, metadata, status
+from common.rpc import metadata, status
 from common.rpc.channel import Peer
-from common.rpc.coalesce import MAX_ENTRIES, Coalescer
+from common.rpc.coalesce import Coalescer
 from common.rpc.outbound import ClientMetrics
 
 LONG, SHORT = 30.0, 0.05
@@ -512,7 +514,7 @@ async def test_call_for_several_has_all_their_correlation_ids_each_once(coalesce
 
 def test_correlation_ids_that_do_not_fit_are_left_out_whole():
     ids = [f"{number:064}" for number in range(100)]
-    joined = metadata.joined(ids)
+    joined = context.joined(ids)
     assert joined.split(",") == ids[:63]
     assert metadata.correlation_of({metadata.CALLER: "gateway", metadata.CORRELATION_ID: joined})
 

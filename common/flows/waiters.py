@@ -7,12 +7,10 @@ import contextvars
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from google.protobuf.message import Message
-
 from common import context
 from common.domain.errors import TaskQueueError, copy_of
 
-Entry = TypeVar("Entry", bound="Message | str")
+Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
 
 EARLY = 0.001
@@ -30,7 +28,9 @@ class SharedCall:
 
 
 class Waiter(Generic[Entry, Answer]):
-    """Someone who waits for the answers to some entries. ``ends`` is on the loop's clock.
+    """Someone who waits for the answers to some entries, in all of ``size`` bytes.
+
+    ``ends`` is on the loop's clock.
 
     ``call`` carries the entries; without one they are not sent.
     """
@@ -38,13 +38,17 @@ class Waiter(Generic[Entry, Answer]):
     __slots__ = ("answers", "call", "correlation", "ends", "entries", "size", "within")
 
     def __init__(
-        self, entries: Sequence[Entry], left: float, answers: asyncio.Future[list[Answer]]
+        self,
+        entries: Sequence[Entry],
+        size: int,
+        left: float,
+        answers: asyncio.Future[list[Answer]],
     ) -> None:
         handling = context.handling()
         self.entries = entries
         self.answers = answers
         self.ends = answers.get_loop().time() + left
-        self.size = sum(map(_size, entries))
+        self.size = size
         self.correlation = context.correlation_id()
         self.within = handling.method if handling is not None else ""
         self.call: SharedCall | None = None
@@ -105,7 +109,3 @@ class Deadlines(Generic[Entry, Answer]):
             self._arm(min(waiter.ends for waiter in self._waiting))
         else:
             self._disarm()
-
-
-def _size(entry: Message | str) -> int:
-    return len(entry) if isinstance(entry, str) else entry.ByteSize()

@@ -1,0 +1,55 @@
+"""What a failure of PostgreSQL means to who asked: nothing happened, or that is not known.
+
+A statement is a transaction of its own. The server's word that it failed is its word that nothing
+of it happened, as long as the session goes on: it rolls back before it says so, and it honors no
+cancellation between a commit and its answer. A session that ends (``FATAL``), a connection that is
+lost and an answer that does not come in time say nothing, for the commit may have come before.
+"""
+
+from __future__ import annotations
+
+from asyncpg import exceptions
+
+from common.domain.errors import (
+    InternalError,
+    StoreFull,
+    StoreUnreachable,
+    StoreUnready,
+    TaskQueueError,
+)
+
+ROLLED_BACK = exceptions.TransactionRollbackError
+"""A deadlock or the like: what is asked again may succeed."""
+FAILURES = (OSError, TimeoutError, exceptions.PostgresError, exceptions.InterfaceError)
+"""What comes of a statement, or a connection, that fails."""
+# What is wrong with the statement itself: its values, a constraint, a name.
+_DEFECTS = ("22", "23", "42")
+
+
+def before_it_was_sent(store: str, error: Exception) -> TaskQueueError:
+    """Return the error for a connection that could not be had."""
+    return StoreUnready(store, _text(error))
+
+
+def after_it_was_sent(store: str, error: Exception) -> TaskQueueError:
+    """Return the error for a statement that failed on its connection."""
+    if isinstance(error, exceptions.InterfaceError):
+        # asyncpg's own word, before it sends anything.
+        closed = "closed" in str(error)
+        return StoreUnready(store, _text(error)) if closed else InternalError(_text(error))
+    if not isinstance(error, exceptions.PostgresError) or error.severity_en != "ERROR":
+        return StoreUnreachable(store, _text(error))
+    if isinstance(error, exceptions.DiskFullError):
+        return StoreFull(store, _text(error))
+    if (error.sqlstate or "").startswith(_DEFECTS):
+        return InternalError(_text(error))
+    return StoreUnready(store, _text(error))
+
+
+def leaves_it_usable(error: BaseException) -> bool:
+    """Return whether a connection can be used again after a statement failed on it."""
+    return isinstance(error, exceptions.PostgresError) and error.severity_en == "ERROR"
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,209 @@
+"""Steps over jobs, queue and results at once: all of them are in one database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from common.domain.errors import TaskQueueError
+from common.domain.ids import IdMint
+from common.domain.job import (
+    MAX_BATCH_BYTES,
+    Assignment,
+    Execution,
+    Job,
+    JobSpec,
+    JobState,
+    Outcome,
+)
+from common.ports import Exchanged, NewJob, Submission, Transition
+from common.stores.postgres import shared_statements as statements
+from common.stores.postgres.connection import Connection
+from common.stores.postgres.jobs import PostgresJobs, keys_of
+from common.stores.postgres.queue import PostgresQueue
+from common.stores.postgres.records import before_of, job_of, rounds, text
+from common.stores.postgres.results import PostgresResults
+from common.stores.postgres.submits import Submits, columns
+
+Report = tuple[Execution, Outcome]
+
+
+class PostgresShared:
+    """The ``SharedState`` port: each step is one statement, unless something is in its way."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        mint: IdMint,
+        jobs: PostgresJobs,
+        queue: PostgresQueue,
+        results: PostgresResults,
+    ) -> None:
+        self._connection = connection
+        self._jobs = jobs
+        self._queue = queue
+        self._results = results
+        self._accepts = _Accepts(connection, mint, jobs.clock, jobs.over)
+
+    async def accept(self, submissions: Sequence[Submission]) -> list[Job | TaskQueueError]:
+        """Create records and enqueue them, of each both or neither."""
+        await self._queue.entering.ready()
+        answers: dict[int, Job | TaskQueueError] = {}
+        for some in rounds(list(enumerate(submissions)), lambda each: keys_of(each[1].job)):
+            wanted: dict[int, _Accepted] = {}
+            refused: dict[int, TaskQueueError] = {}
+            for place, submission in some:
+                refusal = self._queue.entering.count_in(len(submission.spec.payload))
+                if refusal is None:
+                    wanted[place] = _Accepted.of(submission)
+                else:
+                    refused[place] = refusal
+            if wanted:
+                accepted = await self._accept(list(wanted.values()))
+                answers.update(zip(wanted, accepted, strict=True))
+            if refused:
+                known = await self._accepts.find([submissions[place].job for place in refused])
+                for (place, refusal), found in zip(refused.items(), known, strict=True):
+                    answers[place] = found or refusal
+        return [answers[place] for place in range(len(submissions))]
+
+    async def exchange(
+        self,
+        worker: str,
+        reports: Sequence[tuple[Execution, Outcome]],
+        max_jobs: int,
+        remove: Sequence[str] = (),
+    ) -> Exchanged:
+        """Store outputs, end jobs, remove entries; then lease entries and start their jobs."""
+        await self._queue.leases.expire()
+        # One report of a job is in the statement: of several, the others are refused anyway.
+        first = {execution.job_id: (execution, outcome) for execution, outcome in reversed(reports)}
+        where = self._queue.where_to_lease()
+        rows = await self._connection.rows(
+            "exchange",
+            statements.EXCHANGE,
+            *_columns([first[job_id] for job_id in sorted(first)]),
+            self._jobs.clock.now(),
+            sorted(set(remove)),
+            max_jobs,
+            MAX_BATCH_BYTES,
+            *where,
+            text(worker),
+            self._results.over(),
+        )
+        parts: dict[str, list[Any]] = {each: [] for each in statements.PARTS}
+        for row in rows:
+            parts[row["part"]].append(row)
+        self._queue.removed(parts[statements.REMOVED])
+        taken = self._queue.leased_now(parts[statements.LEASED], max_jobs, where)
+        ends = await self._ends(reports, first, parts[statements.ENDED])
+        return Exchanged(
+            ends, [_assignment(row) for row in taken], await self._starts(worker, taken)
+        )
+
+    async def _accept(self, wanted: Sequence[_Accepted]) -> list[Job | TaskQueueError]:
+        made: set[str] = set()
+        answers: list[Job | TaskQueueError] = []
+        try:
+            jobs, answers = await self._accepts.create(wanted)
+            made = {job.id for job in jobs}
+            for job in jobs:
+                self._jobs.moved(None, job)
+        finally:
+            for each in wanted:
+                if made.isdisjoint(each.tried):
+                    self._queue.entering.count_out(len(each.spec.payload))
+        if made:
+            self._queue.waking.wake()
+        return answers
+
+    async def _ends(
+        self, reports: Sequence[Report], first: dict[str, Report], rows: Sequence[Any]
+    ) -> list[Job | TaskQueueError]:
+        """Return what came of each report; why a step was refused is asked in another statement."""
+        ended = {first[row["id"]][0]: self._moved(row) for row in rows}
+        left = [report for report in reports if report[0] not in ended]
+        steps = [Transition(each, outcome.state, "", outcome.failure) for each, outcome in left]
+        answers = dict(zip((each for each, _ in left), await self._taken(steps), strict=True))
+        late = [each.job_id for each, answer in answers.items() if isinstance(answer, Job)]
+        if late:
+            await self._queue.remove(late)
+        return [ended.get(each) or answers[each] for each, _ in reports]
+
+    async def _starts(self, worker: str, rows: Sequence[Any]) -> list[Job | TaskQueueError]:
+        started = {row["job_id"]: self._moved(row) for row in rows if row["id"] is not None}
+        left = [_execution(row) for row in rows if row["id"] is None]
+        steps = [Transition(each, JobState.RUNNING, worker) for each in left]
+        answers = dict(zip((each.job_id for each in left), await self._taken(steps), strict=True))
+        return [started.get(row["job_id"]) or answers[row["job_id"]] for row in rows]
+
+    def _moved(self, row: Any) -> Job:
+        job = job_of(row)
+        self._jobs.moved(before_of(row), job)
+        return job
+
+    async def _taken(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
+        return await self._jobs.transition(steps) if steps else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted(NewJob):
+    """A record to create with its entry, and the ids under which that was tried."""
+
+    spec: JobSpec = field(kw_only=True)
+    correlation_id: str = field(kw_only=True)
+    tried: list[str] = field(default_factory=list, kw_only=True)
+
+    @classmethod
+    def of(cls, submission: Submission) -> _Accepted:
+        new = submission.job
+        return cls(
+            new.kind,
+            new.request_id,
+            new.digest,
+            new.submit_id,
+            spec=submission.spec,
+            correlation_id=submission.correlation_id,
+        )
+
+
+class _Accepts(Submits):
+    """Makes records together with their entries."""
+
+    async def _insert(self, jobs: Sequence[NewJob], new: Sequence[Job]) -> set[str]:
+        accepted = cast(Sequence[_Accepted], jobs)
+        for each, job in zip(accepted, new, strict=True):
+            each.tried.append(job.id)
+        rows = await self._connection.rows(
+            "accept",
+            statements.ACCEPT,
+            *columns(jobs, new),
+            [each.spec.payload for each in accepted],
+            [each.spec.execution_timeout for each in accepted],
+            [text(each.correlation_id) for each in accepted],
+            self._clock.now(),
+        )
+        return {row["id"] for row in rows}
+
+
+def _columns(reports: Sequence[Report]) -> tuple[list[Any], ...]:
+    """Return reports as the statement takes them, column by column."""
+    failures = [outcome.failure for _, outcome in reports]
+    return (
+        [execution.job_id for execution, _ in reports],
+        [execution.attempt for execution, _ in reports],
+        [outcome.state for _, outcome in reports],
+        [failure and text(failure.reason) for failure in failures],
+        [failure and text(failure.message) for failure in failures],
+        [outcome.output if outcome.state is JobState.DONE else None for _, outcome in reports],
+    )
+
+
+def _execution(row: Any) -> Execution:
+    return Execution(row["job_id"], row["entry_attempt"])
+
+
+def _assignment(row: Any) -> Assignment:
+    spec = JobSpec(row["entry_kind"], row["payload"], row["timeout"])
+    return Assignment(_execution(row), spec, row["correlation_id"])
