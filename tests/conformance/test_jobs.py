@@ -53,6 +53,17 @@ async def test_withdrawn_submit_spares_a_job_that_another_submit_relies_on(jobs:
     assert isinstance(await jobs.get(first.id), JobNotFound)
 
 
+async def test_job_stays_when_its_first_submit_is_withdrawn_and_a_repeat_relies_on_it(
+    jobs: Jobs,
+) -> None:
+    first = await jobs.create(request_id="r", digest=b"d", submit_id="s1")
+    await jobs.create(request_id="r", digest=b"d", submit_id="s2")
+    assert (await jobs.withdraw(first, "s1")).state is JobState.QUEUED
+    assert await jobs.get(first.id) == first
+    await jobs.withdraw_unanswered("s2")
+    assert isinstance(await jobs.get(first.id), JobNotFound)
+
+
 async def test_withdrawal_that_arrives_twice_counts_once(jobs: Jobs) -> None:
     first = await jobs.create(request_id="r", digest=b"d", submit_id="s1")
     await jobs.create(request_id="r", digest=b"d", submit_id="s2")
