@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
 import asyncpg
 import pytest
-from redis import Redis
 
 from common.services import postgres, redis
 from common.stores.memory import MemoryStore
@@ -63,8 +63,8 @@ def _postgres(address: str, clock: HandClock, **given: Any) -> Store:
 
 
 def _flush(address: str) -> None:
-    with Redis(port=int(address.rpartition(":")[2])) as client:
-        client.flushall()
+    words = ("redis-cli", "-p", address.rpartition(":")[2], "FLUSHALL")
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
 
 
 def _truncate(address: str) -> None:
