@@ -17,6 +17,9 @@ GRPC, TCP, HTTP, COMMAND = "grpc", "tcp", "http", "command"
 # What a process holds of what accepted jobs need. Only its memory is lost with it.
 NOTHING, MEMORY, DISK = "nothing", "memory", "disk"
 METRICS_PATH = "/metrics"
+STOP_SIGNAL = "SIGTERM"
+# Servers that the testbed knows, whatever their processes are called.
+REDIS, POSTGRES = "redis", "postgres"
 _DATA = "{data}"
 
 
@@ -63,6 +66,9 @@ class ProcessSpec:
     ``environment`` of its own and an ``image`` for containers. ``needs`` says of each program, and
     of each path, that has to be on the machine what brings it.
 
+    ``service`` names what a server is that is not ours, if the testbed knows such ones: faults of
+    its own, and what it says of itself, go by that name.
+
     ``port`` is where it is called, and ``metrics_port`` serves Prometheus at ``metrics_path``; 0 is
     none. ``ports`` are others by name. ``ready`` says how to see that it serves, and
     ``stop_signal`` is what asks it to stop. ``peers`` are the names of the processes that it calls.
@@ -90,7 +96,8 @@ class ProcessSpec:
     ports: Mapping[str, int] = field(default_factory=dict, hash=False)
     ready: Ready = field(default_factory=Ready)
     metrics_path: str = METRICS_PATH
-    stop_signal: str = "SIGTERM"
+    stop_signal: str = STOP_SIGNAL
+    service: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.module) == bool(self.command):

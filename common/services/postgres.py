@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.process_spec import COMMAND, DISK, Image, ProcessSpec, Ready
+from common.process_spec import COMMAND, DISK, POSTGRES, Image, ProcessSpec, Ready
 
 IMAGE = "postgres:17"
 _SCRIPT = Path(__file__).with_suffix(".sh")
@@ -31,4 +31,5 @@ def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
         image=Image(IMAGE),
         # A fast stop: sessions are ended, not waited for.
         stop_signal="SIGINT",
+        service=POSTGRES,
     )

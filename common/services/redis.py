@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.process_spec import COMMAND, DISK, Image, ProcessSpec, Ready
+from common.process_spec import COMMAND, DISK, REDIS, Image, ProcessSpec, Ready
 
 IMAGE = "redis:8"
 
@@ -28,4 +28,5 @@ def server(name: str, port: int) -> ProcessSpec:
         needs={"redis-server": "it is in Debian's package redis-server"},
         ready=Ready(COMMAND, command=("redis-cli", "-h", "{host}", "-p", "{port}", "ping")),
         image=Image(IMAGE),
+        service=REDIS,
     )

@@ -23,6 +23,7 @@ from testbed.drive.load import LoadProcess
 from testbed.drive.ports import Progress, Stacks, TrialFailed
 from testbed.drive.sampler import Sampler
 from testbed.drive.scraper import INTERVAL, Scraper
+from testbed.drive.servers import ServerWatch
 from testbed.drive.statements import Statement, Unfair
 from testbed.errors import TestbedError
 from testbed.record import files
@@ -117,7 +118,8 @@ class Workload(Protocol):
 class Tools:
     """What a trial is run with; ``ask`` asks a stack what it runs with.
 
-    Metrics are scraped every ``scrape_interval`` seconds, as :class:`Scraper` takes them.
+    Metrics are scraped every ``scrape_interval`` seconds, as :class:`Scraper` takes them. Databases
+    of the stack are asked once a second how they are if it ``watches_servers``.
     """
 
     stacks: Stacks
@@ -125,6 +127,7 @@ class Tools:
     interrupts: Interrupts
     ask: Callable[[StackRecord], Statement] = statements.ask
     scrape_interval: float = INTERVAL
+    watches_servers: bool = False
 
 
 class Trial:
@@ -219,7 +222,12 @@ class Trial:
     def _drive(self, stack: StackRecord) -> None:
         command = self._workload.command(stack, self._folder)
         scraper = Scraper(self._folder, stack.metrics, self._tools.scrape_interval)
-        with Sampler(self._folder) as sampler, scraper:
+        watched = stack if self._tools.watches_servers else replace(stack, processes=())
+        with (
+            Sampler(self._folder) as sampler,
+            scraper,
+            ServerWatch(self._folder, watched),
+        ):
             sampler.watch(STACK, self._tools.stacks.meter(stack))
             with self._load(command) as load:
                 sampler.watch(GENERATOR, ProcessMeter.of_pids({load.name: load.pid}))

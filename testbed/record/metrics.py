@@ -22,6 +22,8 @@ from testbed.record.series import BUCKET_LABEL, MetricSeries, ProcessSeries, Ser
 from testbed.record.typed import typed
 
 METRICS = "metrics.jsonl.gz"
+# Of the same form: what the databases of a stack said of themselves.
+SERVERS = "servers.jsonl.gz"
 # Higher levels cost several times the CPU for a tenth of the size.
 COMPRESSION = 1
 
@@ -29,9 +31,9 @@ COMPRESSION = 1
 class MetricLog:
     """``metrics.jsonl.gz``, appended to while a drive goes on. A context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = METRICS) -> None:
         self._file = gzip.open(  # noqa: SIM115 - closed by __exit__
-            folder / METRICS, "wt", COMPRESSION, encoding="utf-8"
+            folder / name, "wt", COMPRESSION, encoding="utf-8"
         )
         self._before: dict[str, frozenset[str]] = {}
 
@@ -61,12 +63,12 @@ class MetricLog:
         self._file.write(json.dumps({"unix": round(unix, 6), **fields}) + "\n")
 
 
-def read_metrics(folder: Path) -> MetricSeries:
+def read_metrics(folder: Path, name: str = METRICS) -> MetricSeries:
     """Read all scrapes of a trial. Raises :class:`RecordingError` naming the file.
 
     The scraper writes its own cost last, so a record without that has lost its end.
     """
-    path = folder / METRICS
+    path = folder / name
     readings: dict[str, _Reading] = {}
     with reading(path) as place, gzip.open(path, "rt", encoding="utf-8") as file:
         lines = numbered(iter(file), place)

@@ -22,7 +22,7 @@ from typing import Any
 
 import psutil
 
-from common.process_spec import GRPC, Ready
+from common.process_spec import GRPC, STOP_SIGNAL, Ready
 from common.topology import LINKS
 from testbed import CHECKOUT
 from testbed.errors import StateError
@@ -44,11 +44,12 @@ class ProcessRecord:
     """A process of a stack. ``create_time`` (Unix seconds) separates it from later ones of its pid.
 
     ``port`` is where it is called, 0 if nowhere, ``ports`` others by name, and ``ready`` says how
-    to see that it serves. ``log`` is the path of its output, ``calls`` names its peers.
-    ``container`` is the id of the container that it runs in; its pid is then of the engine's host.
-    ``module``, or the ``command`` of one that is not ours, and ``environment``, what is added to
-    the surroundings, start another one like it: with the interpreter ``python`` and the code in
-    ``tree``, those of this testbed if they are empty.
+    to see that it serves. ``stop_signal`` asks it to stop. ``service`` names what a server is that
+    is not ours, if the testbed knows such ones. ``log`` is the path of its output, ``calls`` names
+    its peers. ``container`` is the id of the container that it runs in; its pid is
+    then of the engine's host. ``module``, or the ``command`` of one that is not ours, and
+    ``environment``, what is added to the surroundings, start another one like it: with the
+    interpreter ``python`` and the code in ``tree``, those of this testbed if they are empty.
     """
 
     name: str
@@ -63,6 +64,8 @@ class ProcessRecord:
     command: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict, hash=False)
     ready: Ready = field(default_factory=Ready)
+    stop_signal: str = STOP_SIGNAL
+    service: str = ""
     tree: str = ""
     python: str = ""
 
@@ -323,6 +326,8 @@ def parse_process(data: dict[str, Any]) -> ProcessRecord:
         command=tuple(str(each) for each in data.get("command", ())),
         ports={str(use): int(port) for use, port in data.get("ports", {}).items()},
         ready=_parse_ready(data.get("ready", {})),
+        stop_signal=str(data.get("stop_signal", STOP_SIGNAL)),
+        service=str(data.get("service", "")),
         tree=str(data.get("tree", "")),
         python=str(data.get("python", "")),
     )

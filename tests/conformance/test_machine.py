@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,8 +28,10 @@ from common.stores.store import Store
 from tests.support.owners import HandClock, Silence
 from tests.support.stores import LEASE, settings_of
 
+# Without the search for the shortest example, which takes minutes.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
-EXAMPLES = 80
+EXAMPLES = {"redis": 80, "postgres": 15}
+"""Of each store as many as take ten seconds."""
 STEPS = 40
 LIMITS: dict[str, Any] = {"max_queued_jobs": 4, "max_queued_bytes": 100}
 MOMENT = 1000
@@ -266,12 +269,17 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def test_a_store_answers_whatever_it_is_asked_as_memory_does(
-    open_empty: Callable[..., Store],
+    open_empty: Callable[..., Store], request: pytest.FixtureRequest
 ) -> None:
     class Machine(StoreMachine):
         def __init__(self) -> None:
             super().__init__(open_empty)
 
     run_state_machine_as_test(
-        Machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES)
+        Machine,
+        settings=settings(
+            max_examples=EXAMPLES[request.node.callspec.params["open_empty"]],
+            stateful_step_count=STEPS,
+            phases=PHASES,
+        ),
     )

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from common.topology import Topology
 from testbed.cli.named import design_of
 from testbed.drive.interrupts import Interrupts
 from testbed.errors import TestbedError
@@ -20,6 +21,7 @@ from testbed.stack import designs, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes.controls import Controls
+from testbed.stack.sides.resolve import resolve
 
 LIST, HEAL = "list", "heal"
 _EPILOG = """
@@ -81,7 +83,7 @@ def fault(
 
 
 def _list(design: str | None) -> None:
-    topology = designs.load(design_of(design)) if design is not None else None
+    topology = _topology(design) if design is not None else None
     table = Table(box=None, pad_edge=False)
     for column in ("kind", "needs", "what happens"):
         table.add_column(column)
@@ -93,6 +95,12 @@ def _list(design: str | None) -> None:
         needs = f"--{each.needs}" if each.needs else ""
         table.add_row(each.name, needs, escape("\n".join(text)))
     console.out.print(table)
+
+
+def _topology(design: str) -> Topology:
+    """Return what is up of a design, or what would be."""
+    record = stacks.load(design_of(design))
+    return topology_of(record) if record is not None else resolve(design).topology
 
 
 def _heal(record: StackRecord) -> None:

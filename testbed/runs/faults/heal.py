@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from common import options
 from common.stack_spec import StackSpec
 from common.topology import Topology, role_of
+from testbed.runs.faults import registry
+from testbed.runs.faults.kind import Target
 from testbed.stack import designs
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
@@ -23,7 +25,6 @@ def heal_all(controls: Controls) -> Iterator[str]:
     """
     record = controls.record
     names = [each.name for each in record.measured]
-    timed = [each.name for each in record.measured if record.clock and each.is_ours]
     # What is frozen cannot answer, so that comes first.
     for name in names:
         if controls.resume(name):
@@ -33,10 +34,23 @@ def heal_all(controls: Controls) -> Iterator[str]:
     for name in names:
         if controls.rejoin(name):
             yield f"{name} is on the network again"
-        if name in timed:
-            controls.set_clock(name, 0)
-        if controls.start(name):
-            yield f"{name} is started and serves"
+    # What starts may wait for a server that is not well.
+    yield from _servers(controls, record)
+    for each in record.measured:
+        if record.clock and each.is_ours:
+            controls.set_clock(each.name, 0)
+        if controls.start(each.name):
+            yield f"{each.name} is started and serves"
+
+
+def _servers(controls: Controls, record: StackRecord) -> Iterator[str]:
+    """Heal the faults that only some servers can have."""
+    for each in record.measured:
+        for kind in registry.load().values():
+            target = Target(each.name, (each.name,))
+            if each.service in kind.services and kind.remains(controls, target):
+                kind.heal(controls, target)
+                yield f"{each.name} is rid of {kind.name}"
 
 
 def topology_of(record: StackRecord) -> Topology:
@@ -50,8 +64,10 @@ def topology_of(record: StackRecord) -> Topology:
     else:
         topology = designs.load(record.design)
     spec = StackSpec()
-    for name, value in Side.parse(record.side or record.design).options.items():
-        topology, spec = options.get(name).apply(topology, spec, value)
+    given = Side.parse(record.side or record.design).options
+    chosen = [(options.get(name), value) for name, value in given.items()]
+    for option, value in sorted(chosen, key=lambda each: not each[0].shapes):
+        topology, spec = option.apply(topology, spec, value)
     scalable = {each.name for each in topology.processes if each.scalable}
     workers = sum(role_of(each.name) in scalable for each in record.processes)
     return topology.scaled(max(1, workers))

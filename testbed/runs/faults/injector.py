@@ -72,15 +72,15 @@ class FaultInjector:
             self.on_progress(f"fault {which.number} of {len(schedule)}: {which.title}")
             done = self._inject(which, start)
             self.on_progress(f"after fault {which.number} of {len(schedule)}, {which.title}")
-            self._wait_until(start + done.ended + self.plan.health)
+            self._wait_until(start + done.ended + self.plan.health_after(which))
             self._recover(done)
 
     def _inject(self, which: PlannedFault, start: float) -> InjectedFault:
         kind = registry.get(which.kind)
         target = kind.target(self.topology, which.target)
         parameters = kind.read(which.parameters)
-        seconds = self.plan.seconds
-        if kind.seconds is not usual_seconds:
+        seconds = self.plan.lasts(which)
+        if which.seconds is None and kind.seconds is not usual_seconds:
             seconds = kind.seconds(self.controls.record)
         lost = kind.lost_state(target)
         details = {name: f"{value:g}" for name, value in parameters.items()}
@@ -111,8 +111,9 @@ class FaultInjector:
         while left := (self.unhealthy() if done.unhealthy else ()):
             done.waited = time.monotonic() - begun
             if done.waited > self.plan.recovery:
+                health = self.plan.health_after(done.planned)
                 raise NotHealed(
-                    f"{', '.join(left)} did not serve {self.plan.health + self.plan.recovery:g} s "
+                    f"{', '.join(left)} did not serve {health + self.plan.recovery:g} s "
                     f"after fault {done.planned.number}, {done.planned.title}, was healed"
                 )
             self._wait_until(time.monotonic() + _TICK)

@@ -14,10 +14,13 @@ from testbed.stack.runtimes.controls import Controls
 
 # What a stack may have to be started with: fields of ``StackSpec``.
 LINKS, CLOCK = "links", "clock"
-_FOR_OURS = {
+# Or where it has to run.
+CONTAINERS = "runtime compose"
+_WHY_NONE = {
     "": "the design has no process",
     LINKS: "links are for calls between processes of ours",
     CLOCK: "only the clocks of processes of ours can be set",
+    CONTAINERS: "the design has no process",
 }
 SECONDS = 5.0
 
@@ -65,6 +68,15 @@ def usual_seconds(_record: StackRecord) -> float:
     return SECONDS
 
 
+def seconds_of(seconds: float) -> Callable[[StackRecord], float]:
+    """Return what says that a fault lasts for so long, in whichever stack."""
+    return lambda _record: seconds
+
+
+def _never(_controls: Controls, _target: Target) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of fault.
@@ -72,8 +84,10 @@ class Kind:
     ``targets`` gives all that it can hit in a design, what holds no state first. ``inject`` does it
     and ``heal`` undoes it, which may be asked for again; both raise :class:`TestbedError`. What a
     stack of local processes has to be started with for it is ``needs``: nothing, :data:`LINKS` or
-    :data:`CLOCK`. One that ``loses_state`` loses that of a stateful target. ``seconds`` is how long
-    it lasts in a stack by default.
+    :data:`CLOCK`; such a stack cannot have what needs :data:`CONTAINERS`. One that ``loses_state``
+    loses that of a stateful target. ``seconds`` is how long it lasts in a stack by default. One
+    that only some servers can have names their ``services``; it ``remains`` in one until it is
+    healed, by whoever finds it there.
     """
 
     name: str
@@ -85,6 +99,8 @@ class Kind:
     loses_state: bool = False
     parameters: tuple[Parameter, ...] = ()
     seconds: Callable[[StackRecord], float] = usual_seconds
+    services: tuple[str, ...] = ()
+    remains: Callable[[Controls, Target], bool] = _never
 
     def target(self, topology: Topology, name: str) -> Target:
         """Return the target of that name; ``a:b`` is ``a>b``, which a shell leaves alone.
@@ -105,7 +121,9 @@ class Kind:
         return ", ".join(each.name.replace(">", ":") for each in self.targets(topology))
 
     def _why_none(self) -> str:
-        return f"it can hit nothing there: {_FOR_OURS[self.needs]}"
+        servers = " and no ".join(self.services)
+        why = f"the design has no {servers}" if self.services else _WHY_NONE[self.needs]
+        return f"it can hit nothing there: {why}"
 
     def read(self, given: Mapping[str, str | float]) -> dict[str, float]:
         """Return the parameters: what is given, and the defaults of the rest.

@@ -131,7 +131,7 @@ def _side(path: Path, record: recorded.RecordedFaultRun, on_progress: OnProgress
         parts = parts_of(topology, header.endpoints)
     words = record["titles"].get(side, "")
     figures = analyse(
-        FaultTrial(side, words, left.history, verdict, left.jobs, parts, left.metrics)
+        FaultTrial(side, words, left.history, verdict, left.jobs, parts, left.metrics, left.servers)
     )
     return SideOutcome(side, header, verdict, figures, drifts(left.metrics))
 
@@ -155,7 +155,8 @@ def _what_ran(plan: recorded.RecordedFaultPlan, sides: tuple[SideOutcome, ...]) 
     )
     yield (
         f"Every side on a fresh stack, as {plan['runtime']} processes, under {load}; each fault "
-        f"lasts {plan['seconds']:g} s and is followed by {plan['health']:g} s of health."
+        f"lasts {plan['seconds']:g} s and is followed by {plan['health']:g} s of health, unless it "
+        "says otherwise."
     )
     for side in sides:
         if side.unfinished:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from common.topology import Topology
 from testbed.drive.traffic import Traffic
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
-from testbed.runs.faults.kind import CLOCK, LINKS
+from testbed.runs.faults.kind import CLOCK, CONTAINERS, LINKS
 from testbed.stack import runtimes
 from testbed.stack.sides.resolve import Deployment, started
 
@@ -37,21 +37,28 @@ class DrawnFaults:
 
 @dataclass(frozen=True)
 class ListedFault:
-    """A fault that the plan names: its kind, and its target in each design."""
+    """A fault that the plan names: its kind, and its target in each design.
+
+    It lasts for its own ``seconds``, if it has any, and ``health`` seconds pass after it.
+    """
 
     kind: str
     targets: Mapping[str, str]
     parameters: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    health: float | None = None
 
 
 @dataclass(frozen=True)
 class PlannedFault:
-    """A fault of a schedule: what is done to which target, and how."""
+    """A fault of a schedule: what is done to which target, how, and for how long if it says so."""
 
     number: int
     kind: str
     target: str
     parameters: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
+    health: float | None = None
 
     @property
     def title(self) -> str:
@@ -117,15 +124,23 @@ class FaultPlan:
     def schedule(self, deployment: Deployment) -> tuple[PlannedFault, ...]:
         """Return the faults for one side, in their order; the same for equal seeds.
 
+        What a plan names and this side has not, such as a server of another side, is left out.
         Kinds take turns in random order, so that each is there about equally often; targets are
         drawn. Raises :class:`TestbedError` if the design has no target for any of them.
         """
         topology = deployment.topology.scaled(deployment.spec.workers)
         if self.drawn is None:
+            here = [each for each in self.listed if _can_hit(each, topology)]
             return tuple(
-                PlannedFault(number, each.kind, _first_of(each, topology), each.parameters)
-                for number, each in enumerate(self.listed, start=1)
-                if topology.design in each.targets
+                PlannedFault(
+                    number,
+                    each.kind,
+                    _first_of(each, topology),
+                    each.parameters,
+                    each.seconds,
+                    each.health,
+                )
+                for number, each in enumerate(here, start=1)
             )
         possible = self._possible(self.drawn, topology, deployment.spec.runtime)
         if not possible:
@@ -156,9 +171,17 @@ class FaultPlan:
                 found[name] = targets
         return found
 
-    def drive_seconds(self, faults: int) -> float:
+    def drive_seconds(self, schedule: Sequence[PlannedFault]) -> float:
         """Return how long the load of a side goes on, if every healing is in time."""
-        return self.lead + faults * (self.seconds + self.health)
+        return self.lead + sum(self.lasts(each) + self.health_after(each) for each in schedule)
+
+    def lasts(self, fault: PlannedFault) -> float:
+        """Return how long a fault lasts, if its kind says nothing else."""
+        return self.seconds if fault.seconds is None else fault.seconds
+
+    def health_after(self, fault: PlannedFault) -> float:
+        """Return how much health follows on a fault."""
+        return self.health if fault.health is None else fault.health
 
     def as_data(self) -> dict[str, Any]:
         """Return the plan as plain data, nothing left out."""
@@ -174,13 +197,18 @@ def _first_of(listed: ListedFault, topology: Topology) -> str:
     return copies if all(part in names for part in parts) else target
 
 
+def _can_hit(listed: ListedFault, topology: Topology) -> bool:
+    """Say whether a side has what a fault is to hit."""
+    if topology.design not in listed.targets:
+        return False
+    known = {each.name for each in registry.get(listed.kind).targets(topology)}
+    return _first_of(listed, topology).replace(":", ">") in known
+
+
 def _usual_kinds(runtime: str) -> tuple[str, ...]:
     """Name all kinds that a runtime can do; the clock of a container cannot be set."""
-    return tuple(
-        name
-        for name, kind in registry.load().items()
-        if kind.needs != CLOCK or runtime == runtimes.DEFAULT
-    )
+    not_here = CONTAINERS if runtime == runtimes.DEFAULT else CLOCK
+    return tuple(name for name, kind in registry.load().items() if kind.needs != not_here)
 
 
 def _turns(names: list[str], rng: random.Random) -> Iterator[str]:

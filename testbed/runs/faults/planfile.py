@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from common import options
 from common.config import ConfigError, environment_of
+from common.options import OptionError
+from common.options.values import Choice
+from common.stack_spec import StackSpec
+from common.topology import Topology
 from testbed.drive import values
 from testbed.drive.plan_reader import PlanError, PlanReader, PlanSource
 from testbed.drive.traffic import CLOSED_LOOP_KEYS, OPEN_LOOP_KEYS, Traffic
@@ -15,7 +21,7 @@ from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.plan import PARTS, DrawnFaults, FaultPlan, ListedFault
 from testbed.stack import designs as known_designs
-from testbed.stack.sides.resolve import checked
+from testbed.stack.sides.resolve import checked, resolve
 from testbed.stack.sides.side import Side
 
 FOLDER = Path("experiments", "faults")
@@ -34,6 +40,7 @@ _DRAWN: dict[str, Spec] = {
     "count": Number(1, MOST_FAULTS, whole=True),
     "parts": Text(PARTS),
 }
+_FAULT = {key: _TOP[key] for key in ("seconds", "health")}
 _TABLES = ("traffic", "settings", "draw", "faults", "sides")
 
 
@@ -155,7 +162,8 @@ class _Reader(PlanReader):
             named = ", ".join(dict.fromkeys(Side.parse(each).design for each in sides))
             self._reject(table, "", f"names no target: give one for each of {named}")
         for design, target in targets.items():
-            self._check_target(table, str(kind), design, target)
+            self._check_target(table, str(kind), design, target, sides)
+        timed = {key: given.pop(key) for key in _FAULT if key in given}
         numbers = {key: float(value) for key, value in given.items() if _is_number(value)}
         for key in given.keys() - numbers.keys():
             self._reject(
@@ -167,7 +175,7 @@ class _Reader(PlanReader):
             self._kinds[str(kind)].read(numbers)
         except TestbedError as error:
             self._reject(table, "", f"{error} ({error.hint})")
-        return ListedFault(str(kind), targets, numbers)
+        return ListedFault(str(kind), targets, numbers, **self._values(table, timed, _FAULT))
 
     def _check_kind(self, table: str, key: str, kind: Any) -> bool:
         if kind in self._kinds:
@@ -175,13 +183,39 @@ class _Reader(PlanReader):
         self._reject(table, key, f"there is no kind of fault {kind!r}{hint(kind, self._kinds)}")
         return False
 
-    def _check_target(self, table: str, kind: str, design: str, target: str) -> None:
-        if design not in known_designs.names():
-            return
-        try:
-            self._kinds[kind].target(known_designs.load(design), target)
-        except TestbedError as error:
-            self._reject(table, design, f"{error} ({error.hint})")
+    def _check_target(
+        self, table: str, kind: str, design: str, target: str, sides: tuple[str, ...]
+    ) -> None:
+        """Reject a target that no design of that name has, whatever its options."""
+        refused = None
+        for topology in _topologies(design, sides):
+            try:
+                self._kinds[kind].target(topology, target)
+            except TestbedError as error:
+                refused = refused or error
+            else:
+                return
+        if refused:
+            self._reject(table, design, f"{refused} ({refused.hint})")
+
+
+def _topologies(design: str, sides: tuple[str, ...]) -> Iterator[Topology]:
+    """Give what a design may be: that of each side, and as each option makes it that shapes it.
+
+    A plan may name targets of sides that a run of it leaves out.
+    """
+    if design not in known_designs.names():
+        return
+    plain = known_designs.load(design)
+    yield plain
+    # What a revision has is read when it is started.
+    parsed = [each for each in map(Side.parse, sides) if each.design == design]
+    yield from (resolve(each).topology for each in parsed if not each.revision)
+    for option in options.load().values():
+        values = option.values.known if isinstance(option.values, Choice) else ()
+        for value in values if option.shapes else ():
+            with contextlib.suppress(OptionError):
+                yield option.apply(plain, StackSpec(), value)[0]
 
 
 def _is_number(value: Any) -> bool:

@@ -66,4 +66,5 @@ def run_plan(
         def workload(deployment: Deployment) -> FaultWorkload:
             return FaultWorkload(plan, deployment, stacks, home)
 
-        return session.run(plan, provenance, folder, Tools(stacks, display, interrupts), workload)
+        tools = Tools(stacks, display, interrupts, watches_servers=True)
+        return session.run(plan, provenance, folder, tools, workload)

@@ -34,8 +34,7 @@ class FaultRunEnd:
 
 def phases(plan: FaultPlan) -> Mapping[str, float]:
     """Return the seconds expected of each phase of one side."""
-    counts = [len(plan.schedule(each)) for each in plan.deployments()]
-    drive = plan.drive_seconds(max(counts))
+    drive = max(plan.drive_seconds(plan.schedule(each)) for each in plan.deployments())
     # About a hundred jobs are looked up in the time in which ten were submitted.
     return {UP: UP_SECONDS, DRIVE: drive, AUDIT: LOOKUP_SECONDS + drive / 10, DOWN: DOWN_SECONDS}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from common.process_spec import MEMORY
 from common.topology import LINKS, Topology
 from testbed.runs.faults.kind import Target
@@ -25,6 +27,17 @@ def processes(topology: Topology) -> list[Target]:
 def ours(topology: Topology) -> list[Target]:
     """Return the processes that are modules of ours."""
     return [each for each in processes(topology) if topology.process(each.name).is_ours]
+
+
+def serving(*services: str) -> Callable[[Topology], list[Target]]:
+    """Return what gives the processes that are one of these servers."""
+
+    def found(topology: Topology) -> list[Target]:
+        return [
+            each for each in processes(topology) if topology.process(each.name).service in services
+        ]
+
+    return found
 
 
 def linked(topology: Topology) -> list[Target]:

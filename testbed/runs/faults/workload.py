@@ -57,7 +57,7 @@ class FaultWorkload:
     @property
     def seconds(self) -> float:
         """Seconds that the drive takes if every fault is healed in time."""
-        return self.plan.drive_seconds(len(self.schedule))
+        return self.plan.drive_seconds(self.schedule)
 
     def command(self, stack: StackRecord, folder: Path) -> Sequence[str]:
         """Return the command of a load that goes on until it is stopped."""

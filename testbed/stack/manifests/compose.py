@@ -94,6 +94,7 @@ def _service(
         **_healthcheck(process),
         # A process that ends stays ended, so that a trial sees it.
         "restart": "no",
+        **parts.stop_signal(process),
         "stop_grace_period": f"{parts.STOP_GRACE}s",
         **(_confined() if process.is_ours else _trusted(process)),
         "labels": {

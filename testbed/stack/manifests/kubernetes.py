@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from common.process_spec import COMMAND, HTTP, METRICS_PATH, TCP
+from common.process_spec import COMMAND, HTTP, METRICS_PATH, STOP_SIGNAL, TCP
 from common.stack_spec import StackSpec
 from common.topology import ProcessSpec, Topology
 from testbed.stack import designs, prepare
@@ -176,8 +176,17 @@ def _container(service: Service, budget: ProcessBudget) -> dict[str, Any]:
             "allowPrivilegeEscalation": False,
             **(_CONFINED if process.is_ours else {}),
         },
+        **_lifecycle(process),
         **_listed("volumeMounts", [mounted for _, mounted in _volumes(process)]),
     }
+
+
+def _lifecycle(process: ProcessSpec) -> dict[str, Any]:
+    """Return what asks a process to stop, where it is not the signal that follows anyway."""
+    if process.stop_signal == STOP_SIGNAL:
+        return {}
+    asks = f"kill -s {process.stop_signal.removeprefix('SIG')} 1"
+    return {"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", asks]}}}}
 
 
 def _probe(process: ProcessSpec) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from common.config import PREFIX
+from common.process_spec import STOP_SIGNAL
 from common.stack_spec import Budget, Source, StackSpec
 from common.topology import LINKS, ProcessSpec, Topology, role_of
 from testbed.errors import TestbedError
@@ -124,6 +125,12 @@ def data(process: ProcessSpec) -> str:
 def command(process: ProcessSpec) -> list[str]:
     """Return what starts a process in its image."""
     return ["python", "-m", process.module] if process.is_ours else list(process.command)
+
+
+def stop_signal(process: ProcessSpec) -> dict[str, Any]:
+    """Return what asks a process to stop, for Compose and Swarm, where it is not the usual."""
+    asks = process.stop_signal
+    return {"stop_signal": asks} if asks != STOP_SIGNAL else {}
 
 
 def literally(process: ProcessSpec) -> dict[str, Any]:

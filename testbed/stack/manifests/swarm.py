@@ -85,6 +85,7 @@ def _service(topology: Topology, service: Service, budget: ProcessBudget) -> dic
         "networks": {NETWORK: {"aliases": parts.aliases(topology.design, process)}},
         **({"ports": [_published(process)]} if entry else {}),
         **_healthcheck(process),
+        **parts.stop_signal(process),
         "stop_grace_period": f"{parts.STOP_GRACE}s",
         **(_confined() if process.is_ours else _trusted(process)),
         "deploy": {

@@ -32,7 +32,7 @@ class Controls(Protocol):
         """End a process, and all that it has started, without asking (SIGKILL)."""
 
     def stop(self, name: str) -> None:
-        """End a process gracefully (SIGTERM); killed if it has not ended within its grace."""
+        """Ask a process to stop, by its own signal; killed if it has not ended in its grace."""
 
     def start(self, name: str) -> bool:
         """Start a process that has ended as it was started first; return once it serves."""
@@ -48,6 +48,15 @@ class Controls(Protocol):
 
     def rejoin(self, name: str) -> bool:
         """Have a process that was isolated reached again, under the same name."""
+
+    def fill_disk(self, name: str) -> None:
+        """Have a process that is not ours write nothing more to any file."""
+
+    def empty_disk(self, name: str) -> bool:
+        """Let it write again; one that has ended has no need of it."""
+
+    def is_disk_full(self, name: str) -> bool:
+        """Say whether a process can write nothing to files."""
 
     def set_link(self, caller: str, callee: str, fault: LinkFault) -> None:
         """Set what happens to the calls of a link, in place of what was set before."""

@@ -126,6 +126,16 @@ class NoControls:
     def rejoin(self, name: str) -> bool:
         self._refuse(f"rejoin {name}")
 
+    def fill_disk(self, name: str) -> None:
+        self._refuse(f"disk of {name}")
+
+    def empty_disk(self, name: str) -> bool:
+        self._refuse(f"disk of {name}")
+
+    def is_disk_full(self, _name: str) -> bool:
+        """Return false: nothing has been done to it."""
+        return False
+
     def set_link(self, caller: str, callee: str, _fault: LinkFault) -> None:
         self._refuse(f"link {caller}>{callee}")
 

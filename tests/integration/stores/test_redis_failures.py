@@ -15,7 +15,7 @@ from common.domain.errors import StoreFull, StoreUnreachable, StoreUnready, Task
 from common.domain.job import Execution, Job, JobSpec, JobState
 from common.domain.paging import JobQuery
 from common.ports import NewEntry, NewJob, Transition
-from common.stores.redis import RedisStore
+from common.stores.redis import RedisStore, bell
 from tests.integration.stores.conftest import Server, Trips
 from tests.support.owners import HandClock
 from tests.support.stores import Jobs, Queue
@@ -146,6 +146,41 @@ async def test_who_waits_for_jobs_gets_them_from_a_redis_that_was_restarted(
     await at_last(lambda: queue.enqueue("a"))
     dequeued = await asyncio.wait_for(waiting, 20)
     assert [each.execution.job_id for each in dequeued.assignments] == ["a"]
+
+
+async def test_who_waits_is_woken_after_the_first_who_waited_has_run_out_of_time(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bell, "LONGEST_WAIT", 1.5 * SOON)
+    clock = HandClock()
+    queue = Queue(open_store(clock), clock)
+    with context.call(timeout=SOON):
+        first = asyncio.create_task(queue.owner.dequeue(1, max_wait=SOON / 2))
+    waiting = asyncio.create_task(queue.owner.dequeue(1, max_wait=60))
+    assert (await first).assignments == []
+    monkeypatch.setattr(bell, "LONGEST_WAIT", 60.0)  # from now on nobody looks by himself
+    await asyncio.sleep(2 * SOON)
+    await queue.enqueue("a")
+    dequeued = await asyncio.wait_for(waiting, 5)
+    assert [each.execution.job_id for each in dequeued.assignments] == ["a"]
+
+
+async def test_jobs_of_a_caller_that_leaves_are_in_line_again(
+    server: Server, open_store: OpenStore
+) -> None:
+    clock = HandClock()
+    queue = Queue(open_store(clock), clock)
+    await queue.enqueue("a", "b")
+    server.send(signal.SIGSTOP)
+    with context.call(timeout=SOON):
+        left = await begun(queue.owner.dequeue(2))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait({left})
+    server.send(signal.SIGCONT)
+    waiting = [await queue.owner.dequeue(1, max_wait=60) for _ in range(2)]
+    names = [each.execution.job_id for each in (*waiting[0].assignments, *waiting[1].assignments)]
+    assert names == ["a", "b"]
 
 
 REFUSALS = {

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from common.process_spec import COMMAND, DISK, HTTP, TCP, Image, ProcessSpec, Ready
+from common.services import postgres
 from common.stack_spec import StackSpec
 from common.topology import Topology
 from design_a.topology import TOPOLOGY as A
@@ -92,6 +93,22 @@ def test_kubernetes_leaves_the_script_of_the_image_in_place() -> None:
     assert {(each["name"], each["port"]) for each in ports} == {
         *(("port", 6379), ("metrics", 6381), ("admin", 6380))
     }
+
+
+def test_process_is_asked_to_stop_by_its_own_signal() -> None:
+    server = postgres.server("store", 5432, ("job",))
+    stack = replace(MIXED, processes=(server, *MIXED.processes[1:]))
+    for form in ("compose", "swarm"):
+        (document,) = rendered(form, stack)
+        assert document["services"]["store"]["stop_signal"] == "SIGINT"
+        assert "stop_signal" not in document["services"]["job"]
+    sets = [each for each in rendered("kubernetes", stack) if each["kind"] == "StatefulSet"]
+    containers = {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"]["containers"][0] for each in sets
+    }
+    asked = {"exec": {"command": ["sh", "-c", "kill -s INT 1"]}}
+    assert containers["store"]["lifecycle"] == {"preStop": asked}
+    assert "lifecycle" not in containers["job"]
 
 
 @pytest.mark.parametrize(

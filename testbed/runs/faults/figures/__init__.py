@@ -13,6 +13,8 @@ from testbed.runs.faults.figures import backlog, executions, losses, service
 from testbed.runs.faults.figures.errors import errors
 from testbed.runs.faults.figures.executions import Afoot, Known
 from testbed.runs.faults.figures.model import FaultFigures, FaultTrial, JobCounts, Parts
+from testbed.runs.faults.figures.rates import rates
+from testbed.runs.faults.figures.servers import stories
 from testbed.runs.faults.figures.timeline import timeline
 from testbed.runs.faults.figures.windows import bare_faults, drive, driven
 
@@ -39,6 +41,7 @@ def analyse(trial: FaultTrial) -> FaultFigures:
     level = reported or backlog.level(timed, offset)
     lost = losses.losses(trial)
     around = backlog.around(bare, level) if level else [None] * len(bare)
+    ended = [None] * len(bare) if reported else rates(bare, timed, offset, over.begun)
     afoot = Afoot(jobs, known, offset)
     faults = [
         replace(
@@ -48,6 +51,7 @@ def analyse(trial: FaultTrial) -> FaultFigures:
             recovery=executions.recovery(fault, trial.parts.workers, afoot),
             backlog=around[index],
             loss=lost.by_fault.get(fault.id),
+            rates=ended[index],
         )
         for index, fault in enumerate(bare)
     ]
@@ -66,6 +70,7 @@ def analyse(trial: FaultTrial) -> FaultFigures:
         untimed=untimed,
         unexplained=lost.unexplained,
         sampled=reported is not None,
+        servers=stories(bare, trial.servers, offset, over.begun),
     )
 
 

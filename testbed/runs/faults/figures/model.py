@@ -41,7 +41,7 @@ class FaultTrial:
 
     ``title`` says in a few words what the design is. The times of ``jobs`` are on the clocks of
     their owners, which have to be that of this machine. ``metrics`` are what the processes reported
-    of themselves, empty if nobody asked them.
+    of themselves, empty if nobody asked them, ``servers`` what the databases did.
     """
 
     side: str
@@ -51,6 +51,67 @@ class FaultTrial:
     jobs: Sequence[JobRow]
     parts: Parts
     metrics: MetricSeries = field(default_factory=MetricSeries)
+    servers: MetricSeries = field(default_factory=MetricSeries)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of a drive around a fault: ``before``, ``during`` or ``after`` it."""
+
+    name: str
+    begun_us: int
+    ended_us: int
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Jobs that ended per second around a fault; ``None`` of what was too short to say.
+
+    ``back_s`` is how long after its healing a stack ended as many as before again, ``None`` if it
+    did not until the next fault.
+    """
+
+    before: float | None
+    during: float | None
+    after: float | None
+    back_s: float | None
+
+    @property
+    def during_ratio(self) -> float | None:
+        """The rate while it lasted, by that before."""
+        return self.during / self.before if self.before and self.during is not None else None
+
+    @property
+    def after_ratio(self) -> float | None:
+        """The rate after it, by that before: how far the stack has recovered."""
+        return self.after / self.before if self.before and self.after is not None else None
+
+
+@dataclass(frozen=True)
+class ServerPhase:
+    """What a database did in a phase of ``seconds``, asked once a second.
+
+    It gave ``samples`` answers, and ``missed`` questions stayed without. ``waits`` has the share of
+    the backends seen that waited for what, most first; ``levels`` of each gauge the first, the last
+    and the highest value, ``counters`` by how much each rose.
+    """
+
+    name: str
+    seconds: float
+    samples: int
+    missed: int
+    waits: Mapping[str, float]
+    levels: Mapping[str, tuple[float, float, float]]
+    counters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ServerStory:
+    """What a database did around a fault, which is named by its place among the faults, from 0."""
+
+    server: str
+    fault: int
+    phases: tuple[ServerPhase, ...]
 
 
 @dataclass(frozen=True)
@@ -155,7 +216,8 @@ class MeasuredFault:
     It lasts from ``begun_us`` to ``ended_us``, when it was healed, and is followed by health until
     ``until_us``. ``role`` is what its targets are, without their numbers. ``downtime`` is of the
     time until ``until_us``, by method; ``availability`` of the calls that met the fault itself.
-    ``recovery`` is there if a target runs jobs, ``loss`` if a process lost its memory.
+    ``recovery`` is there if a target runs jobs, ``loss`` if a process lost its memory, ``rates`` if
+    the times of the jobs are known.
     """
 
     id: int
@@ -171,6 +233,7 @@ class MeasuredFault:
     recovery: Recovery | None = None
     backlog: Backlog | None = None
     loss: StateLoss | None = None
+    rates: Rates | None = None
 
     @property
     def name(self) -> str:
@@ -252,7 +315,8 @@ class FaultFigures:
 
     Of ``unended`` calls no end is known, of ``untimed`` jobs no usable times. No fault can have
     taken the ``unexplained`` lost jobs. The backlog is that of the processes, as
-    scraped, if it is ``sampled``, else worked out from the times of the jobs.
+    scraped, if it is ``sampled``, else worked out from the times of the jobs. ``servers`` is what
+    the databases did.
     """
 
     side: str
@@ -269,6 +333,7 @@ class FaultFigures:
     untimed: int = 0
     unexplained: int = 0
     sampled: bool = False
+    servers: tuple[ServerStory, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -22,7 +22,8 @@ def _seconds(_record: StackRecord) -> float:
 
 KIND = Kind(
     name="restart",
-    about="A process stops gracefully (SIGTERM) and is started again when that is over.",
+    about="A process is asked to stop (SIGTERM, SIGINT for PostgreSQL) and is started again when "
+    "that is over.",
     targets=targets.processes,
     inject=_inject,
     heal=_heal,

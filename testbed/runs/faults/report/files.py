@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.record.files import write_json
-from testbed.runs.faults.figures.groups import Group, by_kind, by_state, everything
+from testbed.runs.faults.figures.groups import Group, Spread, by_kind, by_state, everything
 from testbed.runs.faults.figures.model import SECOND, FaultFigures, MeasuredFault
 from testbed.runs.faults.report import words
 from testbed.runs.faults.report.run import FaultRun, labels
@@ -88,6 +88,14 @@ def _rest(group: Group) -> Iterator[_Figure]:
             yield f"{name}_min", unit, found.low
             yield f"{name}_max", unit, found.high
     yield "not_drained", "faults", group.undrained()
+    rates = [fault.rates for fault in group.faults if fault.rates]
+    for name, ratios in (
+        ("rate_during", Spread.of(each for one in rates if (each := one.during_ratio) is not None)),
+        ("rate_after", Spread.of(each for one in rates if (each := one.after_ratio) is not None)),
+    ):
+        if ratios:
+            yield f"{name}_by_before_median", "ratio", ratios.median
+            yield f"{name}_by_before_min", "ratio", ratios.low
     losses = [fault.loss for fault in group.faults if fault.loss]
     if losses:
         yield "state_jobs_lost", "jobs", sum(each.jobs for each in losses)
@@ -146,6 +154,7 @@ def _trial(figures: FaultFigures) -> dict[str, Any]:
             }
             for each in figures.verdict.violations
         ],
+        "databases": [asdict(each) for each in figures.servers],
         "by_second": asdict(figures.timeline),
     }
 
@@ -167,6 +176,7 @@ def _fault(fault: MeasuredFault, begun_us: int) -> dict[str, Any]:
         "recovery": asdict(fault.recovery) if fault.recovery else None,
         "backlog": asdict(fault.backlog) if fault.backlog else None,
         "lost": _with_share(fault.loss) if fault.loss else None,
+        "jobs_per_s": asdict(fault.rates) if fault.rates else None,
     }
 
 

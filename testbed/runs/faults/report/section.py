@@ -10,7 +10,7 @@ from testbed.runs.faults.figures.model import (
     ALL,
     FaultFigures,
 )
-from testbed.runs.faults.report import errors, state, timelines, words, written
+from testbed.runs.faults.report import errors, servers, state, timelines, words, written
 from testbed.runs.faults.report import table as sides
 from testbed.runs.faults.report.run import labelled, labels
 
@@ -61,6 +61,7 @@ def sections(figures: Figures) -> list[Section]:
         timelines.section(figures),
         sides_section(figures),
         state.section(figures),
+        *([databases] if (databases := servers.section(figures)) else []),
         kinds_section(figures),
         errors.section(figures),
         checker_section(figures),

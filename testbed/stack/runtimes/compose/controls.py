@@ -90,6 +90,22 @@ class ComposeControls(RecordedControls):
         self._found_network().connect(container, aliases=[name, *self._aliases(name)])
         return True
 
+    def fill_disk(self, name: str) -> None:
+        """Refuse: the disk of a container is that of its host."""
+        process_of(self.record, name)
+        raise TestbedError(
+            "the disk of a container is that of its host, and is not filled",
+            f"run the stack as local processes: testbed up {self._design} --runtime local",
+        )
+
+    def empty_disk(self, name: str) -> bool:  # noqa: ARG002  # it is never full
+        """Return false: it is never filled."""
+        return False
+
+    def is_disk_full(self, name: str) -> bool:  # noqa: ARG002  # it is never full
+        """Return false: it is never filled."""
+        return False
+
     def set_clock(self, name: str, seconds: float) -> None:  # noqa: ARG002  # it is refused
         """Refuse: containers share the clock of their host."""
         process_of(self.record, name)

@@ -45,6 +45,8 @@ def _record(
         command=inside.command,
         ports=process.ports,
         ready=replace(inside.ready, command=command),
+        stop_signal=inside.stop_signal,
+        service=inside.service,
     )
 
 

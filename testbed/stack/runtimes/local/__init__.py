@@ -19,6 +19,7 @@ from testbed.stack.runtimes import ProcessStatus, Progress, Stopped, health
 from testbed.stack.runtimes.lifecycle import StackLifecycle, Start, ended_during_start
 from testbed.stack.runtimes.local import clock, needs, processes
 from testbed.stack.runtimes.local.controls import LocalControls
+from testbed.stack.runtimes.local.family import Census
 from testbed.stack.runtimes.local.meter import ProcessMeter, StackMeter
 from testbed.stack.runtimes.local.observe import observe
 from testbed.stack.runtimes.logs import log_tail
@@ -41,8 +42,9 @@ class LocalRuntime(StackLifecycle):
         alive = {each.name: each for each in record.alive()}
         servers = {each.name: health.Server.of(each) for each in alive.values()}
         answers = health.check(servers, self.health_timeout)
+        census = Census()
         return [
-            observe(each, record.metrics.get(each.name, ""), answers.get(each.name, "dead"))
+            observe(each, record.metrics.get(each.name, ""), answers.get(each.name, "dead"), census)
             for each in record.processes
         ]
 
@@ -122,7 +124,8 @@ class LocalRuntime(StackLifecycle):
             for process in found:
                 # What a fault has paused could not stop.
                 processes.resume(process)
-            late = processes.end(found, self._grace(record))
+            asks = {each.pid: each.stop_signal for each in wave}
+            late = processes.end(found, self._grace(record), asks)
             for each in wave:
                 (killed if each.pid in late else ended).append(each.name)
         return ended, killed

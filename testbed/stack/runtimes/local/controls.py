@@ -11,7 +11,8 @@ from testbed.stack import lock
 from testbed.stack.records import ProcessRecord
 from testbed.stack.runtimes import health
 from testbed.stack.runtimes.controls import RecordedControls, process_of
-from testbed.stack.runtimes.local import clock, processes
+from testbed.stack.runtimes.local import clock, disk, processes
+from testbed.stack.runtimes.local.family import family
 from testbed.stack.runtimes.logs import log_tail
 
 # A process reads a new time within so many seconds.
@@ -22,18 +23,19 @@ class LocalControls(RecordedControls):
     """The :class:`testbed.stack.runtimes.Controls` of plain processes. Times are in seconds."""
 
     def kill(self, name: str) -> None:
-        """End a process and its session with SIGKILL."""
+        """End a process and its family with SIGKILL."""
         process = self._running(name)
         processes.kill(process)
         clock.tidy(process.pid)
 
     def stop(self, name: str) -> None:
-        """End a process with SIGTERM, and with SIGKILL if it has not ended within its grace."""
+        """Ask a process to stop; SIGKILL ends it if it has not ended within its grace."""
         process = self._running(name)
-        family = processes.session(process)[1:]
+        others = family(process)[1:]
         grace = self._grace()
-        processes.end([process], grace)
-        processes.end(processes.lingering(family), grace)
+        asks = {process.pid: process_of(self.record, name).stop_signal}
+        processes.end([process], grace, asks)
+        processes.end(processes.lingering(others), grace)
         clock.tidy(process.pid)
 
     def start(self, name: str) -> bool:
@@ -50,11 +52,11 @@ class LocalControls(RecordedControls):
         return True
 
     def pause(self, name: str) -> None:
-        """Stop a process and its session from running on (SIGSTOP)."""
+        """Stop a process and its family from running on (SIGSTOP)."""
         processes.pause(self._running(name))
 
     def resume(self, name: str) -> bool:
-        """Let a process and its session run on (SIGCONT); one that has ended has no need of it."""
+        """Let a process and its family run on (SIGCONT); one that has ended has no need of it."""
         process = process_of(self.record, name).process()
         return process is not None and processes.resume(process)
 
@@ -68,6 +70,26 @@ class LocalControls(RecordedControls):
         process = process_of(self.record, name)
         has_links = process.is_ours and self.record.links is not None
         return has_links and self._links().rejoin(name) > 0
+
+    def fill_disk(self, name: str) -> None:
+        """Limit the size of files to nothing: each write fails, with another number than ENOSPC."""
+        process = self._running(name)
+        if not process_of(self.record, name).service:
+            raise TestbedError(
+                f"{name} of design {self._design} keeps nothing on disk that a fault could fill",
+                "it can be killed, stopped and paused",
+            )
+        disk.fill(process)
+
+    def empty_disk(self, name: str) -> bool:
+        """Take the limit away."""
+        process = process_of(self.record, name).process()
+        return process is not None and disk.empty(process)
+
+    def is_disk_full(self, name: str) -> bool:
+        """Say whether it has that limit."""
+        process = process_of(self.record, name).process()
+        return process is not None and disk.is_full(process)
 
     def set_clock(self, name: str, seconds: float) -> None:
         """Set the wall clock that a process reads; all that reads it does so when this returns."""

@@ -1,4 +1,4 @@
-"""Reads CPU time and memory of processes of this machine, each with all its descendants."""
+"""Reads CPU time and memory of processes of this machine, each with its whole family."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Self
 
 import psutil
@@ -15,6 +15,7 @@ from testbed.errors import StateError
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Usage
+from testbed.stack.runtimes.local.family import Census
 
 INTERVAL = 0.25
 _MOMENT = 0.02
@@ -39,9 +40,9 @@ class ProcessMeter:
         return self._interval
 
     def read(self) -> Mapping[str, Usage | None]:
-        children = _PASSES.latest()
+        census = _PASSES.latest()
         return {
-            name: _of_tree(process, children) if process else None
+            name: use_of(process, census) if process else None
             for name, process in self._processes.items()
         }
 
@@ -92,31 +93,20 @@ class StackMeter(ProcessMeter):
 
 
 class _Passes:
-    """One pass over all processes of the machine for all meters that read at the same time.
-
-    A pass costs about as much as everything else that is read.
-    """
+    """One pass over all processes of the machine for all meters that read at the same time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._at = -math.inf
-        self._children: Mapping[int, Sequence[psutil.Process]] = {}
+        self._census: Census | None = None
 
-    def latest(self) -> Mapping[int, Sequence[psutil.Process]]:
-        """Return the processes by the id of their parent, as they were a moment ago at most."""
+    def latest(self) -> Census:
+        """Return the processes as they were a moment ago at most."""
         with self._lock:
-            if time.monotonic() - self._at > _MOMENT:
-                self._children = children_by_parent()
+            if self._census is None or time.monotonic() - self._at > _MOMENT:
+                self._census = Census()
                 self._at = time.monotonic()
-            return self._children
-
-
-def children_by_parent() -> dict[int, list[psutil.Process]]:
-    """Return the living processes by the id of their parent: one pass for all trees."""
-    children: dict[int, list[psutil.Process]] = defaultdict(list)
-    for process in psutil.process_iter(["ppid"]):
-        children[process.info["ppid"]].append(process)
-    return children
+            return self._census
 
 
 _PASSES = _Passes()
@@ -129,21 +119,17 @@ def _found(pid: int) -> psutil.Process | None:
         return None
 
 
-def _of_tree(
-    root: psutil.Process, children: Mapping[int, Sequence[psutil.Process]]
-) -> Usage | None:
-    """Return the use of a tree, ``None`` if its root has ended."""
-    usage = _usage(root) if _runs(root) else None
-    if usage is None:
+def use_of(root: psutil.Process, census: Census) -> Usage | None:
+    """Return what a process and its family have used, ``None`` if it has ended itself.
+
+    What one of them has used that ended is known to who started it. Memory that they share, the
+    pages of files and shared segments, is counted once, as large as the one has it that has most.
+    """
+    if not _runs(root):
         return None
-    cpu, memory = usage
-    todo = list(children.get(root.pid, ()))
-    while todo:
-        process = todo.pop()
-        todo.extend(children.get(process.pid, ()))
-        cpu_more, memory_more = _usage(process) or (0.0, 0)
-        cpu, memory = cpu + cpu_more, memory + memory_more
-    return Usage(cpu, memory)
+    found = [use for each in census.family(root) if (use := _use(each))]
+    cpu, own, shared = zip(*found, strict=True) if found else ((), (), (0,))
+    return Usage(sum(cpu), sum(own) + max(shared)) if found else None
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -153,13 +139,13 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _usage(process: psutil.Process) -> tuple[float, int] | None:
-    """Return CPU seconds, those of ended children included, and resident bytes."""
+def _use(process: psutil.Process) -> tuple[float, int, int] | None:
+    """Return CPU seconds, those of ended children included, and bytes: its own, and shared ones."""
     try:
-        times = process.cpu_times()
-        return (
-            times.user + times.system + times.children_user + times.children_system,
-            process.memory_info().rss,
-        )
+        times, memory = process.cpu_times(), process.memory_info()
     except psutil.NoSuchProcess:
         return None
+    # Not every system says what is shared.
+    shared = getattr(memory, "shared", 0)
+    cpu = times.user + times.system + times.children_user + times.children_system
+    return cpu, memory.rss - shared, shared

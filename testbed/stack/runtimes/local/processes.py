@@ -19,10 +19,13 @@ from testbed import CHECKOUT
 from testbed.stack import environment
 from testbed.stack import records as stacks
 from testbed.stack.records import ProcessRecord
+from testbed.stack.runtimes.local.family import family
 
 _POLL = 0.02
 _KILL_WAIT = 5.0
 _SIGNAL_WAIT = 5.0
+_ASKS = signal.SIGTERM.name
+_ASKS_ALL: Mapping[int, str] = {}
 
 # A child has to be reaped by its parent, whichever object stops it.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -47,6 +50,8 @@ def spawn(
         command=process.command,
         ports=process.ports,
         ready=process.ready,
+        stop_signal=process.stop_signal,
+        service=process.service,
         tree=source.tree if source else "",
         python=source.python if source else "",
     )
@@ -65,7 +70,8 @@ def respawn(design: str, record: ProcessRecord) -> ProcessRecord:
         command, surroundings = record.command, environment.with_programs(surroundings)
     variables = {**surroundings, **record.environment}
     folder = Path(record.tree) if record.tree else None
-    pid = launch(design, command, variables, Path(record.log), append=True, folder=folder)
+    log, is_server = Path(record.log), bool(record.service)
+    pid = launch(design, command, variables, log, True, folder, ignores=is_server)
     created = psutil.Process(pid).create_time()
     return dataclasses.replace(record, pid=pid, create_time=created)
 
@@ -77,11 +83,13 @@ def launch(
     log: Path,
     append: bool = False,
     folder: Path | None = None,
+    ignores: bool = False,
 ) -> int:
     """Start a command in a session of its own, marked as ``owner``'s; return its pid.
 
     Its log is a new one, or with ``append`` goes on. It runs in ``folder``, from which ``python
-    -m`` imports before all others, by default in that of the project.
+    -m`` imports before all others, by default in that of the project. One that ``ignores`` what
+    Python does is not ended by SIGXFSZ when it may write no more.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab" if append else "wb") as output:
@@ -93,6 +101,7 @@ def launch(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            restore_signals=not ignores,
         )
     _children[child.pid] = child
     return child.pid
@@ -113,14 +122,21 @@ def lingering(found: list[psutil.Process], moment: float = 1.0) -> list[psutil.P
 
 
 def strays(design: str) -> list[psutil.Process]:
-    """Return every process on the machine that bears the design's marker, this one excepted."""
-    wanted, found = stacks.marker(design), []
+    """Return every process on the machine that bears the design's marker, this one excepted.
+
+    PostgreSQL writes over its environment, to show there what each process is for: who has none
+    left is found by where it works, in the data folder of the design.
+    """
+    wanted, files, found = stacks.marker(design), stacks.data_folder(design), []
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         if process.pid in spared:
             continue
         try:
-            if process.environ().get(stacks.MARKER) == wanted and _is_alive(process):
+            environ = process.environ()
+            marked = environ.get(stacks.MARKER) == wanted
+            ours = marked or (not environ and files in Path(process.cwd()).parents)
+            if ours and _is_alive(process):
                 found.append(process)
         except (psutil.Error, OSError):
             # Ended meanwhile, or of another user: neither was started from here.
@@ -128,13 +144,17 @@ def strays(design: str) -> list[psutil.Process]:
     return found
 
 
-def end(processes: Iterable[psutil.Process], grace: float) -> set[int]:
+def end(
+    processes: Iterable[psutil.Process], grace: float, asks: Mapping[int, str] = _ASKS_ALL
+) -> set[int]:
     """Ask processes to stop, kill those that have not after ``grace`` seconds; return their pids.
 
-    Raises ``RuntimeError`` if one outlives even that.
+    ``asks`` has the signal that asks one, by its pid, where that is not SIGTERM. Raises
+    ``RuntimeError`` if one outlives even that.
     """
     asked = list(processes)
-    _signal(asked, signal.SIGTERM)
+    for each in asked:
+        _signal([each], signal.Signals[asks.get(each.pid, _ASKS)])
     # One that is paused receives it only when it goes on.
     _signal(asked, signal.SIGCONT)
     late = _wait(asked, grace)
@@ -144,50 +164,42 @@ def end(processes: Iterable[psutil.Process], grace: float) -> set[int]:
     return {process.pid for process in late}
 
 
-def session(process: psutil.Process) -> list[psutil.Process]:
-    """Return a process that leads a session, first, and all others in that session."""
-    found = [process]
-    for each in psutil.process_iter():
-        try:
-            if each.pid != process.pid and os.getsid(each.pid) == process.pid:
-                found.append(each)
-        except (ProcessLookupError, PermissionError):
-            continue
-    return found
-
-
 def kill(process: psutil.Process) -> None:
-    """End a process and all of its session at once, without asking; return when all have exited."""
-    found = session(process)
-    _signal(found, signal.SIGKILL)
-    # Whatever was born while the others were searched for.
-    found += session(process)[1:]
+    """End a process and its family at once, without asking; return when all have exited."""
+    # What stands still starts nothing more, and none of them sees the end of another.
+    found = _frozen(process)
     _signal(found, signal.SIGKILL)
     if immortal := _wait(found, _KILL_WAIT):
         raise RuntimeError(f"not even SIGKILL ended {[each.pid for each in immortal]}")
 
 
 def pause(process: psutil.Process) -> None:
-    """Stop a process and all of its session from running on; return when none of them does.
+    """Stop a process and its family from running on; return when none of them does.
 
     Raises ``RuntimeError`` if one runs on all the same.
     """
-    _signal([process], signal.SIGSTOP)
-    # With their leader stopped there will be few new ones; the second scan finds those.
-    for _ in range(2):
-        _signal(found := session(process), signal.SIGSTOP)
-    if running := _wait_while(_runs, found):
+    if running := _wait_while(_runs, _frozen(process)):
         raise RuntimeError(f"SIGSTOP did not stop {[each.pid for each in running]}")
 
 
 def resume(process: psutil.Process) -> bool:
-    """Let a process and all of its session go on; say whether one of them was paused."""
-    found = session(process)
+    """Let a process and its family go on; say whether one of them was paused."""
+    found = family(process)
     paused = [each for each in found if _is_paused(each)]
-    # The leader last: what it finds then is all there.
+    # The first of them last: what it finds then is all there.
     _signal(reversed(found), signal.SIGCONT)
     _wait_while(_is_paused, paused)
     return bool(paused)
+
+
+def _frozen(process: psutil.Process) -> list[psutil.Process]:
+    """Send SIGSTOP to a process and its family, and to whom they start meanwhile; return all."""
+    found = {process.pid: process}
+    _signal([process], signal.SIGSTOP)
+    while new := [each for each in family(process) if each.pid not in found]:
+        _signal(new, signal.SIGSTOP)
+        found |= {each.pid: each for each in new}
+    return list(found.values())
 
 
 def _is_paused(process: psutil.Process) -> bool:

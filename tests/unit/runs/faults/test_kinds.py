@@ -18,8 +18,9 @@ from design_b.topology import TOPOLOGY as B
 from testbed.errors import TestbedError
 from testbed.runs.faults import registry
 from testbed.runs.faults.heal import topology_of
-from testbed.runs.faults.kind import Kind, Target
+from testbed.runs.faults.kind import CONTAINERS, Kind, Target
 from testbed.stack.records import StackRecord
+from testbed.stack.sides.resolve import resolve
 
 BOTH = [A, B]
 STORE = ProcessSpec("store", port=1, holds=DISK, command=("store",))
@@ -29,7 +30,10 @@ MIXED = replace(
     A,
     processes=(STORE, *(replace(each, peers=(*each.peers, "store")) for each in A.processes)),
 )
-ALL = sorted(registry.load().values(), key=lambda kind: kind.name)
+EVERY = sorted(registry.load().values(), key=lambda kind: kind.name)
+# Those that whatever a design is made of can have, and those of servers that the testbed knows.
+ALL = [kind for kind in EVERY if not kind.services]
+OF_SERVERS = [kind for kind in EVERY if kind.services]
 CUT = LinkFault(lose_requests=True, lose_answers=True)
 
 
@@ -39,7 +43,7 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
         self.links: dict[str, LinkFault] = {}
-        self.record = StackRecord("a", "local", (), {}, (), 12, {"heartbeat_timeout": "4"}, "")
+        self.record = StackRecord("a", "compose", (), {}, (), 12, {"heartbeat_timeout": "4"}, "")
 
     def set_link(self, caller: str, callee: str, fault: LinkFault) -> None:
         self.links[f"{caller}>{callee}"] = fault
@@ -185,11 +189,11 @@ def test_design_without_a_block_of_ports_has_no_links() -> None:
 
 def test_process_that_is_not_ours_can_be_ended_and_paused_and_nothing_else() -> None:
     assert {kind.name for kind in ALL if kind.targets(FOREIGN)} == {
-        *("kill", "restart", "pause_short", "pause_long")
+        *("kill", "restart", "pause_short", "pause_long", "unplug")
     }
     for kind in ALL:
         names = {each.name for each in kind.targets(MIXED)}
-        assert ("store" in names) == (not kind.needs), kind.name
+        assert ("store" in names) == (kind.needs in {"", CONTAINERS}), kind.name
         assert not any("store" in name for name in names if ">" in name)
 
 
@@ -217,6 +221,35 @@ def test_process_that_an_option_adds_is_hit_like_any_other(
 
     assert registry.get("kill").target(topology_of(up), "store").affected == ("store",)
     assert topology_of(replace(up, side="")) == A
+
+
+@pytest.mark.parametrize("kind", OF_SERVERS, ids=lambda kind: kind.name)
+def test_fault_of_a_server_finds_it_under_any_name_and_nothing_else(kind: Kind) -> None:
+    found = set()
+    for side in ("a+store=redis", "a+store=postgres", "b+store=redis", "b+store=postgres"):
+        topology = resolve(side).topology
+        served = [each.name for each in topology.processes if each.service in kind.services]
+        assert [each.name for each in kind.targets(topology)] == served
+        found |= set(served)
+    assert found
+    assert found <= {"redis", "redis-job", "redis-queue", "redis-result", "postgres"}
+    with pytest.raises(TestbedError, match="cannot hit 'store' in design f") as refused:
+        kind.target(FOREIGN, "store")
+    assert "the design has no " in refused.value.hint
+
+
+@pytest.mark.parametrize("runtime", ["local", "compose"])
+def test_only_a_container_can_be_taken_off_its_network(runtime: str) -> None:
+    controls, kind = Recorder(), registry.get("unplug")
+    controls.record = replace(controls.record, runtime=runtime)
+    target = kind.target(MIXED, "store")
+    if runtime == "compose":
+        kind.inject(controls, target, {})  # type: ignore[arg-type]
+        assert controls.asked == [("isolate", "store")]
+    else:
+        with pytest.raises(TestbedError, match="store is a local process") as refused:
+            kind.inject(controls, target, {})  # type: ignore[arg-type]
+        assert "pause_long" in refused.value.hint
 
 
 @pytest.mark.parametrize("kind", ["cut", "isolate", "delay", "clock"])

@@ -21,7 +21,7 @@ from testbed.stack.sides.resolve import resolve
 
 HEAD = 'name = "x"\n'
 DRAW = HEAD + "[draw]\n"
-READY = ("quick", "short", "soak", "state", "stateless")
+READY = ("database", "quick", "short", "soak", "state", "stateless")
 
 
 def plan_of(text: str) -> FaultPlan:
@@ -36,11 +36,11 @@ def schedule_of(plan: FaultPlan, design: str) -> tuple[PlannedFault, ...]:
 def test_every_ready_plan_can_be_carried_out_on_both_designs(name: str) -> None:
     plan = runner.read(project_root(), name, {})
     assert plan.name == name
-    for design in plan.sides:
-        schedule = schedule_of(plan, design)
+    for side in plan.sides:
+        schedule = schedule_of(plan, side)
         assert schedule
         for each in schedule:
-            registry.get(each.kind).target(designs.load(design), each.target)
+            registry.get(each.kind).target(resolve(side).topology, each.target)
 
 
 def test_ready_plans_are_these() -> None:
@@ -134,6 +134,34 @@ def test_named_faults_come_in_their_order_with_a_target_in_each_design() -> None
     )
     assert [each.title for each in schedule_of(plan, "a")] == ["kill worker", "pause_long gateway"]
     assert [each.title for each in schedule_of(plan, "b")] == ["kill node-1"]
+
+
+def test_a_fault_of_a_server_is_of_the_sides_that_have_it_and_lasts_as_long_as_it_says() -> None:
+    plan = plan_of(
+        HEAD + 'sides = ["a+store=redis", "a+store=postgres"]\nlead = 1\n'
+        '[[faults]]\nkind = "old_snapshot"\na = "postgres"\nseconds = 60\nhealth = 30\n'
+        '[[faults]]\nkind = "kill"\na = "worker"\n'
+        '[[faults]]\nkind = "maxmemory"\na = "redis-queue"\nleft_kib = 10\n'
+    )
+    redis, postgres = (plan.schedule(each) for each in plan.deployments())
+    assert [each.title for each in redis] == ["kill worker", "maxmemory redis-queue"]
+    assert [each.title for each in postgres] == ["old_snapshot postgres", "kill worker"]
+    assert [each.number for each in redis] == [1, 2]
+    assert plan.drive_seconds(postgres) == 1 + 60 + 30 + plan.seconds + plan.health
+    with pytest.raises(PlanError, match=r"faults 1\] a: maxmemory cannot hit 'postgres'"):
+        plan_of(HEAD + 'sides = ["a"]\n[[faults]]\nkind = "maxmemory"\na = "postgres"')
+
+
+def test_only_containers_are_taken_off_their_network_at_random() -> None:
+    text = DRAW + "count = 50\nparts = 'any'"
+    kinds = {
+        runtime: {
+            each.kind for each in schedule_of(plan_of(f'runtime = "{runtime}"\n' + text), "a")
+        }
+        for runtime in ("local", "compose")
+    }
+    assert "unplug" not in kinds["local"]
+    assert "unplug" in kinds["compose"]
 
 
 def test_what_is_not_started_here_and_what_no_fault_names_is_not_hit() -> None:

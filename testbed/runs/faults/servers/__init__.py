@@ -1,0 +1,1 @@
+"""What the faults of servers need that are not ours: agents that hold one, and ways to ask them."""
