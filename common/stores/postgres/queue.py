@@ -55,6 +55,9 @@ class PostgresQueue:
         self.leases = Leases(connection, members, clock, observer, self.waking.wake)
         self._since: int | None = None
         self._swept_at = 0.0
+        # Others know only after a while that work is waited for here: until then ask more often.
+        self._shortest = _SHORTEST_WAIT if members.shared else LONGEST_WAIT
+        self._pause = self._shortest
         members.count_with(self._count)
 
     @property
@@ -91,10 +94,10 @@ class PostgresQueue:
         if given_back := [each for each in release if each.job_id not in gone]:
             await self.leases.release(given_back)
         assignments = await self._take(max_jobs, remove)
-        pause = _SHORTEST_WAIT if self._members.shared else LONGEST_WAIT
         while max_jobs and not assignments and loop.time() < end and not self.waking.stopping:
-            await self.waking.wait(min(end - loop.time(), pause, self.leases.until_one_ends()))
-            pause = min(LONGEST_WAIT, 2 * pause)
+            until = min(end - loop.time(), self._pause, self.leases.until_one_ends())
+            await self.waking.wait(until)
+            self._pause = min(LONGEST_WAIT, 2 * self._pause)
             await self.leases.expire()
             assignments = await self._take(max_jobs, ())
         return Dequeued(assignments, [each for each in renew if each not in renewed])
@@ -173,6 +176,7 @@ class PostgresQueue:
         self._low.ended(begin)
         taken = sorted(rows, key=_place)
         if taken:
+            self._pause = self._shortest
             self._members.add(WAITING, -len(taken))
             self._members.add(LEASED, len(taken))
             self.leases.took([row["job_id"] for row in taken], until)
