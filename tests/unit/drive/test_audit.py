@@ -23,7 +23,7 @@ class Server(pb_grpc.TaskQueueServiceServicer):
     lists_after: int = 0  # so many single jobs were asked for, if it does not list at first
     asked: list[str] = field(default_factory=list)
     pages: int = 0
-    withdrawn: str = ""  # waits in the first list, and is gone after it
+    withdrawn: str = ""  # waits in the first list, and no longer exists after it
 
     def status(self, job_id: str) -> pb.JobStatus:
         status = pb.JobStatus(job_id=job_id, state=self.states[job_id], attempt=1)
