@@ -17,11 +17,16 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
+from common.config import Settings
+from common.domain import ids
+from common.domain.errors import MalformedJobId
+from common.domain.job import MICROSECONDS
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from testbed.drive.audit_calls import CALL_SECONDS, Call, Caller, connected, plain, words_of
 from testbed.drive.job_rows import row_of
 from testbed.drive.ports import TrialFailed
-from testbed.record.model import OPEN_STATES, TERMINAL_STATES, JobRow
+from testbed.record.model import EXPIRED, OPEN_STATES, TERMINAL_STATES, JobRow
+from testbed.stack.records import StackRecord
 
 PAGE = 1000
 LAST_CALL_SECONDS = 0.05
@@ -29,7 +34,9 @@ CONCURRENCY = 32
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 MISSING = "MISSING"
-SETTLED_STATES = TERMINAL_STATES | {MISSING}
+SETTLED_STATES = TERMINAL_STATES | {MISSING, EXPIRED}
+# By how many seconds the clock here and that of a job's owner may differ.
+CLOCK_SLACK = 1.0
 
 OnProgress = Callable[[int, int], None]
 """Is called with how many jobs are looked up, and how many there are."""
@@ -66,7 +73,8 @@ class Audit:
     """Looks up jobs at the endpoints of a stack. ``seconds`` bounds the whole of it.
 
     ``caller`` makes the calls. With ``results`` each job is asked for its status and its result;
-    without, what the list says of a terminal job is enough.
+    without, what the list says of a terminal job is enough. A job may be forgotten ``retention``
+    seconds after its end, 0 for never.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class Audit:
         *,
         caller: Caller = plain,
         results: bool = False,
+        retention: float = 0.0,
     ) -> None:
         self._endpoints = endpoints
         self._accepted = frozenset(accepted)
@@ -85,6 +94,7 @@ class Audit:
         self._on_progress = on_progress
         self._caller = caller
         self._results = results
+        self._retention = retention
         self._rows: dict[str, JobRow] = {}
         self._settled: set[str] = set()
         self._listings = itertools.count(1)
@@ -176,9 +186,25 @@ class Audit:
         try:
             reply = await self._call("GetJobStatus", pb.GetJobStatusRequest(job_id=job_id))
         except grpc.aio.AioRpcError as error:
-            state = MISSING if error.code() is grpc.StatusCode.NOT_FOUND else ""
+            missing = error.code() is grpc.StatusCode.NOT_FOUND
+            if missing and self._may_have_expired(job_id):
+                return JobRow(job_id, job_id in self._accepted, state=EXPIRED)
+            state = MISSING if missing else ""
             return JobRow(job_id, job_id in self._accepted, state=state, problem=words_of(error))
         return self._row(reply.status)
+
+    def _may_have_expired(self, job_id: str) -> bool:
+        """Say whether a job that is not found may have ended that long ago.
+
+        Where its id says when it was made it cannot have ended before that.
+        """
+        if not self._retention:
+            return False
+        try:
+            made = ids.parse(job_id).time / MICROSECONDS
+        except MalformedJobId:
+            return True
+        return time.time() - made >= self._retention - CLOCK_SLACK
 
     async def _call(
         self,
@@ -220,9 +246,16 @@ def audit(
     accepted: Iterable[str],
     seconds: float,
     on_progress: OnProgress = lambda _done, _total: None,
+    retention: float = 0.0,
 ) -> tuple[JobRow, ...]:
     """Run an :class:`Audit` to its end. Raises :class:`TrialFailed` if there may be more jobs."""
-    return asyncio.run(Audit(endpoints, accepted, seconds, on_progress).run()).all_jobs()
+    running = Audit(endpoints, accepted, seconds, on_progress, retention=retention).run()
+    return asyncio.run(running).all_jobs()
+
+
+def retention_of(stack: StackRecord) -> float:
+    """Return after how many seconds a stack forgets what has ended, 0 if it never does."""
+    return float(stack.settings.get("retention", Settings.retention))
 
 
 def _unfinished(jobs: Iterable[JobRow], seconds: float) -> str:

@@ -18,7 +18,7 @@ from testbed.record.model import EXTERNAL, JobRow
 from testbed.stack.records import StackRecord
 
 Auditor = Callable[
-    [Sequence[str], Sequence[str], float, Callable[[int, int], None]], tuple[JobRow, ...]
+    [Sequence[str], Sequence[str], float, Callable[[int, int], None], float], tuple[JobRow, ...]
 ]
 # Seconds that the load generator takes to start.
 START_SECONDS = 2.0
@@ -83,6 +83,7 @@ class TimedLoad:
             files.read_accepted(folder),
             self.audit_seconds,
             lambda done, total: on_progress(f"{done:,} of {total:,} jobs terminal"),
+            auditing.retention_of(stack),
         )
         return Audited(jobs if stack.runtime != EXTERNAL else _of_this_drive(jobs, stack))
 

@@ -18,6 +18,8 @@ from testbed.record.series import MetricSeries
 FINISHED_STATES = frozenset({"DONE", "FAILED"})
 TERMINAL_STATES = FINISHED_STATES | {"CANCELED"}
 OPEN_STATES = frozenset({"QUEUED", "RUNNING"})
+EXPIRED = "EXPIRED"
+"""In the place of a state: the stack has forgotten the job, and its retention may be over."""
 
 COMPLETE = "complete"
 FAILED = "failed"
@@ -164,7 +166,16 @@ class JobRow:
 
         One of which nothing was found out counts: that it could not be asked for is no proof.
         """
-        return self.accepted and (bool(self.problem) or self.state not in TERMINAL_STATES)
+        return (
+            self.accepted
+            and not self.expired
+            and (bool(self.problem) or self.state not in TERMINAL_STATES)
+        )
+
+    @property
+    def expired(self) -> bool:
+        """Whether the stack does not know the job any more, as it may; how it ended is unknown."""
+        return self.state == EXPIRED
 
     @property
     def left(self) -> bool:

@@ -33,6 +33,8 @@ class Record:
     jobs: list[str] = field(default_factory=list)
     requests: list[pb.SubmitJobRequest] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=itertools.count)
+    forgets: bool = False
+    """Whether the system forgets what has ended, so that nobody waits for what is not found."""
 
 
 class Client:
@@ -80,6 +82,8 @@ class Client:
                 )
             )  # fmt: skip
         self._learn(request, reply, invoked)
+        if code == "NOT_FOUND" and self.record.forgets:
+            self.record.accepted.pop(request.job_id, None)
         return reply
 
     def any_endpoint(self) -> str:
@@ -123,6 +127,11 @@ async def act_at_random(client: Client, until: float) -> None:
 async def act_calmly(client: Client, until: float) -> None:
     """Do the same, slowly enough for all jobs to be run, and see that cancels are obeyed."""
     await _act(client, until, 0.8, (*_ACTS, (_cancel_running, 6), (_submit_burst, 6)))
+
+
+async def act_for_long(client: Client, until: float) -> None:
+    """Do the same, and come back to jobs and request ids of long ago."""
+    await _act(client, until, 1.5, (*_ACTS, (_submit_with_old_id, 12), (_read_old, 12)))
 
 
 async def act_in_crowds(client: Client, until: float) -> None:
@@ -225,6 +234,18 @@ async def _submit_with_id(client: Client) -> None:
         await asyncio.gather(*(client.call("SubmitJob", request) for _ in range(2)))
     else:
         await client.call("SubmitJob", request)
+
+
+async def _submit_with_old_id(client: Client) -> None:
+    if known := client.record.requests:
+        await client.call("SubmitJob", client.random.choice(known))
+
+
+async def _read_old(client: Client) -> None:
+    if jobs := client.record.jobs:
+        job_id = client.random.choice(jobs)
+        await client.status(job_id)
+        await client.result(job_id)
 
 
 async def _read_status(client: Client) -> None:

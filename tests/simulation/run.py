@@ -72,7 +72,7 @@ class _Simulation:
         self._loses_state = loses_state
         self._scenario = scenario
         self._executions = executions
-        self._record = Record()
+        self._record = Record(forgets=scenario.retention > 0)
         self._not_drained = ""
         self._not_at_rest = ""
         self._defects: list[str] = []
@@ -103,6 +103,7 @@ class _Simulation:
             EPOCH,
             0,
             ids=IDS_BY_HOME,
+            retention_us=int(self._scenario.retention * 1e6),
         )
         return Simulated(
             history,
@@ -184,6 +185,7 @@ class _Simulation:
             "long_poll": self._random.choice((2.0, 8.0)),
             "max_queued_jobs": self._random.choice(self._scenario.most_jobs),
             "max_queued_bytes": MOST_BYTES,
+            "retention": self._scenario.retention,
         }
 
     def _forgotten(self, _: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from tests.simulation.clients import (
     Client,
     act_at_random,
     act_calmly,
+    act_for_long,
     act_impatiently,
     act_in_crowds,
     submit_many,
@@ -40,6 +41,7 @@ class Scenario:
     slots: int = 6
     audit_every: int = 1
     """Of how many jobs one is looked up at the end."""
+    retention: float = 0.0
 
 
 def _stormy(random: Random) -> Weather:
@@ -118,4 +120,18 @@ IMPATIENT = Scenario(
     calm=True,
     slots=12,
 )
-SCENARIOS = {each.name: each for each in (FAULTS, LATE, CALM, HORIZON, CROWDS, IMPATIENT)}
+RETENTION = Scenario(
+    "retention",
+    act_for_long,
+    clients=4,
+    seconds=25.0,
+    drain=45.0,
+    durations=_SHORT,
+    weather=_stormy,
+    faults=True,
+    # Shorter than the longest executions.
+    retention=6.0,
+)
+SCENARIOS = {
+    each.name: each for each in (FAULTS, LATE, CALM, HORIZON, CROWDS, IMPATIENT, RETENTION)
+}

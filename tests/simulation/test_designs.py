@@ -14,7 +14,16 @@ from testbed.record.history import lines
 from testbed.record.history.model import Seen
 from tests.simulation.judged import judge_unmutated
 from tests.simulation.run import Simulated, simulate
-from tests.simulation.scenarios import CALM, CROWDS, FAULTS, HORIZON, IMPATIENT, LATE, Scenario
+from tests.simulation.scenarios import (
+    CALM,
+    CROWDS,
+    FAULTS,
+    HORIZON,
+    IMPATIENT,
+    LATE,
+    RETENTION,
+    Scenario,
+)
 
 SIMULATIONS = int(os.environ.get("SIMULATIONS", "40"))
 FEW = 4
@@ -27,6 +36,7 @@ NUMBERS = {
     HORIZON: 1,
     CROWDS: TENTH,
     IMPATIENT: TENTH,
+    RETENTION: TENTH,
 }
 
 

@@ -33,6 +33,7 @@ FIRST = {
     ("not_found_for_unreachable", "b"): 1,
     ("request_id_for_any_job", "a"): 1,
     ("request_id_for_any_job", "b"): 1,
+    ("request_id_outlives_job", "b"): 1,
     ("result_overwritten", "a"): 3,
     ("second_report_accepted", "a"): 3,
     ("start_time_overwritten", "a"): 1,

@@ -59,6 +59,7 @@ class HistoryBuilder:
     faults: list[FaultEvent] = field(default_factory=list)
     design: str = "b"
     ids: str = IDS_BY_HOME
+    retention_us: int = 0
 
     def call(self, call: str, asked: Asked, span: Span, **more: Any) -> Operation:
         """Add any call."""
@@ -152,9 +153,9 @@ class HistoryBuilder:
         page = Page(scan, number, **filters)
         return self.answered(lines.LIST, page, span, Listed(tuple(jobs), more), client=client)
 
-    def fault(self, span: Span, lost: LostJobs = ()) -> FaultEvent:
+    def fault(self, span: Span, lost: LostJobs = (), kind: str = "kill") -> FaultEvent:
         """Add a fault, and which jobs were lost with it."""
-        event = FaultEvent(1000 + len(self.faults), "kill", ("x",), *span, lost_jobs=lost)
+        event = FaultEvent(1000 + len(self.faults), kind, ("x",), *span, lost_jobs=lost)
         self.faults.append(event)
         return event
 
@@ -164,7 +165,13 @@ class HistoryBuilder:
 
     def history(self) -> History:
         """Return the history."""
-        return History(tuple(self.operations), tuple(self.faults), self.design, ids=self.ids)
+        return History(
+            tuple(self.operations),
+            tuple(self.faults),
+            self.design,
+            ids=self.ids,
+            retention_us=self.retention_us,
+        )
 
     def accused(self) -> list[tuple[str, str, tuple[Any, ...]]]:
         """Return rule, subject and slice of each violation."""

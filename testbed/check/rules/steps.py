@@ -15,7 +15,13 @@ from testbed.record.history.model import Operation, Seen, Submitted
 def _find(index: Index) -> Iterator[Finding]:
     for job in index.jobs.values():
         if job.observations:
-            finding = _alone(job) or _together(job) or _backwards(job) or _uncaused(job)
+            finding = (
+                _alone(job)
+                or _together(job)
+                or _backwards(job)
+                or _answered_again(job)
+                or _uncaused(job)
+            )
             if finding is not None:
                 yield finding
 
@@ -132,6 +138,19 @@ class _Known:
         if self._canceling is not None and not seen.cancel_requested:
             return (self._canceling.op,), "had a cancel requested, and later not"
         return None
+
+
+def _answered_again(job: JobHistory) -> Finding | None:
+    """Return a submit that was answered with the job when that had been forgotten."""
+    accepted = job.accepted
+    if accepted is None or len(job.submits) == 1:
+        return None
+    for absent in filter(job.may_have_expired, job.observations):
+        for submit in job.submits:
+            if accepted.completed < absent.op.invoked and absent.op.completed < submit.invoked:
+                text = "was forgotten, and a later submit was answered with it"
+                return Finding(job.id, text, (accepted, absent.op, submit))
+    return None
 
 
 def _owed(job: JobHistory, observation: Observation) -> bool:

@@ -26,11 +26,14 @@ _COUNTS = {
     "accepted": "jobs accepted",
     "recovered": "jobs of submits that were not answered",
     "lost_with_state": "jobs lost with the memory that held them, as a fault was meant to do",
+    "expired": "jobs forgotten when their retention may have been over",
+    "expired_unseen": "of them whose end no answer had shown",
     "lost": "jobs lost",
     "unexpected": "jobs that nobody submitted",
     "duplicated": "jobs made twice",
     "unfinished": "jobs that nobody was promised and that never end",
 }
+_OF_RETENTION = {"expired", "expired_unseen"}
 
 _EPILOG = """
 [bold]Examples[/]
@@ -114,6 +117,8 @@ def _show(verdict: Verdict, history: History) -> None:
     for violation in verdict.violations:
         _show_violation(violation, start)
     for name, title in _COUNTS.items():
+        if name in _OF_RETENTION and not history.retention_us:
+            continue
         console.out.print(Text(f"{verdict.counts[name]:>12,}  {title}"))
     if unknown := verdict.counts["not_looked_up"]:
         text = (

@@ -78,6 +78,7 @@ CHECKS = (
     ),
     Metric("jobs_accepted", "jobs accepted", "jobs", "checks", is_count=True, better=None),
     Metric("jobs_lost", "jobs lost", "jobs", "checks", is_count=True, better=None),
+    Metric("jobs_expired", "jobs expired", "jobs", "checks", is_count=True, better=None),
     Metric("jobs_rerun", "jobs run again", "jobs", "checks", is_count=True, better=None),
 )
 

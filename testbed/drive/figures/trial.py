@@ -133,6 +133,7 @@ def _jobs(jobs: tuple[JobRow, ...], window: Window) -> dict[str, Figure]:
         },
         "queue_wait_p50_ms": quantiles.of_values(waits, 50),
         "jobs_lost": Figure(sum(job.lost for job in jobs)),
+        "jobs_expired": Figure(sum(job.expired for job in jobs)),
         "jobs_rerun": Figure(sum(job.attempt > 1 for job in jobs)),
     }
 

@@ -49,6 +49,11 @@ def problems(trial: TrialRecording, cut: Cut, limits: Limits) -> Iterator[str]:
     lost = sum(job.lost for job in trial.jobs)
     if lost:
         yield f"{lost} of {len(load.accepted_ids)} accepted jobs lost"
+    if expired := sum(job.expired for job in trial.jobs):
+        yield (
+            f"{expired} jobs had expired when they were looked up, so it is not known when they "
+            "ended: let retention be longer than a trial"
+        )
     if left := [job.job_id for job in trial.jobs if job.left]:
         yield f"jobs that nobody was promised and did not end: {len(left)}, such as {left[0]}"
     if not any(call.answered(cut.window) for call in load.calls.values()):

@@ -66,10 +66,18 @@ def recorded_audit(
     seconds: float,
     writer: HistoryWriter,
     on_progress: OnProgress = lambda _done, _total: None,
+    retention: float = 0.0,
 ) -> Found:
     """Audit a stack within ``seconds``, every call written to a history."""
-    calls = RecordedCalls(writer)
-    audit = Audit(endpoints, accepted, seconds, on_progress, caller=calls, results=True)
+    audit = Audit(
+        endpoints,
+        accepted,
+        seconds,
+        on_progress,
+        caller=RecordedCalls(writer),
+        results=True,
+        retention=retention,
+    )
     return asyncio.run(audit.run())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testbed.drive.audit import retention_of
 from testbed.drive.figures.validity import length_problems
 from testbed.drive.load import LOCUST, Locust
 from testbed.drive.ports import TrialFailed
@@ -107,9 +108,12 @@ class FaultWorkload:
                 on_progress(f"{done:,} of {total:,} jobs looked up")
 
         accepted = files.read_accepted(folder)
-        writer = self._writer(folder, CLIENT)
+        retention = retention_of(stack)
+        writer = self._writer(folder, CLIENT, retention)
         try:
-            found = recorded_audit(stack.endpoints, accepted, self.plan.audit, writer, count)
+            found = recorded_audit(
+                stack.endpoints, accepted, self.plan.audit, writer, count, retention
+            )
         finally:
             writer.close()
         schedule = files.read_json(folder / FAULTS)["schedule"]
@@ -123,9 +127,9 @@ class FaultWorkload:
         found = self._runtime.status(self.stacks.now(stack.design))
         return tuple(each.record.name for each in found if not each.healthy)
 
-    def _writer(self, folder: Path, who: str) -> HistoryWriter:
+    def _writer(self, folder: Path, who: str, retention: float = 0) -> HistoryWriter:
         path = folder / f"history-{who}.jsonl"
-        return HistoryWriter(path, self.deployment.design, IDS_BY_HOME)
+        return HistoryWriter(path, self.deployment.design, IDS_BY_HOME, retention)
 
     @property
     def _runtime(self) -> Runtime:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 import pytest
 
+from common.domain import ids
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
 from common.gen.taskqueue.v1 import task_queue_service_pb2_grpc as pb_grpc
 from testbed.drive.audit import Audit
@@ -61,14 +63,23 @@ class Server(pb_grpc.TaskQueueServiceServicer):
         return pb.GetJobStatusResponse(status=self.status(job_id))
 
 
-async def audited(server: Server, accepted: list[str], seconds: float = 20.0) -> dict[str, JobRow]:
+async def audited(
+    server: Server, accepted: list[str], seconds: float = 20.0, retention: float = 0.0
+) -> dict[str, JobRow]:
     progress: list[tuple[int, int]] = []
     serving = grpc.aio.server()
     pb_grpc.add_TaskQueueServiceServicer_to_server(server, serving)
     address = f"127.0.0.1:{serving.add_insecure_port('127.0.0.1:0')}"
     await serving.start()
     try:
-        found = await Audit([address], accepted, seconds, lambda *both: progress.append(both)).run()
+        audit = Audit(
+            [address],
+            accepted,
+            seconds,
+            lambda *both: progress.append(both),
+            retention=retention,
+        )
+        found = await audit.run()
     finally:
         await serving.stop(None)
     rows = found.all_jobs()
@@ -151,3 +162,20 @@ async def test_job_in_a_state_that_is_none_is_lost() -> None:
     )
     assert (rows["j0"].state, rows["j1"].state) == ("9", "UNSPECIFIED")
     assert all(row.lost for row in rows.values())
+
+
+async def test_a_job_that_may_have_expired_is_not_lost() -> None:
+    now = time.time()
+    mint = ids.IdMint(home=0, boot=0)
+    old, young = (mint.next(int((now - age) * 1e6)) for age in (30, 5))
+    rows = await audited(Server({}), [old, young], retention=20)
+    assert (rows[old].state, rows[young].state) == ("EXPIRED", "MISSING")
+    assert (rows[old].lost, rows[old].expired) == (False, True)
+    assert rows[young].lost
+
+
+async def test_without_a_retention_an_old_job_that_is_not_found_is_lost() -> None:
+    old = ids.IdMint(home=0, boot=0).next(int((time.time() - 3600) * 1e6))
+    rows = await audited(Server({}), [old])
+    assert rows[old].state == "MISSING"
+    assert rows[old].lost

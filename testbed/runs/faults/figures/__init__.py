@@ -81,6 +81,7 @@ def _jobs(trial: FaultTrial, jobs: Sequence[JobRow], known: Known) -> JobCounts:
         accepted=counts.get("accepted"),
         lost=counts.get("lost"),
         lost_with_state=counts.get("lost_with_state"),
+        expired=counts.get("expired"),
         recovered=counts.get("recovered"),
         unexpected=counts.get("unexpected"),
         duplicated=counts.get("duplicated"),

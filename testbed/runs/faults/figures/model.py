@@ -289,6 +289,7 @@ class JobCounts:
     accepted: int | None
     lost: int | None
     lost_with_state: int | None
+    expired: int | None
     recovered: int | None
     unexpected: int | None
     duplicated: int | None

@@ -46,6 +46,8 @@ def jobs(counts: JobCounts) -> str:
         text += (
             f", besides {counts.lost_with_state:,} that went with the memory of a killed process"
         )
+    if counts.expired:
+        text += f", {counts.expired:,} forgotten after their retention"
     wrong = [
         f"{value:,} {name}"
         for name, value in (("unexpected", counts.unexpected), ("made twice", counts.duplicated))
