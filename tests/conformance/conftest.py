@@ -60,14 +60,16 @@ def _opener(
     if store == "memory":
         return (lambda clock, **given: MemoryStore(settings_of(**given), clock)), lambda: None
     address = request.getfixturevalue(f"{store}_address")
-    open_ = {"redis": RedisStore, "postgres": PostgresStore}[store]
+    stores: dict[str, Callable[..., Store]] = {"redis": RedisStore, "postgres": PostgresStore}
+    open_ = stores[store]
 
     def opened(clock: HandClock, **given: Any) -> Store:
         settings = settings_of(store=store, peers={store: address}, **given)
         return open_(settings, clock, Unwatched())
 
-    empty = {"redis": _flush, "postgres": lambda address: asyncio.run(_emptied(address))}[store]
-    return opened, lambda: empty(address)
+    if store == "redis":
+        return opened, lambda: _flush(address)
+    return opened, lambda: asyncio.run(_emptied(address))
 
 
 def _flush(address: str) -> None:

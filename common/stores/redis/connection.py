@@ -17,6 +17,8 @@ from common.stores.redis.wire import Argument, Closed, Wire, connect
 
 SECONDS = 5.0
 """How long Redis may take for an answer, unless the caller has less time."""
+SILENCE = 4.0
+"""Seconds without the answer that is due, after which the connection is taken for dead."""
 
 
 class Connection:
@@ -73,8 +75,8 @@ class Connection:
         except TimeoutError:
             if sent is None:
                 raise StoreUnready(self._name, "it was not connected to in time") from None
-            if sent.silence() >= SECONDS:
-                sent.close(f"it said nothing for {SECONDS:g} seconds")
+            if sent.silence() >= SILENCE:
+                sent.close(f"it said nothing for {SILENCE:g} seconds")
             raise StoreUnreachable(self._name, "it did not answer in time") from None
 
     async def _answer(self, wire: Wire, operation: str, *command: Argument) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -22,15 +23,22 @@ class Peer:
     def __init__(self, *says: bytes) -> None:
         self._says = says
         self.connected = 0
+        self.serving: list[asyncio.Task[None]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connected += 1
+        self.serving.append(asyncio.ensure_future(self._speak(reader, writer)))
+
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for answer in self._says:
             await reader.read(10_000)
             writer.write(answer)
-        while await reader.read(10_000):
-            pass
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(10_000):
+                pass
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @asynccontextmanager
@@ -42,11 +50,13 @@ async def speaking(says: Sequence[bytes]) -> AsyncIterator[tuple[Peer, Connectio
     async with server:
         yield peer, used
         await used.close()
+        await asyncio.gather(*peer.serving)
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "SECONDS", 0.2)
+    monkeypatch.setattr(connection, "SILENCE", 0.1)
 
 
 async def test_a_connection_that_has_gone_silent_is_replaced() -> None:
