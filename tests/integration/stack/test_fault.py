@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("known")
 Up = Callable[..., StackRecord]
 # What is asked, what the error says, and what its hint.
 MISTAKES = (
-    (("kil", "fake"), "there is no kind of fault 'kil'", "kinds: clock, cut"),
+    (("kil", "fake"), "there is no kind of fault 'kil'", "kinds: client_kill, clock, cut"),
     (("kill",), "which design? none is named", "up: fake"),
     (("kill", "c"), "there is no design 'c'", "a, b, fake"),
     (("kill", "a"), "design a is not up", "testbed up a"),

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from testbed.record.model import JobRow
-from testbed.runs.faults.figures.model import SECOND, MeasuredFault, Phase, Rates
+from testbed.runs.faults.figures.around import Phase, Rates
+from testbed.runs.faults.figures.model import SECOND, MeasuredFault
 
 # The health before a fault that is compared with what follows, and the least that says anything.
 BEFORE_US = 15 * SECOND

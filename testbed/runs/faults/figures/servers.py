@@ -10,13 +10,8 @@ from itertools import pairwise
 from testbed.drive.servers import postgres, redis
 from testbed.record.calls import Window
 from testbed.record.series import MetricSeries, ProcessSeries
-from testbed.runs.faults.figures.model import (
-    SECOND,
-    MeasuredFault,
-    Phase,
-    ServerPhase,
-    ServerStory,
-)
+from testbed.runs.faults.figures.around import Phase, ServerPhase, ServerStory
+from testbed.runs.faults.figures.model import SECOND, MeasuredFault
 from testbed.runs.faults.figures.rates import phases
 
 # Levels: the first and the last in a phase, and the highest.

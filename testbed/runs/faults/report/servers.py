@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from testbed.drive.servers import postgres, redis
 from testbed.report.numbers import NOTHING, number, optional
 from testbed.report.page import Block, Section, Table
-from testbed.runs.faults.figures.model import FaultFigures, ServerPhase, ServerStory
+from testbed.runs.faults.figures.around import ServerPhase, ServerStory
+from testbed.runs.faults.figures.model import FaultFigures
 from testbed.runs.faults.report import written
 from testbed.runs.faults.report.run import labelled
 
