@@ -8,6 +8,8 @@ from pathlib import Path
 from common.process_spec import COMMAND, DISK, POSTGRES, Image, ProcessSpec, Ready
 
 IMAGE = "postgres:17"
+# There a new volume belongs to the user as whom the server runs, whoever starts the command.
+_DATA = "/var/lib/postgresql"
 _SCRIPT = Path(__file__).with_suffix(".sh")
 
 
@@ -28,7 +30,7 @@ def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
         ),
         needs=dict.fromkeys(("postgres", "initdb"), "it is in Debian's package postgresql"),
         ready=Ready(COMMAND, command=("pg_isready", "-q", "-h", "{host}", "-p", "{port}")),
-        image=Image(IMAGE),
+        image=Image(IMAGE, data=_DATA),
         # A fast stop: sessions are ended, not waited for.
         stop_signal="SIGINT",
         service=POSTGRES,

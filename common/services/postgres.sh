@@ -8,16 +8,19 @@ as=
 if [ "$(id -u)" = 0 ]; then
   as='setpriv --reuid=postgres --regid=postgres --clear-groups'
   chown postgres "$data"
-  $as test -w "$data" || {
-    echo "the user postgres may not enter $data: have it where everybody may" >&2
-    exit 1
-  }
 fi
+$as test -w "$data" || {
+  echo "PostgreSQL may not write to $data: its user has to own it and may enter all folders above" >&2
+  exit 1
+}
 
 cd "$data"
 if [ ! -e made ]; then
   rm -rf cluster
-  $as initdb -D cluster -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null
+  # What commits need not wait for, this need not either.
+  quick=
+  [ "$sync" = on ] || quick=--no-sync
+  $as initdb -D cluster -U postgres -A trust -E UTF8 --locale=C $quick >/dev/null
   {
     echo "host all postgres all trust"
     for name; do echo "host $name $name all trust"; done
@@ -26,14 +29,25 @@ if [ ! -e made ]; then
     echo "CREATE ROLE \"$name\" LOGIN"
     echo "CREATE DATABASE \"$name\" OWNER \"$name\""
     echo "REVOKE CONNECT ON DATABASE \"$name\" FROM PUBLIC"
+    # So that it may see which session of another role holds back vacuum.
+    echo "GRANT pg_monitor TO \"$name\""
   done | $as postgres --single -D cluster postgres >/dev/null
   $as touch made
 fi
 
+# max_connections: four sessions of each process and one that listens, six nodes, and room for faults.
+# autovacuum_naptime: entries die within seconds, and dead ones are in the way of each claim.
+# wal_compression: after a checkpoint each page is logged as a whole once, and that well compressed.
+# default_toast_compression: large payloads, for less CPU than by default.
+# client_connection_check_interval: a statement of a process that was killed holds its locks no longer.
+# jit: statements are short and read by index; compiling one takes longer than it does.
 exec $as postgres -D cluster -p "$port" \
   -c listen_addresses="$host" \
   -c unix_socket_directories= \
   -c synchronous_commit="$sync" \
   -c max_connections=60 \
   -c autovacuum_naptime=5s \
+  -c wal_compression=lz4 \
+  -c default_toast_compression=lz4 \
+  -c client_connection_check_interval=1s \
   -c jit=off

@@ -142,8 +142,12 @@ class Audit:
         for state in (pb.JOB_STATE_QUEUED, pb.JOB_STATE_RUNNING):
             while time.monotonic() < self._end:
                 request = pb.ListJobsRequest(state=state, page_size=1)
-                if not (await self._call("ListJobs", request, CALL_SECONDS)).jobs:
+                seen = (await self._call("ListJobs", request, CALL_SECONDS)).jobs
+                if not seen:
                     break
+                # What nobody was promised may be withdrawn meanwhile, and stand in no list then.
+                for status in seen:
+                    self._take(self._row(status), enough=False)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -225,6 +229,10 @@ class Audit:
 
     def _take(self, row: JobRow, enough: bool = True) -> None:
         """Keep what was found of a job; ``enough`` says whether a state that stays settles it."""
+        if row.state == MISSING and not row.accepted:
+            # It was listed, and withdrawn meanwhile: nothing is missing.
+            self._rows.pop(row.job_id, None)
+            return
         self._rows[row.job_id] = row
         if enough and row.state in SETTLED_STATES:
             self._settled.add(row.job_id)

@@ -8,7 +8,7 @@
 ``resources.csv``      CPU seconds, memory and throttling of each process over time
 ``jobs.csv``           every job as the audit found it
 ``metrics.jsonl.gz``   what each process reported, second by second
-``servers.jsonl.gz``   what each database of the stack did, second by second, in a fault run
+``servers.jsonl.gz``   what each database of the stack did, second by second
 ``locust.log``         output of the load generator
 =====================  ===========================================================
 """

@@ -63,6 +63,11 @@ class MetricLog:
         self._file.write(json.dumps({"unix": round(unix, 6), **fields}) + "\n")
 
 
+def read_servers(folder: Path) -> MetricSeries:
+    """Read what databases said of themselves; a stack that has none leaves nothing."""
+    return read_metrics(folder, SERVERS) if (folder / SERVERS).exists() else MetricSeries()
+
+
 def read_metrics(folder: Path, name: str = METRICS) -> MetricSeries:
     """Read all scrapes of a trial. Raises :class:`RecordingError` naming the file.
 

@@ -187,7 +187,8 @@ class JobRow:
 class ResourceRow:
     """What one process has used so far, with its children, and the memory that it has now.
 
-    ``rss_bytes`` are resident bytes, of a container those of its control group. The rest is how a
+    ``rss_bytes`` are resident bytes, those that its children share counted once, of a container
+    those of its control group. The rest is how a
     CPU limit held it back, ``None`` where nobody kept account of that: seconds (over all cores) and
     periods of the limit, all and those that were cut short.
     """
@@ -263,13 +264,17 @@ class TrialHeader:
 
 @dataclass(frozen=True)
 class TrialRecording:
-    """Everything one trial left behind; ``load`` is ``None`` exactly if it did not complete."""
+    """Everything one trial left behind; ``load`` is ``None`` exactly if it did not complete.
+
+    ``metrics`` are of our own processes, ``servers`` of the databases of the stack, if it has any.
+    """
 
     header: TrialHeader
     load: LoadRecording | None = None
     jobs: tuple[JobRow, ...] = ()
     resources: tuple[ResourceRow, ...] = ()
     metrics: MetricSeries = field(default_factory=MetricSeries)
+    servers: MetricSeries = field(default_factory=MetricSeries)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from testbed.record import files
 from testbed.record.damage import RecordingError, reading
 from testbed.record.formats import with_sides
 from testbed.record.load import read_load
-from testbed.record.metrics import METRICS, read_metrics
+from testbed.record.metrics import METRICS, read_metrics, read_servers
 from testbed.record.model import (
     COMPLETE,
     ExperimentRecording,
@@ -123,7 +123,7 @@ def read_complete(folder: Path, header: TrialHeader) -> TrialRecording:
     resources = files.read_resources(folder)
     metrics = read_metrics(folder)
     _check_processes(folder, header, metrics)
-    return TrialRecording(header, load, jobs, resources, metrics)
+    return TrialRecording(header, load, jobs, resources, metrics, read_servers(folder))
 
 
 def _check_jobs(folder: Path, load: LoadRecording, jobs: Iterable[JobRow]) -> None:

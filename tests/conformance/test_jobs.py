@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from common.domain.errors import JobNotFound, RequestIdReused, StaleAttempt, SubmitWithdrawn
-from common.domain.job import Job, JobState
-from common.ports import NewJob
+from common.domain.errors import (
+    JobNotFound,
+    RequestIdReused,
+    StaleAttempt,
+    SubmitWithdrawn,
+    TransitionRejected,
+)
+from common.domain.job import Execution, Failure, Job, JobState
+from common.ports import NewJob, Transition
 from tests.support.owners import HandClock
 from tests.support.stores import Jobs, OpenStore
 
@@ -44,6 +50,17 @@ async def test_withdrawn_submit_spares_a_job_that_another_submit_relies_on(jobs:
     assert (await jobs.withdraw(first, "s2")).state is JobState.QUEUED
     assert await jobs.get(first.id) == first
     assert (await jobs.withdraw(first, "s1")).state is JobState.CANCELED
+    assert isinstance(await jobs.get(first.id), JobNotFound)
+
+
+async def test_job_stays_when_its_first_submit_is_withdrawn_and_a_repeat_relies_on_it(
+    jobs: Jobs,
+) -> None:
+    first = await jobs.create(request_id="r", digest=b"d", submit_id="s1")
+    await jobs.create(request_id="r", digest=b"d", submit_id="s2")
+    assert (await jobs.withdraw(first, "s1")).state is JobState.QUEUED
+    assert await jobs.get(first.id) == first
+    await jobs.withdraw_unanswered("s2")
     assert isinstance(await jobs.get(first.id), JobNotFound)
 
 
@@ -136,6 +153,52 @@ async def test_rejected_step_changes_nothing_and_is_observed(jobs: Jobs) -> None
     assert [error.reason for error in jobs.observer.rejections] == ["STALE_ATTEMPT"]
 
 
+async def test_same_attempt_belongs_to_the_worker_that_started_it(jobs: Jobs) -> None:
+    job = await jobs.create()
+    running = await jobs.step(job, JobState.RUNNING)
+    assert await jobs.step(job, JobState.RUNNING) == running
+    (answer,) = await jobs.owner.transition(
+        [Transition(Execution(job.id, 1), JobState.RUNNING, "another")]
+    )
+    assert isinstance(answer, StaleAttempt)
+    assert await jobs.get(job.id) == running
+
+
+async def test_a_running_job_is_canceled_only_if_that_was_asked_for(jobs: Jobs) -> None:
+    job = await jobs.create()
+    running = await jobs.step(job, JobState.RUNNING)
+    assert isinstance(await jobs.step(job, JobState.CANCELED), TransitionRejected)
+    assert await jobs.get(job.id) == running
+    await jobs.cancel(job)
+    assert (await jobs.step(job, JobState.CANCELED)).state is JobState.CANCELED
+
+
+async def test_steps_of_one_job_in_one_batch_are_taken_one_after_another(jobs: Jobs) -> None:
+    job = await jobs.create()
+    execution = Execution(job.id, 1)
+    answers = await jobs.owner.transition(
+        [
+            Transition(execution, JobState.RUNNING, "w"),
+            Transition(execution, JobState.DONE, "w"),
+            Transition(execution, JobState.FAILED, "w", Failure("X", "x")),
+        ]
+    )
+    assert [getattr(each, "state", None) for each in answers] == [
+        JobState.RUNNING,
+        JobState.DONE,
+        None,
+    ]
+    assert await jobs.get(job.id) == answers[1]
+
+
+async def test_submit_is_remembered_for_twenty_seconds(jobs: Jobs) -> None:
+    first = await jobs.create(submit_id="s1")
+    jobs.clock.advance(20)
+    assert await jobs.create(submit_id="s1") == first
+    jobs.clock.advance(0.001)
+    assert await jobs.create(submit_id="s1") != first
+
+
 async def test_first_terminal_report_wins(jobs: Jobs) -> None:
     job = await jobs.create()
     await jobs.step(job, JobState.RUNNING)
@@ -209,3 +272,32 @@ async def test_canceled_jobs_are_forgotten_too(open_store: OpenStore, clock: Han
     await jobs.cancel(job)
     clock.advance(61)
     assert isinstance(await jobs.get(job.id), JobNotFound)
+
+
+async def test_a_page_is_full_though_many_jobs_in_between_are_forgotten(
+    open_store: OpenStore, clock: HandClock
+) -> None:
+    jobs = Jobs(open_store(retention=60), clock)
+    oldest = [await jobs.create() for _ in range(3)]
+    many = await jobs.owner.create([NewJob("noop")] * 700)
+    newest = await jobs.create()
+    await jobs.owner.set_cancel_requested([job.id for job in many if isinstance(job, Job)])
+    clock.advance(61)
+    assert await jobs.page(limit=4) == [newest.id, *(job.id for job in reversed(oldest))]
+    assert await jobs.page(before=newest.id, limit=2) == [oldest[2].id, oldest[1].id]
+
+
+async def test_request_id_of_a_forgotten_job_belongs_to_the_next_one_that_uses_it(
+    open_store: OpenStore, clock: HandClock
+) -> None:
+    jobs = Jobs(open_store(retention=60), clock)
+    many = [NewJob("noop", f"r{number}", b"d") for number in range(1000)]
+    first = [job for job in await jobs.owner.create(many) if isinstance(job, Job)]
+    await jobs.owner.set_cancel_requested([job.id for job in first])
+    clock.advance(61)
+    again = await jobs.create(request_id="r999", digest=b"other")
+    assert again.id != first[-1].id
+    for _ in range(10):
+        await jobs.counts()
+    assert await jobs.create(request_id="r999", digest=b"other") == again
+    assert sum((await jobs.counts()).values()) == 1

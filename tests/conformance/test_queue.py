@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from common.domain.errors import QueueFull
+from common.domain.errors import QueueFull, SubmitWithdrawn
 from common.domain.job import Execution, JobSpec
 from common.ports import NewEntry
 from tests.support.stores import LEASE, OpenQueue, Queue
@@ -70,6 +70,29 @@ async def test_release_by_an_earlier_attempt_is_ignored(queue: Queue) -> None:
     await queue.release(stale)
     assert await queue.lease(1) == []
     assert await queue.renew(*current) == []
+
+
+async def test_expired_leases_are_shown_again_ahead_of_those_that_were_never_leased(
+    queue: Queue,
+) -> None:
+    await queue.enqueue("a", "b", "c", "d")
+    await queue.lease(1)
+    queue.clock.advance(1)
+    await queue.lease(2)
+    queue.clock.advance(LEASE + 0.1)
+    again = [execution.job_id for execution in await queue.lease(4)]
+    assert sorted(again[:3]) == ["a", "b", "c"]
+    assert again[3] == "d"
+
+
+async def test_a_job_is_kept_out_for_an_hour_unless_it_is_there(queue: Queue) -> None:
+    await queue.enqueue("a")
+    assert await queue.owner.keep_out(["a", "b"]) == [False, True]
+    queue.clock.advance(3600)
+    (refused,) = await queue.enqueue("b")
+    assert isinstance(refused, SubmitWithdrawn)
+    queue.clock.advance(0.001)
+    assert await queue.enqueue("b") == [None]
 
 
 async def test_remove_ends_a_lease_permanently(queue: Queue) -> None:

@@ -18,11 +18,11 @@ from common.domain.errors import (
 )
 from common.domain.job import Execution, Failure, Job, JobSpec, JobState, Outcome
 from common.ports import Exchanged, NewJob, Results, SharedState, Submission
-from tests.conformance.conftest import SERVERS
+from tests.conformance.conftest import REMOTE
 from tests.support.owners import HandClock
 from tests.support.stores import Jobs, Queue
 
-pytestmark = pytest.mark.parametrize("opened", SERVERS, indirect=True)
+pytestmark = pytest.mark.parametrize("opened", REMOTE, indirect=True)
 DONE = Outcome(JobState.DONE, b"out")
 
 

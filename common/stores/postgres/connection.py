@@ -28,6 +28,7 @@ _SESSION = {
     # a moment ago make of it; so its plan is made once and is right for good.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     # A statement whose process has left goes on, and holds its locks, no longer than this.
@@ -57,14 +58,15 @@ class Connection:
     async def rows(self, operation: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Return the rows of a statement, within the time that the caller has left.
 
-        One that was rolled back for another's sake is sent again. Raises ``TaskQueueError``.
+        One that was rolled back for another's sake, or met a dead connection, is sent again.
+        Raises ``TaskQueueError``.
         """
         for last in range(_TRIES - 1, -1, -1):
             connection = await self._borrowed()
             try:
                 return await self._send(connection, operation, statement, arguments)
             except failures.FAILURES as error:
-                if last and isinstance(error, failures.ROLLED_BACK):
+                if last and failures.may_be_sent_again(error):
                     continue
                 failure = failures.after_it_was_sent(self._name, error)
                 self.unanswered += not failure.definite

@@ -20,7 +20,13 @@ from common.domain.errors import (
 
 ROLLED_BACK = exceptions.TransactionRollbackError
 """A deadlock or the like: what is asked again may succeed."""
-FAILURES = (OSError, TimeoutError, exceptions.PostgresError, exceptions.InterfaceError)
+FAILURES = (
+    OSError,
+    TimeoutError,
+    exceptions.PostgresError,
+    exceptions.InterfaceError,
+    exceptions.InternalClientError,
+)
 """What comes of a statement, or a connection, that fails."""
 # What is wrong with the statement itself: its values, a constraint, a name.
 _DEFECTS = ("22", "23", "42")
@@ -31,12 +37,18 @@ def before_it_was_sent(store: str, error: Exception) -> TaskQueueError:
     return StoreUnready(store, _text(error))
 
 
+def may_be_sent_again(error: Exception) -> bool:
+    """Return whether a statement had no effect that may have one when it is sent once more."""
+    return isinstance(error, ROLLED_BACK) or _was_not_sent(error)
+
+
 def after_it_was_sent(store: str, error: Exception) -> TaskQueueError:
     """Return the error for a statement that failed on its connection."""
+    if _was_not_sent(error):
+        return StoreUnready(store, _text(error))
     if isinstance(error, exceptions.InterfaceError):
-        # asyncpg's own word, before it sends anything.
-        closed = "closed" in str(error)
-        return StoreUnready(store, _text(error)) if closed else InternalError(_text(error))
+        # asyncpg cannot write an argument down.
+        return InternalError(_text(error))
     if not isinstance(error, exceptions.PostgresError) or error.severity_en != "ERROR":
         return StoreUnreachable(store, _text(error))
     if isinstance(error, exceptions.DiskFullError):
@@ -49,6 +61,13 @@ def after_it_was_sent(store: str, error: Exception) -> TaskQueueError:
 def leaves_it_usable(error: BaseException) -> bool:
     """Return whether a connection can be used again after a statement failed on it."""
     return isinstance(error, exceptions.PostgresError) and error.severity_en == "ERROR"
+
+
+def _was_not_sent(error: Exception) -> bool:
+    """Return whether asyncpg refused a connection that is closed, or was told to close."""
+    closed = isinstance(error, exceptions.InterfaceError) and "closed" in str(error)
+    closing = isinstance(error, exceptions.InternalClientError) and "another op" in str(error)
+    return closed or closing
 
 
 def _text(error: Exception) -> str:

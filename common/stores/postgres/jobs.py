@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from common.domain import lifecycle
-from common.domain.errors import InternalError, JobNotFound, TaskQueueError
+from common.domain.errors import (
+    InternalError,
+    JobNotFound,
+    StaleAttempt,
+    TaskQueueError,
+    TransitionRejected,
+)
 from common.domain.ids import IdMint
 from common.domain.job import MICROSECONDS, Job, JobState
 from common.domain.paging import JobQuery
@@ -16,7 +24,7 @@ from common.stores.postgres import statements
 from common.stores.postgres.connection import Connection
 from common.stores.postgres.marks import LowMark
 from common.stores.postgres.members import Members, of_state
-from common.stores.postgres.records import before_of, job_of, rounds, text
+from common.stores.postgres.records import before_of, job_of, runs, text, uncanceled
 from common.stores.postgres.submits import Submits
 from common.stores.postgres.sweeping import BATCH, sweep
 
@@ -54,14 +62,15 @@ class PostgresJobs:
 
     async def create(self, jobs: Sequence[NewJob]) -> list[Job | TaskQueueError]:
         """Create records in state QUEUED, or find the earlier one of each request id."""
-        answers: dict[int, Job | TaskQueueError] = {}
-        for some in rounds(list(enumerate(jobs)), lambda each: keys_of(each[1])):
-            made, found = await self.submits.create([new for _, new in some])
-            for job in made:
+        answers: dict[int, tuple[Job | TaskQueueError, bool]] = {}
+        for some in runs(list(enumerate(jobs)), lambda each: keys_of(each[1])):
+            found = await self.submits.create([new for _, new in some])
+            answers.update(zip((place for place, _ in some), found, strict=True))
+        for place in range(len(jobs)):
+            job, is_made = answers[place]
+            if is_made and isinstance(job, Job):
                 self.moved(None, job)
-            for (place, _), answer in zip(some, found, strict=True):
-                answers[place] = answer
-        return [answers[place] for place in range(len(jobs))]
+        return [answers[place][0] for place in range(len(jobs))]
 
     async def get(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Read records; an unknown id gives ``JobNotFound``."""
@@ -79,23 +88,23 @@ class PostgresJobs:
 
     async def transition(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         """Take steps of the lifecycle table; rejected ones are reported to the observer."""
-        answers: dict[int, Job | TaskQueueError] = {}
-        for some in rounds(list(enumerate(steps)), lambda each: [each[1].execution.job_id]):
+        outcomes: dict[int, Outcome] = {}
+        for some in runs(list(enumerate(steps)), lambda each: [each[1].execution.job_id]):
             taken = await self._transition({step.execution.job_id: step for _, step in some})
-            answers.update((place, taken[step.execution.job_id]) for place, step in some)
-        return [answers[place] for place in range(len(steps))]
+            outcomes.update((place, taken[step.execution.job_id]) for place, step in some)
+        return [self._observed(outcomes[place]) for place in range(len(steps))]
 
     async def set_cancel_requested(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Cancel queued jobs and mark running ones; terminal ones stay as they are."""
 
-        async def ask(left: Sequence[str], now: int) -> dict[str, Job]:
+        async def ask(left: Sequence[str], now: int) -> Iterator[Outcome]:
             rows = await self._connection.rows("cancel", statements.CANCEL, left, now)
-            for row in rows:
-                self.moved(before_of(row, canceled=True), job_of(row))
-            return {row["id"]: job_of(row) for row in rows}
+            return (Outcome(job, uncanceled(job)) for job in map(job_of, rows))
 
-        answers = await self._stepped(job_ids, ask, lifecycle.request_cancel)
-        return [answers[job_id] for job_id in job_ids]
+        outcomes = await self._stepped(job_ids, ask, lifecycle.request_cancel)
+        for job_id in dict.fromkeys(job_ids):
+            self._observed(outcomes[job_id])
+        return [outcomes[job_id].answer for job_id in job_ids]
 
     async def withdraw(self, submit_id: str, job_id: str = "") -> Job | TaskQueueError | None:
         """Forget the job of a submit unless another submit relies on it or it runs already."""
@@ -112,11 +121,17 @@ class PostgresJobs:
 
     async def forget(self, job_ids: Sequence[str]) -> list[Job | TaskQueueError]:
         """Forget jobs that wait, whichever submits rely on them."""
-        forgotten = await self.submits.forget(job_ids)
-        self._members.add(of_state(JobState.QUEUED), -len(forgotten))
-        left = [job_id for job_id in job_ids if job_id not in forgotten]
-        found = {**forgotten, **(await self._read(left) if left else {})}
-        return [found.get(job_id) or JobNotFound(job_id) for job_id in job_ids]
+        found: dict[str, Job] = await self.submits.forget(job_ids)
+        self._members.add(of_state(JobState.QUEUED), -len(found))
+        forgotten = set(found)
+        if left := [job_id for job_id in job_ids if job_id not in found]:
+            found.update(await self._read(left))
+        answers: list[Job | TaskQueueError] = []
+        for job_id in job_ids:
+            answers.append(found.get(job_id) or JobNotFound(job_id))
+            if job_id in forgotten:
+                found.pop(job_id, None)
+        return answers
 
     async def sample(self) -> None:
         """Read the numbers of all who share the store, and delete what is forgotten."""
@@ -153,9 +168,10 @@ class PostgresJobs:
         rows = await self._connection.rows("count", statements.COUNT)
         return {of_state(JobState(row["state"])): row["number"] for row in rows}
 
-    async def _transition(self, steps: Mapping[str, Transition]) -> dict[str, Job | TaskQueueError]:
-        async def ask(left: Sequence[str], now: int) -> dict[str, Job]:
-            return await self._take([steps[job_id] for job_id in left], now)
+    async def _transition(self, steps: Mapping[str, Transition]) -> dict[str, Outcome]:
+        async def ask(left: Sequence[str], now: int) -> Iterator[Outcome]:
+            rows = await self._take([steps[job_id] for job_id in left], now)
+            return (Outcome(job_of(row), before_of(row)) for row in rows)
 
         def judge(job: Job, now: int) -> Job:
             step = steps[job.id]
@@ -166,9 +182,9 @@ class PostgresJobs:
 
         return await self._stepped(list(steps), ask, judge)
 
-    async def _take(self, steps: Sequence[Transition], now: int) -> dict[str, Job]:
+    async def _take(self, steps: Sequence[Transition], now: int) -> list[Any]:
         failures = [step.failure for step in steps]
-        rows = await self._connection.rows(
+        return await self._connection.rows(
             "transition",
             statements.TRANSITION,
             [step.execution.job_id for step in steps],
@@ -179,46 +195,40 @@ class PostgresJobs:
             [failure and text(failure.message) for failure in failures],
             now,
         )
-        for row in rows:
-            self.moved(before_of(row), job_of(row))
-        return {row["id"]: job_of(row) for row in rows}
 
     async def _stepped(
         self,
         job_ids: Sequence[str],
-        ask: Callable[[Sequence[str], int], Awaitable[Mapping[str, Job]]],
+        ask: Callable[[Sequence[str], int], Awaitable[Iterator[Outcome]]],
         judge: Callable[[Job, int], Job],
-    ) -> dict[str, Job | TaskQueueError]:
+    ) -> dict[str, Outcome]:
         """Return what came of a step of each job, taken by ``ask`` where it is allowed."""
-        answers: dict[str, Job | TaskQueueError] = {}
+        outcomes: dict[str, Outcome] = {}
         left = sorted(set(job_ids))
         for _ in range(_TRIES):
             now = self.clock.now()
-            answers.update(await ask(left, now))
-            left = [job_id for job_id in left if job_id not in answers]
+            outcomes.update((each.answer.id, each) for each in await ask(left, now))  # type: ignore[union-attr]
+            if left := [job_id for job_id in left if job_id not in outcomes]:
+                records = await self._read(left)
+                judged = {
+                    job_id: _judged(records.get(job_id), job_id, now, judge) for job_id in left
+                }
+                outcomes.update((job_id, Outcome(each)) for job_id, each in judged.items() if each)
+                left = [job_id for job_id in left if job_id not in outcomes]
             if not left:
-                return answers
-            records = await self._read(left)
-            for job_id in left:
-                answer = self._judged(records.get(job_id), job_id, now, judge)
-                if answer is not None:
-                    answers[job_id] = answer
-            left = [job_id for job_id in left if job_id not in answers]
-        wrong = {job_id: InternalError(f"job {job_id} did not take its step") for job_id in left}
-        return {**answers, **wrong}
+                return outcomes
+        wrong = (InternalError(f"job {job_id} did not take its step") for job_id in left)
+        return {**outcomes, **dict(zip(left, map(Outcome, wrong), strict=True))}
 
-    def _judged(
-        self, job: Job | None, job_id: str, now: int, judge: Callable[[Job, int], Job]
-    ) -> Job | TaskQueueError | None:
-        """Return why a step was not taken; ``None`` if it may be taken by now."""
-        if job is None:
-            return JobNotFound(job_id)
-        try:
-            after = judge(job, now)
-        except TaskQueueError as error:
-            self._observer.rejected(error)
-            return error
-        return job if after is job else None
+    def _observed(self, outcome: Outcome) -> Job | TaskQueueError:
+        """Return what came of a step, once that is reported."""
+        answer = outcome.answer
+        if isinstance(answer, Job):
+            if outcome.before is not None:
+                self.moved(outcome.before, answer)
+        elif isinstance(answer, TransitionRejected | StaleAttempt):
+            self._observer.rejected(answer)
+        return answer
 
     def moved(self, before: Job | None, after: Job) -> None:
         """Note that a job was made, or took a step."""
@@ -226,6 +236,27 @@ class PostgresJobs:
             self._members.add(of_state(before.state), -1)
         self._members.add(of_state(after.state))
         self._observer.transitioned(before, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a step; ``before`` is what the record was before one that was taken."""
+
+    answer: Job | TaskQueueError
+    before: Job | None = None
+
+
+def _judged(
+    job: Job | None, job_id: str, now: int, judge: Callable[[Job, int], Job]
+) -> Job | TaskQueueError | None:
+    """Return why a step was not taken; ``None`` if it may be taken by now."""
+    if job is None:
+        return JobNotFound(job_id)
+    try:
+        after = judge(job, now)
+    except TaskQueueError as error:
+        return error
+    return job if after is job else None
 
 
 def keys_of(new: NewJob) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from common.domain.job import MICROSECONDS, Execution
@@ -15,7 +15,6 @@ from common.stores.postgres.members import LEASED, WAITING, Members
 
 INSPECTED = MICROSECONDS
 """Microseconds between two searches for leases that have run out, of whichever process."""
-_APART = MICROSECONDS // 4  # ends of our own that are closer together are met together
 _BATCH = 100
 
 
@@ -35,28 +34,34 @@ class Leases:
         self._clock = clock
         self._observer = observer
         self._on_shown = on_shown
-        self._ends: deque[int] = deque()
+        self._ends: OrderedDict[str, int] = OrderedDict()
         self._inspect_at = 0
         self._low = LowMark(0)
 
-    def took(self, until: int) -> None:
-        """Note that leases of this process end then, unless they are renewed."""
-        if not self._ends or until >= self._ends[-1] + _APART:
-            self._ends.append(until)
+    def took(self, job_ids: Iterable[str], until: int) -> None:
+        """Note that leases of this process end then, later than those that it took before."""
+        for job_id in job_ids:
+            self._ends[job_id] = until
+            self._ends.move_to_end(job_id)
+
+    def ended(self, job_id: str) -> None:
+        """Note that a job is not leased any more."""
+        self._ends.pop(job_id, None)
 
     def until_one_ends(self) -> float:
         """Return the seconds until a lease of this process may have run out."""
-        if not self._ends:
+        end = next(iter(self._ends.values()), None)
+        if end is None:
             return INSPECTED / MICROSECONDS
-        return max(0.0, (self._ends[0] - self._clock.now()) / MICROSECONDS) + 0.001
+        return max(0.0, (end - self._clock.now()) / MICROSECONDS) + 0.001
 
     async def expire(self) -> None:
         """Show the entries again whose lease has run out, if any may have."""
         now = self._clock.now()
-        if now < self._inspect_at and not (self._ends and self._ends[0] <= now):
+        if now < min(self._inspect_at, next(iter(self._ends.values()), self._inspect_at)):
             return
-        while self._ends and self._ends[0] <= now:
-            self._ends.popleft()
+        while self._ends and next(iter(self._ends.values())) <= now:
+            self._ends.popitem(last=False)
         self._inspect_at = now + INSPECTED
         while True:
             begin = self._low.begin()
@@ -67,8 +72,8 @@ class Leases:
                 self._low.note(now)
                 return
 
-    async def renew(self, executions: Sequence[Execution], lease: int) -> list[Execution]:
-        """Renew leases by so many microseconds; returns those that had ended."""
+    async def renew(self, executions: Sequence[Execution], lease: int) -> set[Execution]:
+        """Renew leases by so many microseconds; returns those that had not ended."""
         now = self._clock.now()
         wanted = sorted(set(executions))
         rows = await self._connection.rows(
@@ -79,9 +84,8 @@ class Leases:
             now,
             now + lease,
         )
-        self.took(now + lease)
-        renewed = {Execution(row["job_id"], row["attempt"]) for row in rows}
-        return [each for each in executions if each not in renewed]
+        self.took((row["job_id"] for row in rows), now + lease)
+        return {Execution(row["job_id"], row["attempt"]) for row in rows}
 
     async def release(self, executions: Sequence[Execution]) -> None:
         """Show entries again at once, in the order in which they are given."""
@@ -97,6 +101,7 @@ class Leases:
 
     def _shown(self, rows: Sequence[Any]) -> None:
         for row in rows:
+            self.ended(row["job_id"])
             self._members.add(WAITING)
             self._members.add(LEASED, -1)
             self._observer.redelivered(Execution(row["job_id"], row["attempt"]))

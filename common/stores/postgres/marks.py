@@ -14,8 +14,9 @@ LAG = 1.0
 """Seconds that a statement may take to be committed: behind a mark so old nothing comes up."""
 AFRESH = 1.0
 """Seconds between two searches from the beginning, for what came later than that after all."""
-_SHARE = 50
-"""A search from the beginning may take this part of the time, and is made less often else."""
+_SHARE = 500
+"""A search from the beginning may take one part in so many of the time; a longer one is rarer."""
+_RAREST = 60.0
 
 
 class LowMark:
@@ -47,4 +48,4 @@ class LowMark:
         """Note that the search has ended which began there."""
         if began_at == self._lowest:
             now = time.monotonic()
-            self._due = now + max(AFRESH, _SHARE * (now - self._began))
+            self._due = now + max(AFRESH, min(_RAREST, _SHARE * (now - self._began)))

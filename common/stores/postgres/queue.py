@@ -55,6 +55,9 @@ class PostgresQueue:
         self.leases = Leases(connection, members, clock, observer, self.waking.wake)
         self._since: int | None = None
         self._swept_at = 0.0
+        # Others know only after a while that work is waited for here: until then ask more often.
+        self._shortest = _SHORTEST_WAIT if members.shared else LONGEST_WAIT
+        self._pause = self._shortest
         members.count_with(self._count)
 
     @property
@@ -84,18 +87,20 @@ class PostgresQueue:
         """Renew, release and remove at once; then lease, waiting if there is nothing to lease."""
         loop = asyncio.get_running_loop()
         end = loop.time() + max_wait
+        gone = set(remove)
         await self.leases.expire()
-        lost = await self.leases.renew(renew, self.lease) if renew else []
-        if release:
-            await self.leases.release(release)
+        kept = [each for each in renew if each.job_id not in gone]
+        renewed = await self.leases.renew(kept, self.lease) if kept else set()
+        if given_back := [each for each in release if each.job_id not in gone]:
+            await self.leases.release(given_back)
         assignments = await self._take(max_jobs, remove)
-        pause = _SHORTEST_WAIT if self._members.shared else LONGEST_WAIT
         while max_jobs and not assignments and loop.time() < end and not self.waking.stopping:
-            await self.waking.wait(min(end - loop.time(), pause, self.leases.until_one_ends()))
-            pause = min(LONGEST_WAIT, 2 * pause)
+            until = min(end - loop.time(), self._pause, self.leases.until_one_ends())
+            await self.waking.wait(until)
+            self._pause = min(LONGEST_WAIT, 2 * self._pause)
             await self.leases.expire()
             assignments = await self._take(max_jobs, ())
-        return Dequeued(assignments, lost)
+        return Dequeued(assignments, [each for each in renew if each not in renewed])
 
     async def remove(self, job_ids: Sequence[str]) -> list[bool]:
         """Remove jobs, leased or not; returns which were present."""
@@ -157,8 +162,8 @@ class PostgresQueue:
         where = self.where_to_lease()
         arguments = (sorted(set(remove)), max_jobs, MAX_BATCH_BYTES, *where)
         rows = await self._connection.rows("dequeue", statements.DEQUEUE, *arguments)
-        self.removed([row for row in rows if row["job_id"] is None])
-        taken = self.leased_now([row for row in rows if row["job_id"] is not None], max_jobs, where)
+        self.removed([row for row in rows if row["place"] is None])
+        taken = self.leased_now([row for row in rows if row["place"] is not None], max_jobs, where)
         return [_assignment(row) for row in taken]
 
     def where_to_lease(self) -> tuple[int, int]:
@@ -171,9 +176,10 @@ class PostgresQueue:
         self._low.ended(begin)
         taken = sorted(rows, key=_place)
         if taken:
+            self._pause = self._shortest
             self._members.add(WAITING, -len(taken))
             self._members.add(LEASED, len(taken))
-            self.leases.took(until)
+            self.leases.took([row["job_id"] for row in taken], until)
             if taken[-1]["place"] >= _LINE:
                 self._low.note(taken[-1]["place"])
             if len(taken) == most:
@@ -183,6 +189,7 @@ class PostgresQueue:
     def removed(self, rows: Sequence[Any]) -> None:
         """Note what was removed."""
         for row in rows:
+            self.leases.ended(row["job_id"])
             self._members.add(LEASED if row["leased"] else WAITING, -1)
             self._members.add(BYTES, -row["size"])
 

@@ -61,7 +61,7 @@ def lease(but: str, most: str, size: str, until: str, place: str) -> str:
 # What is removed goes first: once something is leased, nothing is waited for.
 DEQUEUE = f"""
 WITH removed AS ({_REMOVE}), {lease("job_id <> ALL($1::text[])", "$2", "$3", "$4", "$5")}
-SELECT NULL AS job_id, NULL AS place, NULL AS attempt, NULL AS kind, NULL AS payload,
+SELECT job_id, NULL AS place, NULL AS attempt, NULL AS kind, NULL AS payload,
     NULL AS timeout, NULL AS correlation_id, size, leased FROM removed
 UNION ALL
 SELECT job_id, place, attempt, kind, payload, timeout, correlation_id, 0, true FROM taken
@@ -70,7 +70,7 @@ SELECT job_id, place, attempt, kind, payload, timeout, correlation_id, 0, true F
 EXPIRE = """
 WITH over AS MATERIALIZED (
     SELECT job_id FROM entries WHERE leased_until > $2 AND leased_until <= $1
-    ORDER BY leased_until LIMIT $3 FOR UPDATE SKIP LOCKED
+    ORDER BY leased_until, job_id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), placed AS MATERIALIZED (
     SELECT job_id, nextval('places_in_front') AS place FROM over
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -28,20 +29,26 @@ def job_of(row: Any) -> Job:
     )
 
 
-def before_of(row: Any, canceled: bool = False) -> Job:
-    """Return what a record was before the step that it has just taken: a cancel, or another one.
-
-    Of an execution that another replaced only that it was one is known.
-    """
+def before_of(row: Any) -> Job:
+    """Return what a record was before the transition that it has just taken."""
     after = job_of(row)
-    if canceled and after.state is JobState.RUNNING:
-        return replace(after, cancel_requested=False)
-    waited = not row["again"] if after.state is JobState.RUNNING else after.start_time is None
-    if waited:
-        return Job(after.id, after.kind, JobState.QUEUED, after.create_time)
-    if after.state is JobState.RUNNING:
-        return after
+    if after.state is JobState.RUNNING and row["replaced"] is not None:
+        old = json.loads(row["replaced"])
+        return replace(
+            after, attempt=old["attempt"], start_time=old["started"], worker=old["worker"]
+        )
+    if after.state is JobState.RUNNING or after.start_time is None:
+        return _waiting(after)
     return replace(after, state=JobState.RUNNING, finish_time=None, failure=None)
+
+
+def uncanceled(after: Job) -> Job:
+    """Return what a record was before the cancel that it has just been given."""
+    return _waiting(after) if after.state.terminal else replace(after, cancel_requested=False)
+
+
+def _waiting(job: Job) -> Job:
+    return Job(job.id, job.kind, JobState.QUEUED, job.create_time)
 
 
 def text(value: str) -> str:
@@ -49,18 +56,16 @@ def text(value: str) -> str:
     return value.replace("\0", "\ufffd") if "\0" in value else value
 
 
-def rounds(items: Sequence[T], keys_of: Callable[[T], Sequence[str]]) -> Iterator[list[T]]:
-    """Split items into rounds in which no key is twice, in order; hardly ever more than one."""
-    left = list(items)
-    while left:
-        seen: set[str] = set()
-        some, later = [], []
-        for item in left:
-            keys = keys_of(item)
-            if seen.isdisjoint(keys):
-                some.append(item)
-            else:
-                later.append(item)
-            seen.update(keys)
-        yield some
-        left = later
+def runs(items: Sequence[T], keys_of: Callable[[T], Sequence[str]]) -> Iterator[list[T]]:
+    """Split items, in their order, into runs without a key twice; hardly ever more than one."""
+    run: list[T] = []
+    seen: set[str] = set()
+    for item in items:
+        keys = keys_of(item)
+        if not seen.isdisjoint(keys):
+            yield run
+            run, seen = [], set()
+        run.append(item)
+        seen.update(keys)
+    if run:
+        yield run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from common.stores.postgres import shared_statements as statements
 from common.stores.postgres.connection import Connection
 from common.stores.postgres.jobs import PostgresJobs, keys_of
 from common.stores.postgres.queue import PostgresQueue
-from common.stores.postgres.records import before_of, job_of, rounds, text
+from common.stores.postgres.records import before_of, job_of, runs, text
 from common.stores.postgres.results import PostgresResults
 from common.stores.postgres.submits import Submits, columns
 
@@ -50,22 +50,21 @@ class PostgresShared:
         """Create records and enqueue them, of each both or neither."""
         await self._queue.entering.ready()
         answers: dict[int, Job | TaskQueueError] = {}
-        for some in rounds(list(enumerate(submissions)), lambda each: keys_of(each[1].job)):
-            wanted: dict[int, _Accepted] = {}
-            refused: dict[int, TaskQueueError] = {}
-            for place, submission in some:
-                refusal = self._queue.entering.count_in(len(submission.spec.payload))
-                if refusal is None:
-                    wanted[place] = _Accepted.of(submission)
-                else:
-                    refused[place] = refusal
-            if wanted:
-                accepted = await self._accept(list(wanted.values()))
-                answers.update(zip(wanted, accepted, strict=True))
-            if refused:
-                known = await self._accepts.find([submissions[place].job for place in refused])
-                for (place, refusal), found in zip(refused.items(), known, strict=True):
-                    answers[place] = found or refusal
+        for run in runs(list(enumerate(submissions)), lambda each: keys_of(each[1].job)):
+            left = dict(run)
+            while left:
+                wanted, refused = self._counted_in(left)
+                made = 0
+                if wanted:
+                    accepted, made = await self._accept(list(wanted.values()))
+                    answers.update(zip(wanted, accepted, strict=True))
+                if refused:
+                    known = await self._accepts.find([left[place].job for place in refused])
+                    for (place, refusal), found in zip(refused.items(), known, strict=True):
+                        answers[place] = found or refusal
+                # What turned out to need no room leaves it to those that had none.
+                again = refused if made < len(wanted) else {}
+                left = {place: left[place] for place in again if answers[place] is again[place]}
         return [answers[place] for place in range(len(submissions))]
 
     async def exchange(
@@ -102,21 +101,36 @@ class PostgresShared:
             ends, [_assignment(row) for row in taken], await self._starts(worker, taken)
         )
 
-    async def _accept(self, wanted: Sequence[_Accepted]) -> list[Job | TaskQueueError]:
+    def _counted_in(
+        self, submissions: Mapping[int, Submission]
+    ) -> tuple[dict[int, _Accepted], dict[int, TaskQueueError]]:
+        """Return the submissions that are within the limits, and why the others are not."""
+        wanted: dict[int, _Accepted] = {}
+        refused: dict[int, TaskQueueError] = {}
+        for place, submission in submissions.items():
+            refusal = self._queue.entering.count_in(len(submission.spec.payload))
+            if refusal is None:
+                wanted[place] = _Accepted.of(submission)
+            else:
+                refused[place] = refusal
+        return wanted, refused
+
+    async def _accept(self, wanted: Sequence[_Accepted]) -> tuple[list[Job | TaskQueueError], int]:
         made: set[str] = set()
         answers: list[Job | TaskQueueError] = []
         try:
-            jobs, answers = await self._accepts.create(wanted)
-            made = {job.id for job in jobs}
-            for job in jobs:
-                self._jobs.moved(None, job)
+            for answer, is_made in await self._accepts.create(wanted):
+                answers.append(answer)
+                if is_made and isinstance(answer, Job):
+                    made.add(answer.id)
+                    self._jobs.moved(None, answer)
         finally:
             for each in wanted:
                 if made.isdisjoint(each.tried):
                     self._queue.entering.count_out(len(each.spec.payload))
         if made:
             self._queue.waking.wake()
-        return answers
+        return answers, len(made)
 
     async def _ends(
         self, reports: Sequence[Report], first: dict[str, Report], rows: Sequence[Any]

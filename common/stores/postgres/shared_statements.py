@@ -8,7 +8,7 @@ the two back then.
 from __future__ import annotations
 
 from common.stores.postgres.queue_statements import lease
-from common.stores.postgres.statements import INSERT, IS_STEP, NEW, SET_STEP
+from common.stores.postgres.statements import INSERT, IS_STEP, NEW, REPLACED, SET_STEP
 
 ACCEPT = f"""
 WITH {NEW}, made AS ({INSERT}), entered AS (
@@ -34,6 +34,7 @@ _JOB = {
     "reason": "text",
     "message": "text",
     "cancel": "boolean",
+    "replaced": "text",
 }
 _ENTRY = {
     "job_id": "text",
@@ -69,22 +70,23 @@ WITH s AS MATERIALIZED (
         output = CASE WHEN r.stored > $14 THEN r.output ELSE excluded.output END
     WHERE $14::bigint IS NOT NULL
 ), ended AS (
-    UPDATE jobs SET {SET_STEP} FROM s WHERE jobs.id = s.id AND {IS_STEP} RETURNING jobs.*
+    UPDATE jobs SET {SET_STEP} FROM s WHERE jobs.id = s.id AND {IS_STEP}
+    RETURNING jobs.*, NULL::text AS replaced
 ), gone AS MATERIALIZED (
     SELECT id FROM ended UNION SELECT unnest($8::text[]) ORDER BY 1
 ), removed AS (
     DELETE FROM entries USING gone WHERE entries.job_id = gone.id AND NOT out
-    RETURNING octet_length(payload) AS size, leased_until IS NOT NULL AS leased
+    RETURNING entries.job_id, octet_length(payload) AS size, leased_until IS NOT NULL AS leased
 ), {lease("job_id <> ALL($1::text[] || $8::text[])", "$9", "$10", "$11", "$12")}, begun AS (
     UPDATE jobs SET state = 2, attempt = taken.attempt, worker = $13,
         started = greatest($7, created), again = state = 2
     FROM taken WHERE jobs.id = taken.job_id
         AND (state = 1 OR state = 2 AND taken.attempt > jobs.attempt)
-    RETURNING jobs.*
+    RETURNING jobs.*, {REPLACED}
 )
 SELECT '{ENDED}' AS part, {", ".join(_JOB)}, {_none(_ENTRY)} FROM ended
 UNION ALL
-SELECT '{REMOVED}', {_none(_JOB)}, {_none(dict(list(_ENTRY.items())[:-2]))}, size, leased
+SELECT '{REMOVED}', {_none(_JOB)}, job_id, {_none(dict(list(_ENTRY.items())[1:-2]))}, size, leased
 FROM removed
 UNION ALL
 SELECT '{LEASED}', {", ".join(f"begun.{name}" for name in _JOB)}, taken.job_id, place,

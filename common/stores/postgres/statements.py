@@ -44,16 +44,37 @@ CREATE = f"WITH {NEW} {INSERT}"
 
 KINDS = "INSERT INTO kinds SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING"
 
-# What is known of submits, with no request id in its first column, and of request ids, whose job
-# may be none.
+# What is known of submits, and of request ids, each with its job if there is one. A submit is
+# noted to rely on the job of its request id; those that are so now are in `relied`.
 MET = """
-SELECT NULL::bytea AS request, NULL::bytea AS digest, NULL::text AS holder, jobs.*
-FROM jobs WHERE submit_id = ANY($1::text[])
+WITH r AS MATERIALIZED (
+    SELECT r.request_id AS request, r.digest, r.job_id AS holder, jobs.*
+    FROM requests r LEFT JOIN jobs ON jobs.id = r.job_id AND jobs.state > 0
+        AND (finished IS NULL OR finished > $5)
+    WHERE r.request_id = ANY($2::bytea[])
+), p AS (
+    INSERT INTO jobs (id, kind, state, created, submit_id, led_to)
+    SELECT '~' || n.submit, '', 0, $4, n.submit, r.holder
+    FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS n (submit, request, digest)
+    JOIN r ON r.request = n.request AND r.digest = n.digest AND r.id IS NOT NULL
+    WHERE n.submit IS NOT NULL ORDER BY n.submit
+    ON CONFLICT DO NOTHING RETURNING submit_id
+)
+SELECT s.submit_id AS submit, s.created AS noted, NULL::text[] AS relied,
+    NULL::bytea AS request, NULL::bytea AS digest, coalesce(s.led_to, s.id) AS holder, j.*
+FROM jobs s LEFT JOIN jobs j ON j.id = coalesce(s.led_to, s.id) AND j.state > 0
+    AND (j.finished IS NULL OR j.finished > $5)
+WHERE s.submit_id = ANY($1::text[])
 UNION ALL
-SELECT r.request_id, r.digest, r.job_id, jobs.*
-FROM requests r LEFT JOIN jobs ON jobs.id = r.job_id AND jobs.state > 0
-    AND (finished IS NULL OR finished > $3)
-WHERE r.request_id = ANY($2::bytea[])
+SELECT NULL, NULL, ARRAY(SELECT submit_id FROM p), r.* FROM r
+"""
+
+# Submits that are remembered no longer.
+FORGET_SUBMITS = """
+WITH d AS (
+    DELETE FROM jobs WHERE submit_id = ANY($1::text[]) AND state = 0 AND created < $2
+)
+UPDATE jobs SET submit_id = NULL WHERE submit_id = ANY($1::text[]) AND state > 0 AND created < $2
 """
 
 FREE = "DELETE FROM requests WHERE request_id = $1 AND job_id = $2"
@@ -68,9 +89,9 @@ SELECT found.* FROM unnest($1::smallint[]) AS states (state)
 CROSS JOIN (SELECT kind FROM kinds WHERE $2 = '' OR kind = $2) AS wanted
 CROSS JOIN LATERAL (
     SELECT * FROM jobs
-    WHERE jobs.state = states.state AND jobs.kind = wanted.kind AND jobs.id < $3
+    WHERE jobs.state = states.state AND jobs.kind = wanted.kind AND jobs.id ~<~ $3
     AND (finished IS NULL OR finished > $5)
-    ORDER BY id DESC LIMIT $4
+    ORDER BY id USING ~>~ LIMIT $4
 ) AS found
 ORDER BY id DESC LIMIT $4
 """
@@ -95,12 +116,19 @@ IS_STEP = f"""CASE
         AND (s.target <> 5 OR state <> 2 OR cancel)
         AND (s.target = 4) = (s.reason IS NOT NULL)
     END"""
+# What an execution was that another replaced.
+REPLACED = """CASE WHEN again THEN (
+    SELECT to_json(old)::text FROM (
+        SELECT attempt, started, worker FROM jobs AS replaced WHERE replaced.id = jobs.id
+    ) AS old
+) END AS replaced"""
+
 TRANSITION = f"""
 UPDATE jobs SET {SET_STEP}
 FROM unnest($1::text[], $2::integer[], $3::smallint[], $4::text[], $5::text[], $6::text[])
     AS s (id, attempt, target, worker, reason, message)
 WHERE jobs.id = s.id AND {IS_STEP}
-RETURNING jobs.*
+RETURNING jobs.*, {REPLACED}
 """  # noqa: S608  # no value is in it
 
 CANCEL = """
@@ -119,7 +147,7 @@ WITH r AS MATERIALIZED (
     WHERE request_id IN (SELECT request_id FROM jobs WHERE id = ANY($1::text[]))
     ORDER BY request_id FOR UPDATE
 ), u AS (
-    UPDATE jobs SET state = 0, started = $2
+    UPDATE jobs SET state = 0
     FROM unnest($1::text[]) AS asked (id)
     WHERE jobs.id = asked.id AND state = 1 AND (SELECT count(*) FROM r) >= 0
     RETURNING jobs.*
@@ -135,7 +163,7 @@ WITH r AS MATERIALIZED (
     SELECT request_id, array_remove(dependents, $2) AS rest FROM requests
     WHERE request_id = (SELECT request_id FROM jobs WHERE id = $1) AND job_id = $1 FOR UPDATE
 ), u AS (
-    UPDATE jobs SET state = 0, started = $3
+    UPDATE jobs SET state = 0
     WHERE id = $1 AND state = 1 AND NOT EXISTS (SELECT FROM r WHERE rest <> '{}')
     RETURNING *
 ), d AS (
@@ -148,10 +176,13 @@ SELECT * FROM u
 """
 
 WITHDRAWN = """
-INSERT INTO jobs (id, kind, state, created, started, submit_id)
-VALUES ('~' || $1, '', 0, $2, $2, $1)
+INSERT INTO jobs (id, kind, state, created, submit_id, led_to)
+VALUES ('~' || $1, '', 0, $2, $1, '')
 ON CONFLICT DO NOTHING RETURNING id
 """
+
+# Of a submit whose job is forgotten.
+WITHDRAW_SUBMIT = "UPDATE jobs SET created = $2, led_to = '' WHERE submit_id = $1 AND state = 0"
 
 SWEEP = """
 WITH over AS MATERIALIZED (
@@ -171,7 +202,7 @@ SELECT state, count(*) AS number FROM d GROUP BY state
 
 SWEEP_WITHDRAWN = """
 DELETE FROM jobs WHERE id IN (
-    SELECT id FROM jobs WHERE state = 0 AND started < $1 ORDER BY started LIMIT $2
+    SELECT id FROM jobs WHERE state = 0 AND created < $1 ORDER BY created LIMIT $2
 )
 """
 

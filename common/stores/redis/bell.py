@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
+from contextvars import Context
 
 from common.domain.errors import TaskQueueError
 from common.stores.redis.connection import Connection
@@ -30,7 +31,8 @@ class Bell:
         waiter = asyncio.get_running_loop().create_future()
         self._waiting[waiter] = None
         if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
+            # For all: it must not end with the time of the caller who began it.
+            self._listening = asyncio.create_task(self._listen(), context=Context())
         try:
             await asyncio.wait([waiter], timeout=min(seconds, LONGEST_WAIT))
         except asyncio.CancelledError:
@@ -62,7 +64,9 @@ class Bell:
     async def _listen(self) -> None:
         try:
             while self._waiting:
-                if await self._connection.ask("wait", "BLPOP", "wake", 1, wait=LONGEST_WAIT):
+                if await self._connection.ask(
+                    "wait", "BLPOP", "wake", LONGEST_WAIT, wait=LONGEST_WAIT
+                ):
                     if not self._waiting:
                         # Somebody waits elsewhere, or will.
                         await self._connection.ask("wake", "RPUSH", "wake", "1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 from typing import Any
 
 from common.domain.errors import QueueFull, SubmitWithdrawn, TaskQueueError
@@ -126,7 +127,8 @@ class RedisQueue:
         if trip.cancelled() or trip.exception() or not trip.result().assignments:
             return
         executions = [each.execution for each in trip.result().assignments]
-        giving = asyncio.create_task(self._trip(0, release=executions))
+        # The caller's time may be over.
+        giving = asyncio.create_task(self._trip(0, release=executions), context=Context())
         self._returning.add(giving)
         giving.add_done_callback(self._give_back)
 

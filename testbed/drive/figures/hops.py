@@ -106,14 +106,14 @@ def per_job(
     ``finished_in`` counts the jobs that finished in a window. Both are counted between the scrapes
     that enclose ``window``: in between, a counter is a guess, which jobs are not.
     """
-    enclosing = _enclosing(metrics, window)
-    finished = finished_in(enclosing)
+    around = enclosing(metrics, window)
+    finished = finished_in(around)
     if not finished or not counted(metrics):
         return None
-    return tuple(each.per(finished) for each in hops(metrics, enclosing))
+    return tuple(each.per(finished) for each in hops(metrics, around))
 
 
-def _enclosing(metrics: MetricSeries, window: Window) -> Window:
+def enclosing(metrics: MetricSeries, window: Window) -> Window:
     """Return the window from the last scrapes before another one to the first after it.
 
     The scrapes of processes follow each other closely. Where there are none the edge stays.

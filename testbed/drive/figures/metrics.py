@@ -67,6 +67,10 @@ COST = (
     Metric("peak_rss_mib", "stack peak memory (RSS)", "MiB", "cost"),
     Metric("generator_cores", "load generator CPU", "cores", "cost", better=None),
 )
+STORES = (
+    Metric("store_trips_per_job", "round trips to stores per finished job", "trips", "stores"),
+    Metric("store_bytes_per_job", "written by stores per finished job", "bytes", "stores"),
+)
 CHECKS = (
     Metric("errors_definite", "errors, definite", "calls", "checks", is_count=True, better=None),
     Metric(
@@ -89,9 +93,12 @@ def latency(call: str, percent: int) -> Metric:
     )
 
 
-def catalogue(calls: Iterable[str]) -> tuple[Metric, ...]:
-    """Return all metrics in the order of the table, for the kinds of call that were seen."""
+def catalogue(calls: Iterable[str], stores: bool = True) -> tuple[Metric, ...]:
+    """Return all metrics in the order of the table, for the kinds of call that were seen.
+
+    Those of ``stores`` are for sides of which any has one.
+    """
     seen = set(calls)
     ordered = [call for call in CALLS if call in seen] + sorted(seen - set(CALLS))
     latencies = tuple(latency(call, percent) for call in ordered for percent in PERCENTILES)
-    return THROUGHPUT + latencies + JOB_TIMES + COST + CHECKS
+    return THROUGHPUT + latencies + JOB_TIMES + COST + (STORES if stores else ()) + CHECKS

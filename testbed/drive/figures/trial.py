@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from testbed.drive.figures import budget, hops, metrics, quantiles, resources, validity, warmup
+from testbed.drive.figures import (
+    budget,
+    hops,
+    metrics,
+    quantiles,
+    resources,
+    stores,
+    validity,
+    warmup,
+)
 from testbed.drive.figures.metrics import Figure
 from testbed.drive.figures.validity import Limits
 from testbed.drive.figures.warmup import FOUND, Cut
@@ -45,6 +54,12 @@ class TrialFigures:
     cut: Cut | None = None
 
     @property
+    def has_store(self) -> bool:
+        """Whether there are figures of a store."""
+        known = (self.figures.get(metric.name) for metric in metrics.STORES)
+        return any(each is not None and each.value is not None for each in known)
+
+    @property
     def valid(self) -> bool:
         """Whether the figures may be compared."""
         return not self.problems
@@ -65,6 +80,7 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
         **_jobs(trial.jobs, window),
         **_cost(trial, window),
         **_said(trial, window),
+        **_stored(trial, window),
     }
     lost = tuple(job for job in trial.jobs if job.lost)
     return TrialFigures(
@@ -148,6 +164,15 @@ def _said(trial: TrialRecording, window: Window) -> dict[str, Figure]:
     return {
         "internal_calls_per_job": Figure(inner.calls if inner else None),
         "internal_bytes_per_job": Figure(inner.bytes if inner else None),
+    }
+
+
+def _stored(trial: TrialRecording, window: Window) -> dict[str, Figure]:
+    """Count what stores were asked and wrote; a stack without a store has no figure."""
+    finished = partial(finished_in, trial.jobs)
+    return {
+        "store_trips_per_job": Figure(stores.trips_per_job(trial.metrics, window, finished)),
+        "store_bytes_per_job": Figure(stores.bytes_per_job(trial.servers, window, finished)),
     }
 
 

@@ -120,7 +120,7 @@ def _run_trials(
             plan,
             origin,
             folder,
-            Tools(started, display, interrupts),
+            Tools(started, display, interrupts, watches_servers=True),
             lambda traffic: TimedLoad(traffic, Locust(locustfile, traffic), plan.audit),
             titles=_titles(plan),
             keep_going=keep_going,

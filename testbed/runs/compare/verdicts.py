@@ -96,7 +96,8 @@ def judge(
     Each side is held against the first, with the noise of these two alone. All metrics of all sides
     are one family: their verdicts are adjusted for how many they are. ``labels`` name the sides.
     """
-    catalogue = metrics.catalogue({call for trial in trials for call in trial.calls})
+    stores = any(trial.has_store for trial in trials)
+    catalogue = metrics.catalogue({call for trial in trials for call in trial.calls}, stores)
     rows = [_measure(metric, trials, len(labels), confidence) for metric in catalogue]
     judged = iter(verdicts(list(_family(rows, labels)), confidence=confidence))
     return tuple(

@@ -15,7 +15,7 @@ from testbed.record import files, reader
 from testbed.record.damage import RecordingError, reading
 from testbed.record.history import files as history_files
 from testbed.record.history.model import History, Submitted
-from testbed.record.metrics import METRICS, SERVERS, read_metrics
+from testbed.record.metrics import METRICS, read_metrics, read_servers
 from testbed.record.model import COMPLETE, JobRow, TrialHeader
 from testbed.record.series import MetricSeries
 from testbed.record.shapes import Provenance, RecordedTraffic
@@ -96,7 +96,7 @@ def read_side(folder: Path, header: TrialHeader) -> Left:
         raise RecordingError(f"{path} is damaged: its last line, where it ends, is missing")
     trial = reader.read_complete(folder, header)
     _check_history(folder, history, files.read_accepted(folder))
-    return Left(history, trial.jobs, trial.metrics, _servers(folder))
+    return Left(history, trial.jobs, trial.metrics, trial.servers)
 
 
 def _what_there_is(folder: Path) -> Left:
@@ -105,13 +105,8 @@ def _what_there_is(folder: Path) -> Left:
         history_files.read(folder),
         files.read_jobs(folder) if (folder / files.JOBS).exists() else (),
         read_metrics(folder) if (folder / METRICS).exists() else MetricSeries(),
-        _servers(folder),
+        read_servers(folder),
     )
-
-
-def _servers(folder: Path) -> MetricSeries:
-    """Read what the databases did; a stack that has none leaves nothing."""
-    return read_metrics(folder, SERVERS) if (folder / SERVERS).exists() else MetricSeries()
 
 
 def _require_history(folder: Path, who: str) -> None:

@@ -146,3 +146,12 @@ def process_of(record: StackRecord, name: str) -> ProcessRecord:
             f"design {record.design} has no process {name!r}", f"processes: {', '.join(found)}"
         )
     return found[name]
+
+
+def require_server(process: ProcessRecord, design: str) -> None:
+    """Raise :class:`TestbedError` unless a process is a server that keeps something on disk."""
+    if not process.service:
+        raise TestbedError(
+            f"{process.name} of design {design} keeps nothing on disk that a fault could fill",
+            "it can be killed, stopped and paused",
+        )

@@ -25,6 +25,7 @@ class Server(pb_grpc.TaskQueueServiceServicer):
     lists_after: int = 0  # so many single jobs were asked for, if it does not list at first
     asked: list[str] = field(default_factory=list)
     pages: int = 0
+    withdrawn: str = ""  # waits in the first list, and no longer exists after it
 
     def status(self, job_id: str) -> pb.JobStatus:
         status = pb.JobStatus(job_id=job_id, state=self.states[job_id], attempt=1)
@@ -37,7 +38,9 @@ class Server(pb_grpc.TaskQueueServiceServicer):
         if not self.listing and not 0 < self.lists_after <= len(self.asked):
             await context.abort(grpc.StatusCode.UNAVAILABLE, "a node is away")
         if request.state:
-            return pb.ListJobsResponse()
+            left, self.withdrawn = self.withdrawn, ""
+            queued = pb.JobStatus(job_id=left, state=pb.JOB_STATE_QUEUED)
+            return pb.ListJobsResponse(jobs=[queued] if left else [])
         names = sorted(self.states, reverse=True)
         start = int(request.page_token or 0)
         page = names[start : start + 2]
@@ -138,6 +141,13 @@ async def test_job_that_nobody_was_promised_and_that_does_not_end_is_left() -> N
     rows = await audited(Server(states), ["j0"], seconds=1.0)
     assert [job_id for job_id, row in rows.items() if row.left] == ["j1"]
     assert not rows["j1"].lost
+
+
+async def test_job_that_is_withdrawn_while_the_queue_drains_is_looked_up_and_is_none() -> None:
+    server = Server({"j1": pb.JOB_STATE_DONE}, withdrawn="j2")
+    rows = await audited(server, ["j1"])
+    assert server.asked == ["j2"]
+    assert set(rows) == {"j1"}
 
 
 async def test_listed_job_that_nobody_was_promised_is_kept_apart() -> None:

@@ -1,6 +1,7 @@
 -- Records, and the submits and request ids that lead to them. Times are in microseconds. A row in
--- state 0 is no job: it keeps the place of a submit that was withdrawn, so that a message of it that
--- comes late makes none.
+-- state 0 is no job: it says for a while what came of a submit, so that a message of it that comes
+-- late makes none. The job that it made is forgotten; or `led_to` is the job of its request id, or
+-- empty if it was withdrawn before it came.
 
 CREATE TABLE jobs (
     id text COLLATE "C" PRIMARY KEY,
@@ -8,7 +9,6 @@ CREATE TABLE jobs (
     state smallint NOT NULL,
     created bigint NOT NULL,
     attempt integer NOT NULL DEFAULT 0,
-    -- Or, in state 0, when it was withdrawn.
     started bigint,
     -- Whether the last start replaced an execution.
     again boolean NOT NULL DEFAULT false,
@@ -18,13 +18,16 @@ CREATE TABLE jobs (
     message text,
     cancel boolean NOT NULL DEFAULT false,
     request_id bytea,
-    submit_id text COLLATE "C"
+    submit_id text COLLATE "C",
+    led_to text COLLATE "C"
 );
 
--- For lists, of which each is in one place of this index for each state and kind.
-CREATE INDEX jobs_by_state ON jobs (state, kind, id);
+-- For lists, of which each is in one place of this index for each state and kind. It has its order of
+-- ids to itself: by that of the primary key a planner who takes states to be mixed well would go
+-- through all jobs of other states too. Both orders are that of bytes.
+CREATE INDEX jobs_by_state ON jobs (state, kind, id text_pattern_ops);
 CREATE UNIQUE INDEX jobs_by_submit ON jobs (submit_id) WHERE submit_id IS NOT NULL;
-CREATE INDEX jobs_withdrawn ON jobs (started) WHERE state = 0;
+CREATE INDEX jobs_withdrawn ON jobs (created) WHERE state = 0;
 
 CREATE TABLE kinds (kind text PRIMARY KEY);
 

@@ -1,4 +1,4 @@
-"""Connections to a PostgreSQL of a stack, for the agents that break it."""
+"""Connections to a PostgreSQL of a stack, for the agents that hold its faults."""
 
 from __future__ import annotations
 

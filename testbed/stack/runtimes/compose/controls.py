@@ -16,8 +16,8 @@ from testbed.stack import records as stacks
 from testbed.stack.manifests.compose import PROJECT
 from testbed.stack.records import ProcessRecord, StackRecord
 from testbed.stack.runtimes import health
-from testbed.stack.runtimes.compose import containers, engine
-from testbed.stack.runtimes.controls import RecordedControls, process_of
+from testbed.stack.runtimes.compose import containers, disk, engine
+from testbed.stack.runtimes.controls import RecordedControls, process_of, require_server
 from testbed.stack.runtimes.logs import log_tail
 
 # Of the Compose file that a stack was started from.
@@ -91,20 +91,20 @@ class ComposeControls(RecordedControls):
         return True
 
     def fill_disk(self, name: str) -> None:
-        """Refuse: the disk of a container is that of its host."""
-        process_of(self.record, name)
-        raise TestbedError(
-            "the disk of a container is that of its host, and is not filled",
-            f"run the stack as local processes: testbed up {self._design} --runtime local",
-        )
+        """Limit the size of files to nothing: each write fails, with another number than ENOSPC.
 
-    def empty_disk(self, name: str) -> bool:  # noqa: ARG002  # it is never full
-        """Return false: it is never filled."""
-        return False
+        A program that does not ignore SIGXFSZ is ended by that at its next write.
+        """
+        require_server(process_of(self.record, name), self._design)
+        disk.fill(self._running(name))
 
-    def is_disk_full(self, name: str) -> bool:  # noqa: ARG002  # it is never full
-        """Return false: it is never filled."""
-        return False
+    def empty_disk(self, name: str) -> bool:
+        """Take the limit away."""
+        return disk.empty(self._container(name))
+
+    def is_disk_full(self, name: str) -> bool:
+        """Say whether it has that limit."""
+        return disk.is_full(self._container(name))
 
     def set_clock(self, name: str, seconds: float) -> None:  # noqa: ARG002  # it is refused
         """Refuse: containers share the clock of their host."""

@@ -10,7 +10,7 @@ from testbed.errors import TestbedError
 from testbed.stack import lock
 from testbed.stack.records import ProcessRecord
 from testbed.stack.runtimes import health
-from testbed.stack.runtimes.controls import RecordedControls, process_of
+from testbed.stack.runtimes.controls import RecordedControls, process_of, require_server
 from testbed.stack.runtimes.local import clock, disk, processes
 from testbed.stack.runtimes.local.family import family
 from testbed.stack.runtimes.logs import log_tail
@@ -73,13 +73,8 @@ class LocalControls(RecordedControls):
 
     def fill_disk(self, name: str) -> None:
         """Limit the size of files to nothing: each write fails, with another number than ENOSPC."""
-        process = self._running(name)
-        if not process_of(self.record, name).service:
-            raise TestbedError(
-                f"{name} of design {self._design} keeps nothing on disk that a fault could fill",
-                "it can be killed, stopped and paused",
-            )
-        disk.fill(process)
+        require_server(process_of(self.record, name), self._design)
+        disk.fill(self._running(name))
 
     def empty_disk(self, name: str) -> bool:
         """Take the limit away."""

@@ -8,7 +8,6 @@ be ended by that.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,20 +16,18 @@ from typing import Any
 import psutil
 
 from testbed.errors import TestbedError
+from testbed.stack.runtimes.file_limit import NOTHING, PROGRAM, FileLimit
 from testbed.stack.runtimes.local.family import family
-
-_PROGRAM = "prlimit"
-_LIMIT = re.compile(r"^Max file size\s+(\S+)\s+(\S+)", re.MULTILINE)
 
 
 def fill(process: psutil.Process) -> None:
     """Let it write nothing more. Raises :class:`TestbedError` where that cannot be done."""
-    if not shutil.which(_PROGRAM):
+    if not shutil.which(PROGRAM):
         raise TestbedError(
-            f"the limits of a process are set with `{_PROGRAM}`, which is not on PATH",
+            f"the limits of a process are set with `{PROGRAM}`, which is not on PATH",
             "it is in util-linux, of Linux alone",
         )
-    _limit(process, "0")
+    _limit(process, NOTHING)
 
 
 def empty(process: psutil.Process) -> bool:
@@ -43,7 +40,7 @@ def empty(process: psutil.Process) -> bool:
 
 def is_full(process: psutil.Process) -> bool:
     """Say whether it, or one of its family, can write nothing."""
-    return any(_limits(each)[0] == "0" for each in family(process))
+    return any(_limit_of(each).soft == NOTHING for each in family(process))
 
 
 def _limit(process: psutil.Process, soft: str) -> None:
@@ -52,18 +49,17 @@ def _limit(process: psutil.Process, soft: str) -> None:
     # Who is started later has the limit of who starts it, which comes first.
     while new := [each for each in family(process) if each not in done]:
         for each in new:
-            _set(each, soft or _limits(each)[1])
+            _set(each, soft or _limit_of(each).hard)
         done.update(new)
 
 
-def _limits(process: psutil.Process) -> tuple[str, str]:
-    """Return how large its files may get, and how large it may let them; of none, nothing."""
+def _limit_of(process: psutil.Process) -> FileLimit:
+    """Return the limit of a process; of one that has ended, an empty one."""
     try:
         text = Path("/proc", str(process.pid), "limits").read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):
-        return "", ""
-    found = _LIMIT.search(text)
-    return (found[1], found[2]) if found else ("", "")
+        return FileLimit()
+    return FileLimit.read(text)
 
 
 def _set(process: psutil.Process, soft: str) -> None:
@@ -73,7 +69,7 @@ def _set(process: psutil.Process, soft: str) -> None:
         return
     # Who is not the owner of a process may not, not even root everywhere.
     other: dict[str, Any] = {"user": user, "group": group, "extra_groups": ()}
-    command = [_PROGRAM, f"--pid={process.pid}", f"--fsize={soft}:"]
+    command = [PROGRAM, f"--pid={process.pid}", f"--fsize={soft}:"]
     done = subprocess.run(
         command,
         check=False,

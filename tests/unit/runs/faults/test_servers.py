@@ -67,7 +67,7 @@ BUSY = server(
 )
 
 
-def test_rate_during_and_after_a_fault_is_told_by_that_before() -> None:
+def test_rate_during_and_after_a_fault_is_measured_by_that_before() -> None:
     (fault,) = drive(5, {}).faults
     assert fault.rates is not None
     assert fault.rates.before == pytest.approx(10)

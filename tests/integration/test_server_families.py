@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 
 import asyncpg
 import psutil
@@ -12,6 +11,7 @@ import pytest
 from common.services import postgres
 from common.stack_spec import StackSpec
 from common.topology import Topology
+from testbed.runs.faults.heal import heal_all
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import Meter, silent
@@ -24,27 +24,40 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres")]
 
 DESIGN, SERVER = "fake", "postgres"
-BUSY = "SELECT sum(n) FROM generate_series(1, 200000) n"
 Connection = asyncpg.Connection
 Connect = Callable[[], Awaitable[Connection]]
 
 
-@pytest.fixture
-def record(home: Path) -> Iterator[StackRecord]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackRecord]:
     """A stack of one PostgreSQL."""
+    home = tmp_path_factory.mktemp("families")
     for parent in (home, *home.parents[:2]):
         # As root, it runs as another user.
         parent.chmod(0o755)
     runtime = LocalRuntime()
     server = postgres.server(SERVER, free_ports(1)[0], ("store",))
-    topology = Topology(DESIGN, "a PostgreSQL", (server,), (SERVER,))
-    yield runtime.up(topology, StackSpec(), silent)
-    runtime.down(DESIGN, silent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(stacks.HOME_VARIABLE, str(home))
+        yield runtime.up(
+            Topology(DESIGN, "a PostgreSQL", (server,), (SERVER,)), StackSpec(), silent
+        )
+        runtime.down(DESIGN, silent)
 
 
 @pytest.fixture
-def controls(record: StackRecord) -> Controls:
-    return LocalRuntime().controls(record)
+def controls(running: StackRecord) -> Iterator[Controls]:
+    """Its controls; it is whole again after each test."""
+    controls = LocalRuntime().controls(running)
+    yield controls
+    if stacks.load(DESIGN) is not None:
+        list(heal_all(controls))
+
+
+@pytest.fixture
+def record(controls: Controls) -> StackRecord:
+    """Return the stack as it is now."""
+    return controls.record
 
 
 @pytest.fixture
@@ -165,7 +178,7 @@ async def test_memory_that_backends_share_is_counted_once(
     assert shared < use.memory_bytes < sum(each.rss for each in used) - 3 * (20 << 20)
 
 
-async def test_down_ends_a_backend_that_has_outlived_its_server(
+async def test_down_ends_a_backend_that_has_outlived_its_server_and_leaves_no_file(
     controls: Controls, connect: Connect
 ) -> None:
     backend = backend_of(await connect())
@@ -173,16 +186,10 @@ async def test_down_ends_a_backend_that_has_outlived_its_server(
     family(controls)[0].kill()
     eventually(lambda: not controls.record.alive(), what="the end of the server")
     assert backend in processes.strays(DESIGN)
-
-    LocalRuntime().down(DESIGN, silent)
-
-    eventually(lambda: not runs(backend), what="the end of the backend")
-
-
-def test_files_of_a_database_go_with_its_stack(record: StackRecord) -> None:
-    folder = stacks.data_folder(DESIGN, record.processes[0].name)
+    folder = stacks.data_folder(DESIGN, SERVER)
     assert (folder / "made").exists()
 
     LocalRuntime().down(DESIGN, silent)
 
+    eventually(lambda: not runs(backend), what="the end of the backend")
     assert not folder.exists()
