@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from common.gen.taskqueue.internal.v1 import queue_service_pb2, queue_service_pb2_grpc
 from common.rpc.process import Process, run
+from common.rpc.stored import open_store
 from design_a.servicers.queue import QueueServicer
 
 
 def assemble(process: Process) -> None:
     """Serve the queue owner."""
-    queue = process.open_store().queue()
+    queue = open_store(process).queue()
     process.before_stop(queue.stop_waiting)
     process.serve(
         queue_service_pb2.DESCRIPTOR.services_by_name["QueueService"],

@@ -16,6 +16,7 @@ from common.rpc.embedded_worker import start_worker
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
 from common.rpc.remote import RemoteTaskQueue
+from common.rpc.stored import open_store
 from design_b.placement import PlacedTaskQueue
 
 
@@ -25,7 +26,7 @@ def assemble(process: Process) -> None:
     number = number_of(settings.name)
     kinds = registry.load()
 
-    store = process.open_store()
+    store = open_store(process)
     jobs, queue, results = store.jobs(process.mint(number)), store.queue(), store.results()
     process.before_stop(queue.stop_waiting)
     liveness = LivenessOwner(process.clock, settings.heartbeat_timeout)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from common.options.values import Values
 from common.stack_spec import StackSpec
@@ -25,8 +25,9 @@ class Option:
     three are sentences without a full stop. ``apply`` gets the topology, how it is started and a
     value without a problem, and returns both as they are then; it raises :class:`OptionError` where
     the option makes no sense. ``facts`` name what a stack says of itself that may differ because of
-    it. ``services`` are programs besides ours that it may need. One that ``shapes`` the topology is
-    applied before those that only set something.
+    it. ``goes_with`` are options, with their values, without which it has no meaning. ``services``
+    are programs besides ours that it may need. One that ``shapes`` the topology is applied
+    before those that only set something.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Option:
     buys: str = ""
     costs: str = ""
     facts: tuple[str, ...] = ()
+    goes_with: Mapping[str, str] = field(default_factory=dict, hash=False)
     services: tuple[str, ...] = ()
     shapes: bool = False
 

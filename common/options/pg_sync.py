@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from common.config import POSTGRES, SYNC_LEVELS
-from common.options.option import Option, OptionError, Started
+from common.options.option import Option, Started
 from common.options.values import Choice
 from common.stack_spec import StackSpec
 from common.topology import Topology
 
 
 def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
-    if spec.settings.get("store") != POSTGRES:
-        raise OptionError("there is no PostgreSQL: give store=postgres too")
     return topology, replace(spec, settings={**spec.settings, "pg_sync": value})
 
 
@@ -28,4 +26,5 @@ OPTION = Option(
     costs="on: each commit waits for the disk; off: the end of PostgreSQL takes what was accepted "
     "in the last 0.6 seconds",
     facts=("pg_sync", "durability"),
+    goes_with={"store": POSTGRES},
 )

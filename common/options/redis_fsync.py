@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from common.config import FSYNC_LEVELS, REDIS
-from common.options.option import Option, OptionError, Started
+from common.options.option import Option, Started
 from common.options.values import Choice
 from common.stack_spec import StackSpec
 from common.topology import Topology
 
 
 def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
-    if spec.settings.get("store") != REDIS:
-        raise OptionError("there is no Redis: give store=redis too")
     return topology, replace(spec, settings={**spec.settings, "redis_fsync": value})
 
 
@@ -27,4 +25,5 @@ OPTION = Option(
     costs="always: each answer waits for the disk; everysec: a crash of the machine takes the last "
     "second or two; no: what the system had not written yet",
     facts=("redis_fsync", "durability"),
+    goes_with={"store": REDIS},
 )

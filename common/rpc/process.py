@@ -37,7 +37,6 @@ from common.clock import SystemClock
 from common.config import SECRET_VARIABLE, ConfigError, Settings
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
-from common.metrics import StoreMetrics
 from common.rpc import accounting, callers, identity
 from common.rpc.admission import Admission
 from common.rpc.channel import Peer
@@ -47,7 +46,6 @@ from common.rpc.outbound import ClientMetrics
 from common.rpc.readiness import Readiness
 from common.rpc.reflect import reflecting
 from common.rpc.server import Add, Server
-from common.stores import ObservedStore, open_store
 
 logger = logging.getLogger(__name__)
 
@@ -98,16 +96,19 @@ class Process:
         """Make the source of the ids that this process gives out."""
         return IdMint(home, secrets.randbelow(BOOT_LIMIT))
 
-    def open_store(self) -> ObservedStore:
-        """Open what keeps the state of this process, which serves only while that can be used."""
-        metrics = StoreMetrics()
-        store = open_store(self.settings, self.clock, metrics)
-        if store.remote:
-            metrics.expose(self.registry)
-            self._readiness.wait_for_store()
-            self.run_beside(partial(self._readiness.watch, store, metrics))
-        self._closes.append(store.close)
-        return ObservedStore(store, self.registry)
+    def serve_while(
+        self, refresh: Callable[[], Awaitable[None]], on_ready: Callable[[bool], None]
+    ) -> None:
+        """Serve only while ``refresh`` succeeds, which is called once a second; see ``Readiness``.
+
+        ``on_ready`` gets whether it does.
+        """
+        self._readiness.wait()
+        self.run_beside(partial(self._readiness.watch, refresh, on_ready))
+
+    def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Call ``close`` last, once nothing is under way any more."""
+        self._closes.append(close)
 
     def connect(self, name: str, caller: str) -> Peer:
         """Connect to a peer of the settings as ``caller``.

@@ -1,22 +1,20 @@
-"""Whether a process serves, as its health says: while its store can be used, if it has one."""
+"""Whether a process serves, as its health says: while what it needs can be used."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from grpc_health.v1 import health, health_pb2
 
 from common import context
 from common.domain.errors import TaskQueueError
-from common.metrics import StoreMetrics
-from common.stores import Store
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
-"""Seconds between two refreshes of a store."""
+"""Seconds between two calls of it."""
 TIMEOUT = 5.0
 """Seconds that one may take."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -40,23 +38,28 @@ class Readiness:
         """Say from now on that nothing serves."""
         await self.servicer.enter_graceful_shutdown()
 
-    def wait_for_store(self) -> None:
-        """Do not serve until :meth:`watch` has found that the store can be used."""
+    def wait(self) -> None:
+        """Do not serve until :meth:`watch` has found that it can."""
         self._ready = False
 
-    async def watch(self, store: Store, metrics: StoreMetrics) -> None:
-        """Until canceled: refresh a store, and serve while it can be used."""
+    async def watch(
+        self, refresh: Callable[[], Awaitable[None]], on_ready: Callable[[bool], None]
+    ) -> None:
+        """Until canceled: call ``refresh`` now and then, and serve while it succeeds.
+
+        It raises ``TaskQueueError`` while it does not, such as that a store is out of reach.
+        """
         while True:
             problem = None
             try:
                 with context.call(timeout=TIMEOUT):
-                    await store.refresh()
+                    await refresh()
             except TaskQueueError as error:
                 problem = error
             if (problem is None) != self._ready:
-                logger.warning("%s", problem or "the store can be used: serves")
+                logger.warning("%s", problem or "serves: what it needs is there")
                 await self._set(problem is None)
-            metrics.ready(self._ready)
+            on_ready(self._ready)
             await asyncio.sleep(PAUSE)
 
     async def _set(self, ready: bool) -> None:

@@ -34,7 +34,13 @@ def text() -> str:
 
 
 def _section(option: Option) -> str:
-    lines = {"Buys": option.buys, "Costs": option.costs, "Needs": ", ".join(option.services)}
+    company = ", ".join(f"`{name}={value}`" for name, value in option.goes_with.items())
+    lines = {
+        "Buys": option.buys,
+        "Costs": option.costs,
+        "Goes with": company,
+        "Needs": ", ".join(option.services),
+    }
     listed = "".join(f"- {title}: {words}\n" for title, words in lines.items() if words)
     return f"\n## {option.name}\n\n{option.about[0].upper()}{option.about[1:]}.\n\n{listed}"
 

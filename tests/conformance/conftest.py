@@ -20,6 +20,8 @@ from tests.support.services import running
 from tests.support.stacks import free_port
 from tests.support.stores import Jobs, OpenQueue, Queue, Unwatched, settings_of
 
+SERVERS = ("redis", "postgres")
+
 
 @pytest.fixture(scope="session")
 def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -45,7 +47,10 @@ async def _emptied(address: str) -> None:
         await connection.close()
 
 
-@pytest.fixture(params=["memory", "redis", "postgres"])
+STORES = ["memory", *(pytest.param(name, marks=pytest.mark.needs(name)) for name in SERVERS)]
+
+
+@pytest.fixture(params=STORES)
 def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
     """Opens a store that is empty: with a clock, and settings by name."""
     if request.param == "memory":

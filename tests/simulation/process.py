@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from random import Random
 from typing import Any
@@ -20,11 +20,9 @@ from common.config import Settings
 from common.domain.errors import DeadlineAlreadyPast, InternalError, Stopping, TaskQueueError
 from common.domain.ids import BOOT_LIMIT, IdMint
 from common.flows.background import Background
-from common.metrics import StoreMetrics
 from common.rpc import callers, metadata, status
 from common.rpc.channel import Peer
 from common.rpc.outbound import ClientMetrics
-from common.stores import ObservedStore, open_store
 from tests.simulation.loop import PROCESS, Freezer
 from tests.simulation.network import Network, SimulatedChannel, failure
 
@@ -76,8 +74,8 @@ class SimulatedProcess:
     def mint(self, home: int = 0) -> IdMint:
         return IdMint(home, self._random.randrange(BOOT_LIMIT))
 
-    def open_store(self) -> ObservedStore:
-        return ObservedStore(open_store(self.settings, self.clock, StoreMetrics()), self.registry)
+    def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Forget it: what ends here has nothing to close."""
 
     def connect(self, name: str, caller: str) -> Peer:
         channel = SimulatedChannel(self._network, self.settings.name, name)

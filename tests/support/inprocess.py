@@ -16,6 +16,7 @@ from common.handlers.registry import load
 from common.owners.liveness import LivenessOwner
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
+from common.rpc.stored import open_store
 from common.worker.executor import JobExecutor
 from common.worker.loop import Worker
 
@@ -42,7 +43,7 @@ class _Server:
     def __init__(self, slots: int) -> None:
         settings = Settings("inprocess", listen="127.0.0.1:0", metrics="127.0.0.1:0", slots=slots)
         self.process = Process(settings)
-        store = self.process.open_store()
+        store = open_store(self.process)
         jobs, queue, results = store.jobs(self.process.mint()), store.queue(), store.results()
         self.process.before_stop(queue.stop_waiting)
         liveness = LivenessOwner(self.process.clock, settings.heartbeat_timeout)

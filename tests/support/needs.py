@@ -18,6 +18,7 @@ from typing import NoReturn
 import pytest
 
 from testbed.errors import TestbedError
+from testbed.stack import environment
 from testbed.stack.runtimes.compose import engine
 from testbed.stack.runtimes.local import clock
 
@@ -76,6 +77,21 @@ def _node() -> str:
     return "" if shutil.which("node") and shutil.which("npm") else "node and npm are not installed"
 
 
+def _redis() -> str:
+    return _programs("redis", "redis-server", "redis-cli")
+
+
+def _postgres() -> str:
+    return _programs("PostgreSQL", "postgres", "initdb", "pg_isready")
+
+
+def _programs(server: str, *programs: str) -> str:
+    """Say that a server is not installed; stacks find programs elsewhere than on PATH too."""
+    path = environment.with_programs(os.environ)["PATH"]
+    missing = [each for each in programs if shutil.which(each, path=path) is None]
+    return f"{server} is not installed: there is no {' and no '.join(missing)}" if missing else ""
+
+
 def _prometheus() -> str:
     if has_prometheus() or _has_prometheus_image():
         return ""
@@ -101,5 +117,7 @@ NEEDS: dict[str, Callable[[], str]] = {
     "kustomize": _kustomize,
     "libfaketime": _libfaketime,
     "node": _node,
+    "postgres": _postgres,
     "prometheus": _prometheus,
+    "redis": _redis,
 }

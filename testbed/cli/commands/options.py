@@ -61,13 +61,18 @@ def _explain(option: Option) -> None:
         "default": option.default,
         "buys": option.buys,
         "costs": option.costs,
+        "goes with": ", ".join(_company(option)),
         "needs": ", ".join(option.services),
-        "example": f"a+{option.name}={_example(option)}",
+        "example": "+".join(["a", *_company(option), f"{option.name}={_example(option)}"]),
     }
     for title, text in lines.items():
         if text:
             table.add_row(title, Text(text))
     console.out.print(table)
+
+
+def _company(option: Option) -> list[str]:
+    return [f"{name}={value}" for name, value in option.goes_with.items()]
 
 
 def _example(option: Option) -> str:

@@ -84,6 +84,7 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
     chosen = [(_option(side, name, value), value) for name, value in side.options.items()]
     for option, value in sorted(chosen, key=lambda each: not each[0].shapes):
         name = option.name
+        _require_company(side, option)
         try:
             topology, spec = option.apply(topology, spec, value)
         except OptionError as error:
@@ -188,6 +189,15 @@ def _option(side: Side, name: str, value: str) -> Option:
     if problem := known[name].problem(value):
         raise SideError(f"side {str(side)!r}: option {name}={value}: {value!r} {problem}")
     return known[name]
+
+
+def _require_company(side: Side, option: Option) -> None:
+    for name, value in option.goes_with.items():
+        if side.options.get(name) != value:
+            raise SideError(
+                f"side {str(side)!r}: option {option.name!r} has no meaning without {name}={value}",
+                f"write {side}+{name}={value}",
+            )
 
 
 def _check(side: Side, topology: Topology, spec: StackSpec, revision: Revision | None) -> None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 from common import options
 from testbed.cli.main import make_app
 from testbed.stack.sides.resolve import resolve
-from testbed.stack.sides.side import Side
+from testbed.stack.sides.side import Side, SideError
 
 
 def run(*arguments: str) -> Result:
@@ -26,7 +26,15 @@ def test_every_option_is_listed_with_its_default() -> None:
 def test_the_example_of_an_option_is_a_side_that_can_be_started(name: str) -> None:
     printed = run("options", name).stdout
     (example,) = (each.split()[1] for each in printed.splitlines() if each.startswith("example"))
-    assert resolve(example).side.options.keys() == {name}
+    assert resolve(example).side.options.keys() == {name, *options.get(name).goes_with}
+
+
+def test_option_without_that_which_it_goes_with_is_refused_and_says_what_to_write() -> None:
+    with pytest.raises(
+        SideError, match="'pg_sync' has no meaning without store=postgres"
+    ) as caught:
+        resolve("a+pg_sync=off")
+    assert caught.value.hint == "write a+pg_sync=off+store=postgres"
 
 
 def test_an_option_that_there_is_not_is_an_error_that_names_those_that_there_are() -> None:

@@ -65,7 +65,7 @@ def test_all_that_is_wrong_is_named_by_its_key() -> None:
         declaration.parse(wrong, "ours.toml")
     assert str(caught.value).splitlines() == [
         "ours.toml: replicas: unknown key",
-        "ours.toml: durability: 'solid' is none of none, process, disk, replicated",
+        "ours.toml: durability: 'solid' is none of none, delayed, process, disk, replicated",
         "ours.toml: delivery: 1 is none of at-most-once, at-least-once, exactly-once",
         "ours.toml: slots: True is not a whole number from 1 to 1,000,000",
         "ours.toml: methods: 'Submit': none of CancelJob, GetJobResult, GetJobStatus, ListJobs, "
