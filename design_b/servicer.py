@@ -32,7 +32,8 @@ class MembershipServicer(MembershipServiceServicer):
         self, request: pb.ExchangeMembershipRequest, context: Any
     ) -> pb.ExchangeMembershipResponse:
         """Take over a newer membership, and return the newest."""
-        self._nodes.adopt(membership_from(request.membership))
+        if request.HasField("membership"):
+            self._nodes.adopt(membership_from(request.membership))
         held = self._counts.counts()
         return pb.ExchangeMembershipResponse(
             membership=membership_to(self._nodes.membership),

@@ -115,7 +115,7 @@ class ExchangeMembershipRequest(_message.Message):
     MEMBERSHIP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def membership(self) -> Global___Membership:
-        """It may be older than that of the node."""
+        """It may be older than that of the node. Absent from who only asks."""
 
     def __init__(
         self,
