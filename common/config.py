@@ -64,6 +64,8 @@ class Settings:
     ``links`` is for the process of that name: where it listens for each ``caller>callee``.
     ``store`` is where state is kept; how safely, ``redis_fsync`` and ``pg_sync`` say of a server
     that was started so.
+    ``membership`` is for a node that starts when others have joined or left: version and rings, as
+    ``design_b.membership`` has them.
     ``secret_file`` holds what the processes of a stack know each other by; empty for none.
     """
 
@@ -157,6 +159,7 @@ class Settings:
     redis_fsync: str = FSYNC_LEVELS[0]
     pg_sync: str = SYNC_LEVELS[0]
     secret_file: str = ""
+    membership: str = ""
     links: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

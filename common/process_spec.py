@@ -73,6 +73,8 @@ class ProcessSpec:
     none. ``ports`` are others by name. ``ready`` says how to see that it serves, and
     ``stop_signal`` is what asks it to stop. ``peers`` are the names of the processes that it calls.
 
+    ``settings`` of one of ours are its own where the stack says nothing else.
+
     ``slot_share`` is its part of the stack's execution slots and how many fetches for them it keeps
     under way, 0 for a process that runs no jobs. Of one that is ``scalable`` there may be several,
     see :meth:`common.topology.Topology.scaled`. It ``holds`` what accepted jobs need in its memory,
@@ -98,6 +100,7 @@ class ProcessSpec:
     metrics_path: str = METRICS_PATH
     stop_signal: str = STOP_SIGNAL
     service: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if bool(self.module) == bool(self.command):

@@ -95,7 +95,8 @@ class Topology:
 
         One more process, :data:`LINKS`, has all of them. It serves at ``links_port``, and each link
         has a port of its own from the next on: at most 26 in A, of whose workers there may be 20,
-        and 30 in B. Scale before. Raises ``ValueError`` for a design without a block of ports.
+        and 56 in B, of whose nodes there may be 8. Scale before. Raises ``ValueError`` for a design
+        without a block of ports.
         """
         if not (pairs := self.calls_between_ours()):
             raise ValueError(
@@ -169,6 +170,7 @@ class Topology:
         return environment_of(
             {
                 **self.defaults,
+                **process.settings,
                 **settings,
                 "name": process.name,
                 "listen": f"{bind}:{process.port}",

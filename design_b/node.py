@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from common.config import MEMORY, ConfigError
 from common.flows.coordinator import WorkCoordinator
 from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
 from common.handlers import registry
 from common.metrics import watch_liveness
+from common.owners.jobs import JobOwner
 from common.owners.liveness import LivenessOwner
 from common.ports import TaskQueue
-from common.rpc.callers import NODE, PUBLIC
 from common.rpc.embedded_worker import start_worker
 from common.rpc.process import Process
 from common.rpc.public import PublicServicer
-from common.rpc.remote import RemoteTaskQueue
 from common.rpc.stored import open_store
-from design_b.placement import PlacedTaskQueue
+from design_b import cluster
 
 
 def assemble(process: Process) -> None:
     """Serve the public contract over this node's owners and the other nodes, or a shared store."""
     settings = process.settings
-    number = number_of(settings.name)
+    number = cluster.number_of(settings.name)
     kinds = registry.load()
 
     store = open_store(process)
@@ -42,28 +40,10 @@ def assemble(process: Process) -> None:
     task_queue: TaskQueue = OwnedTaskQueue(jobs, queue, results, background, shared)
     if shared is None:
         process.run_beside(Leftovers(jobs, queue).watch)
-    if settings.store == MEMORY:
-        task_queue = _placed(process, number, task_queue)
+    if isinstance(jobs, JobOwner):
+        task_queue = cluster.join(process, task_queue, jobs, kinds)
     process.serve(
         task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
         task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,
         PublicServicer(task_queue, kinds),
     )
-
-
-def _placed(process: Process, number: int, own: TaskQueue) -> TaskQueue:
-    """Return the task queue over all nodes, each of which is the home of a part of the jobs."""
-    peers = {
-        number_of(name): RemoteTaskQueue(process.connect(name, NODE))
-        for name in process.settings.peers
-    }
-    process.admit(NODE, PUBLIC)
-    return PlacedTaskQueue(number, own, peers)
-
-
-def number_of(name: str) -> int:
-    """Return the number in a node's name. Raises ``ConfigError`` for a name without one."""
-    prefix, _, number = name.rpartition("-")
-    if prefix != "node" or not number.isdecimal():
-        raise ConfigError(f"a node is called node-NUMBER, not {name!r}")
-    return int(number)

@@ -200,6 +200,19 @@ class NotHome(TaskQueueError):
         super().__init__(f"{name} {value} is not at home on {node}", node=node, **{name: value})
 
 
+class HomeMoving(TaskQueueError):
+    """Nodes join or leave, and the home of the request id is another one each time it is asked."""
+
+    code = Code.UNAVAILABLE
+    reason = "HOME_MOVING"
+    definite = True
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"the home of request_id {request_id} is moving; try again", request_id=request_id
+        )
+
+
 class QueueFull(TaskQueueError):
     """A limit of the queue is reached; ``metadata["limit"]`` names it."""
 

@@ -41,7 +41,8 @@ def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
 def _moved(process: ProcessSpec, homes: set[str], server: str) -> ProcessSpec:
     """Return a process without state; where all have the same, none asks another one for it."""
     peers = tuple(each for each in process.peers if each not in homes)
-    return replace(process, holds=NOTHING, home=None, peers=(*peers, server))
+    settings = {name: each for name, each in process.settings.items() if name not in _SHARED_OUT}
+    return replace(process, holds=NOTHING, home=None, peers=(*peers, server), settings=settings)
 
 
 def _redis(holders: Sequence[ProcessSpec], port: int) -> tuple[list[ProcessSpec], dict[str, str]]:

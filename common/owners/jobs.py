@@ -103,6 +103,11 @@ class JobOwner:
         self._forget_ended()
         return [self._forget_waiting(job_id) for job_id in job_ids]
 
+    def knows_request(self, request_id: str) -> bool:
+        """Return whether there is a job that was submitted under this request id."""
+        self._forget_ended()
+        return request_id in self._requests
+
     async def sample(self) -> None:
         """Do nothing: the numbers are at hand."""
 

@@ -2,7 +2,7 @@
 
 A caller names itself in metadata. One that does not is a client of the public service. Any other
 proves itself by the secret of the stack. The nodes of Design B, which forward public calls to each
-other, are admitted by each node and nowhere else.
+other, are admitted by each node and nowhere else, and so is who operates the stack.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from common.domain.errors import CallerNotAllowed, CallerNotProven
 
 CLIENT = "client"
 NODE = "node"
+OPERATOR = "operator"
 
 PUBLIC_SERVICE = "taskqueue.v1.TaskQueueService"
+MEMBERSHIP_SERVICE = "taskqueue.membership.v1.MembershipService"
 _INTERNAL = "taskqueue.internal.v1"
 # Health and reflection are for everybody.
 _OPEN = "/grpc."
@@ -28,6 +30,10 @@ def _methods(service: str, *names: str) -> frozenset[str]:
 PUBLIC = _methods(
     PUBLIC_SERVICE, "SubmitJob", "GetJobStatus", "GetJobResult", "CancelJob", "ListJobs"
 )
+
+# Of nodes that share no store, beside the public methods.
+EXCHANGE = _methods(MEMBERSHIP_SERVICE, "ExchangeMembership")
+MEMBERSHIP = EXCHANGE | _methods(MEMBERSHIP_SERVICE, "RepeatSubmit")
 
 ALLOWED: Mapping[str, frozenset[str]] = {
     CLIENT: PUBLIC,

@@ -23,7 +23,7 @@ from common import guarantees
 from common.config import POSTGRES, REDIS, Settings
 
 # Texts of the settings that each process of a stack has for itself.
-PER_PROCESS = frozenset({"name", "listen", "metrics", "secret_file"})
+PER_PROCESS = frozenset({"name", "listen", "metrics", "secret_file", "membership"})
 # Texts that mean something with one store alone.
 _OF_STORE = {"redis_fsync": REDIS, "pg_sync": POSTGRES}
 _DIGITS = 16

@@ -117,8 +117,14 @@ class Process:
         """
         if name not in self.settings.peers:
             raise ConfigError(f"TASKQUEUE_PEERS does not name {name!r}")
+        return self.connect_at(name, self.settings.peers[name], caller)
+
+    def connect_at(self, name: str, address: str, caller: str) -> Peer:
+        """Connect as ``caller`` to a process at ``host:port``, until this one stops.
+
+        Raises ``ConfigError`` without a secret of the stack.
+        """
         self._require_secret()
-        address = self.settings.peers[name]
         deadline = self.settings.default_deadline
         peer = Peer(name, address, caller, deadline, self._client_metrics, self._secret)
         self._closes.append(peer.close)

@@ -16,7 +16,7 @@ from testbed.errors import TestbedError
 from testbed.stack.ports import HOST
 from testbed.stack.records import StackRecord
 
-_BY_TOPOLOGY = ("links", "listen", "metrics", "name", "peers", "secret_file")
+_BY_TOPOLOGY = ("links", "listen", "membership", "metrics", "name", "peers", "secret_file")
 
 
 @dataclass(frozen=True)

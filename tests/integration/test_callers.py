@@ -195,6 +195,27 @@ def test_the_secret_of_a_stack_is_in_none_of_its_metrics_logs_and_processes(
         assert secret not in f"{process.cmdline()} {process.environ()}"
 
 
+@pytest.mark.parametrize("caller", [*CALLERS, "operator"], ids=repr)
+@pytest.mark.parametrize(
+    ("method", "allowed"),
+    [("ExchangeMembership", {"node", "operator"}), ("RepeatSubmit", {"node"})],
+)
+def test_membership_is_for_nodes_and_only_its_exchange_for_who_operates_the_stack(
+    stack_b: Stack, method: str, allowed: set[str], caller: str | None
+) -> None:
+    package = "common.gen.taskqueue.membership.v1.membership_service_pb2"
+    messages = importlib.import_module(package)
+    stubs = importlib.import_module(f"{package}_grpc")
+    with connect.channel(stack_b.address("node-3")) as channel:
+        stub = stubs.MembershipServiceStub(channel)
+        request = getattr(messages, f"{method}Request")()
+        rejection = _answer(getattr(stub, method), request, _as(stack_b, caller))
+    if caller in allowed:
+        _assert_through(rejection)
+    else:
+        _assert_denied(rejection)
+
+
 def test_the_matrix_names_every_internal_method() -> None:
     served = set()
     for service in {service for service, _ in MATRIX}:

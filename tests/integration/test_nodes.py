@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from design_b.placement import home_of_request
+from design_b import membership
 from tests.integration.conftest import StackMaker
 from tests.support import jobs
 from tests.support.client import DONE, TIMEOUT, Client, pb, rejection_of
@@ -12,6 +12,11 @@ from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
 DEAD = "node-2"
+
+
+def home_of_request(request_id: str, nodes: int) -> int:
+    """Return the number of the node at which a request id is at home."""
+    return membership.read("", dict.fromkeys(range(nodes), "")).home_of(request_id)
 
 
 def _unreachable(client: Client, call: object) -> None:

@@ -47,11 +47,17 @@ class Client:
         self.random = random
         self.record = record
         self.following: set[asyncio.Task[None]] = set()
-        self._endpoints = tuple(endpoints)
-        self._stubs: dict[str, Any] = {
-            endpoint: TaskQueueServiceStub(SimulatedChannel(network, name, endpoint))  # type: ignore[no-untyped-call]
-            for endpoint in endpoints
-        }
+        self._network = network
+        self._endpoints: list[str] = []
+        self._stubs: dict[str, Any] = {}
+        for endpoint in endpoints:
+            self.add_endpoint(endpoint)
+
+    def add_endpoint(self, endpoint: str) -> None:
+        """Call one more from now on."""
+        channel = SimulatedChannel(self._network, self.name, endpoint)
+        self._stubs[endpoint] = TaskQueueServiceStub(channel)  # type: ignore[no-untyped-call]
+        self._endpoints.append(endpoint)
 
     async def call(
         self, method: str, request: Any, scan: str = "", number: int = 0, endpoint: str = ""
@@ -142,6 +148,11 @@ async def act_in_crowds(client: Client, until: float) -> None:
 async def act_impatiently(client: Client, until: float) -> None:
     """Do the same, and give some of it up before it is answered."""
     await _act(client, until, 1.2, ((_crowd, 1), (_impatient_crowd, 2)))
+
+
+async def act_with_request_ids(client: Client, until: float) -> None:
+    """Mostly submit under request ids, often again, in one place and in another."""
+    await _act(client, until, 6, ((_submit_with_id, 8), *_ACTS))
 
 
 async def submit_many(client: Client, until: float) -> None:

@@ -78,6 +78,9 @@ class SimulatedProcess:
         """Forget it: what ends here has nothing to close."""
 
     def connect(self, name: str, caller: str) -> Peer:
+        return self.connect_at(name, "", caller)
+
+    def connect_at(self, name: str, address: str, caller: str) -> Peer:
         channel = SimulatedChannel(self._network, self.settings.name, name)
         cap = self.settings.default_deadline
         with patch.object(grpc.aio, "insecure_channel", return_value=channel):

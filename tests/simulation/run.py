@@ -15,6 +15,7 @@ from testbed.record.history.model import IDS_BY_HOME, History
 from tests.simulation.clients import Client, Record
 from tests.simulation.executions import Executions
 from tests.simulation.faults import Nemesis
+from tests.simulation.growth import Growth
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Weather
 from tests.simulation.process import EPOCH
@@ -86,6 +87,8 @@ class _Simulation:
         nemesis = self._nemesis(clients)
         until = self._scenario.seconds
         acting = [asyncio.create_task(self._scenario.traffic(each, until)) for each in clients]
+        if self._scenario.grows:
+            acting.append(asyncio.create_task(self._growth(clients).grow_and_shrink(until)))
         if self._scenario.faults:
             await nemesis.inject(until)
             network.weather = Weather()
@@ -114,6 +117,13 @@ class _Simulation:
             network.repeated_late,
             network.last_repeat,
         )
+
+    def _growth(self, clients: list[Client]) -> Growth:
+        def on_join(name: str) -> None:
+            for client in clients:
+                client.add_endpoint(name)
+
+        return Growth(self._world, Random(self._random.random()), on_join)
 
     def _nemesis(self, clients: list[Client]) -> Nemesis:
         names = [client.name for client in clients]

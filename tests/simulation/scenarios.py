@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from tests.simulation.clients import (
@@ -13,6 +13,7 @@ from tests.simulation.clients import (
     act_for_long,
     act_impatiently,
     act_in_crowds,
+    act_with_request_ids,
     submit_many,
 )
 from tests.simulation.network import Weather
@@ -35,6 +36,8 @@ class Scenario:
     durations: Sequence[tuple[float, int]]
     weather: Callable[[Random], Weather] = field(default=lambda random: Weather())
     faults: bool = False
+    grows: bool = False
+    """Whether a node joins and one leaves, in a design of equal nodes."""
     calm: bool = False
     most_jobs: tuple[int, ...] = (1000,)
     """What ``max_queued_jobs`` is drawn from."""
@@ -132,6 +135,17 @@ RETENTION = Scenario(
     # Shorter than the longest executions.
     retention=6.0,
 )
+GROWTH = Scenario(
+    "growth",
+    act_with_request_ids,
+    clients=5,
+    seconds=10.0,
+    drain=60.0,
+    durations=((0.01, 50), (0.5, 40), (3.0, 10)),
+    grows=True,
+    slots=12,
+)
+GROWTH_UNDER_FAULTS = replace(GROWTH, name="growth under faults", weather=_stormy, faults=True)
 SCENARIOS = {
-    each.name: each for each in (FAULTS, LATE, CALM, HORIZON, CROWDS, IMPATIENT, RETENTION)
+    each.name: each for each in (FAULTS, LATE, CALM, HORIZON, CROWDS, IMPATIENT, RETENTION, GROWTH)
 }

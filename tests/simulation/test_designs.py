@@ -18,6 +18,8 @@ from tests.simulation.scenarios import (
     CALM,
     CROWDS,
     FAULTS,
+    GROWTH,
+    GROWTH_UNDER_FAULTS,
     HORIZON,
     IMPATIENT,
     LATE,
@@ -51,6 +53,34 @@ def test_design_is_not_accused_and_drains(design: str) -> None:
 def test_design_is_never_accused_and_always_drains(design: str, scenario: Scenario) -> None:
     begin = FEW if scenario is FAULTS else 0
     assert _accusations(design, scenario, range(begin, NUMBERS[scenario])) == {}
+
+
+@pytest.mark.parametrize("scenario", [GROWTH, GROWTH_UNDER_FAULTS], ids=lambda each: each.name)
+def test_no_request_id_makes_two_jobs_while_a_node_joins_and_one_leaves(scenario: Scenario) -> None:
+    assert _accusations("b", scenario, range(FEW)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", [GROWTH, GROWTH_UNDER_FAULTS], ids=lambda each: each.name)
+def test_no_request_id_ever_makes_two_jobs_while_a_node_joins_and_one_leaves(
+    scenario: Scenario,
+) -> None:
+    assert _accusations("b", scenario, range(FEW, SIMULATIONS)) == {}
+
+
+def test_calls_that_meet_no_fault_are_all_answered_while_nodes_join_and_leave() -> None:
+    simulated = [simulate("b", seed, GROWTH) for seed in range(FEW)]
+    failed = {
+        (each.call, each.code, each.reason)
+        for one in simulated
+        for each in one.history.operations
+        if each.outcome.value != "ok"
+    }
+    # What they ask for is refused, as it is without any change.
+    assert failed <= {
+        ("GetJobResult", "FAILED_PRECONDITION", "JOB_NOT_FINISHED"),
+        ("SubmitJob", "FAILED_PRECONDITION", "REQUEST_ID_REUSED"),
+    }
 
 
 def _accusations(

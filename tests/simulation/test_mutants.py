@@ -22,6 +22,7 @@ FIRST = {
     ("cancel_not_recorded", "b"): 3,
     ("canceled_job_starts", "b"): 3,
     ("dead_worker_never_expired", "a"): 3,
+    ("earlier_home_goes_on", "b"): 7,
     ("ended_job_starts_again", "a"): 3,
     ("home_moves_when_absent", "b"): 2,
     ("lease_never_ends", "a"): 1,

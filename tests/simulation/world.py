@@ -65,6 +65,8 @@ class World:
         self.network = Network(asyncio.get_running_loop(), Random(random.random()))
         self.defects: list[str] = []
         self.processes: dict[str, SimulatedProcess] = {}
+        self.membership = ""
+        """With which nodes of Design B start."""
         self._exited: list[SimulatedProcess] = []
         self._random = random
         self._slots = slots
@@ -74,7 +76,8 @@ class World:
 
     def start(self, name: str) -> None:
         """Start a process that does not run."""
-        variables = self.topology.environment(name, self._slots, self._settings)
+        given = {**self._settings, "membership": self.membership}
+        variables = self.topology.environment(name, self._slots, given)
         settings = Settings.from_environment(variables)
         process = SimulatedProcess(
             settings, self.network, Random(self._random.random()), self.defects

@@ -17,7 +17,7 @@ from tests.support import needs
 
 ONCE = re.compile(
     r"tests/(containers/|examples/test_node_server|observability/"
-    r"|integration/(test_(calibrate|compare|fault_runs|faults|nodes|observability|proxies)\.py"
+    r"|integration/(test_(calibrate|compare|fault_runs|faults|nodes|observability|proxies|scaling)\.py"
     r"|load/test_(options|stacks)\.py|stack/test_engine\.py))"
 )
 """Files whose tests run one after another. Those of faults are timed, and ask for quiet."""
