@@ -29,7 +29,11 @@ def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
             *databases,
         ),
         needs=dict.fromkeys(("postgres", "initdb"), "it is in Debian's package postgresql"),
-        ready=Ready(COMMAND, command=("pg_isready", "-q", "-h", "{host}", "-p", "{port}")),
+        ready=Ready(
+            COMMAND,
+            # As one who may connect: it would say so in the log of anybody else.
+            command=("pg_isready", "-q", "-U", "postgres", "-h", "{host}", "-p", "{port}"),
+        ),
         image=Image(IMAGE, data=_DATA),
         # A fast stop: sessions are ended, not waited for.
         stop_signal="SIGINT",
