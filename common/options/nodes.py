@@ -87,4 +87,5 @@ OPTION = Option(
     "node than the home of their job",
     facts=("fetchers",),
     shapes=True,
+    designs=("b",),
 )

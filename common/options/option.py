@@ -27,7 +27,7 @@ class Option:
     the option makes no sense. ``facts`` name what a stack says of itself that may differ because of
     it. ``goes_with`` are options, with their values, without which it has no meaning. ``services``
     are programs besides ours that it may need. One that ``shapes`` the topology is applied
-    before those that only set something.
+    before those that only set something. ``designs`` names those that it is for, if not for all.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Option:
     goes_with: Mapping[str, str] = field(default_factory=dict, hash=False)
     services: tuple[str, ...] = ()
     shapes: bool = False
+    designs: tuple[str, ...] = ()
 
     def problem(self, value: str) -> str:
         """Say what is wrong with a value; empty if nothing is."""

@@ -207,6 +207,7 @@ class Bench:
         accepted: Iterable[str],
         _seconds: float,
         _on_progress: Callable[[int, int], None],
+        _retention: float,
     ) -> tuple[JobRow, ...]:
         return tuple(
             JobRow(job_id, True, "DONE", 1, 1, 2, 3, problem=self.lost) for job_id in accepted

@@ -63,7 +63,9 @@ def _explain(option: Option) -> None:
         "costs": option.costs,
         "goes with": ", ".join(_company(option)),
         "needs": ", ".join(option.services),
-        "example": "+".join(["a", *_company(option), f"{option.name}={_example(option)}"]),
+        "example": "+".join(
+            [*(option.designs or "a")[:1], *_company(option), f"{option.name}={_example(option)}"]
+        ),
     }
     for title, text in lines.items():
         if text:

@@ -37,7 +37,8 @@ class Metric:
     """A figure's name in files, its label and unit for a reader, and its group in the table.
 
     ``is_count`` marks whole numbers, for which a ratio of designs says nothing. ``better`` is the
-    direction that is to be wished for, ``None`` if a difference is neither good nor bad.
+    direction that is to be wished for, ``None`` if a difference is neither good nor bad. One that
+    is ``optional`` is shown if any side has it: it is of something that a stack may be without.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Metric:
     group: str
     is_count: bool = False
     better: Better | None = "lower"
+    optional: bool = False
 
 
 THROUGHPUT = (
@@ -68,8 +70,20 @@ COST = (
     Metric("generator_cores", "load generator CPU", "cores", "cost", better=None),
 )
 STORES = (
-    Metric("store_trips_per_job", "round trips to stores per finished job", "trips", "stores"),
-    Metric("store_bytes_per_job", "written by stores per finished job", "bytes", "stores"),
+    Metric(
+        "store_trips_per_job",
+        "round trips to stores per finished job",
+        "trips",
+        "stores",
+        optional=True,
+    ),
+    Metric(
+        "store_bytes_per_job",
+        "written by stores per finished job",
+        "bytes",
+        "stores",
+        optional=True,
+    ),
 )
 CHECKS = (
     Metric("errors_definite", "errors, definite", "calls", "checks", is_count=True, better=None),
@@ -78,7 +92,15 @@ CHECKS = (
     ),
     Metric("jobs_accepted", "jobs accepted", "jobs", "checks", is_count=True, better=None),
     Metric("jobs_lost", "jobs lost", "jobs", "checks", is_count=True, better=None),
-    Metric("jobs_expired", "jobs expired", "jobs", "checks", is_count=True, better=None),
+    Metric(
+        "jobs_expired",
+        "jobs expired",
+        "jobs",
+        "checks",
+        is_count=True,
+        better=None,
+        optional=True,
+    ),
     Metric("jobs_rerun", "jobs run again", "jobs", "checks", is_count=True, better=None),
 )
 
@@ -93,12 +115,9 @@ def latency(call: str, percent: int) -> Metric:
     )
 
 
-def catalogue(calls: Iterable[str], stores: bool = True) -> tuple[Metric, ...]:
-    """Return all metrics in the order of the table, for the kinds of call that were seen.
-
-    Those of ``stores`` are for sides of which any has one.
-    """
+def catalogue(calls: Iterable[str]) -> tuple[Metric, ...]:
+    """Return all metrics in the order of the table, for the kinds of call that were seen."""
     seen = set(calls)
     ordered = [call for call in CALLS if call in seen] + sorted(seen - set(CALLS))
     latencies = tuple(latency(call, percent) for call in ordered for percent in PERCENTILES)
-    return THROUGHPUT + latencies + JOB_TIMES + COST + (STORES if stores else ()) + CHECKS
+    return THROUGHPUT + latencies + JOB_TIMES + COST + STORES + CHECKS

@@ -16,7 +16,7 @@ from testbed.drive.figures import (
     validity,
     warmup,
 )
-from testbed.drive.figures.metrics import Figure
+from testbed.drive.figures.metrics import Figure, Metric
 from testbed.drive.figures.validity import Limits
 from testbed.drive.figures.warmup import FOUND, Cut
 from testbed.record.model import (
@@ -53,11 +53,10 @@ class TrialFigures:
     warnings: tuple[str, ...] = ()
     cut: Cut | None = None
 
-    @property
-    def has_store(self) -> bool:
-        """Whether there are figures of a store."""
-        known = (self.figures.get(metric.name) for metric in metrics.STORES)
-        return any(each is not None and each.value is not None for each in known)
+    def has(self, metric: Metric) -> bool:
+        """Whether there is such a figure."""
+        found = self.figures.get(metric.name)
+        return found is not None and found.value is not None
 
     @property
     def valid(self) -> bool:
@@ -133,7 +132,7 @@ def _jobs(jobs: tuple[JobRow, ...], window: Window) -> dict[str, Figure]:
         },
         "queue_wait_p50_ms": quantiles.of_values(waits, 50),
         "jobs_lost": Figure(sum(job.lost for job in jobs)),
-        "jobs_expired": Figure(sum(job.expired for job in jobs)),
+        "jobs_expired": Figure(sum(job.expired for job in jobs) or None),
         "jobs_rerun": Figure(sum(job.attempt > 1 for job in jobs)),
     }
 

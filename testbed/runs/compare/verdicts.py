@@ -96,8 +96,11 @@ def judge(
     Each side is held against the first, with the noise of these two alone. All metrics of all sides
     are one family: their verdicts are adjusted for how many they are. ``labels`` name the sides.
     """
-    stores = any(trial.has_store for trial in trials)
-    catalogue = metrics.catalogue({call for trial in trials for call in trial.calls}, stores)
+    catalogue = [
+        metric
+        for metric in metrics.catalogue({call for trial in trials for call in trial.calls})
+        if not metric.optional or any(trial.has(metric) for trial in trials)
+    ]
     rows = [_measure(metric, trials, len(labels), confidence) for metric in catalogue]
     judged = iter(verdicts(list(_family(rows, labels)), confidence=confidence))
     return tuple(

@@ -22,10 +22,10 @@ from testbed.stack.runtimes import secret
 EVER = Window(0, 1e12)
 
 
-def node(number: int, secret_file: Path, **peers: str) -> Process:
+def node(number: int, secret_file: Path, port: int = 0, **peers: str) -> Process:
     settings = Settings(
         name=f"node-{number}",
-        listen="127.0.0.1:0",
+        listen=f"127.0.0.1:{port}",
         metrics="127.0.0.1:0",
         peers=peers,
         secret_file=str(secret_file),
@@ -45,9 +45,10 @@ async def drive(folder: Path) -> None:
     """Two nodes; the second forwards to the first. A third address answers nothing."""
     shared = folder / "private" / "secret"
     secret.make(shared)
-    home = node(0, shared)
+    port = free_port()
+    home = node(0, shared, **{"node-1": f"127.0.0.1:{port}"})
     await home.start()
-    entry = node(1, shared, **{"node-0": f"127.0.0.1:{home.port}"})
+    entry = node(1, shared, port, **{"node-0": f"127.0.0.1:{home.port}"})
     await entry.start()
     addresses = {
         "node-0": f"127.0.0.1:{home._metrics.server_port}",
