@@ -113,5 +113,11 @@ def test_answers_in_another_order_are_noticed_though_nothing_is_disturbed(
     start_stack: Any, tmp_path: Path
 ) -> None:
     stack = start_stack("a", mutant="answers_in_another_order")
-    verdict = _verdict_of_calm_use(stack, tmp_path, ends=False)
-    assert verdict.found["calm-once"] > 0
+
+    def noticed(name: str) -> int:
+        folder = tmp_path / name
+        folder.mkdir()
+        return _verdict_of_calm_use(stack, folder, ends=False).found["calm-once"]
+
+    # Only where several wait for one call is there an order; that is left to chance.
+    assert any(map(noticed, ("first", "second", "third", "fourth")))
