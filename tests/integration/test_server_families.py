@@ -19,6 +19,7 @@ from testbed.stack.runtimes.controls import Controls
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from testbed.stack.runtimes.logs import log_tail
 from tests.integration.stack.fakes import free_ports
+from tests.support.services import let_others_enter
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres")]
@@ -32,9 +33,7 @@ Connect = Callable[[], Awaitable[Connection]]
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackRecord]:
     """A stack of one PostgreSQL."""
     home = tmp_path_factory.mktemp("families")
-    for parent in (home, *home.parents[:2]):
-        # As root, it runs as another user.
-        parent.chmod(0o755)
+    let_others_enter(home)
     runtime = LocalRuntime()
     server = postgres.server(SERVER, free_ports(1)[0], ("store",))
     with pytest.MonkeyPatch.context() as patch:

@@ -34,6 +34,7 @@ from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls, process_of
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from tests.integration.stack.fakes import free_ports
+from tests.support.services import let_others_enter
 from tests.support.waiting import eventually, eventually_async
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres", "redis")]
@@ -51,9 +52,7 @@ WITHIN = 20.0
 def controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controls]:
     """A stack of databases alone; one of the two Redis forces each write to the disk."""
     home = tmp_path_factory.mktemp("servers")
-    for parent in (home, *home.parents[:2]):
-        # As root, PostgreSQL runs as another user.
-        parent.chmod(0o755)
+    let_others_enter(home)
     ports = free_ports(3)
     servers = (
         postgres.server(POSTGRES, ports[0], ("one", "two")),

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from common.config import Settings
 from common.process_spec import ProcessSpec
 from testbed.stack import environment
 from tests.support.waiting import eventually
+
+
+def let_others_enter(folder: Path) -> None:
+    """Let any user enter a folder of a test: as root, PostgreSQL runs as another one."""
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for each in (folder, *folder.parents):
+        if each.resolve() == temporary or temporary not in each.resolve().parents:
+            return
+        each.chmod(0o755)
 
 
 @contextlib.contextmanager
@@ -30,9 +40,7 @@ def running(spec: ProcessSpec, folder: Path, **values: str) -> Iterator[str]:
     }
     filled = spec.filled({**given, **values})
     variables = environment.with_programs(environment.of_process(os.environ))
-    for parent in (folder, *folder.parents[:2]):
-        # Whoever starts the tests as root has servers that run as another user.
-        parent.chmod(0o755)
+    let_others_enter(folder)
     log = folder.with_suffix(".log")
     with log.open("wb") as output:
         server = subprocess.Popen(
