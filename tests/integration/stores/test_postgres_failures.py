@@ -63,6 +63,21 @@ async def creator(server: Database) -> AsyncIterator[Creator]:
     await creator.store.close()
 
 
+async def commits_wait(server: Database) -> None:
+    """Return once a commit waits for a replica: that begins some time after it was set."""
+    async with asyncio.timeout(20), server.administered() as session:
+        await session.execute("SET synchronous_commit = off; CREATE TABLE IF NOT EXISTS probed ()")
+        await session.execute("SET synchronous_commit = on")
+        while True:
+            commit = asyncio.ensure_future(session.execute("INSERT INTO probed DEFAULT VALUES"))
+            done, _ = await asyncio.wait([commit], timeout=0.5)
+            if not done:
+                session.terminate()
+                await asyncio.wait([commit])
+                return
+            commit.result()
+
+
 @contextlib.asynccontextmanager
 async def locked(session: asyncpg.Connection) -> AsyncIterator[None]:
     """Let nobody write jobs, so that a statement is under way for as long as is wanted."""
@@ -232,6 +247,7 @@ async def test_a_commit_whose_answer_is_lost_may_have_come(
         await session.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         await session.execute("SELECT pg_reload_conf()")
         try:
+            await commits_wait(server)
             with context.call(timeout=2):
                 late = asyncio.create_task(creator.create("late"))
                 cut = asyncio.create_task(creator.create("cut"))
