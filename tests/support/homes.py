@@ -8,20 +8,18 @@ from pathlib import Path
 import psutil
 
 from tests.support import needs
-from tests.support.stacks import TOPOLOGIES
+from tests.support.stacks import DEFAULT_PORTS
 
 
 def require_default_ports() -> None:
     """Complain if a port is taken: the commands start stacks on those that the designs name."""
-    for topology in TOPOLOGIES.values():
-        for spec in topology.processes:
-            for port in (spec.port, spec.metrics_port):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    try:
-                        probe.bind(("127.0.0.1", port))
-                    except OSError:
-                        needs.lacks(f"port {port} is taken: is a stack up?")
+    for port in sorted(DEFAULT_PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                needs.lacks(f"port {port} is taken: is a stack up?")
 
 
 def processes_of(home: Path) -> list[psutil.Process]:

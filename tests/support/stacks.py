@@ -279,7 +279,19 @@ def is_free(port: int) -> bool:
     return True
 
 
+DEFAULT_PORTS = frozenset(
+    port
+    for topology in TOPOLOGIES.values()
+    for spec in topology.processes
+    for port in (spec.port, spec.metrics_port)
+)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody has, and that is none of those that the designs name."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in DEFAULT_PORTS:
+            return port

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import IO, Any
 
 from testbed.record.hlog import Intervals, read_intervals
 from tests.support.paths import ROOT
+from tests.support.stacks import free_port
 
 LOCUSTFILES = ROOT / "locustfiles"
 STUB = Path(__file__).with_name("stub_server.py")
@@ -73,13 +73,6 @@ class Locust:
         """Wait for the end."""
         code = self.process.wait(TIMEOUT)
         return Finished(code, self.output())
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def free_master_port() -> dict[str, str]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 
 from common.topology import ProcessSpec, Topology
 from tests.support.paths import ROOT
+from tests.support.stacks import free_port
 
 PORTS = 4
 
 
 def free_ports(count: int = PORTS) -> list[int]:
-    with ExitStack() as sockets:
-        bound = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in bound:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in bound]
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
 
 
 def make_topology(ports: list[int]) -> Topology:

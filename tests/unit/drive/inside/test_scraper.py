@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 
 import grpc
@@ -18,6 +17,7 @@ from testbed.drive.scraper import Scraper
 from testbed.record.calls import Window
 from testbed.record.metrics import read_metrics
 from testbed.stack.runtimes import secret
+from tests.support.stacks import free_port
 
 EVER = Window(0, 1e12)
 
@@ -33,12 +33,6 @@ def node(number: int, secret_file: Path, port: int = 0, **peers: str) -> Process
     process = Process(settings)
     assemble(process)
     return process
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def drive(folder: Path) -> None:
