@@ -17,6 +17,8 @@ SECRET_VARIABLE = "TASKQUEUE_SECRET_FILE"  # noqa: S105  # its name
 # Characters that a secret has at least: 64 bits, written in hexadecimal digits.
 SHORTEST_SECRET = 16
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Limits of the queue as a whole, which those that hold a part of it share out.
+QUEUE_LIMITS = ("max_queued_jobs", "max_queued_bytes")
 # Where state is kept, and when what is written there is forced to the disk.
 MEMORY, REDIS, POSTGRES = STORES = ("memory", "redis", "postgres")
 FSYNC_LEVELS = ("always", "everysec", "no")

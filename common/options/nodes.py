@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from common.config import Settings
+from common.config import QUEUE_LIMITS, Settings
 from common.options.option import Option, OptionError, Started
 from common.options.values import Number
 from common.process_spec import ProcessSpec
@@ -14,10 +14,7 @@ from common.topology import Topology, role_of
 
 FEWEST, MOST, DEFAULT = 4, 8, 6
 # Limits of all queues together, of which each node has its share.
-_TOTALS = {
-    "max_queued_jobs": Settings.max_queued_jobs,
-    "max_queued_bytes": Settings.max_queued_bytes,
-}
+_TOTALS: Mapping[str, int] = {name: getattr(Settings, name) for name in QUEUE_LIMITS}
 
 
 def equal_nodes(topology: Topology) -> tuple[ProcessSpec, ...]:

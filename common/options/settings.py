@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from common.config import BYTES, COUNT, LEVEL, LOG_LEVELS, SECONDS, optional
+from common.config import BYTES, COUNT, LEVEL, LOG_LEVELS, QUEUE_LIMITS, SECONDS, optional
 from common.options.option import Option, OptionError, Started
 from common.options.values import Choice, Number, Values
 from common.stack_spec import StackSpec
 from common.topology import Topology
 
 _MOST = {COUNT: 10_000_000, BYTES: 1 << 40}
-# Limits of the queue as a whole, which those that hold a part of it share out.
-_SHARED = ("max_queued_jobs", "max_queued_bytes")
 
 
 def _option(each: dataclasses.Field[Any]) -> Option:
     def apply(topology: Topology, spec: StackSpec, value: str) -> Started:
-        own = _share(topology, value) if each.name in _SHARED else value
+        own = _share(topology, value) if each.name in QUEUE_LIMITS else value
         return topology, dataclasses.replace(spec, settings={**spec.settings, each.name: own})
 
     words = each.metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from common.config import MEMORY, POSTGRES, REDIS, STORES
+from common.config import MEMORY, POSTGRES, QUEUE_LIMITS, REDIS, STORES
 from common.options.option import Option, OptionError, Started
 from common.options.values import Choice
 from common.process_spec import MEMORY as IN_MEMORY
@@ -13,9 +13,6 @@ from common.process_spec import NOTHING, ProcessSpec
 from common.services import postgres, redis
 from common.stack_spec import StackSpec
 from common.topology import Topology, role_of
-
-# Limits of all queues together, of which each part had its share.
-_SHARED_OUT = ("max_queued_jobs", "max_queued_bytes")
 
 
 def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
@@ -31,7 +28,7 @@ def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
         _moved(each, homes, server_of[each.name]) if each in holders else each
         for each in topology.processes
     )
-    defaults = {name: each for name, each in topology.defaults.items() if name not in _SHARED_OUT}
+    defaults = {name: each for name, each in topology.defaults.items() if name not in QUEUE_LIMITS}
     return (
         replace(topology, processes=(*servers, *processes), defaults=defaults),
         replace(spec, settings={**spec.settings, "store": value}),
@@ -41,7 +38,7 @@ def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
 def _moved(process: ProcessSpec, homes: set[str], server: str) -> ProcessSpec:
     """Return a process without state; where all have the same, none asks another one for it."""
     peers = tuple(each for each in process.peers if each not in homes)
-    settings = {name: each for name, each in process.settings.items() if name not in _SHARED_OUT}
+    settings = {name: each for name, each in process.settings.items() if name not in QUEUE_LIMITS}
     return replace(process, holds=NOTHING, home=None, peers=(*peers, server), settings=settings)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.config import MEMORY
+from common.config import MEMORY, QUEUE_LIMITS
 from common.topology import LINKS
 from testbed.drive import budgets, facts
 from testbed.drive.scraper import read_page
@@ -35,7 +35,7 @@ MEMORY_LIMIT = "taskqueue_cgroup_memory_limit_bytes"
 
 # Settings that are shared out over the processes of a stack, so that their total has to be equal.
 SLOT_TOTALS = ("slots", "fetchers")
-QUEUE_TOTALS = ("max_queued_jobs", "max_queued_bytes")
+QUEUE_TOTALS = QUEUE_LIMITS
 
 
 class Unfair(TestbedError):
