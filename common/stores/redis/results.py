@@ -11,12 +11,17 @@ from common.owners.results import KEPT_LONGER
 from common.stores.redis.connection import Connection
 
 
+def kept(retention: float) -> int:
+    """Return for how many milliseconds an output is kept, 0 for ever; ``retention`` in seconds."""
+    return round((retention + KEPT_LONGER) * 1000) if retention else 0
+
+
 class RedisResults:
     """The ``Results`` port: one value for each execution."""
 
     def __init__(self, connection: Connection, retention: float) -> None:
         self._connection = connection
-        self._kept = round((retention + KEPT_LONGER) * 1000) if retention else 0
+        self._kept = kept(retention)
 
     async def store(self, results: Sequence[tuple[Execution, bytes]]) -> list[bool]:
         """Store outputs; returns which were stored, that is, were not there before."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from common.domain.errors import TaskQueueError
 from common.domain.job import MAX_BATCH_BYTES, MICROSECONDS, Execution, Job, JobState, Outcome
-from common.owners.results import KEPT_LONGER
 from common.ports import Exchanged, Submission, Transition
 from common.stores.redis.connection import Connection
 from common.stores.redis.jobs import REMEMBERED_FOR, TABLE, RedisJobs, columns
 from common.stores.redis.queue import RedisQueue, assignment
+from common.stores.redis.results import kept
 
 
 class RedisShared:
@@ -24,7 +24,7 @@ class RedisShared:
         self._jobs = jobs
         self._queue = queue
         self._retention = int(retention * MICROSECONDS)
-        self._kept = round((retention + KEPT_LONGER) * 1000) if retention else 0
+        self._kept = kept(retention)
 
     async def accept(self, submissions: Sequence[Submission]) -> list[Job | TaskQueueError]:
         """Create records and enqueue them, of each both or neither."""
