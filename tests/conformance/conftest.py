@@ -16,7 +16,7 @@ from common.stores.postgres import PostgresStore
 from common.stores.redis import RedisStore
 from common.stores.store import Store
 from tests.support.owners import HandClock
-from tests.support.services import running
+from tests.support.services import open_folder, running
 from tests.support.stacks import free_port
 from tests.support.stores import Jobs, OpenQueue, Queue, Unwatched, settings_of
 
@@ -24,18 +24,18 @@ SERVERS = ("redis", "postgres")
 
 
 @pytest.fixture(scope="session")
-def redis_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_address() -> Iterator[str]:
     """A Redis of the session's own."""
     spec = redis.server("redis", free_port())
-    with running(spec, tmp_path_factory.mktemp("redis"), redis_fsync="no") as address:
+    with open_folder() as folder, running(spec, folder, redis_fsync="no") as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def postgres_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_address() -> Iterator[str]:
     """A PostgreSQL of the session's own."""
     spec = postgres.server("postgres", free_port(), ("store",))
-    with running(spec, tmp_path_factory.mktemp("postgres"), pg_sync="off") as address:
+    with open_folder() as folder, running(spec, folder, pg_sync="off") as address:
         yield address
 
 

@@ -19,7 +19,7 @@ from testbed.stack.runtimes.controls import Controls
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from testbed.stack.runtimes.logs import log_tail
 from tests.integration.stack.fakes import free_ports
-from tests.support.services import let_others_enter
+from tests.support.services import open_folder
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres")]
@@ -30,13 +30,11 @@ Connect = Callable[[], Awaitable[Connection]]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackRecord]:
+def running() -> Iterator[StackRecord]:
     """A stack of one PostgreSQL."""
-    home = tmp_path_factory.mktemp("families")
-    let_others_enter(home)
     runtime = LocalRuntime()
     server = postgres.server(SERVER, free_ports(1)[0], ("store",))
-    with pytest.MonkeyPatch.context() as patch:
+    with open_folder() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv(stacks.HOME_VARIABLE, str(home))
         yield runtime.up(
             Topology(DESIGN, "a PostgreSQL", (server,), (SERVER,)), StackSpec(), silent

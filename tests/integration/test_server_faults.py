@@ -34,7 +34,7 @@ from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls, process_of
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from tests.integration.stack.fakes import free_ports
-from tests.support.services import let_others_enter
+from tests.support.services import open_folder
 from tests.support.waiting import eventually, eventually_async
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("postgres", "redis")]
@@ -49,10 +49,8 @@ WITHIN = 20.0
 
 
 @pytest.fixture(scope="module")
-def controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controls]:
+def controls() -> Iterator[Controls]:
     """A stack of databases alone; one of the two Redis forces each write to the disk."""
-    home = tmp_path_factory.mktemp("servers")
-    let_others_enter(home)
     ports = free_ports(3)
     servers = (
         postgres.server(POSTGRES, ports[0], ("one", "two")),
@@ -60,7 +58,7 @@ def controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controls]:
         with_fsync(redis.server(FORCED, ports[2]), "always"),
     )
     runtime = LocalRuntime()
-    with pytest.MonkeyPatch.context() as patch:
+    with open_folder() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv(stacks.HOME_VARIABLE, str(home))
         topology = Topology(DESIGN, "databases", servers, (REDIS,))
         yield runtime.controls(runtime.up(topology, StackSpec(), silent))

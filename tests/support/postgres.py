@@ -72,7 +72,9 @@ class Database:
                 await connection.close(timeout=5)
 
     def _processes(self) -> list[psutil.Process]:
-        number = int((self._folder / "cluster" / "postmaster.pid").read_text().split()[0])
+        number = int(
+            (self._folder / POSTGRES / "cluster" / "postmaster.pid").read_text().split()[0]
+        )
         postmaster = psutil.Process(number)
         # The one that would start others comes first.
         return [postmaster, *postmaster.children(recursive=True)]

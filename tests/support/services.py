@@ -16,23 +16,29 @@ from testbed.stack import environment
 from tests.support.waiting import eventually
 
 
-def let_others_enter(folder: Path) -> None:
-    """Let any user enter a folder of a test: as root, PostgreSQL runs as another one."""
-    temporary = Path(tempfile.gettempdir()).resolve()
-    for each in (folder, *folder.parents):
-        if each.resolve() == temporary or temporary not in each.resolve().parents:
-            return
-        each.chmod(0o755)
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter: as root, PostgreSQL runs as another one.
+
+    Not one of pytest's: each session of it closes all of those to other users, and a PostgreSQL
+    that can no longer read its own files stops.
+    """
+    with tempfile.TemporaryDirectory(prefix="taskqueue-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @contextlib.contextmanager
 def running(spec: ProcessSpec, folder: Path, **values: str) -> Iterator[str]:
-    """Run a server until the end of the block; gives its ``host:port``.
+    """Run a server over an open folder until the end of the block; gives its ``host:port``.
 
     A test that uses it needs the mark ``needs``.
     """
+    data = folder / spec.name
+    data.mkdir(exist_ok=True)
     given = {
-        "data": str(folder),
+        "data": str(data),
         "host": "127.0.0.1",
         "port": str(spec.port),
         "redis_fsync": Settings.redis_fsync,
@@ -40,8 +46,7 @@ def running(spec: ProcessSpec, folder: Path, **values: str) -> Iterator[str]:
     }
     filled = spec.filled({**given, **values})
     variables = environment.with_programs(environment.of_process(os.environ))
-    let_others_enter(folder)
-    log = folder.with_suffix(".log")
+    log = folder / f"{spec.name}.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
             filled.command, env=variables, stdout=output, stderr=output, start_new_session=True

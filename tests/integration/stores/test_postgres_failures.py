@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
 
 import asyncpg
 import pytest
@@ -25,16 +24,18 @@ from common.ports import NewJob
 from common.stores.postgres.connection import CONNECTIONS
 from tests.support.owners import Silence
 from tests.support.postgres import Database, until, waiting_for
+from tests.support.services import open_folder
 
 pytestmark = pytest.mark.needs("postgres")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    database = Database(tmp_path_factory.mktemp("postgres"))
-    database.start()
-    yield database
-    database.stop()
+def server() -> Iterator[Database]:
+    with open_folder() as folder:
+        database = Database(folder)
+        database.start()
+        yield database
+        database.stop()
 
 
 class Creator:
@@ -100,16 +101,16 @@ async def works_again(creator: Creator) -> None:
     await until(works)
 
 
-async def test_a_server_that_is_not_there_is_definite_until_it_is(tmp_path: Any) -> None:
-    database = Database(tmp_path / "data")
-    (tmp_path / "data").mkdir()
-    creator = Creator(database)
-    with pytest.raises(StoreUnready):
+async def test_a_server_that_is_not_there_is_definite_until_it_is() -> None:
+    with open_folder() as folder:
+        database = Database(folder)
+        creator = Creator(database)
+        with pytest.raises(StoreUnready):
+            await creator.create()
+        database.start()
         await creator.create()
-    database.start()
-    await creator.create()
-    await creator.store.close()
-    database.stop()
+        await creator.store.close()
+        database.stop()
 
 
 async def test_a_call_under_way_at_a_kill_is_indefinite_and_those_after_it_are_not(
