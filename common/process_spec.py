@@ -73,6 +73,9 @@ class ProcessSpec:
     none. ``ports`` are others by name. ``ready`` says how to see that it serves, and
     ``stop_signal`` is what asks it to stop. ``peers`` are the names of the processes that it calls.
 
+    ``cluster`` names what it keeps a copy of together with others, one of which is the primary at a
+    time.
+
     ``settings`` of one of ours are its own where the stack says nothing else.
 
     ``slot_share`` is its part of the stack's execution slots and how many fetches for them it keeps
@@ -100,6 +103,7 @@ class ProcessSpec:
     metrics_path: str = METRICS_PATH
     stop_signal: str = STOP_SIGNAL
     service: str = ""
+    cluster: str = ""
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

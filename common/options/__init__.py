@@ -7,13 +7,13 @@ it does lies behind the seams that there are; the option says which setting or p
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 
 from common.options.option import Option, OptionError
 
-__all__ = ["Option", "OptionError", "get", "load"]
+__all__ = ["Option", "OptionError", "get", "in_order", "load"]
 
 _HELPERS = ("option", "values")
 
@@ -28,6 +28,19 @@ def load() -> Mapping[str, Option]:
 def get(name: str) -> Option:
     """Return the option of that name. Raises ``KeyError`` if there is none."""
     return load()[name]
+
+
+def in_order(names: Iterable[str]) -> list[Option]:
+    """Return options by name in the order in which they are applied.
+
+    Those that shape the topology come first, and each comes after those that it goes with. Raises
+    ``KeyError`` for one that there is not.
+    """
+    return sorted(map(get, names), key=lambda each: (not each.shapes, _depth(each)))
+
+
+def _depth(option: Option) -> int:
+    return max((1 + _depth(get(name)) for name in option.goes_with), default=0)
 
 
 def _defined() -> Iterator[Option]:

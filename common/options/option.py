@@ -27,7 +27,8 @@ class Option:
     the option makes no sense. ``facts`` name what a stack says of itself that may differ because of
     it. ``goes_with`` are options, with their values, without which it has no meaning. ``services``
     are programs besides ours that it may need. One that ``shapes`` the topology is applied
-    before those that only set something. ``designs`` names those that it is for, if not for all.
+    before those that only set something, and each after those that it goes with. ``designs`` names
+    those that it is for, if not for all.
     """
 
     name: str

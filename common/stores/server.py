@@ -1,24 +1,44 @@
-"""Which server of the peers is the store of a process."""
+"""Which servers of the peers are the store of a process."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from common.config import ConfigError, Settings
+from common.topology import role_of
 
 
-def server_of(settings: Settings) -> tuple[str, str]:
-    """Return the name and the address, ``host:port``, of the server that is the store.
+@dataclass(frozen=True)
+class Servers:
+    """The ``name`` of a store, and the ``host:port`` of each server that has a copy of it."""
 
-    It is the peer that has the name of the store, or begins with it: a service of Design A has a
-    server of its own, such as ``redis-job``. Raises ``ConfigError`` unless there is exactly one.
+    name: str
+    addresses: Mapping[str, str]
+
+    @property
+    def only(self) -> str:
+        """The address, where there is one server and no copy."""
+        (address,) = self.addresses.values()
+        return address
+
+
+def servers_of(settings: Settings) -> Servers:
+    """Return the servers that are the store.
+
+    They are the peers that have the name of the store, or begin with it: a service of Design A has
+    a server of its own, such as ``redis-job``, and copies of one are numbered, as ``redis-job-1``.
+    Raises ``ConfigError`` unless there is exactly one, or copies of one.
     """
-    found = [
-        (name, address)
+    found = {
+        name: address
         for name, address in settings.peers.items()
         if name == settings.store or name.startswith(f"{settings.store}-")
-    ]
-    if len(found) != 1:
+    }
+    names = {role_of(name) for name in found}
+    if len(names) != 1:
         raise ConfigError(
             f"store={settings.store} needs one peer of that name, and TASKQUEUE_PEERS has "
-            f"{', '.join(name for name, _ in found) or 'none'}"
+            f"{', '.join(found) or 'none'}"
         )
-    return found[0]
+    return Servers(names.pop(), found)

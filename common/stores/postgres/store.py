@@ -15,7 +15,7 @@ from common.stores.postgres.members import Members
 from common.stores.postgres.queue import PostgresQueue
 from common.stores.postgres.results import PostgresResults
 from common.stores.postgres.shared import PostgresShared
-from common.stores.server import server_of
+from common.stores.server import servers_of
 from common.topology import role_of
 
 
@@ -28,10 +28,10 @@ class PostgresStore:
         self._settings = settings
         self._own = clock
         self.clock = StoreClock(clock)
-        name, address = server_of(settings)
+        servers = servers_of(settings)
         database = database_of(settings)
-        dsn = f"postgresql://{database}@{address}/{database}"
-        self._connection = Connection(name, dsn, observer, indexes=settings.retention > 0)
+        dsn = f"postgresql://{database}@{servers.only}/{database}"
+        self._connection = Connection(servers.name, dsn, observer, indexes=settings.retention > 0)
         self._members = Members(self._connection, settings.name, shared=database != settings.name)
         self._figures = Figures(self._connection)
         self._mint: IdMint | None = None

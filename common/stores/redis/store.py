@@ -13,7 +13,7 @@ from common.stores.redis.jobs import RedisJobs
 from common.stores.redis.queue import RedisQueue
 from common.stores.redis.results import RedisResults
 from common.stores.redis.shared import RedisShared
-from common.stores.server import server_of
+from common.stores.server import servers_of
 
 REPORTER_LEASE = 3.0
 """Seconds after which another process reports what all share, if the one that did has ended."""
@@ -26,7 +26,8 @@ class RedisStore:
 
     def __init__(self, settings: Settings, clock: Clock, observer: StoreObserver) -> None:
         self._settings = settings
-        self._name, self._address = server_of(settings)
+        servers = servers_of(settings)
+        self._name, self._address = servers.name, servers.only
         self._own = clock
         self.clock = StoreClock(clock)
         self._sampled: list[RedisJobs | RedisQueue] = []

@@ -17,6 +17,7 @@ from testbed.report import console
 from testbed.runs.faults import registry
 from testbed.runs.faults.heal import heal_all, topology_of
 from testbed.runs.faults.kind import Kind, Parameters, Target
+from testbed.runs.faults.servers import roles
 from testbed.stack import designs, runtimes
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
@@ -124,6 +125,7 @@ def _inject(
         known = kind.known(topology) or "there is none in this design"
         raise TestbedError("which target? none is named", f"one of: {known}")
     target, parameters = kind.target(topology, name), kind.read(dict(map(_pair, pairs)))
+    target = roles.resolved(_controls(record), topology, target)
     lasts = kind.seconds(record) if seconds is None else seconds
     _require_whole(record, target)
     _hold(kind, _controls(record), target, parameters, lasts)

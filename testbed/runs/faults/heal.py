@@ -65,9 +65,8 @@ def topology_of(record: StackRecord) -> Topology:
         topology = designs.load(record.design)
     spec = StackSpec()
     given = Side.parse(record.side or record.design).options
-    chosen = [(options.get(name), value) for name, value in given.items()]
-    for option, value in sorted(chosen, key=lambda each: not each[0].shapes):
-        topology, spec = option.apply(topology, spec, value)
+    for option in options.in_order(given):
+        topology, spec = option.apply(topology, spec, given[option.name])
     scalable = {each.name for each in topology.processes if each.scalable}
     workers = sum(role_of(each.name) in scalable for each in record.processes)
     return topology.scaled(max(1, workers))

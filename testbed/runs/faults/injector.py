@@ -14,6 +14,7 @@ from testbed.record.history.writer import HistoryWriter
 from testbed.runs.faults import registry
 from testbed.runs.faults.kind import usual_seconds
 from testbed.runs.faults.plan import FaultPlan, PlannedFault
+from testbed.runs.faults.servers import roles
 from testbed.stack.runtimes.controls import Controls
 
 # Seconds between two checks whether something has exited that should not have.
@@ -77,7 +78,9 @@ class FaultInjector:
 
     def _inject(self, which: PlannedFault, start: float) -> InjectedFault:
         kind = registry.get(which.kind)
-        target = kind.target(self.topology, which.target)
+        target = roles.resolved(
+            self.controls, self.topology, kind.target(self.topology, which.target)
+        )
         parameters = kind.read(which.parameters)
         seconds = self.plan.lasts(which)
         if which.seconds is None and kind.seconds is not usual_seconds:

@@ -22,6 +22,8 @@ _WHY_NONE = {
     CLOCK: "only the clocks of processes of ours can be set",
     CONTAINERS: "the design has no process",
 }
+# Targets by what they are at that moment, after the name of their cluster.
+IN_CLUSTER, PRIMARY, REPLICA = "/", "primary", "replica"
 SECONDS = 5.0
 
 Parameters = Mapping[str, float]

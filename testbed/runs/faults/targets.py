@@ -6,12 +6,17 @@ from collections.abc import Callable
 
 from common.process_spec import MEMORY
 from common.topology import LINKS, Topology
-from testbed.runs.faults.kind import Target
+from testbed.runs.faults.kind import IN_CLUSTER, PRIMARY, REPLICA, Target
 
 ALL = "all"
 
 
 def processes(topology: Topology) -> list[Target]:
+    """Return every process, those without state first, and each role in a cluster."""
+    return [*_single(topology), *_roles(topology)]
+
+
+def _single(topology: Topology) -> list[Target]:
     """Return every process, those without state first; the proxy of the links is none.
 
     What a process holds on disk outlasts it, so only memory is state that can be lost.
@@ -24,9 +29,22 @@ def processes(topology: Topology) -> list[Target]:
     return sorted(found, key=lambda each: each.stateful)
 
 
+def _roles(topology: Topology) -> list[Target]:
+    """Return whoever is the primary of each cluster then, and a replica, as ``redis/primary``."""
+    found: dict[str, list[str]] = {}
+    for each in topology.processes:
+        if each.cluster:
+            found.setdefault(each.cluster, []).append(each.name)
+    return [
+        Target(f"{cluster}{IN_CLUSTER}{role}", tuple(names))
+        for cluster, names in found.items()
+        for role in (PRIMARY, REPLICA)
+    ]
+
+
 def ours(topology: Topology) -> list[Target]:
     """Return the processes that are modules of ours."""
-    return [each for each in processes(topology) if topology.process(each.name).is_ours]
+    return [each for each in _single(topology) if topology.process(each.name).is_ours]
 
 
 def serving(*services: str) -> Callable[[Topology], list[Target]]:
@@ -34,7 +52,7 @@ def serving(*services: str) -> Callable[[Topology], list[Target]]:
 
     def found(topology: Topology) -> list[Target]:
         return [
-            each for each in processes(topology) if topology.process(each.name).service in services
+            each for each in _single(topology) if topology.process(each.name).service in services
         ]
 
     return found
@@ -43,7 +61,7 @@ def serving(*services: str) -> Callable[[Topology], list[Target]]:
 def linked(topology: Topology) -> list[Target]:
     """Return the processes that have links."""
     ends = {name for link in links(topology) for name in link}
-    return [each for each in processes(topology) if each.name in ends]
+    return [each for each in _single(topology) if each.name in ends]
 
 
 def links(topology: Topology) -> list[tuple[str, str]]:

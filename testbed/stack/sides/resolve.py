@@ -81,9 +81,10 @@ def resolve(side: Side | str, base: StackSpec = StackSpec()) -> Deployment:  # n
         raise SideError(f"side {str(side)!r}: {error}", error.hint) from error
     spec = replace(base, side=str(side), source=source)
     declared = {EVERY_FACT: f"revision {revision}"} if revision else {}
-    chosen = [(_option(side, name, value), value) for name, value in side.options.items()]
-    for option, value in sorted(chosen, key=lambda each: not each[0].shapes):
-        name = option.name
+    for name, value in side.options.items():
+        _require_known_option(side, name, value)
+    for option in options.in_order(side.options):
+        name, value = option.name, side.options[option.name]
         _require_company(side, option)
         try:
             topology, spec = option.apply(topology, spec, value)
@@ -177,7 +178,7 @@ def _ready(name: str, runtime: str, progress: Progress) -> Revision:
     return revision
 
 
-def _option(side: Side, name: str, value: str) -> Option:
+def _require_known_option(side: Side, name: str, value: str) -> None:
     known = options.load()
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
@@ -188,7 +189,6 @@ def _option(side: Side, name: str, value: str) -> Option:
         )
     if problem := known[name].problem(value):
         raise SideError(f"side {str(side)!r}: option {name}={value}: {value!r} {problem}")
-    return known[name]
 
 
 def _require_company(side: Side, option: Option) -> None:

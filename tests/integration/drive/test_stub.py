@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from common.gen.taskqueue.v1 import task_queue_service_pb2 as pb
@@ -18,6 +17,7 @@ from testbed.runs.calibrate.behaviour import Behaviour, Mixture, Stall
 from testbed.runs.calibrate.plan import CalibrationPlan
 from testbed.stack import records as stacks
 from testbed.stack.records import StackRecord
+from tests.support.children import children_with
 
 CALLS = 20
 EVER = Window(0, 4e9)
@@ -58,11 +58,7 @@ def test_stalled_answer_leaves_only_when_the_stall_is_over(tmp_path: Path) -> No
 
 def test_stub_ends_with_whoever_started_it(tmp_path: Path) -> None:
     with drive.stub_server(Behaviour({"SubmitJob": Mixture(((0.0, 1.0),))}), tmp_path):
-        (child,) = [
-            each
-            for each in psutil.Process().children()
-            if "testbed.runs.calibrate.stub" in " ".join(each.cmdline())
-        ]
+        (child,) = children_with("testbed.runs.calibrate.stub")
     assert not child.is_running()
 
 

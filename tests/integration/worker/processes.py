@@ -6,17 +6,13 @@ import contextlib
 
 import psutil
 
+from tests.support.children import children_with
 from tests.support.waiting import eventually_async as eventually
 
 
 def processes_for_work() -> list[psutil.Process]:
     """The processes that the fork server of this process has forked."""
-    return [
-        each
-        for child in psutil.Process().children()
-        if "forkserver" in " ".join(child.cmdline())
-        for each in child.children()
-    ]
+    return [each for child in children_with("forkserver") for each in child.children()]
 
 
 async def until_one_computes() -> psutil.Process:

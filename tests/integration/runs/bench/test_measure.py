@@ -28,6 +28,7 @@ from testbed.runs.bench.plan import BenchPlan
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import secret
 from testbed.stack.runtimes.local.meter import ProcessMeter
+from tests.support.children import children_with
 
 
 def test_echo_server_is_measured_and_stopped_afterwards(bench: Any) -> None:
@@ -35,11 +36,7 @@ def test_echo_server_is_measured_and_stopped_afterwards(bench: Any) -> None:
         task = Task(callers=2, warmup=0, seconds=0.3, drain=False)
         measurer = Measurer(bench.home, bench.interrupts, bench.progress)
         found = measurer.measure("raw", 1, echo, task)
-        (pid,) = (
-            each.pid
-            for each in psutil.Process().children()
-            if "testbed.runs.bench.echo" in each.cmdline()
-        )
+        (child,) = children_with("testbed.runs.bench.echo")
     assert found.run.calls > 0
     assert found.run.accepted >= found.run.calls
     assert not found.run.errors
@@ -47,7 +44,7 @@ def test_echo_server_is_measured_and_stopped_afterwards(bench: Any) -> None:
     assert 0 < found.run.p50_ms < 300
     assert found.hops is None
     assert files.read_header(bench.home / "001-raw-echo").status == COMPLETE
-    assert not psutil.pid_exists(pid)
+    assert not child.is_running()
 
 
 async def test_calls_of_the_jobs_are_counted_and_the_client_s_own_looks_are_not(

@@ -257,3 +257,12 @@ def test_fault_that_a_process_cannot_have_is_refused_with_the_reason(kind: str) 
     with pytest.raises(TestbedError, match=f"{kind} cannot hit 'store' in design f") as refused:
         registry.get(kind).target(FOREIGN, "store")
     assert "processes of ours" in refused.value.hint
+
+
+def test_whoever_has_a_role_in_a_cluster_can_be_hit() -> None:
+    copies = tuple(replace(STORE, name=f"store-{number}", cluster="store") for number in (1, 2))
+    topology = replace(FOREIGN, processes=copies)
+    names = [each.name for each in registry.get("kill").targets(topology)]
+    assert names == ["store-1", "store-2", "store/primary", "store/replica"]
+    target = registry.get("kill").target(topology, "store/primary")
+    assert target.affected == ("store-1", "store-2")
