@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.process_spec import COMMAND, DISK, POSTGRES, Image, ProcessSpec, Ready
 
 IMAGE = "postgres:17"
+PARAMETERS: Mapping[str, str] = {
+    # Four sessions of each process and one that listens, six nodes, and room for faults.
+    "max_connections": "60",
+    # Entries die within seconds, and dead ones are in the way of each claim.
+    "autovacuum_naptime": "5s",
+    # After a checkpoint each page is logged as a whole once, and that well compressed.
+    "wal_compression": "lz4",
+    # Large payloads, for less CPU than by default.
+    "default_toast_compression": "lz4",
+    # A statement of a process that was killed holds its locks no longer.
+    "client_connection_check_interval": "1s",
+    # Statements are short and read by index; compiling one takes longer than it does.
+    "jit": "off",
+}
+"""Of every server, whoever starts it. No value has a space in it."""
 # There a new volume belongs to the user as whom the server runs, whoever starts the command.
-_DATA = "/var/lib/postgresql"
-_SCRIPT = Path(__file__).with_suffix(".sh")
+DATA = "/var/lib/postgresql"
+_FOLDER = Path(__file__).parent
 
 
 def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
@@ -18,24 +33,41 @@ def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
 
     Whether a commit waits for the disk is ``{pg_sync}``.
     """
-    # Braces are those of the shell here, and no placeholders.
-    script = _SCRIPT.read_text(encoding="utf-8").replace("{", "{{").replace("}", "}}")
     return ProcessSpec(
         name,
         port=port,
         holds=DISK,
         command=(
-            *("sh", "-euc", script, "postgres", "{data}", "{host}", "{port}", "{pg_sync}"),
-            *databases,
+            *("sh", "-euc", script("postgres.sh"), "postgres", "{data}", "{host}", "{port}"),
+            *("{pg_sync}", parameters(), *databases),
         ),
         needs=dict.fromkeys(("postgres", "initdb"), "it is in Debian's package postgresql"),
-        ready=Ready(
-            COMMAND,
-            # As one who may connect: it would say so in the log of anybody else.
-            command=("pg_isready", "-q", "-U", "postgres", "-h", "{host}", "-p", "{port}"),
-        ),
-        image=Image(IMAGE, data=_DATA),
+        ready=ready(),
+        image=Image(IMAGE, data=DATA),
         # A fast stop: sessions are ended, not waited for.
         stop_signal="SIGINT",
         service=POSTGRES,
     )
+
+
+def ready() -> Ready:
+    """Return how to see that a PostgreSQL serves, a copy too that may not be written to."""
+    # As one who may connect: it would say so in the log of anybody else.
+    command = ("pg_isready", "-q", "-U", "postgres", "-h", "{host}", "-p", "{port}")
+    return Ready(COMMAND, command=command)
+
+
+def parameters() -> str:
+    """Return :data:`PARAMETERS` as scripts take them."""
+    return " ".join(f"{name}={value}" for name, value in PARAMETERS.items())
+
+
+def script(name: str) -> str:
+    """Return a script of this folder, after what they have in common."""
+    texts = [(_FOLDER / each).read_text(encoding="utf-8") for each in ("postgres_common.sh", name)]
+    return literal("".join(texts))
+
+
+def literal(text: str) -> str:
+    """Return a text whose braces are its own, and no placeholders."""
+    return text.replace("{", "{{").replace("}", "}}")

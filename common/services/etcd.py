@@ -1,0 +1,42 @@
+"""An etcd of several servers, which agree on who is the primary of what others keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.process_spec import HTTP, Image, ProcessSpec, Ready
+
+IMAGE = "quay.io/coreos/etcd:v3.5.16"
+NAME = "etcd"
+_SCRIPT = Path(__file__).with_suffix(".sh")
+
+
+def names(count: int) -> tuple[str, ...]:
+    """Name so many servers."""
+    return tuple(f"{NAME}-{number}" for number in range(1, count + 1))
+
+
+def servers(ports: Sequence[int], peer_ports: Sequence[int]) -> list[ProcessSpec]:
+    """Return as many servers as ports: where clients call each, and where each other one does."""
+    named = names(len(ports))
+    script = _SCRIPT.read_text(encoding="utf-8").replace("{", "{{").replace("}", "}}")
+    # The host of each is that at which clients call it; its port for the others is known.
+    members = [f"{name}={{{name}}}={peer}" for name, peer in zip(named, peer_ports, strict=True)]
+    return [
+        ProcessSpec(
+            name,
+            port=port,
+            ports={"peer": peer},
+            peers=named,
+            command=(
+                *("sh", "-euc", script, "etcd", "{data}", "{name}", "{host}", "{port}"),
+                *("{peer_port}", *members),
+            ),
+            needs={"etcd": "it is in Debian's package etcd-server"},
+            # It says that it is well once most of them are.
+            ready=Ready(HTTP, path="/health"),
+            image=Image(IMAGE),
+        )
+        for name, port, peer in zip(named, ports, peer_ports, strict=True)
+    ]
