@@ -57,8 +57,8 @@ def _peers(
 
 OPTION = Option(
     name="redis_ha",
-    about="whether there are three copies of each Redis and three sentinels, which make another one "
-    "the primary when it is away, with store=redis",
+    about="whether there are three copies of each Redis, and three sentinels that make another one "
+    "the primary when it is away; with store=redis",
     values=Choice(REDIS_HA),
     default=OFF,
     apply=_apply,
