@@ -41,5 +41,6 @@ KIND = Kind(
     targets=targets.primaries,
     inject=_inject,
     heal=_heal,
+    lacking="server of which there are copies",
     parameters=(Parameter("alone_s", "seconds for which it has no replica", 1, 0, 60),),
 )
