@@ -15,6 +15,7 @@ NEEDS = {
 }
 # As a server of its own sees it: it answers.
 READY = Ready(COMMAND, command=("redis-cli", "-h", "{host}", "-p", "{port}", "ping"))
+_HOSTS = Path(__file__).with_name("hosts.sh")
 _SCRIPT = Path(__file__).with_name("redis_copy.sh")
 MAX_LAG = 2
 """Seconds after which a silent replica no longer counts as one; they report once a second."""
@@ -58,19 +59,27 @@ def copies(cluster: str, ports: Sequence[int], sentinels: Sequence[str]) -> list
             server(name, port),
             command=(
                 *("sh", "-euc", script(_SCRIPT), "redis", "{data}", cluster, "{address}"),
-                "{address}" if name == first else f"{{{first}}}",
-                ",".join(f"{{{each}}}" for each in sentinels),
+                ",".join(_addresses(name, (first, *others))),
+                ",".join(_addresses(name, sentinels)),
                 *server(name, port).command,
                 *("--min-replicas-to-write", "{redis_min_replicas}"),
                 *("--min-replicas-max-lag", str(MAX_LAG)),
+                # Who has to copy all of it need not wait for others that have to.
+                *("--repl-diskless-sync-delay", "0"),
             ),
-            peers=(*([first] if name in others else []), *sentinels),
+            peers=(*(each for each in (first, *others) if each != name), *sentinels),
             cluster=cluster,
         )
         for name, port in zip((first, *others), ports, strict=True)
     ]
 
 
+def _addresses(own: str, names: Sequence[str]) -> list[str]:
+    """Return the placeholders of where these are, among whom is perhaps who asks."""
+    return ["{address}" if each == own else f"{{{each}}}" for each in names]
+
+
 def script(path: Path) -> str:
-    """Return a script of a shell, whose braces are no placeholders."""
-    return path.read_text(encoding="utf-8").replace("{", "{{").replace("}", "}}")
+    """Return a script of a shell, whose braces are no placeholders; it may keep hosts."""
+    text = _HOSTS.read_text(encoding="utf-8") + path.read_text(encoding="utf-8")
+    return text.replace("{", "{{").replace("}", "}}")

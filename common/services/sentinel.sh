@@ -4,6 +4,7 @@
 # them are in there from the start, as they would be once they had found each other.
 data=$1 host=$2 own=$3 down_after=$4 timeout=$5 sentinels=$(echo "$6" | tr , ' ')
 shift 6
+keep_hosts "$data" $sentinels $(echo "$*" | tr ' ,' '\n' | sed 's/.*=//')
 
 place() { echo "${1%:*} ${1##*:}"; }
 # Of an address: the same for all who know it.
