@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import hiredis
 
-from common.stores.redis.wire import Closed, connect, host_and_port
+from common.stores.redis.wire import Closed, connect, host_and_port, packed
 
 ANSWER = 1.0
 """Seconds that a sentinel may take for an answer; one that is silent is left out."""
@@ -94,7 +94,7 @@ class Sentinels:
         """Follow what a sentinel says until it is silent, or has ended."""
         reader, writer = await asyncio.open_connection(*host_and_port(address))
         try:
-            writer.write(hiredis.pack_command(("SUBSCRIBE", _SWITCHED)))
+            writer.write(packed(("SUBSCRIBE", _SWITCHED)))
             messages = hiredis.Reader()
             while came := await _read(reader, writer):
                 messages.feed(came)
@@ -122,6 +122,6 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(ALIVE):
             return await reader.read(_CHUNK)
-    writer.write(hiredis.pack_command(("PING",)))
+    writer.write(packed(("PING",)))
     async with asyncio.timeout(ALIVE):
         return await reader.read(_CHUNK)

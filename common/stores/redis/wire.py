@@ -49,8 +49,7 @@ class Wire(asyncio.Protocol):
         now = self._loop.time()
         answers = [self._loop.create_future() for _ in commands]
         self._unanswered.extend((answer, now) for answer in answers)
-        packed = (hiredis.pack_command(tuple(each)) for each in commands)  # type: ignore[arg-type]
-        self._transport.write(b"".join(packed))
+        self._transport.write(b"".join(map(packed, commands)))
         return await asyncio.gather(*answers)
 
     def silence(self) -> float:
@@ -106,6 +105,12 @@ async def connect(host: str, port: int, *commands: Sequence[Argument]) -> Wire:
         wire.close("it was not prepared")
         raise
     return wire
+
+
+def packed(command: Sequence[Argument]) -> bytes:
+    """Return a command as it is sent."""
+    # Its types say that a command is one word.
+    return hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
 
 
 def host_and_port(address: str) -> tuple[str, int]:

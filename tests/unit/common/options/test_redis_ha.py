@@ -69,8 +69,9 @@ def test_the_first_copy_is_the_primary_at_first_and_the_others_follow_it() -> No
         for each in prepare.filled(found.scaled, found.spec, prepare.Place(host_of=str))
     }
     for copy, port in zip(copies("redis"), (50220, 50221, 50222), strict=True):
-        own, primary, watching = filled[copy][6:9]
-        assert (own, primary) == (f"{copy}:{port}", "redis-1:50220")
+        own, all_of_them, watching = filled[copy][6:9]
+        assert own == f"{copy}:{port}"
+        assert all_of_them == "redis-1:50220,redis-2:50221,redis-3:50222"
         assert watching == "sentinel-1:50229,sentinel-2:50230,sentinel-3:50231"
     assert filled["sentinel-2"][-1] == "redis=redis-1:50220,redis-2:50221,redis-3:50222"
 
