@@ -110,7 +110,8 @@ async def connect(host: str, port: int, *commands: Sequence[Argument]) -> Wire:
 def packed(command: Sequence[Argument]) -> bytes:
     """Return a command as it is sent."""
     # Its types say that a command is one word.
-    return hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+    sent: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+    return sent
 
 
 def host_and_port(address: str) -> tuple[str, int]:
