@@ -11,8 +11,10 @@ from common.process_spec import Image, ProcessSpec
 from common.services.redis import IMAGE, NEEDS, READY, script
 
 DOWN_AFTER = 2000
-"""Milliseconds of silence after which a sentinel takes a server for down. With less a busy machine has
-failovers that nothing else had called for, each of which may lose what no replica has."""
+"""Milliseconds of silence after which a sentinel takes a server for down.
+
+With less, failovers come of a machine that is busy, each of which may lose what no replica has.
+"""
 FAILOVER_TIMEOUT = 6000
 """Milliseconds that a failover may take; half the time until another one is tried."""
 _SCRIPT = Path(__file__).with_suffix(".sh")
