@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from redis import Redis, RedisError
@@ -77,15 +77,19 @@ class Cluster:
         )
 
 
-@contextlib.contextmanager
-def running() -> Iterator[Cluster]:
-    """Run the copies and the sentinels of one Redis until the end of the block."""
-    ports = [free_port() for _ in range(COPIES + SENTINELS)]
+def topology_on(ports: Sequence[int]) -> Topology:
+    """Return the copies and the sentinels of one Redis, on these ports."""
     servers = (
         *redis.copies(CLUSTER, ports[:COPIES], WATCHING),
         *sentinel.sentinels(ports[COPIES:], {CLUSTER: NAMES}),
     )
-    topology = Topology(DESIGN, "copies of a Redis", servers, (NAMES[0],))
+    return Topology(DESIGN, "copies of a Redis", servers, (NAMES[0],))
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Cluster]:
+    """Run the copies and the sentinels of one Redis until the end of the block."""
+    topology = topology_on([free_port() for _ in range(COPIES + SENTINELS)])
     runtime = LocalRuntime()
     with open_folder() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv(stacks.HOME_VARIABLE, str(home))
