@@ -16,20 +16,26 @@ ALIVE = 2.0
 """Seconds of silence after which a sentinel has to say that it is there, and then once more."""
 AGAIN = 0.5
 """Seconds from the loss of a sentinel until it is connected to again."""
-_SWITCHED = "+switch-master"
+# Also of a failover that has only begun: the old primary may be there again before it has ended.
+_EVENTS = ("+try-failover", "+switch-master")
 _CHUNK = 1 << 16
+_LATER = 1 << 64
 
 
 class NoMajority(OSError):
     """Too few sentinels answer, so nobody knows who the primary is."""
 
 
+class Replaced(OSError):
+    """Sentinels are about to make another copy the primary."""
+
+
 class Sentinels:
     """Asks the sentinels at these addresses about the primary of the cluster ``name``.
 
-    They also say by themselves when they have made another copy the primary: whoever follows is
-    called with its address, so that a connection to the old one is given up although that may be
-    there again, and still take itself for the primary.
+    They also say by themselves when they make another copy the primary: whoever follows is called
+    with its address, or with none until it is. So a connection to the old one is given up although
+    that may be there again, and take itself for the primary still.
     """
 
     def __init__(self, name: str, addresses: Sequence[str]) -> None:
@@ -47,7 +53,8 @@ class Sentinels:
         """Return ``host:port`` of the primary.
 
         Of different answers that of the latest election holds. A minority is not believed: it may
-        be cut off together with an old primary. Raises :class:`NoMajority`.
+        be cut off together with an old primary. Raises :class:`NoMajority`,
+        and :class:`Replaced` while there is none.
         """
         if not self._watching:
             self._watching = [
@@ -58,8 +65,11 @@ class Sentinels:
         known = [each for each in answers if isinstance(each, tuple)]
         if 2 * len(known) <= len(answers):
             raise NoMajority(f"{len(known)} of its {len(answers)} sentinels answer")
-        self.latest = max(known)[1]
-        return self.latest
+        address = max(known)[1]
+        if not address:
+            raise Replaced("its sentinels are about to make another one the primary")
+        self.latest = address
+        return address
 
     async def close(self) -> None:
         """Follow no longer."""
@@ -68,7 +78,10 @@ class Sentinels:
         await asyncio.gather(*self._watching, return_exceptions=True)
 
     async def _asked(self, address: str) -> tuple[int, str]:
-        """Return the election of which a sentinel knows, and whom that made the primary."""
+        """Return the election of which a sentinel knows, and whom that made the primary.
+
+        While it replaces one it is nobody, in an election later than all that were.
+        """
         async with asyncio.timeout(ANSWER):
             wire = await connect(*host_and_port(address))
             try:
@@ -81,6 +94,9 @@ class Sentinels:
                 wire.close("all is answered")
         each = iter(flat)
         fields = dict(zip(each, each, strict=True))
+        before = [fields[b"ip"], fields[b"port"]]
+        if b"failover_in_progress" in fields[b"flags"].split(b",") and place == before:
+            return _LATER, ""
         host, port = place
         return int(fields[b"config-epoch"]), f"{host.decode()}:{port.decode()}"
 
@@ -94,7 +110,7 @@ class Sentinels:
         """Follow what a sentinel says until it is silent, or has ended."""
         reader, writer = await asyncio.open_connection(*host_and_port(address))
         try:
-            writer.write(packed(("SUBSCRIBE", _SWITCHED)))
+            writer.write(packed(("SUBSCRIBE", *_EVENTS)))
             messages = hiredis.Reader()
             while came := await _read(reader, writer):
                 messages.feed(came)
@@ -108,11 +124,14 @@ class Sentinels:
         """Say whether there may be another primary; there may when one begins to listen."""
         what, about = message[0], message[-1]
         if what == b"message":
-            return about.split()[:1] == [self._name.encode()]
+            return self._name.encode() in about.split()[:2]
         return what == b"subscribe"
 
     async def _move(self) -> None:
-        address = await self.primary()
+        try:
+            address = await self.primary()
+        except Replaced:
+            address = self.latest = ""
         for moved in self._followers:
             moved(address)
 

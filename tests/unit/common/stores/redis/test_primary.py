@@ -52,13 +52,15 @@ class Says:
 
     def __init__(self, epoch: int, address: str) -> None:
         self.epoch, self.address = epoch, address
+        self.flags = b"master"
 
     def __call__(self, command: list[bytes]) -> bytes:
         host, port = (each.encode() for each in self.address.split(":"))
         if command[0] == b"SUBSCRIBE":
             return b"*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n"
         if command[1] == b"MASTER":
-            return array(b"name", b"redis", b"config-epoch", b"%d" % self.epoch)
+            where = (b"ip", host, b"port", port)
+            return array(*where, b"flags", self.flags, b"config-epoch", b"%d" % self.epoch)
         return array(host, port)
 
 
@@ -165,6 +167,25 @@ async def test_a_connection_is_given_up_as_soon_as_sentinels_switch(stage: Stage
     await used.ask("add", "INCR", "n")
     assert len(old.asked) == before
     assert b"INCR" in new.names()
+
+
+async def test_a_primary_is_left_as_soon_as_sentinels_begin_to_replace_it(stage: Stage) -> None:
+    """It may be there again before they have, and a replica may follow it still."""
+    server = await stage.server(copy())
+    says = Says(1, server.address)
+    watching = [await stage.server(says) for _ in range(3)]
+    used = await stage.around(watching)
+    await used.ask("add", "INCR", "n")
+    for each in watching:
+        await eventually_async(lambda each=each: each.names().count(b"SENTINEL") == 8)
+    says.flags = b"master,s_down,failover_in_progress"
+    for writer in watching[0].open:
+        writer.write(array(b"message", b"+try-failover", b"master redis 127.0.0.1 1"))
+    await eventually_async(lambda: not server.open)
+    with pytest.raises(StoreUnready, match="another one the primary"):
+        await used.ask("add", "INCR", "n")
+    says.flags = b"master"
+    await used.ask("add", "INCR", "n")
 
 
 async def test_who_refuses_as_a_replica_is_left_for_the_primary(stage: Stage) -> None:
