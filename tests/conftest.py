@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import needs, parallel
 from tests.support.stacks import SLOTS, Stack
-from tests.support.targets import DESIGNS, Targets, chosen_targets
+from tests.support.targets import DESIGNS, STORED, Targets, chosen_targets
 
 # Pages that tests open are on this machine, and no proxy of the environment can get them.
 urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
@@ -32,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("taskqueue")
     group.addoption(
         "--designs",
-        default=",".join(DESIGNS),
-        help=f"designs to test, from {', '.join(DESIGNS)} (default: all)",
+        default=",".join((*DESIGNS, *STORED)),
+        help="what to test, from %(default)s (default: all)",
     )
     group.addoption(
         "--target",
@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse unknown designs before anything is collected."""
+    """Refuse unknown targets before anything is collected."""
     chosen_targets(config)
 
 
