@@ -25,6 +25,11 @@ ONCE = re.compile(
 _TARGET = re.compile(r"tests/contract/.*\[(?:[ab]\+store=)?(redis|postgres|inprocess|a|b|target)\b")
 
 
+def is_worker() -> bool:
+    """Return whether this process was started to run tests by another that has shared them out."""
+    return "PYTEST_XDIST_WORKER" in os.environ
+
+
 def worker() -> int:
     """Return the number of this process among those that run tests, from 0."""
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
