@@ -34,6 +34,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("target", targets, indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, with a store, what is answered before any state is asked."""
+    spared = [item for item in items if item.get_closest_marker("stateless") and _is_stored(item)]
+    config.hook.pytest_deselected(items=spared)
+    items[:] = [item for item in items if item not in spared]
+
+
+def _is_stored(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.get("target") in STORED
+
+
 def _marks(target: str, client: str = GRPCIO) -> list[pytest.MarkDecorator]:
     needed = [pytest.mark.needs(STORED[target])] if target in STORED else []
     return [*needed, pytest.mark.slow] if client == GEVENT else needed

@@ -35,12 +35,14 @@ def test_every_endpoint_says_that_it_is_healthy(target: Target, service: str) ->
         assert health_of(endpoint, service) == "SERVING"
 
 
+@pytest.mark.stateless
 def test_the_health_of_an_unknown_service_is_not_found(target: Target) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         health_of(target.endpoints[0], "no.such.Service")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+@pytest.mark.stateless
 @pytest.mark.parametrize("version", REFLECTION)
 def test_every_endpoint_lists_its_services_by_reflection(target: Target, version: str) -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
@@ -50,6 +52,7 @@ def test_every_endpoint_lists_its_services_by_reflection(target: Target, version
         assert {SERVICE, "grpc.health.v1.Health"} <= services
 
 
+@pytest.mark.stateless
 @pytest.mark.parametrize("version", REFLECTION)
 def test_reflection_describes_every_method(target: Target, version: str) -> None:
     request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE)
