@@ -23,6 +23,8 @@ QUEUE_LIMITS = ("max_queued_jobs", "max_queued_bytes")
 MEMORY, REDIS, POSTGRES = STORES = ("memory", "redis", "postgres")
 FSYNC_LEVELS = ("always", "everysec", "no")
 SYNC_LEVELS = ("on", "off")
+# Whether there are copies of a Redis, and what makes one of them the primary.
+OFF, SENTINEL = REDIS_HA = ("off", "sentinel")
 
 # Units of a setting; a level is a word.
 SECONDS, COUNT, BYTES, LEVEL = "seconds", "", "bytes", "level"
@@ -56,6 +58,7 @@ _CHOICES = {
     "store": STORES,
     "redis_fsync": FSYNC_LEVELS,
     "pg_sync": SYNC_LEVELS,
+    "redis_ha": REDIS_HA,
 }
 
 
@@ -65,7 +68,9 @@ class Settings:
 
     ``links`` is for the process of that name: where it listens for each ``caller>callee``.
     ``store`` is where state is kept; how safely, ``redis_fsync`` and ``pg_sync`` say of a server
-    that was started so.
+    that was started so. ``redis_ha`` is whether there are copies of a Redis, ``redis_wait`` how
+    many replicas acknowledge before an answer is given, and ``redis_min_replicas`` how many there
+    are as long as the primary writes.
     ``membership`` is for a node that starts when others have joined or left: version and rings, as
     ``design_b.membership`` has them.
     ``secret_file`` holds what the processes of a stack know each other by; empty for none.
@@ -160,6 +165,9 @@ class Settings:
     store: str = MEMORY
     redis_fsync: str = FSYNC_LEVELS[0]
     pg_sync: str = SYNC_LEVELS[0]
+    redis_ha: str = OFF
+    redis_wait: int = 0
+    redis_min_replicas: int = 0
     secret_file: str = ""
     membership: str = ""
     links: Mapping[str, str] = field(default_factory=dict)

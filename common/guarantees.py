@@ -6,7 +6,7 @@ declaration, in the same words.
 
 from __future__ import annotations
 
-from common.config import POSTGRES, REDIS, Settings
+from common.config import POSTGRES, REDIS, SENTINEL, Settings
 
 # What an accepted job survives, from least to most.
 DURABILITY = {
@@ -36,6 +36,9 @@ def of(settings: Settings) -> dict[str, str]:
 
 
 def _durability(settings: Settings) -> str:
+    if settings.store == REDIS and settings.redis_ha == SENTINEL:
+        # Who takes over need not have what the primary had answered with.
+        return "replicated" if settings.redis_wait else "delayed"
     if settings.store == REDIS:
         return "disk" if settings.redis_fsync == "always" else "process"
     if settings.store == POSTGRES:

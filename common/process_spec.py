@@ -1,10 +1,11 @@
 """What one process of a design is: a module of ours, or any other program.
 
 Texts of a process that is not ours may have placeholders, which are filled once it is known where
-it runs: ``{name}``, ``{host}`` to listen on, ``{port}``, ``{metrics_port}``, ``{admin_port}`` for
-the port ``admin`` of :attr:`ProcessSpec.ports`, ``{slots}`` it has of the stack's, ``{tree}`` with
-the code of the project, ``{data}`` for its own files, and the ``host:port`` of each of its peers
-under the name of that, such as ``{redis}``. A brace is written twice.
+it runs: ``{name}``, ``{host}`` to listen on, ``{port}``, ``{address}`` with the ``host:port`` where
+others reach it, ``{metrics_port}``, ``{admin_port}`` for the port ``admin`` of
+:attr:`ProcessSpec.ports`, ``{slots}`` it has of the stack's, ``{tree}`` with the code of the
+project, ``{data}`` for its own files, and the ``host:port`` of each of its peers under the name of
+that, such as ``{redis}``. A brace is written twice.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ NOTHING, MEMORY, DISK = "nothing", "memory", "disk"
 METRICS_PATH = "/metrics"
 STOP_SIGNAL = "SIGTERM"
 # Servers that the testbed knows, whatever their processes are called.
-REDIS, POSTGRES = "redis", "postgres"
+REDIS, POSTGRES, SENTINEL = "redis", "postgres", "sentinel"
 _DATA = "{data}"
 
 
@@ -74,7 +75,7 @@ class ProcessSpec:
     ``stop_signal`` is what asks it to stop. ``peers`` are the names of the processes that it calls.
 
     ``cluster`` names what it keeps a copy of together with others, one of which is the primary at a
-    time.
+    time. One that ``has_folder`` keeps files although it holds nothing that accepted jobs need.
 
     ``settings`` of one of ours are its own where the stack says nothing else.
 
@@ -104,6 +105,7 @@ class ProcessSpec:
     stop_signal: str = STOP_SIGNAL
     service: str = ""
     cluster: str = ""
+    has_folder: bool = False
     settings: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -121,9 +123,9 @@ class ProcessSpec:
 
     @property
     def keeps_files(self) -> bool:
-        """Whether it has a data folder of its own."""
+        """Whether it has a data folder of its own, also once its texts are filled."""
         texts = (*self.command, *self.environment.values())
-        return self.holds == DISK or any(_DATA in each for each in texts)
+        return self.holds == DISK or self.has_folder or any(_DATA in each for each in texts)
 
     def every_port(self) -> dict[str, int]:
         """Return all its ports by what they are for."""
@@ -167,4 +169,5 @@ class ProcessSpec:
             environment={name: fill(text) for name, text in self.environment.items()},
             needs={fill(what): brings for what, brings in self.needs.items()},
             ready=replace(self.ready, command=tuple(map(fill, self.ready.command))),
+            has_folder=self.keeps_files,
         )

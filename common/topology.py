@@ -196,6 +196,7 @@ class Topology:
             "name": name,
             "host": bind,
             "port": str(process.port),
+            "address": f"{host_of(name)}:{process.port}",
             "metrics_port": str(process.metrics_port),
             "slots": str(self.slots_of(name, slots)),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import needs, parallel
+from tests.support.homes import default_ports_kept
 from tests.support.stacks import SLOTS, Stack
-from tests.support.targets import DESIGNS, Targets, chosen_targets
+from tests.support.targets import DESIGNS, STORED, Targets, chosen_targets
 
 # Pages that tests open are on this machine, and no proxy of the environment can get them.
 urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
@@ -32,8 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("taskqueue")
     group.addoption(
         "--designs",
-        default=",".join(DESIGNS),
-        help=f"designs to test, from {', '.join(DESIGNS)} (default: all)",
+        default=",".join((*DESIGNS, *STORED)),
+        help="what to test, from %(default)s (default: all)",
     )
     group.addoption(
         "--target",
@@ -49,8 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse unknown designs before anything is collected."""
+    """Refuse unknown targets before anything is collected, and keep the ports of stacks."""
     chosen_targets(config)
+    if not parallel.is_worker():
+        kept = ExitStack()
+        kept.enter_context(default_ports_kept())
+        config.add_cleanup(kept.close)
 
 
 @pytest.hookimpl(optionalhook=True)

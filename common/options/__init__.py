@@ -13,7 +13,7 @@ from importlib import import_module
 
 from common.options.option import Option, OptionError
 
-__all__ = ["Option", "OptionError", "get", "in_order", "load"]
+__all__ = ["Option", "OptionError", "company", "get", "in_order", "load"]
 
 _HELPERS = ("option", "values")
 
@@ -37,6 +37,14 @@ def in_order(names: Iterable[str]) -> list[Option]:
     ``KeyError`` for one that there is not.
     """
     return sorted(map(get, names), key=lambda each: (not each.shapes, _depth(each)))
+
+
+def company(option: Option) -> dict[str, str]:
+    """Return the options, with their values, without which one has no meaning, and theirs."""
+    found = dict(option.goes_with)
+    for name in option.goes_with:
+        found = {**company(get(name)), **found}
+    return found
 
 
 def _depth(option: Option) -> int:

@@ -1,10 +1,24 @@
-"""A Redis that keeps what it holds on disk."""
+"""A Redis that keeps what it holds on disk, alone or as one of several copies."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from common.process_spec import COMMAND, DISK, REDIS, Image, ProcessSpec, Ready
 
 IMAGE = "redis:8"
+NEEDS = {
+    "redis-server": "it is in Debian's package redis-server",
+    "redis-cli": "it is in Debian's package redis-tools",
+}
+# As a server of its own sees it: it answers.
+READY = Ready(COMMAND, command=("redis-cli", "-h", "{host}", "-p", "{port}", "ping"))
+_HOSTS = Path(__file__).with_name("hosts.sh")
+_SCRIPT = Path(__file__).with_name("redis_copy.sh")
+MAX_LAG = 2
+"""Seconds after which a silent replica no longer counts as one; they report once a second."""
 
 
 def server(name: str, port: int) -> ProcessSpec:
@@ -25,8 +39,47 @@ def server(name: str, port: int) -> ProcessSpec:
             # For `testbed fault`, and for who is in the same machine or container alone.
             *("--enable-debug-command", "local"),
         ),
-        needs={"redis-server": "it is in Debian's package redis-server"},
-        ready=Ready(COMMAND, command=("redis-cli", "-h", "{host}", "-p", "{port}", "ping")),
+        needs=NEEDS,
+        ready=READY,
         image=Image(IMAGE),
         service=REDIS,
     )
+
+
+def copies(cluster: str, ports: Sequence[int], sentinels: Sequence[str]) -> list[ProcessSpec]:
+    """Return as many Redis as there are ports, the first of which is the primary at first.
+
+    They are called ``cluster-1`` and so on. One that is started again asks the ``sentinels``, which
+    are processes of these names, whether it is the primary still. The primary refuses to write
+    while fewer than ``{redis_min_replicas}`` replicas follow.
+    """
+    first, *others = (f"{cluster}-{number}" for number in range(1, len(ports) + 1))
+    return [
+        replace(
+            server(name, port),
+            command=(
+                *("sh", "-euc", script(_SCRIPT), "redis", "{data}", cluster, "{address}"),
+                ",".join(_addresses(name, (first, *others))),
+                ",".join(_addresses(name, sentinels)),
+                *server(name, port).command,
+                *("--min-replicas-to-write", "{redis_min_replicas}"),
+                *("--min-replicas-max-lag", str(MAX_LAG)),
+                # Who has to copy all of it need not wait for others that have to.
+                *("--repl-diskless-sync-delay", "0"),
+            ),
+            peers=(*(each for each in (first, *others) if each != name), *sentinels),
+            cluster=cluster,
+        )
+        for name, port in zip((first, *others), ports, strict=True)
+    ]
+
+
+def _addresses(own: str, names: Sequence[str]) -> list[str]:
+    """Return the placeholders of where these are, among whom is perhaps who asks."""
+    return ["{address}" if each == own else f"{{{each}}}" for each in names]
+
+
+def script(path: Path) -> str:
+    """Return a script of a shell, whose braces are no placeholders; it may keep hosts."""
+    text = _HOSTS.read_text(encoding="utf-8") + path.read_text(encoding="utf-8")
+    return text.replace("{", "{{").replace("}", "}}")

@@ -34,7 +34,7 @@ def text() -> str:
 
 
 def _section(option: Option) -> str:
-    company = ", ".join(f"`{name}={value}`" for name, value in option.goes_with.items())
+    company = ", ".join(f"`{name}={value}`" for name, value in options.company(option).items())
     lines = {
         "Buys": option.buys,
         "Costs": option.costs,

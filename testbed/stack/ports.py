@@ -71,17 +71,18 @@ def require_free(
     """Raise :class:`TestbedError` unless every port can be listened on.
 
     ``wanted`` maps a port to what needs it. The error names each taken port and who holds it. For
-    a port without a visible holder there is a ``wait`` of so many seconds: the last threads of a
-    process that has just ended still hold its sockets for a moment. For one of a connection that
-    has ended it is ``ended_wait``, by which the system gives it back.
+    a port on which nobody can be seen to listen there is a ``wait`` of so many seconds: the last
+    threads of a process that has just ended still hold its sockets for a moment, and a connection
+    that has the port may end. For one that has ended it is ``ended_wait``, by which the system
+    gives it back.
     """
     start = time.monotonic()
     noted = False
     while taken := [port for port in wanted if not _is_free(port)]:
         holders = _holders(taken)
         ended = all(each.ended for each in holders.values())
-        visible = all(each.process for each in holders.values())
-        if visible or time.monotonic() - start >= (ended_wait if ended else wait):
+        served = any(each.process and each.listens for each in holders.values())
+        if served or time.monotonic() - start >= (ended_wait if ended else wait):
             raise _error(wanted, holders)
         if ended and not noted:
             numbers = ", ".join(map(str, taken))

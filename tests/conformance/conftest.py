@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import asyncpg
 import pytest
 
+from common.domain.job import MICROSECONDS
+from common.owners.queue import QueueOwner
 from common.services import postgres, redis
 from common.stores.memory import MemoryStore
-from common.stores.postgres import PostgresStore
-from common.stores.redis import RedisStore
+from common.stores.postgres import PostgresStore, leases
+from common.stores.postgres import queue as postgres_queue
+from common.stores.redis import RedisStore, bell
 from common.stores.store import Store
 from tests.support.owners import HandClock
 from tests.support.services import open_folder, running
 from tests.support.stacks import free_port
-from tests.support.stores import Jobs, OpenQueue, Queue, Unwatched, settings_of
+from tests.support.stores import Asked, Jobs, OpenQueue, Queue, settings_of
+from tests.support.waiting import eventually_async
 
 SERVERS = ("redis", "postgres")
 
@@ -54,7 +58,7 @@ async def _emptied(address: str) -> None:
 
 
 def _opener(
-    store: str, request: pytest.FixtureRequest
+    store: str, request: pytest.FixtureRequest, observer: Asked
 ) -> tuple[Callable[..., Store], Callable[[], None]]:
     """Return what opens a store, with a clock and settings by name, and what empties it."""
     if store == "memory":
@@ -65,7 +69,7 @@ def _opener(
 
     def opened(clock: HandClock, **given: Any) -> Store:
         settings = settings_of(store=store, peers={store: address}, **given)
-        return open_(settings, clock, Unwatched())
+        return open_(settings, clock, observer)
 
     if store == "redis":
         return opened, lambda: _flush(address)
@@ -81,17 +85,17 @@ REMOTE = [pytest.param(name, marks=pytest.mark.needs(name)) for name in SERVERS]
 
 
 @pytest.fixture(params=["memory", *REMOTE])
-def opened(request: pytest.FixtureRequest) -> Callable[..., Store]:
+def opened(request: pytest.FixtureRequest, asked: Asked) -> Callable[..., Store]:
     """Opens a store that is empty: with a clock, and settings by name."""
-    opened, empty = _opener(request.param, request)
+    opened, empty = _opener(request.param, request, asked)
     empty()
     return opened
 
 
 @pytest.fixture(params=REMOTE)
-def open_empty(request: pytest.FixtureRequest) -> Callable[..., Store]:
+def open_empty(request: pytest.FixtureRequest, asked: Asked) -> Callable[..., Store]:
     """Empties a store that is outside the process each time that it opens it."""
-    opened, empty = _opener(request.param, request)
+    opened, empty = _opener(request.param, request, asked)
 
     def open_(clock: HandClock, **given: Any) -> Store:
         empty()
@@ -103,6 +107,43 @@ def open_empty(request: pytest.FixtureRequest) -> Callable[..., Store]:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """What the stores of a test have answered; memory is asked nothing that takes a while."""
+    return Asked()
+
+
+@pytest.fixture(autouse=True)
+def only_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for jobs does not ask again by himself: he gets them only if he is woken."""
+    monkeypatch.setattr(bell, "LONGEST_WAIT", 60.0)
+    for name in ("LONGEST_WAIT", "_SHORTEST_WAIT"):
+        monkeypatch.setattr(postgres_queue, name, 60.0)
+
+
+Begin = Callable[[Any], Awaitable[asyncio.Task[Any]]]
+
+
+@pytest.fixture
+def begin_to_wait(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> Begin:
+    """Begins a dequeue of one job, and returns once it has found none and waits."""
+
+    # Nor for the leases of others, none of which runs out in these tests.
+    monkeypatch.setattr(leases, "INSPECTED", 60 * MICROSECONDS)
+
+    async def begin(queue: Any) -> asyncio.Task[Any]:
+        known = asked.operations.count("dequeue")
+        waiting = asyncio.create_task(queue.dequeue(1, max_wait=60))
+        if not isinstance(queue, QueueOwner):  # that is memory
+            await eventually_async(lambda: asked.operations.count("dequeue") > known)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        return waiting
+
+    return begin
 
 
 @pytest.fixture

@@ -269,8 +269,10 @@ async def test_a_job_is_forgotten_when_its_retention_is_over_and_not_before(
 async def test_canceled_jobs_are_forgotten_too(open_store: OpenStore, clock: HandClock) -> None:
     jobs = Jobs(open_store(retention=60), clock)
     job = await jobs.create()
-    await jobs.cancel(job)
-    clock.advance(61)
+    canceled = await jobs.cancel(job)
+    clock.advance(59)
+    assert await jobs.get(job.id) == canceled
+    clock.advance(2)
     assert isinstance(await jobs.get(job.id), JobNotFound)
 
 

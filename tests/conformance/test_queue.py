@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from common.domain.errors import QueueFull, SubmitWithdrawn
-from common.domain.job import Execution, JobSpec
-from common.ports import NewEntry
+from common.domain.job import Execution
+from tests.conformance.conftest import Begin
 from tests.support.stores import LEASE, OpenQueue, Queue
 
 
@@ -110,6 +110,7 @@ async def test_a_full_queue_refuses_and_names_its_limit(open_queue: OpenQueue) -
     assert accepted is None
     assert isinstance(refused, QueueFull)
     assert refused.metadata == {"limit": "max_queued_jobs"}
+    assert await queue.lease(2) == [Execution("a", 1)]
 
 
 async def test_bytes_of_removed_jobs_count_no_longer(open_queue: OpenQueue) -> None:
@@ -117,6 +118,8 @@ async def test_bytes_of_removed_jobs_count_no_longer(open_queue: OpenQueue) -> N
     await queue.enqueue("a", payload=b"12345678")
     (refused,) = await queue.enqueue("b", payload=b"12345678")
     assert isinstance(refused, QueueFull)
+    assert refused.metadata == {"limit": "max_queued_bytes"}
+    assert await queue.depth() == 1
     await queue.owner.remove(["a"])
     assert await queue.enqueue("b", payload=b"12345678") == [None]
 
@@ -129,36 +132,46 @@ async def test_age_is_that_of_the_first_in_line(queue: Queue) -> None:
     assert await queue.oldest_age() == pytest.approx(2)
 
 
-async def test_a_waiting_consumer_gets_a_job_the_moment_it_comes(queue: Queue) -> None:
-    waiting = asyncio.create_task(queue.owner.dequeue(1, max_wait=60))
-    await asyncio.sleep(0)
-    await queue.owner.enqueue([NewEntry("a", JobSpec("noop"))])
+async def test_a_waiting_consumer_gets_a_job_the_moment_it_comes(
+    queue: Queue, begin_to_wait: Begin
+) -> None:
+    waiting = await begin_to_wait(queue.owner)
+    await queue.enqueue("a")
     dequeued = await asyncio.wait_for(waiting, 5)
     assert [assignment.execution for assignment in dequeued.assignments] == [Execution("a", 1)]
 
 
-async def test_a_wake_up_of_a_consumer_that_left_goes_to_the_next(queue: Queue) -> None:
-    first = asyncio.create_task(queue.owner.dequeue(1, max_wait=60))
-    second = asyncio.create_task(queue.owner.dequeue(1, max_wait=60))
-    await asyncio.sleep(0)
-    await queue.owner.enqueue([NewEntry("a", JobSpec("noop"))])
+async def test_a_wake_up_of_a_consumer_that_left_goes_to_the_next(
+    queue: Queue, begin_to_wait: Begin
+) -> None:
+    first, second = await begin_to_wait(queue.owner), await begin_to_wait(queue.owner)
+    await queue.enqueue("a")
     first.cancel()
     dequeued = await asyncio.wait_for(second, 5)
     # The first may have had it already, in a store that was on its way to answer.
     assert [assignment.execution.job_id for assignment in dequeued.assignments] == ["a"]
 
 
-async def test_two_jobs_wake_two_consumers(queue: Queue) -> None:
-    waiting = [asyncio.create_task(queue.owner.dequeue(1, max_wait=60)) for _ in range(2)]
-    await asyncio.sleep(0)
-    await queue.owner.enqueue([NewEntry(name, JobSpec("noop")) for name in "ab"])
+async def test_two_jobs_wake_two_consumers(queue: Queue, begin_to_wait: Begin) -> None:
+    waiting = [await begin_to_wait(queue.owner) for _ in range(2)]
+    await queue.enqueue("a", "b")
     dequeued = await asyncio.wait_for(asyncio.gather(*waiting), 5)
     assert sorted(each.assignments[0].execution.job_id for each in dequeued) == ["a", "b"]
 
 
-async def test_nobody_is_kept_waiting_by_a_queue_that_stops(queue: Queue) -> None:
-    waiting = asyncio.create_task(queue.owner.dequeue(1, max_wait=60))
-    await asyncio.sleep(0)
+async def test_what_is_released_wakes_a_consumer(queue: Queue, begin_to_wait: Begin) -> None:
+    await queue.enqueue("a")
+    leased = await queue.lease(1)
+    waiting = await begin_to_wait(queue.owner)
+    await queue.release(leased)
+    dequeued = await asyncio.wait_for(waiting, 5)
+    assert [assignment.execution for assignment in dequeued.assignments] == [Execution("a", 2)]
+
+
+async def test_nobody_is_kept_waiting_by_a_queue_that_stops(
+    queue: Queue, begin_to_wait: Begin
+) -> None:
+    waiting = await begin_to_wait(queue.owner)
     queue.owner.stop_waiting()
     assert len((await asyncio.wait_for(waiting, 5)).assignments) == 0
 

@@ -12,6 +12,7 @@ from common.domain.errors import (
     JobNotFound,
     QueueFull,
     RequestIdReused,
+    ResultLost,
     StaleAttempt,
     SubmitWithdrawn,
     TransitionRejected,
@@ -181,16 +182,21 @@ async def test_failure_is_kept_and_has_no_output(shared: Shared) -> None:
     (job,) = (await shared.exchange((execution, failed))).ends
     assert (job.state, job.failure) == (JobState.FAILED, Failure("X", "why"))
     assert await shared.jobs.get(job.id) == job
+    (output,) = await shared.results.get([execution])
+    assert isinstance(output, ResultLost)
 
 
 async def test_first_report_of_a_job_wins(shared: Shared) -> None:
     await shared.accept()
     (execution,) = await shared.take()
-    await shared.exchange((execution, DONE))
-    failed = Outcome(JobState.FAILED, b"", Failure("X", "why"))
-    (refused,) = (await shared.exchange((execution, failed))).ends
-    assert isinstance(refused, TransitionRejected)
-    assert (await shared.jobs.get(execution.job_id)).state is JobState.DONE
+    (done,) = (await shared.exchange((execution, DONE))).ends
+    for late in (
+        Outcome(JobState.FAILED, b"", Failure("X", "why")),
+        Outcome(JobState.DONE, b"another"),
+    ):
+        await shared.exchange((execution, late))
+        assert await shared.jobs.get(execution.job_id) == done
+        assert await shared.results.get([execution]) == [b"out"]
 
 
 async def test_late_report_is_refused_and_leaves_the_entry_to_the_later_attempt(
@@ -203,7 +209,11 @@ async def test_late_report_is_refused_and_leaves_the_entry_to_the_later_attempt(
     assert second == Execution(job.id, 2)
     (refused,) = (await shared.exchange((first, DONE))).ends
     assert isinstance(refused, StaleAttempt)
+    running = await shared.jobs.get(job.id)
+    assert (running.state, running.attempt) == (JobState.RUNNING, 2)
     assert await shared.queue.leased() == 1
+    (ended,) = (await shared.exchange((second, DONE))).ends
+    assert (ended.state, ended.attempt) == (JobState.DONE, 2)
 
 
 async def test_job_that_was_canceled_is_leased_and_does_not_start(shared: Shared) -> None:

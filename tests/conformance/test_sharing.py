@@ -18,9 +18,9 @@ from common.domain.job import Execution, Failure, Job, JobSpec, JobState
 from common.ports import NewEntry, NewJob, Transition
 from common.stores.postgres import PostgresStore
 from common.stores.redis import RedisStore
-from tests.conformance.conftest import REMOTE
+from tests.conformance.conftest import REMOTE, Begin
 from tests.support.owners import HandClock, Silence
-from tests.support.stores import LEASE, Unwatched, settings_of
+from tests.support.stores import LEASE, Asked, settings_of
 
 ROUNDS = 30
 STORES = {"postgres": PostgresStore, "redis": RedisStore}
@@ -38,7 +38,7 @@ class Process:
 
 @pytest.fixture(params=REMOTE)
 async def processes(
-    request: pytest.FixtureRequest, clock: HandClock
+    request: pytest.FixtureRequest, clock: HandClock, asked: Asked
 ) -> AsyncIterator[list[Process]]:
     """Three processes, as the nodes of Design B are."""
     address = request.getfixturevalue(f"{request.param}_address")
@@ -51,7 +51,7 @@ async def processes(
         await connection.close()
     given = {"store": request.param, "peers": {request.param: address}}
     opened = [
-        STORES[request.param](settings_of(name=f"store-{number}", **given), clock, Unwatched())
+        STORES[request.param](settings_of(name=f"store-{number}", **given), clock, asked)
         for number in range(3)
     ]
     for store in opened:
@@ -248,11 +248,13 @@ async def test_leases_of_a_process_that_has_gone_end_for_the_others(
     assert again.execution == Execution("a", 2)
 
 
-async def test_who_waits_gets_what_comes_in_at_another_process(
-    processes: list[Process],
+async def test_who_waits_is_woken_by_what_comes_in_at_another_process(
+    processes: list[Process], begin_to_wait: Begin
 ) -> None:
-    waiting = asyncio.create_task(processes[1].queue.dequeue(1, max_wait=60))
-    await asyncio.sleep(0)
+    waiting = await begin_to_wait(processes[1].queue)
+    # From the next time on the others know that somebody waits there.
+    for process in (processes[1], processes[0]):
+        await process.store.refresh()
     await processes[0].queue.enqueue(entries(["a"]))
     dequeued = await asyncio.wait_for(waiting, 10)
     assert [each.execution for each in dequeued.assignments] == [Execution("a", 1)]

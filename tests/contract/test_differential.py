@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tests.support.client import Client
 from tests.support.script import SCRIPTS, SUBMISSIONS, Player, Step
-from tests.support.targets import Targets, chosen_targets
+from tests.support.targets import SERVERS, STORED, Targets, chosen_targets
+
+MEMORY = "memory"
 
 # One walk through every kind of step, so that each is compared whatever is drawn.
 WALK: list[Step] = [
@@ -28,12 +30,18 @@ WALK: list[Step] = [
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(
+    scope="module",
+    params=[MEMORY, *(pytest.param(name, marks=pytest.mark.needs(name)) for name in SERVERS)],
+)
 def everyone(request: pytest.FixtureRequest, targets: Targets) -> Iterator[dict[str, Client]]:
-    """A client of each design."""
-    names = chosen_targets(request.config)
+    """A client of each design with one store, and of one that has its state in memory."""
+    chosen = chosen_targets(request.config)
+    names = [name for name in chosen if STORED.get(name, MEMORY) == request.param]
+    if request.param != MEMORY:
+        names = [*[name for name in chosen if name not in STORED][:1], *names]
     if len(names) < 2:
-        pytest.skip("a comparison takes two designs")
+        pytest.skip("a comparison takes two targets")
     clients = {name: Client(targets.get(name).endpoints) for name in names}
     yield clients
     for client in clients.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from collections import Counter
 
 import grpc
 import pytest
@@ -10,9 +11,10 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from common.rpc import connect
 from tests.support import jobs
-from tests.support.client import Client, rejection_of, spec
+from tests.support.client import Client, pb, rejection_of, spec
 from tests.support.stacks import health_of
-from tests.support.targets import Target
+from tests.support.targets import STORED, Target
+from tests.support.waiting import eventually
 
 REFLECTION = ("v1", "v1alpha")
 SERVICE = "taskqueue.v1.TaskQueueService"
@@ -33,12 +35,14 @@ def test_every_endpoint_says_that_it_is_healthy(target: Target, service: str) ->
         assert health_of(endpoint, service) == "SERVING"
 
 
+@pytest.mark.stateless
 def test_the_health_of_an_unknown_service_is_not_found(target: Target) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         health_of(target.endpoints[0], "no.such.Service")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+@pytest.mark.stateless
 @pytest.mark.parametrize("version", REFLECTION)
 def test_every_endpoint_lists_its_services_by_reflection(target: Target, version: str) -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
@@ -48,6 +52,7 @@ def test_every_endpoint_lists_its_services_by_reflection(target: Target, version
         assert {SERVICE, "grpc.health.v1.Health"} <= services
 
 
+@pytest.mark.stateless
 @pytest.mark.parametrize("version", REFLECTION)
 def test_reflection_describes_every_method(target: Target, version: str) -> None:
     request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE)
@@ -107,7 +112,31 @@ def test_the_metrics_of_the_domain_are_exposed_once_for_each_owner(
     if not target.metrics:
         pytest.skip("where this target's metrics are is not known")
     owners = [name for name, address in target.metrics.items() if f"\n{metric}" in _scrape(address)]
-    assert len(owners) == (len(target.metrics) if target.name == "b" else 1), owners
+    equal_nodes = target.stack is not None and target.stack.design == "b"
+    assert len(owners) == (len(target.metrics) if equal_nodes else 1), owners
+
+
+def test_all_owners_together_report_each_job_once(client: Client, target: Target) -> None:
+    if not target.metrics:
+        pytest.skip("where this target's metrics are is not known")
+    client.run(jobs.noop())
+    listed = Counter(pb.JobState.Name(job.state) for job in client.all_jobs())
+    wanted = {name.removeprefix("JOB_STATE_"): count for name, count in listed.items()}
+    eventually(lambda: _reported(target), lambda reported: reported == wanted, what=str(wanted))
+
+
+def test_round_trips_to_a_store_are_counted_where_there_is_one(
+    client: Client, target: Target
+) -> None:
+    if not target.metrics:
+        pytest.skip("where this target's metrics are is not known")
+
+    def trips() -> float:
+        return sum(_samples(target, "taskqueue_store_seconds_count"))
+
+    before = trips()
+    client.run(jobs.noop())
+    assert (trips() > before) == (target.name in STORED)
 
 
 def _reflected(
@@ -132,9 +161,23 @@ def _scrape(address: str) -> str:
 def _handled(target: Target, code: str) -> int:
     """Number of ended submits with this code at all endpoints together."""
     wanted = ("grpc_server_handled_total{", f'grpc_code="{code}"', 'grpc_method="SubmitJob"')
-    return sum(
-        int(float(line.rpartition(" ")[2]))
+    return int(sum(_samples(target, *wanted)))
+
+
+def _reported(target: Target) -> dict[str, int]:
+    """Number of jobs that all owners together report to be in each state in which there are any."""
+    counts = {
+        state: int(sum(_samples(target, f'taskqueue_jobs{{state="{state}"}}')))
+        for state in ("QUEUED", "RUNNING", "DONE", "FAILED", "CANCELED")
+    }
+    return {state: count for state, count in counts.items() if count}
+
+
+def _samples(target: Target, *parts: str) -> list[float]:
+    """Values of all processes whose line has these parts."""
+    return [
+        float(line.rpartition(" ")[2])
         for address in target.metrics.values()
         for line in _scrape(address).splitlines()
-        if all(part in line for part in wanted)
-    )
+        if all(part in line for part in parts)
+    ]

@@ -1,8 +1,9 @@
 """How the tests are shared out among the processes of pytest-xdist.
 
 The tests of a file stay together, so that what they share is started once. So do those of the
-contract suite that call the same target, and all files whose tests need what there is once on a
-machine: the ports that the designs name by default, and a container engine.
+contract suite that call the same target, or targets with the same store, and all files whose tests
+need what there is once on a machine: the ports that the designs name by default, and a container
+engine.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ ONCE = re.compile(
     r"|load/test_(options|stacks)\.py|stack/test_engine\.py))"
 )
 """Files whose tests run one after another. Those of faults are timed, and ask for quiet."""
-_TARGET = re.compile(r"tests/contract/.*\[(inprocess|a|b|target)\b")
+_TARGET = re.compile(r"tests/contract/.*\[(?:[ab]\+store=)?(redis|postgres|inprocess|a|b|target)\b")
+
+
+def is_worker() -> bool:
+    """Return whether this process was started to run tests by another that has shared them out."""
+    return "PYTEST_XDIST_WORKER" in os.environ
 
 
 def worker() -> int:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
 from testbed.stack import prepare
 from testbed.stack.runtimes import secret
-from tests.support import forks, parallel
+from testbed.stack.sides.resolve import resolve
+from tests.support import forks, parallel, services
 from tests.support.client import Client
 from tests.support.forks import ForkedProcess
 from tests.support.paths import ROOT
@@ -51,26 +52,29 @@ class StartError(Exception):
 
 
 class Stack:
-    """The processes of one design. ``directory`` takes a log file of each.
+    """The processes of one side, such as ``a+store=redis``. ``directory`` takes a log of each.
 
-    ``mutant`` is a defect of ``tests/mutants`` that all of them have; none by default.
+    ``mutant`` is a defect of ``tests/mutants`` that all of ours have; none by default.
     """
 
     def __init__(
         self,
-        design: str,
+        side: str,
         directory: Path,
         slots: int = SLOTS,
         mutant: str = "",
         **settings: object,
     ) -> None:
-        self.design = design
+        resolved = resolve(side)
+        self.side = side
+        self.design = resolved.design
         self.slots = slots
-        self.topology = shifted(TOPOLOGIES[design])
-        self._settings = settings
+        self.topology = shifted(resolved.topology)
+        self._first = self.topology
+        self._settings = {**resolved.spec.settings, **settings}
         self._mutant = mutant
         self._directory = directory
-        self._secret = directory / f"{design}-private" / "secret"
+        self._secret = directory / f"{side}-private" / "secret"
         secret.make(self._secret)
         self._processes: dict[str, subprocess.Popen[bytes] | ForkedProcess] = {}
         self._clients: list[Client] = []
@@ -82,11 +86,11 @@ class Stack:
 
     @property
     def names(self) -> list[str]:
-        """Names of the processes of the topology."""
-        return [spec.name for spec in self.topology.processes]
+        """Names of the processes of the topology that are ours."""
+        return [spec.name for spec in self.topology.processes if spec.is_ours]
 
     def address(self, name: str) -> str:
-        """Where a process serves gRPC."""
+        """Where a process is called."""
         return f"127.0.0.1:{self.topology.process(name).port}"
 
     def client(self, *names: str) -> Client:
@@ -137,8 +141,23 @@ class Stack:
         self._spawn(added, environment)
         self.wait_until_serving(name)
 
+    @contextmanager
+    def servers(self) -> Iterator[None]:
+        """Run what is not ours and keeps the state, with new data, until the end of the block."""
+        levels = {
+            name: str(value)
+            for name, value in self._settings.items()
+            if name in {"redis_fsync", "pg_sync"}
+        }
+        with ExitStack() as exits:
+            folder = exits.enter_context(services.open_folder())
+            for spec in self.topology.processes:
+                if not spec.is_ours:
+                    exits.enter_context(services.running(spec, folder, **levels))
+            yield
+
     def start(self, *names: str) -> None:
-        """Start the named processes, by default all, and wait until they serve."""
+        """Start the named processes of ours, by default all, and wait until they serve."""
         chosen = names or tuple(self.names)
         for name in chosen:
             self._spawn(self.topology.process(name), self._environment(name))
@@ -185,15 +204,8 @@ class Stack:
 
     def _environment(self, name: str) -> dict[str, str]:
         # The shares of the topology, not of processes that were added later.
-        base = replace(
-            self.topology,
-            processes=tuple(
-                spec
-                for spec in self.topology.processes
-                if spec.name in {each.name for each in TOPOLOGIES[self.design].processes}
-            ),
-        )
-        return base.environment(name, self.slots, {**self._settings, "secret_file": self._secret})
+        given = {**self._settings, "secret_file": self._secret}
+        return self._first.environment(name, self.slots, given)
 
     def _spawn(self, spec: ProcessSpec, environment: Mapping[str, str]) -> None:
         inherited = {key: value for key, value in os.environ.items() if "TASKQUEUE" not in key}
@@ -219,7 +231,7 @@ class Stack:
             )
 
     def _log(self, name: str) -> Path:
-        return self._directory / f"{self.design}-{name}.log"
+        return self._directory / f"{self.side}-{name}.log"
 
     def _serves(self, name: str) -> bool:
         code = self._processes[name].poll()
@@ -231,15 +243,16 @@ class Stack:
 
 @contextmanager
 def running(
-    design: str, directory: Path, slots: int = SLOTS, mutant: str = "", **settings: object
+    side: str, directory: Path, slots: int = SLOTS, mutant: str = "", **settings: object
 ) -> Iterator[Stack]:
-    """Run a design, or a mutant of it, from the start of the block to its end."""
-    stack = Stack(design, directory, slots, mutant, **settings)
-    try:
-        stack.start()
-        yield stack
-    finally:
-        stack.close()
+    """Run a side, or a mutant of it, from the start of the block to its end."""
+    stack = Stack(side, directory, slots, mutant, **settings)
+    with stack.servers():
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.close()
 
 
 def health_of(address: str, service: str = "") -> str:
@@ -261,7 +274,8 @@ def shifted(topology: Topology) -> Topology:
     for offset in _OFFSETS:
         processes = tuple(spec.moved(offset) for spec in topology.processes)
         moved = replace(topology, processes=processes, links_port=topology.links_port + offset)
-        largest = moved.linked() if topology.links_port else moved
+        has_links = topology.links_port and topology.calls_between_ours()
+        largest = moved.linked() if has_links else moved
         if all(is_free(port) for port in prepare.port_uses(largest)):
             return moved
     raise StartError(f"no free ports for design {topology.design}")

@@ -115,3 +115,13 @@ class Unwatched:
 
     def asked(self, operation: str, seconds: float) -> None:
         pass
+
+
+class Asked:
+    """Observes what a store has answered."""
+
+    def __init__(self) -> None:
+        self.operations: list[str] = []
+
+    def asked(self, operation: str, seconds: float) -> None:
+        self.operations.append(operation)

@@ -14,6 +14,12 @@ from tests.support.stacks import SLOTS, Stack, StartError, running
 
 INPROCESS = "inprocess"
 DESIGNS = (INPROCESS, "a", "b")
+SERVERS = ("redis", "postgres")
+"""What tests need for the stores that are servers."""
+STORED = {f"{design}+store={server}": server for server in SERVERS for design in ("a", "b")}
+"""The designs with each of those stores, and what they need."""
+# That an answer comes after the disk has the change is for other tests: here it would only wait.
+_QUICK = {"redis_fsync": "no", "pg_sync": "off"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ def open_target(name: str, directory: Path) -> Iterator[Target]:
         with inprocess.serving(SLOTS) as endpoint:
             yield Target(name, (endpoint,), SLOTS)
         return
-    with running(name, directory) as stack:
+    with running(name, directory, **(_QUICK if name in STORED else {})) as stack:
         metrics = {each: stack.metrics_address(each) for each in stack.names}
         yield Target(name, stack.endpoints, SLOTS, metrics, stack)
 
@@ -48,9 +54,9 @@ def chosen_targets(config: pytest.Config) -> list[str]:
     if config.getoption("--target"):
         return ["target"]
     chosen = str(config.getoption("--designs")).split(",")
-    unknown = sorted(set(chosen) - set(DESIGNS))
-    if unknown:
-        raise pytest.UsageError(f"--designs: unknown {', '.join(unknown)}; use {DESIGNS}")
+    known = (*DESIGNS, *STORED)
+    if unknown := sorted(set(chosen) - set(known)):
+        raise pytest.UsageError(f"--designs: unknown {', '.join(unknown)}; use {', '.join(known)}")
     return chosen
 
 
@@ -82,5 +88,5 @@ class Targets:
             return Target(name, tuple(endpoints.split(",")), self._config.getoption("--slots"))
         try:
             return self._exits.enter_context(open_target(name, self._directory))
-        except (StartError, OSError) as error:
+        except (StartError, AssertionError, OSError) as error:
             return error

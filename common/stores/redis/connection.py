@@ -13,7 +13,7 @@ from common.domain.errors import DeadlineAlreadyPast, StoreUnreachable, StoreUnr
 from common.ports import StoreObserver
 from common.stores.redis import scripts
 from common.stores.redis.errors import translated
-from common.stores.redis.wire import Argument, Closed, Wire, connect
+from common.stores.redis.wire import Argument, Closed, Wire, connect, host_and_port
 
 SECONDS = 5.0
 """How long Redis may take for an answer, unless the caller has less time."""
@@ -29,8 +29,7 @@ class Connection:
 
     def __init__(self, name: str, address: str, observer: StoreObserver) -> None:
         self._name = name
-        self._host, _, port = address.rpartition(":")
-        self._port = int(port)
+        self._address = address
         self._observer = observer
         self._scripts = scripts.load()
         self._wire: Wire | None = None
@@ -82,7 +81,8 @@ class Connection:
     async def _answer(self, wire: Wire, operation: str, *command: Argument) -> Any:
         began = time.perf_counter()
         try:
-            return await wire.ask(*command)
+            with context.asking_store():
+                return await wire.ask(*command)
         finally:
             self._observer.asked(operation, time.perf_counter() - began)
 
@@ -108,10 +108,12 @@ class Connection:
 
     async def _connect(self) -> Wire:
         async with asyncio.timeout(SECONDS):
-            # Its answer proves that somebody is there, before anything is sent that has an effect.
-            hello = ("CLIENT", "SETNAME", "taskqueue")
-            self._wire = await connect(self._host, self._port, hello)
+            self._wire = await self._open()
         return self._wire
+
+    async def _open(self) -> Wire:
+        # Its answer proves that somebody is there, before anything is sent that has an effect.
+        return await connect(*host_and_port(self._address), ("CLIENT", "SETNAME", "taskqueue"))
 
 
 def _noted(task: asyncio.Task[Wire]) -> None:

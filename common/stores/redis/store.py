@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.config import Settings
+from common.config import SENTINEL, Settings
 from common.domain.ids import IdMint
 from common.domain.job import MICROSECONDS
 from common.ports import Clock, JobObserver, QueueObserver, StoreObserver
@@ -10,29 +10,31 @@ from common.stores.clock import StoreClock
 from common.stores.redis.bell import Bell
 from common.stores.redis.connection import Connection
 from common.stores.redis.jobs import RedisJobs
+from common.stores.redis.primary import PrimaryConnection
 from common.stores.redis.queue import RedisQueue
 from common.stores.redis.results import RedisResults
+from common.stores.redis.sentinels import Sentinels
 from common.stores.redis.shared import RedisShared
 from common.stores.server import servers_of
+from common.topology import role_of
 
 REPORTER_LEASE = 3.0
 """Seconds after which another process reports what all share, if the one that did has ended."""
 
 
 class RedisStore:
-    """The ``Store`` port over one Redis."""
+    """The ``Store`` port over one Redis, or the primary of its copies."""
 
     remote = True
 
     def __init__(self, settings: Settings, clock: Clock, observer: StoreObserver) -> None:
         self._settings = settings
-        servers = servers_of(settings)
-        self._name, self._address = servers.name, servers.only
+        self._sentinels = sentinels_of(settings)
         self._own = clock
         self.clock = StoreClock(clock)
         self._sampled: list[RedisJobs | RedisQueue] = []
         self._observer = observer
-        self._connection = Connection(self._name, self._address, observer)
+        self._connection = self._opened(settings.redis_wait)
         self._bells: list[Bell] = []
 
     async def refresh(self) -> None:
@@ -58,7 +60,7 @@ class RedisStore:
         """Open the queue owner."""
         settings = self._settings
         # Waiting has a connection of its own, on which nothing else is kept waiting.
-        bell = Bell(Connection(self._name, self._address, self._observer))
+        bell = Bell(self._opened())
         self._bells.append(bell)
         queue = RedisQueue(
             self._connection,
@@ -88,3 +90,20 @@ class RedisStore:
         for bell in self._bells:
             await bell.close()
         await self._connection.close()
+        if self._sentinels is not None:
+            await self._sentinels.close()
+
+    def _opened(self, replicas: int = 0) -> Connection:
+        """Return a connection to the server, or to the primary, for which ``replicas`` answer."""
+        servers = servers_of(self._settings)
+        if self._sentinels is None:
+            return Connection(servers.name, servers.only, self._observer)
+        return PrimaryConnection(servers.name, self._sentinels, self._observer, replicas)
+
+
+def sentinels_of(settings: Settings) -> Sentinels | None:
+    """Return those among the peers that watch the store, ``None`` if there are no copies of it."""
+    if settings.redis_ha != SENTINEL:
+        return None
+    watching = [address for name, address in settings.peers.items() if role_of(name) == SENTINEL]
+    return Sentinels(servers_of(settings).name, watching)

@@ -42,6 +42,16 @@ class Wire(asyncio.Protocol):
         self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]
         return await answer
 
+    async def ask_together(self, *commands: Sequence[Argument]) -> list[Any]:
+        """Return the answers to commands that go in one write, as :meth:`ask` does."""
+        if self._transport is None or self.closed:
+            raise Closed("the connection is closed")
+        now = self._loop.time()
+        answers = [self._loop.create_future() for _ in commands]
+        self._unanswered.extend((answer, now) for answer in answers)
+        self._transport.write(b"".join(map(packed, commands)))
+        return await asyncio.gather(*answers)
+
     def silence(self) -> float:
         """Return for how many seconds the oldest command has been without its answer."""
         return self._loop.time() - self._unanswered[0][1] if self._unanswered else 0.0
@@ -95,3 +105,16 @@ async def connect(host: str, port: int, *commands: Sequence[Argument]) -> Wire:
         wire.close("it was not prepared")
         raise
     return wire
+
+
+def packed(command: Sequence[Argument]) -> bytes:
+    """Return a command as it is sent."""
+    # Its types say that a command is one word.
+    sent: bytes = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
+    return sent
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return both of a ``host:port``."""
+    host, _, port = address.rpartition(":")
+    return host, int(port)

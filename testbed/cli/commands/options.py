@@ -74,7 +74,7 @@ def _explain(option: Option) -> None:
 
 
 def _company(option: Option) -> list[str]:
-    return [f"{name}={value}" for name, value in option.goes_with.items()]
+    return [f"{name}={value}" for name, value in registry.company(option).items()]
 
 
 def _example(option: Option) -> str:

@@ -20,6 +20,9 @@ EVICTED = "redis_evicted_keys_total"
 REJECTED = "redis_rejected_connections_total"
 REFUSED = "redis_error_replies_total"
 FORK = "redis_latest_fork_seconds"
+# Of one of several copies: whether it takes itself for the primary, and how many follow it.
+PRIMARY = "redis_is_primary"
+REPLICAS = "redis_replicas"
 
 # It gives a connection up by itself, before who asks it gives up.
 _SOONER = 0.8
@@ -34,6 +37,7 @@ _FIELDS = {
     EVICTED: "evicted_keys",
     REJECTED: "rejected_connections",
     REFUSED: "total_error_replies",
+    REPLICAS: "connected_slaves",
 }
 
 
@@ -57,6 +61,7 @@ class RedisAsked:
         info = await self._redis.info("everything")
         lines = [line(name, float(info.get(field, 0))) for name, field in _FIELDS.items()]
         lines.append(line(WRITES, info.get("aof_last_write_status", "ok") == "ok"))
+        lines.append(line(PRIMARY, info.get("role") == "master"))
         lines.append(line(FORK, float(info.get("latest_fork_usec", 0)) / 1e6))
         return "\n".join(lines)
 

@@ -89,7 +89,8 @@ class Kind:
     :data:`CLOCK`; such a stack cannot have what needs :data:`CONTAINERS`. One that ``loses_state``
     loses that of a stateful target. ``seconds`` is how long it lasts in a stack by default. One
     that only some servers can have names their ``services``; it ``remains`` in one until it is
-    healed, by whoever finds it there.
+    healed, by whoever finds it there. One for something else that a design may be ``lacking`` names
+    that.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Kind:
     parameters: tuple[Parameter, ...] = ()
     seconds: Callable[[StackRecord], float] = usual_seconds
     services: tuple[str, ...] = ()
+    lacking: str = ""
     remains: Callable[[Controls, Target], bool] = _never
 
     def target(self, topology: Topology, name: str) -> Target:
@@ -123,8 +125,8 @@ class Kind:
         return ", ".join(each.name.replace(">", ":") for each in self.targets(topology))
 
     def _why_none(self) -> str:
-        servers = " and no ".join(self.services)
-        why = f"the design has no {servers}" if self.services else _WHY_NONE[self.needs]
+        servers = self.lacking or " and no ".join(self.services)
+        why = f"the design has no {servers}" if servers else _WHY_NONE[self.needs]
         return f"it can hit nothing there: {why}"
 
     def read(self, given: Mapping[str, str | float]) -> dict[str, float]:

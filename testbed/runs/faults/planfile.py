@@ -9,7 +9,7 @@ from typing import Any
 
 from common import options
 from common.config import ConfigError, environment_of
-from common.options import Option, OptionError
+from common.options import OptionError
 from common.options.values import Choice
 from common.stack_spec import StackSpec
 from common.topology import Topology
@@ -215,15 +215,7 @@ def _topologies(design: str, sides: tuple[str, ...]) -> Iterator[Topology]:
         values = option.values.known if isinstance(option.values, Choice) else ()
         for value in values if option.shapes else ():
             with contextlib.suppress(OptionError):
-                yield _shaped(plain, {**_company(option), option.name: value})
-
-
-def _company(option: Option) -> dict[str, str]:
-    """Return the options without which one has no meaning, and theirs."""
-    found = dict(option.goes_with)
-    for name in option.goes_with:
-        found = {**_company(options.get(name)), **found}
-    return found
+                yield _shaped(plain, {**options.company(option), option.name: value})
 
 
 def _shaped(topology: Topology, given: Mapping[str, str]) -> Topology:

@@ -42,6 +42,11 @@ def _roles(topology: Topology) -> list[Target]:
     ]
 
 
+def primaries(topology: Topology) -> list[Target]:
+    """Return whoever is the primary of each cluster then."""
+    return [each for each in _roles(topology) if each.name.endswith(f"{IN_CLUSTER}{PRIMARY}")]
+
+
 def ours(topology: Topology) -> list[Target]:
     """Return the processes that are modules of ours."""
     return [each for each in _single(topology) if topology.process(each.name).is_ours]

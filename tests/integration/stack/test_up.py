@@ -20,6 +20,7 @@ from testbed.stack import records as stacks
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from tests.integration.stack.fake_process import CRASH, UNWELL
+from tests.support.stacks import DEFAULT_PORTS
 from tests.support.waiting import eventually
 
 Behave = Callable[..., None]
@@ -196,9 +197,24 @@ def test_port_that_a_client_has_is_named_with_its_process() -> None:
     client, server = connection()
     port = client.getsockname()[1]
     with client, server, pytest.raises(TestbedError) as caught:
-        ports.require_free({port: "first, gRPC"})
+        ports.require_free({port: "first, gRPC"}, wait=0)
 
     assert f"is taken by a connection of process {psutil.Process().pid}" in str(caught.value)
+
+
+def test_port_that_a_client_has_is_waited_for_as_its_connection_may_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, server = connection()
+    port = client.getsockname()[1]
+
+    def end_meanwhile(_seconds: float) -> None:
+        if client.fileno() != -1:
+            reset(client)
+
+    monkeypatch.setattr("testbed.stack.ports.time.sleep", end_meanwhile)
+    with server:
+        ports.require_free({port: "first, gRPC"}, wait=30)
 
 
 def test_no_outgoing_connection_takes_a_port_that_is_reserved_but_a_server_may() -> None:
@@ -209,6 +225,12 @@ def test_no_outgoing_connection_takes_a_port_that_is_reserved_but_a_server_may()
             client.bind(("127.0.0.1", port))
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+def test_no_outgoing_connection_of_a_test_takes_a_port_of_a_design() -> None:
+    for port in DEFAULT_PORTS:
+        with socket.socket() as client, pytest.raises(OSError, match="in use"):
+            client.bind(("127.0.0.1", port))
 
 
 def connection() -> tuple[socket.socket, socket.socket]:

@@ -288,7 +288,8 @@ async def test_a_cancellation_comes_before_the_commit_or_not_at_all(
                 canceled.append(request)
             if canceling.done():
                 break
-        await canceling
+        async with asyncio.timeout(20):
+            await canceling
     assert not any(await creator.has(canceled))
     assert all(await creator.has(done))
 

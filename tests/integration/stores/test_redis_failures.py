@@ -179,8 +179,9 @@ async def test_jobs_of_a_caller_that_leaves_are_in_line_again(
     await asyncio.wait({left})
     server.send(signal.SIGCONT)
     waiting = [await queue.owner.dequeue(1, max_wait=60) for _ in range(2)]
-    names = [each.execution.job_id for each in (*waiting[0].assignments, *waiting[1].assignments)]
-    assert names == ["a", "b"]
+    taken = [each.execution for each in (*waiting[0].assignments, *waiting[1].assignments)]
+    # The second attempt, for the first was his.
+    assert taken == [Execution("a", 2), Execution("b", 2)]
 
 
 REFUSALS = {
@@ -205,10 +206,11 @@ async def test_a_redis_that_lets_nobody_in_was_sent_nothing(
 ) -> None:
     clock = HandClock()
     first, second = (Jobs(open_store(clock), clock) for _ in range(2))
-    await first.create()  # the only one whom it let in
+    job = await first.create()  # the only one whom it let in
     server.ask("CONFIG", "SET", *setting)
     error = await failure_of(second.create())
     assert (type(error), error.definite) == (StoreUnready, True)
+    assert await first.page() == [job.id]
 
 
 async def test_a_redis_that_runs_the_script_of_somebody_else_refuses(

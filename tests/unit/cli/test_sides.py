@@ -26,7 +26,7 @@ def test_every_option_is_listed_with_its_default() -> None:
 def test_the_example_of_an_option_is_a_side_that_can_be_started(name: str) -> None:
     printed = run("options", name).stdout
     (example,) = (each.split()[1] for each in printed.splitlines() if each.startswith("example"))
-    assert resolve(example).side.options.keys() == {name, *options.get(name).goes_with}
+    assert resolve(example).side.options.keys() == {name, *options.company(options.get(name))}
 
 
 def test_option_without_that_which_it_goes_with_is_refused_and_says_what_to_write() -> None:

@@ -16,6 +16,7 @@ from design_a.topology import TOPOLOGY as A
 from testbed.errors import TestbedError
 from testbed.stack import designs, manifests
 from testbed.stack.observability import scrape
+from testbed.stack.sides.resolve import resolve
 
 STORE = ProcessSpec(
     "store",
@@ -109,6 +110,19 @@ def test_process_is_asked_to_stop_by_its_own_signal() -> None:
     asked = {"exec": {"command": ["sh", "-c", "kill -s INT 1"]}}
     assert containers["store"]["lifecycle"] == {"preStop": asked}
     assert "lifecycle" not in containers["job"]
+
+
+def test_copies_of_a_redis_and_their_sentinels_know_each_other_by_name_and_keep_files() -> None:
+    found = resolve("b+store=redis+redis_ha=sentinel")
+    document = yaml.safe_load(manifests.get("compose").render(found.topology, found.spec))
+    services = document["services"]
+    for name, copies in (("redis-2", "redis-1:50220"), ("sentinel-1", "redis-1:50220,redis-2:")):
+        assert any(copies in word for word in services[name]["command"])
+        assert services[name]["volumes"] == ["/data"]
+        assert services[name]["image"] == "redis:8"
+    assert "redis-3=redis-3:50222" in services["node-0"]["environment"]["TASKQUEUE_PEERS"]
+    for form in ("swarm", "kubernetes"):
+        assert "sentinel-3:50231" in manifests.get(form).render(found.topology, found.spec)
 
 
 @pytest.mark.parametrize(

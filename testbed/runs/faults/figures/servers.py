@@ -19,6 +19,7 @@ LEVELS = (
     *(postgres.DEAD, postgres.BYTES, postgres.NOTIFICATIONS, postgres.SNAPSHOT),
     postgres.CONNECTIONS,
     *(redis.MEMORY, redis.BLOCKED, redis.CLIENTS, redis.AOF, redis.FORK, redis.WRITES),
+    *(redis.PRIMARY, redis.REPLICAS),
 )
 # Counters: by how much they rose.
 COUNTERS = (

@@ -170,6 +170,8 @@ _REDIS = (
     _Column("commands/s", _per_second(redis.COMMANDS)),
     _Column("memory, MiB", _from_to(redis.MEMORY, _MIB)),
     _Column("file, MiB", _from_to(redis.AOF, _MIB)),
+    _Column("primary", _from_to(redis.PRIMARY)),
+    _Column("replicas", _from_to(redis.REPLICAS)),
     _Column("late fsyncs", _rose(redis.DELAYED)),
     _Column("blocked", _most(redis.BLOCKED, is_count=True)),
     _Column("clients", _from_to(redis.CLIENTS)),

@@ -32,7 +32,7 @@ MIXED = replace(
 )
 EVERY = sorted(registry.load().values(), key=lambda kind: kind.name)
 # Those that whatever a design is made of can have, and those of servers that the testbed knows.
-ALL = [kind for kind in EVERY if not kind.services]
+ALL = [kind for kind in EVERY if not kind.services and not kind.lacking]
 OF_SERVERS = [kind for kind in EVERY if kind.services]
 CUT = LinkFault(lose_requests=True, lose_answers=True)
 
@@ -236,6 +236,22 @@ def test_fault_of_a_server_finds_it_under_any_name_and_nothing_else(kind: Kind) 
     with pytest.raises(TestbedError, match="cannot hit 'store' in design f") as refused:
         kind.target(FOREIGN, "store")
     assert "the design has no " in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("design", "clusters"), [("a", {"redis-job", "redis-queue", "redis-result"}), ("b", {"redis"})]
+)
+def test_primaries_and_replicas_are_hit_where_there_are_copies(
+    design: str, clusters: set[str]
+) -> None:
+    topology = resolve(f"{design}+store=redis+redis_ha=sentinel").topology
+    alone = {each.name for each in registry.get("kill_alone").targets(topology)}
+    assert alone == {f"{cluster}/primary" for cluster in clusters}
+    killed = {each.name for each in registry.get("kill").targets(topology) if "/" in each.name}
+    assert killed == alone | {f"{cluster}/replica" for cluster in clusters}
+    with pytest.raises(TestbedError) as refused:
+        registry.get("kill_alone").target(A, "redis/primary")
+    assert "no server of which there are copies" in refused.value.hint
 
 
 @pytest.mark.parametrize("runtime", ["local", "compose"])

@@ -134,6 +134,8 @@ def test_redis_has_columns_of_its_own() -> None:
                         {
                             redis.MEMORY: steps(MIB, 2 * MIB, 3 * MIB),
                             redis.COMMANDS: [100.0 * second for second in range(SECONDS)],
+                            redis.PRIMARY: [1.0] * 30 + [0.0] * 30,
+                            redis.REPLICAS: [2.0] * 30 + [0.0] * 30,
                         }
                     )
                 },
@@ -146,6 +148,7 @@ def test_redis_has_columns_of_its_own() -> None:
     cells = dict(zip(table.columns, table.rows[1], strict=True))
     assert cells["memory, MiB"] == "2.00"
     assert cells["commands/s"] == "100"
+    assert (cells["primary"], cells["replicas"]) == ("1 → 0", "2 → 0")
 
 
 def test_stack_without_a_database_has_no_such_section() -> None:
