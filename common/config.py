@@ -25,6 +25,9 @@ FSYNC_LEVELS = ("always", "everysec", "no")
 SYNC_LEVELS = ("on", "off")
 # Whether there are copies of a Redis, and what makes one of them the primary.
 OFF, SENTINEL = REDIS_HA = ("off", "sentinel")
+# The same of the PostgreSQL, and whether a commit waits for one of them.
+_, PATRONI = POSTGRES_HA = (OFF, "patroni")
+ASYNC, SYNC = REPLICATIONS = ("async", "sync")
 
 # Units of a setting; a level is a word.
 SECONDS, COUNT, BYTES, LEVEL = "seconds", "", "bytes", "level"
@@ -58,6 +61,8 @@ _CHOICES = {
     "store": STORES,
     "redis_fsync": FSYNC_LEVELS,
     "pg_sync": SYNC_LEVELS,
+    "postgres_ha": POSTGRES_HA,
+    "pg_replication": REPLICATIONS,
     "redis_ha": REDIS_HA,
 }
 
@@ -165,6 +170,8 @@ class Settings:
     store: str = MEMORY
     redis_fsync: str = FSYNC_LEVELS[0]
     pg_sync: str = SYNC_LEVELS[0]
+    postgres_ha: str = OFF
+    pg_replication: str = ASYNC
     redis_ha: str = OFF
     redis_wait: int = 0
     redis_min_replicas: int = 0

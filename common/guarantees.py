@@ -6,7 +6,7 @@ declaration, in the same words.
 
 from __future__ import annotations
 
-from common.config import POSTGRES, REDIS, SENTINEL, Settings
+from common.config import PATRONI, POSTGRES, REDIS, SENTINEL, SYNC, Settings
 
 # What an accepted job survives, from least to most.
 DURABILITY = {
@@ -41,6 +41,8 @@ def _durability(settings: Settings) -> str:
         return "replicated" if settings.redis_wait else "delayed"
     if settings.store == REDIS:
         return "disk" if settings.redis_fsync == "always" else "process"
+    if settings.store == POSTGRES and settings.postgres_ha == PATRONI:
+        return "replicated" if settings.pg_replication == SYNC else "delayed"
     if settings.store == POSTGRES:
         return "disk" if settings.pg_sync == "on" else "delayed"
     return "none"

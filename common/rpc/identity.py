@@ -25,7 +25,10 @@ from common.config import POSTGRES, REDIS, Settings
 # Texts of the settings that each process of a stack has for itself.
 PER_PROCESS = frozenset({"name", "listen", "metrics", "secret_file", "membership"})
 # Texts that mean something with one store alone.
-_OF_STORE = {"redis_fsync": REDIS, "redis_ha": REDIS, "pg_sync": POSTGRES}
+_OF_STORE = {
+    **dict.fromkeys(("redis_fsync", "redis_ha"), REDIS),
+    **dict.fromkeys(("pg_sync", "postgres_ha", "pg_replication"), POSTGRES),
+}
 _DIGITS = 16
 
 

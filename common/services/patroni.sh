@@ -26,6 +26,7 @@ is_sync=false
 # maximum_lag_on_failover: bytes that the last primary may have written, and a new one may not have.
 # synchronous_mode_strict: without a replica nobody writes; else the first fault of a replica would
 # make it asynchronous, and the next one could lose what was acknowledged.
+# checkpoint: a copy is begun at once, and not when the next checkpoint is due.
 # remove_data_directory...: what cannot be rewound is copied again.
 $as sh -c 'cat >patroni.yml' <<END
 scope: taskqueue
@@ -59,6 +60,8 @@ postgresql:
   connect_address: $address
   data_dir: $data/cluster
   pgpass: $data/pgpass
+  basebackup:
+    checkpoint: fast
   remove_data_directory_on_rewind_failure: true
   remove_data_directory_on_diverged_timelines: true
   authentication:
@@ -71,4 +74,8 @@ postgresql:
   pg_hba:
 $allowed
 END
-exec $as python3 -c "$parent" patroni "$data/patroni.yml"
+# That of the system, for which Patroni is packaged: who runs the testbed may have one of their own,
+# which the server's user may not enter.
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+exec $as "$python" -c "$parent" patroni "$data/patroni.yml"

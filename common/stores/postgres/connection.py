@@ -12,7 +12,7 @@ import asyncpg
 from common import context
 from common.domain.errors import DeadlineAlreadyPast, StoreUnready
 from common.ports import StoreObserver
-from common.stores.postgres import failures
+from common.stores.postgres import failures, primary
 from common.stores.postgres.migration import migrate
 from common.stores.postgres.pool import Pool
 
@@ -38,14 +38,17 @@ _SESSION = {
 
 
 class Connection:
-    """Sends statements to the database of ``address``; ``name`` is that of the store in errors.
+    """Sends statements to a database; ``name`` is that of the store in errors.
 
-    The database is migrated first. ``indexes`` says whether those for retention are wanted.
+    ``dsns`` are those of each copy of it, of which the primary is sent to, whoever that is at the
+    time. The database is migrated first. ``indexes`` says whether those for retention are wanted.
     """
 
-    def __init__(self, name: str, dsn: str, observer: StoreObserver, indexes: bool = False) -> None:
+    def __init__(
+        self, name: str, dsns: Sequence[str], observer: StoreObserver, indexes: bool = False
+    ) -> None:
         self._name = name
-        self._dsn = dsn
+        self._dsns = tuple(dsns)
         self._observer = observer
         self._indexes = indexes
         self._pool = Pool(self._connect, CONNECTIONS)
@@ -122,6 +125,7 @@ class Connection:
                 # Whoever has to wait for a server that does not answer would wait for its word on
                 # the cancellation too.
                 connection.terminate()
+                self._leave(error)
             raise
         finally:
             self._observer.asked(operation, time.perf_counter() - began)
@@ -150,13 +154,16 @@ class Connection:
         self._migrated = True
 
     async def _connect(self) -> Any:
-        return await asyncpg.connect(
-            self._dsn,
-            timeout=SECONDS,
-            # Prepared once and for as long as the connection lasts.
-            max_cached_statement_lifetime=0,
-            server_settings=_SESSION,
-        )
+        return await primary.connect(self._dsns, _open)
+
+    def _leave(self, error: BaseException) -> None:
+        """Close all connections to a server that may be the primary no longer.
+
+        It may stand still, and each of them would be waited for in turn.
+        """
+        if len(self._dsns) > 1 and not isinstance(error, asyncio.CancelledError):
+            self._pool.drop()
+            self._stop_listening()
 
     def _stop_listening(self) -> None:
         if self._listening is not None:
@@ -172,3 +179,13 @@ def _time_left(otherwise: Callable[[], None] | None = None) -> float:
             otherwise()
         raise DeadlineAlreadyPast
     return left
+
+
+async def _open(dsn: str) -> Any:
+    return await asyncpg.connect(
+        dsn,
+        timeout=SECONDS,
+        # Prepared once and for as long as the connection lasts.
+        max_cached_statement_lifetime=0,
+        server_settings=_SESSION,
+    )

@@ -18,7 +18,9 @@ from common.domain.errors import (
     TaskQueueError,
 )
 
-ROLLED_BACK = exceptions.TransactionRollbackError
+READ_ONLY = exceptions.ReadOnlySQLTransactionError
+"""A primary that has become a replica: nothing is done there, another one may do it."""
+ROLLED_BACK = (exceptions.TransactionRollbackError, READ_ONLY)
 """A deadlock or the like: what is asked again may succeed."""
 FAILURES = (
     OSError,
@@ -60,7 +62,8 @@ def after_it_was_sent(store: str, error: Exception) -> TaskQueueError:
 
 def leaves_it_usable(error: BaseException) -> bool:
     """Return whether a connection can be used again after a statement failed on it."""
-    return isinstance(error, exceptions.PostgresError) and error.severity_en == "ERROR"
+    answered = isinstance(error, exceptions.PostgresError) and error.severity_en == "ERROR"
+    return answered and not isinstance(error, READ_ONLY)
 
 
 def _was_not_sent(error: Exception) -> bool:

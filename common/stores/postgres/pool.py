@@ -45,6 +45,14 @@ class Pool:
             self._free.append(connection)
         self._wake()
 
+    def drop(self) -> None:
+        """Close those that nobody has borrowed; those in use go on until they fail by themselves.
+
+        Each is replaced when it would be lent next.
+        """
+        for connection in self._free:
+            connection.terminate()
+
     def terminate(self) -> None:
         """Close all connections at once, those in use too."""
         for connection in self._all:

@@ -30,8 +30,13 @@ class PostgresStore:
         self.clock = StoreClock(clock)
         servers = servers_of(settings)
         database = database_of(settings)
-        dsn = f"postgresql://{database}@{servers.only}/{database}"
-        self._connection = Connection(servers.name, dsn, observer, indexes=settings.retention > 0)
+        copies = servers.addresses.values()
+        self._connection = Connection(
+            servers.name,
+            [f"postgresql://{database}@{address}/{database}" for address in copies],
+            observer,
+            indexes=settings.retention > 0,
+        )
         self._members = Members(self._connection, settings.name, shared=database != settings.name)
         self._figures = Figures(self._connection)
         self._mint: IdMint | None = None
