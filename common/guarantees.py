@@ -42,7 +42,9 @@ def _durability(settings: Settings) -> str:
     if settings.store == REDIS:
         return "disk" if settings.redis_fsync == "always" else "process"
     if settings.store == POSTGRES and settings.postgres_ha == PATRONI:
-        return "replicated" if settings.pg_replication == SYNC else "delayed"
+        # A commit that does not wait for the disk waits for no replica either.
+        waits = settings.pg_replication == SYNC and settings.pg_sync == "on"
+        return "replicated" if waits else "delayed"
     if settings.store == POSTGRES:
         return "disk" if settings.pg_sync == "on" else "delayed"
     return "none"

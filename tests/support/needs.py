@@ -85,6 +85,10 @@ def _postgres() -> str:
     return _programs("PostgreSQL", "postgres", "initdb", "pg_isready")
 
 
+def _patroni() -> str:
+    return _programs("Patroni with etcd", "patroni", "etcd", "psql")
+
+
 def _programs(server: str, *programs: str) -> str:
     """Say that a server is not installed; stacks find programs elsewhere than on PATH too."""
     path = environment.with_programs(os.environ)["PATH"]
@@ -117,6 +121,7 @@ NEEDS: dict[str, Callable[[], str]] = {
     "kustomize": _kustomize,
     "libfaketime": _libfaketime,
     "node": _node,
+    "patroni": _patroni,
     "postgres": _postgres,
     "prometheus": _prometheus,
     "redis": _redis,

@@ -19,6 +19,10 @@ SNAPSHOT = "postgres_oldest_snapshot_seconds"
 WAL = "postgres_wal_bytes_total"
 CONNECTIONS = "postgres_connections"
 COMMITS = "postgres_commits_total"
+# Of a server with copies: 1 for the primary, and by how much the replica that is furthest behind it
+# lags. Only the primary knows of a lag.
+PRIMARY = "postgres_is_primary"
+LAG = "postgres_replication_lag_bytes"
 # A backend that waits for nothing computes.
 COMPUTES = "CPU"
 
@@ -35,17 +39,28 @@ FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND state = 'active' AND usename <> 'postgres'
 GROUP BY 1
 """
+# A replica writes nothing: its log ends with what it has received.
 _WHOLE = """
+WITH server AS MATERIALIZED (
+    SELECT pg_is_in_recovery() AS is_replica,
+        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()
+             ELSE pg_current_wal_lsn() END AS wal_end
+)
 SELECT
     pg_notification_queue_usage() AS notifications,
-    pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 AS wal,
+    pg_wal_lsn_diff(wal_end, '0/0')::float8 AS wal,
+    NOT is_replica AS primary,
+    CASE WHEN NOT is_replica THEN coalesce(
+        (SELECT max(pg_wal_lsn_diff(wal_end, replay_lsn)) FROM pg_stat_replication
+         WHERE application_name <> 'pg_basebackup'), 0)::float8 END AS lag,
     coalesce(max(extract(epoch FROM clock_timestamp() - xact_start))
         FILTER (WHERE backend_xmin IS NOT NULL), 0)::float8 AS snapshot,
-    count(*) AS connections,
+    count(pid) AS connections,
     (SELECT sum(xact_commit)::float8 FROM pg_stat_database
      WHERE datname <> 'postgres') AS commits
-FROM pg_stat_activity
-WHERE backend_type = 'client backend' AND application_name <> 'testbed watch'
+FROM server LEFT JOIN pg_stat_activity
+    ON backend_type = 'client backend' AND application_name <> 'testbed watch'
+GROUP BY wal_end, is_replica
 """
 _TABLES = """
 SELECT relname, n_dead_tup, pg_total_relation_size(relid) AS bytes,
@@ -116,8 +131,11 @@ def _whole(row: Any) -> Iterator[str]:
         (SNAPSHOT, "snapshot"),
         (CONNECTIONS, "connections"),
         (COMMITS, "commits"),
+        (PRIMARY, "primary"),
     ):
         yield line(name, row[key] or 0)
+    if row["primary"]:
+        yield line(LAG, row["lag"])
 
 
 def _table(database: str, row: Any) -> Iterator[str]:
