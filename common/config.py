@@ -75,8 +75,8 @@ class Settings:
     ``store`` is where state is kept; how safely, ``redis_fsync`` and ``pg_sync`` say of a server
     that was started so. ``redis_ha`` is whether there are copies of a Redis, ``redis_wait`` how
     many replicas acknowledge before an answer is given, and ``redis_min_replicas`` how many there
-    are as long as the primary writes. ``postgres_ha`` is whether there are copies of the PostgreSQL,
-    and ``pg_replication`` whether a commit waits for one.
+    are as long as the primary writes. ``postgres_ha`` is whether there are copies of a PostgreSQL,
+    and ``pg_replication`` whether a commit waits for one of them.
     ``membership`` is for a node that starts when others have joined or left: version and rings, as
     ``design_b.membership`` has them.
     ``secret_file`` holds what the processes of a stack know each other by; empty for none.

@@ -13,7 +13,7 @@ import sys
 _PR_SET_CHILD_SUBREAPER = 36
 
 ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-_child = os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+_child = os.spawnvp(os.P_NOWAIT, sys.argv[1], sys.argv[1:])  # noqa: S606
 for _number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(_number, lambda number, _frame: os.kill(_child, number))
 while True:
