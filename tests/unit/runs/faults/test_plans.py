@@ -22,7 +22,17 @@ from testbed.stack.sides.resolve import resolve
 HEAD = 'name = "x"\n'
 DRAW = HEAD + "[draw]\n"
 READY = (
-    *("database", "durable", "durable-short", "failover-redis", "quick", "short", "soak", "state"),
+    *(
+        "database",
+        "durable",
+        "durable-short",
+        "failover-postgres",
+        "failover-redis",
+        "quick",
+        "short",
+        "soak",
+        "state",
+    ),
     "stateless",
 )
 
