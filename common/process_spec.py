@@ -20,6 +20,8 @@ METRICS_PATH = "/metrics"
 STOP_SIGNAL = "SIGTERM"
 # Servers that the testbed knows, whatever their processes are called.
 REDIS, POSTGRES = "redis", "postgres"
+# A Redis that keeps copies alone.
+REDIS_CACHE = "redis-cache"
 _DATA = "{data}"
 
 

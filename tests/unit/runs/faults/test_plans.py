@@ -21,7 +21,10 @@ from testbed.stack.sides.resolve import resolve
 
 HEAD = 'name = "x"\n'
 DRAW = HEAD + "[draw]\n"
-READY = ("database", "durable", "durable-short", "quick", "short", "soak", "state", "stateless")
+READY = (
+    *("cache", "database", "durable", "durable-short", "quick", "short", "soak", "state"),
+    "stateless",
+)
 
 
 def plan_of(text: str) -> FaultPlan:
