@@ -16,29 +16,31 @@ MAX_CORRELATION_IDS = 4096
 
 
 class Handling:
-    """A call that this process answers, and how long its answer had to wait for peers.
+    """A call that this process answers, and how long its answer had to wait for others.
 
-    ``waited`` is in seconds; time in which several peers are asked at once counts once. ``caller``
-    is empty until the caller is known and admitted. Belongs to one event loop.
+    ``waited`` is in seconds; time in which several are asked at once counts once. ``stored`` is the
+    part of it in which the store was asked. ``caller`` is empty until the caller is known and
+    admitted. Belongs to one event loop.
     """
 
-    __slots__ = ("_since", "_under_way", "caller", "method", "waited")
+    __slots__ = ("_since", "_under_way", "caller", "method", "stored", "waited")
 
     def __init__(self, method: str) -> None:
         self.method = method
         self.caller = ""
         self.waited = 0.0
+        self.stored = 0.0
         self._under_way = 0
         self._since = 0.0
 
     def wait_begins(self, now: float) -> None:
-        """A peer is asked; ``now`` in seconds on any clock that only rises."""
+        """Another server is asked; ``now`` in seconds on any clock that only rises."""
         if not self._under_way:
             self._since = now
         self._under_way += 1
 
     def wait_ends(self, now: float) -> None:
-        """A peer has answered, or will not."""
+        """It has answered, or will not."""
         self._under_way -= 1
         if not self._under_way:
             self.waited += now - self._since
@@ -124,6 +126,24 @@ class call:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
+
+
+class asking_store:  # noqa: N801
+    """Count the time within as one in which the call that is handled waits for the store."""
+
+    __slots__ = ("_began", "_handling")
+
+    def __enter__(self) -> None:
+        self._handling = handling()
+        self._began = time.perf_counter()
+        if self._handling is not None:
+            self._handling.wait_begins(self._began)
+
+    def __exit__(self, *_: object) -> None:
+        if self._handling is not None:
+            now = time.perf_counter()
+            self._handling.wait_ends(now)
+            self._handling.stored += now - self._began
 
 
 def joined(correlation_ids: Iterable[str]) -> str:

@@ -32,12 +32,13 @@ Answer = Callable[[Any, Any], Awaitable[bytes]]
 class _CallerCounts:
     """The calls of one method by one caller."""
 
-    __slots__ = ("calls", "received", "seconds", "sent", "waited")
+    __slots__ = ("calls", "received", "seconds", "sent", "stored", "waited")
 
     def __init__(self) -> None:
         self.calls = 0
         self.seconds = 0.0
         self.waited = 0.0
+        self.stored = 0.0
         self.received = 0
         self.sent = 0
 
@@ -85,6 +86,7 @@ class MethodCounts:
         counts.calls += 1
         counts.seconds += seconds
         counts.waited += handling.waited
+        counts.stored += handling.stored
         counts.received += received
         counts.sent += sent
 
@@ -137,7 +139,12 @@ class ServerMetrics(Collector):
         )
         waiting = CounterMetricFamily(
             "taskqueue_waiting_seconds",
-            "The part of it in which the answer of a peer was awaited",
+            "The part of it in which the answer of a peer or of the store was awaited",
+            labels=labels,
+        )
+        storing = CounterMetricFamily(
+            "taskqueue_store_waiting_seconds",
+            "The part of that in which the store's was, of calls that have asked it",
             labels=labels,
         )
         received = CounterMetricFamily(
@@ -152,6 +159,8 @@ class ServerMetrics(Collector):
                 values = [*counts.labels, caller]
                 handling.add_metric(values, by_caller.calls, by_caller.seconds)
                 waiting.add_metric(values, by_caller.waited)
+                if by_caller.stored:
+                    storing.add_metric(values, by_caller.stored)
                 received.add_metric(values, by_caller.received)
                 sent.add_metric(values, by_caller.sent)
-        yield from (handling, waiting, received, sent)
+        yield from (handling, waiting, storing, received, sent)

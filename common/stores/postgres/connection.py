@@ -111,9 +111,10 @@ class Connection:
         left = _time_left(lambda: self._pool.give_back(connection))
         began = time.perf_counter()
         try:
-            found: list[asyncpg.Record] = await connection.fetch(
-                statement, *arguments, timeout=left
-            )
+            with context.asking_store():
+                found: list[asyncpg.Record] = await connection.fetch(
+                    statement, *arguments, timeout=left
+                )
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self.unanswered += 1

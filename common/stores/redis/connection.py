@@ -82,7 +82,8 @@ class Connection:
     async def _answer(self, wire: Wire, operation: str, *command: Argument) -> Any:
         began = time.perf_counter()
         try:
-            return await wire.ask(*command)
+            with context.asking_store():
+                return await wire.ask(*command)
         finally:
             self._observer.asked(operation, time.perf_counter() - began)
 

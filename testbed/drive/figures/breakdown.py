@@ -1,9 +1,9 @@
 """Where the time of a client's request goes, and that of a job.
 
 For each public method the mean time that clients measured is taken apart with what the processes
-say of themselves: how long the entry handled the call, how much of that it waited for peers, and
-how long each peer handled what it was asked. The parts add up to the client's mean, because each
-is the difference of two measured times; docs/inside.md says what each rests on.
+say of themselves: how long the entry handled the call, how much of that it waited for the store
+and for peers, and how long each peer handled what it was asked. The parts add up to the client's
+mean, because each is the difference of two measured times; docs/inside.md says what each rests on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MS = 1000.0
 US_TO_MS = 1e-3
 
 LATE, CLIENT_SIDE, ENTRY, NETWORK, PEER, JOB = "late", "client", "entry", "network", "peer", "job"
-BATCH = "batch"
+BATCH, STORE = "batch", "store"
 
 # Beyond these shares of the client's mean the reader gets a note.
 COUNT_TOLERANCE = 0.05
@@ -65,12 +65,16 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A public method at the processes that clients call, per call of a client."""
+    """A public method at the processes that clients call, per call of a client.
+
+    ``waited_ms`` is for peers, ``stored_ms`` for the store.
+    """
 
     role: str
     calls: float
     handling_ms: float
     waited_ms: float
+    stored_ms: float = 0.0
     hops: tuple[PeerWait, ...] = ()
 
 
@@ -153,8 +157,14 @@ def _entry(metrics: MetricSeries, method: str, window: Window) -> _Entry | None:
     role = role_of(entries[0])
     handling = metrics.increase(None, "taskqueue_handling_seconds_sum", labels, window)
     waited = metrics.increase(None, "taskqueue_waiting_seconds_total", labels, window)
+    stored = metrics.increase(None, "taskqueue_store_waiting_seconds_total", labels, window)
+    # Two questions at a time are in it twice.
+    stored = min(stored, waited)
     found = tuple(peer_waits.of(metrics, method, role, total, window))
-    return _Entry(role, total, handling * MS / total, waited * MS / total, found)
+    per_call = MS / total
+    return _Entry(
+        role, total, handling * per_call, (waited - stored) * per_call, stored * per_call, found
+    )
 
 
 def _method(method: str, times: _ClientTimes, entry: _Entry) -> MethodBreakdown:
@@ -163,7 +173,10 @@ def _method(method: str, times: _ClientTimes, entry: _Entry) -> MethodBreakdown:
     segments.append(
         Segment("client and network", times.service_ms - entry.handling_ms, CLIENT_SIDE)
     )
-    segments.append(Segment(f"{entry.role} itself", entry.handling_ms - entry.waited_ms, ENTRY))
+    own = entry.handling_ms - entry.waited_ms - entry.stored_ms
+    segments.append(Segment(f"{entry.role} itself", own, ENTRY))
+    if entry.stored_ms:
+        segments.append(Segment("the store, and the way to it", entry.stored_ms, STORE))
     if entry.waited_ms and not entry.hops:
         segments.append(Segment("waiting for peers", entry.waited_ms, NETWORK))
     scale = _scale(entry)

@@ -159,6 +159,30 @@ def test_late_sends_of_an_open_loop_are_a_segment_of_their_own(design_a: MetricS
     assert sum(parts(found).values()) == pytest.approx(found.mean_ms)
 
 
+def test_waiting_for_the_store_is_a_part_of_its_own(record: Any) -> None:
+    """100 submits take 7 ms each, of which the store is waited for 3 ms and a peer 2 ms."""
+    page = answered("SubmitJob", "client", 100, 0.7, 0.5) + asked(
+        "SubmitJob", "queue", "EnqueueJob", 100, 0.2
+    )
+    labels = f'{{grpc_service="{PUBLIC}",grpc_method="SubmitJob",caller="client"}}'
+    page += f"taskqueue_store_waiting_seconds_total{labels} 0.3\n"
+    queue = answered("EnqueueJob", "gateway", 100, 0.1)
+    metrics = record(two_scrapes({"gateway": page, "queue": queue}))
+    call = times("SubmitJob", {SERVICE: [8_000] * 100})
+    (found,) = inside.breakdown(trial(metrics, call), WINDOW).methods
+    assert parts(found) == pytest.approx(
+        {
+            "client and network": 1,
+            "gateway itself": 2,
+            "the store, and the way to it": 3,
+            "way to queue EnqueueJob and back": 1,
+            "queue EnqueueJob": 1,
+        },
+        abs=0.02,
+    )
+    assert found.notes == ()
+
+
 def test_peers_asked_at_once_count_the_time_they_took_together(record: Any) -> None:
     """100 lists by clients wait 4 ms each for five nodes, 3 ms of each; answering takes 1 ms."""
     page = (

@@ -122,3 +122,18 @@ def test_parallel_waits_count_once_and_later_work_waits_for_nobody() -> None:
     handling.wait_begins(7.0)
     handling.wait_ends(7.5)
     assert handling.waited == 4.5
+
+
+def test_waiting_for_the_store_is_a_part_of_waiting() -> None:
+    handling = context.Handling("GetJobStatus")
+    token = context.handle(handling)
+    with context.asking_store():
+        pass
+    context.unhandle(token)
+    with context.asking_store():
+        pass
+    assert 0 < handling.stored == pytest.approx(handling.waited)
+    before = handling.stored
+    handling.wait_begins(1.0)
+    handling.wait_ends(2.0)
+    assert handling.stored == before

@@ -21,6 +21,7 @@ KINDS = {
     parts.CLIENT_SIDE: "client, and network to the entry",
     parts.ENTRY: "the process that clients call",
     parts.BATCH: "waiting for a shared call",
+    parts.STORE: "the store, and the way to it",
     parts.NETWORK: "between processes",
     parts.PEER: "other processes",
 }

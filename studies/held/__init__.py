@@ -1,0 +1,1 @@
+"""Whether what is asked of a store costs more, the more jobs it holds."""
