@@ -21,6 +21,8 @@ METRICS_PATH = "/metrics"
 STOP_SIGNAL = "SIGTERM"
 # Servers that the testbed knows, whatever their processes are called.
 REDIS, POSTGRES, SENTINEL = "redis", "postgres", "sentinel"
+# A Redis that keeps copies alone.
+REDIS_CACHE = "redis-cache"
 _DATA = "{data}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.cache import cached
 from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
 from common.gen.taskqueue.v1 import task_queue_service_pb2, task_queue_service_pb2_grpc
@@ -23,7 +24,7 @@ def assemble(process: Process) -> None:
     process.serve(
         task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
         task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,
-        PublicServicer(task_queue, registry.load()),
+        PublicServicer(cached(process, task_queue, process.clock), registry.load()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.cache import is_node as is_cache_node
 from common.config import ConfigError
 from common.gen.taskqueue.membership.v1 import (
     membership_service_pb2,
@@ -25,7 +26,11 @@ def join(process: Process, own: TaskQueue, jobs: JobOwner, kinds: Kinds) -> Task
     """
     settings = process.settings
     number = number_of(settings.name)
-    peers = {number_of(name): address for name, address in settings.peers.items()}
+    peers = {
+        number_of(name): address
+        for name, address in settings.peers.items()
+        if not is_cache_node(name)
+    }
 
     def connect(other: int, address: str) -> RemoteNode:
         return RemoteNode(process.connect_at(f"node-{other}", address, NODE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.cache import cached
 from common.flows.coordinator import WorkCoordinator
 from common.flows.leftovers import Leftovers
 from common.flows.public import OwnedTaskQueue
@@ -45,5 +46,5 @@ def assemble(process: Process) -> None:
     process.serve(
         task_queue_service_pb2.DESCRIPTOR.services_by_name["TaskQueueService"],
         task_queue_service_pb2_grpc.add_TaskQueueServiceServicer_to_server,
-        PublicServicer(task_queue, kinds),
+        PublicServicer(cached(process, task_queue, store.clock), kinds),
     )

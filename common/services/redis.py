@@ -1,4 +1,4 @@
-"""A Redis that keeps what it holds on disk, alone or as one of several copies."""
+"""Servers of Redis: one that keeps what it holds on disk, its copies, one that keeps nothing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from common.process_spec import COMMAND, DISK, REDIS, Image, ProcessSpec, Ready
+from common.process_spec import COMMAND, DISK, REDIS, REDIS_CACHE, Image, ProcessSpec, Ready
 
 IMAGE = "redis:8"
+CACHE_BYTES = 64 << 20
+"""How much memory one node of a cache uses."""
 NEEDS = {
     "redis-server": "it is in Debian's package redis-server",
     "redis-cli": "it is in Debian's package redis-tools",
 }
 # As a server of its own sees it: it answers.
 READY = Ready(COMMAND, command=("redis-cli", "-h", "{host}", "-p", "{port}", "ping"))
+# Within a stack nobody has a password, and a container is called by its address.
+_OPEN = ("--protected-mode", "no")
+# For `testbed fault`, and for who is in the same machine or container alone.
+_DEBUG = ("--enable-debug-command", "local")
 _HOSTS = Path(__file__).with_name("hosts.sh")
 _SCRIPT = Path(__file__).with_name("redis_copy.sh")
 MAX_LAG = 2
@@ -34,10 +40,8 @@ def server(name: str, port: int) -> ProcessSpec:
         command=(
             *("redis-server", "--port", "{port}", "--bind", "{host}", "--dir", "{data}"),
             *("--save", "", "--appendonly", "yes", "--appendfsync", "{redis_fsync}"),
-            # Within a stack nobody has a password, and a container is called by its address.
-            *("--protected-mode", "no"),
-            # For `testbed fault`, and for who is in the same machine or container alone.
-            *("--enable-debug-command", "local"),
+            *_OPEN,
+            *_DEBUG,
         ),
         needs=NEEDS,
         ready=READY,
@@ -83,3 +87,25 @@ def script(path: Path) -> str:
     """Return a script of a shell, whose braces are no placeholders; it may keep hosts."""
     text = _HOSTS.read_text(encoding="utf-8") + path.read_text(encoding="utf-8")
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def cache(name: str, port: int) -> ProcessSpec:
+    """Return a Redis that holds copies in its memory alone, and drops what was used least of late.
+
+    It writes no file: one that is started again is empty.
+    """
+    return ProcessSpec(
+        name,
+        port=port,
+        command=(
+            *("redis-server", "--port", "{port}", "--bind", "{host}"),
+            *("--save", "", "--appendonly", "no"),
+            *("--maxmemory", str(CACHE_BYTES), "--maxmemory-policy", "allkeys-lru"),
+            *_OPEN,
+            *_DEBUG,
+        ),
+        needs=NEEDS,
+        ready=READY,
+        image=Image(IMAGE),
+        service=REDIS_CACHE,
+    )

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from common.domain.ids import IdMint
 from common.metrics import JobMetrics, QueueMetrics
-from common.ports import Jobs, Results, SharedState
+from common.ports import Clock, Jobs, Results, SharedState
 from common.stores.coalesced import CoalescedState
 from common.stores.store import Exposing, Store, StoredQueue
 
@@ -19,6 +19,11 @@ class ObservedStore:
         self._registry = registry
         if isinstance(store, Exposing):
             store.expose(registry)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of all who share the store."""
+        return self._store.clock
 
     def jobs(self, mint: IdMint) -> Jobs:
         """Open job metadata and state; ``mint`` makes the ids of new jobs."""

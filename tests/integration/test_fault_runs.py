@@ -12,7 +12,7 @@ import pytest
 
 from testbed import check as checker
 from testbed.record.history import files
-from testbed.record.history.model import Submitted
+from testbed.record.history.model import CallOutcome, Submitted
 from tests.support.stacks import ROOT
 
 pytestmark = pytest.mark.slow
@@ -63,3 +63,24 @@ def test_a_run_that_loses_state_says_how_much_and_keeps_its_other_promises(home:
     verdict = checker.check(files.read(trial))
     assert verdict.clean
     assert 0 < verdict.counts["lost_with_state"] < verdict.counts["accepted"]
+
+
+@pytest.mark.needs("redis")
+def test_no_call_fails_and_no_answer_is_stale_when_nodes_of_a_cache_are_lost(home: Path) -> None:
+    done = _testbed(
+        home, "faults", "short", "b+cache=2",
+        "--set", "draw.count=4", "--set", "draw.kinds=kill,restart",
+        "--set", "settings.retention=20", "--set", "kind=noop",
+        "--set", "mix=submit=30,status=35,result=35",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (home / "results" / "faults-short").iterdir()
+    (trial,) = (folder / "trials").iterdir()
+    history = files.read(trial)
+    hit = {target for each in history.faults for target in each.targets}
+    assert hit <= {"cache-1", "cache-2"}
+    assert len(history.faults) == 4
+    assert checker.check(history).clean
+    failed = [each for each in history.operations if each.outcome is CallOutcome.INDEFINITE]
+    assert not failed

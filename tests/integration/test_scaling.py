@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
+import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from common.domain.ids import parse
 from common.stack_spec import StackSpec
+from testbed.cli.main import make_app
 from testbed.errors import TestbedError
 from testbed.stack import designs
 from testbed.stack import records as stacks
+from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
-from testbed.stack.runtimes.local import LocalRuntime, growth
+from testbed.stack.runtimes.local import LocalRuntime, growth, processes
+from testbed.stack.sides.resolve import resolve
 from tests.support import jobs
 from tests.support.client import Client, rejection_of
+from tests.support.paths import ROOT
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -106,3 +115,110 @@ def test_a_node_joins_and_leaves_while_every_request_id_makes_one_job(up: None) 
         assert rejection_of(lambda calls=calls: calls.status(own)).code == "NOT_FOUND"
         assert own not in {each.job_id for each in calls.list().jobs}
     everyone.close()
+
+
+DYING = """
+import os, sys
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.local import growth
+
+where, number, doing = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+real, met = getattr(growth, where), 0
+
+def dies(*given):
+    global met
+    met += 1
+    if met == number:
+        os._exit(9)
+    return real(*given)
+
+setattr(growth, where, dies)
+growth.grow("b", silent) if doing == "grow" else growth.shrink("b", True, silent)
+"""
+# Before which call of a function, and the how many-th, the command dies.
+WHILE_ONE_JOINS = [
+    ("_wait_until_serving", 1),
+    ("_spread", 1),
+    ("_exchange", 10),
+    ("_spread", 2),
+    ("_announced", 1),
+]
+WHILE_ONE_LEAVES = [
+    ("_spread", 1),
+    ("_exchange", 10),
+    ("_wait_until_empty", 1),
+    ("_spread", 2),
+    ("_end", 1),
+    ("_announced", 1),
+]
+
+
+def die(where: str, number: int, doing: str) -> None:
+    """Run a command that ends in its midst as by kill -9."""
+    command = (sys.executable, "-c", DYING, where, str(number), doing)
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+
+
+@pytest.mark.slow
+def test_a_change_that_was_cut_short_is_completed_by_the_same_command(up: None) -> None:
+    runner = CliRunner()
+    for where, number in WHILE_ONE_JOINS:
+        die(where, number, "grow")
+        assert scaled(runner, 7) == 7, f"died before {where} {number}"
+        assert scaled(runner, 6) == 6
+    for where, number in WHILE_ONE_LEAVES:
+        assert scaled(runner, 7) == 7
+        die(where, number, "shrink")
+        assert scaled(runner, 6) == 6, f"died before {where} {number}"
+
+
+def scaled(runner: CliRunner, nodes: int) -> int:
+    """Scale by the command; return how many nodes there are then, by record, process and word."""
+    done = runner.invoke(
+        make_app(), ["scale", "b", str(nodes), "--discard"], catch_exceptions=False
+    )
+    assert done.exit_code == 0, done.output
+    record = stacks.load("b")
+    assert record is not None
+    names = sorted(each.name for each in record.alive())
+    assert names == [f"node-{number}" for number in range(len(record.endpoints))]
+    assert record.side == f"b+nodes={len(names)}+slots={2 * len(names)}"
+    client = Client(record.endpoints)
+    for calls in client.at:
+        calls.submit(jobs.noop())
+    client.close()
+    running = {each.environ().get("TASKQUEUE_NAME") for each in processes.strays("b")}
+    assert sorted(filter(None, running)) == names
+    return len(names)
+
+
+@pytest.mark.slow
+@pytest.mark.needs("redis")
+def test_a_node_that_joins_reads_from_the_cache_of_the_others_also_when_it_is_started_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(stacks.HOME_VARIABLE, str(home))
+    runtime, found = LocalRuntime(), resolve("b+cache=2")
+    runtime.up(found.scaled, found.spec, silent)
+    try:
+        grown = growth.grow("b", silent)
+        eventually(lambda: caches_of(grown, "node-6") == 2, what="the cache of the new node")
+        controls = runtime.controls(grown)
+        for name in ("node-6", "node-0"):
+            controls.kill(name)
+            controls.start(name)
+            eventually(lambda name=name: caches_of(grown, name) == 2, what=f"the cache of {name}")
+    finally:
+        runtime.down("b", silent)
+
+
+def caches_of(record: StackRecord, name: str) -> int:
+    """How many nodes of a cache answer a node; none while that does not serve its metrics."""
+    try:
+        with urllib.request.urlopen(f"http://{record.metrics[name]}/metrics", timeout=10) as page:
+            text = page.read().decode()
+    except OSError:
+        return 0
+    found = [line for line in text.splitlines() if line.startswith("taskqueue_cache_nodes ")]
+    return int(float(found[0].split()[1])) if found else 0

@@ -80,7 +80,13 @@ class _Simulation:
 
     async def run(self) -> Simulated:
         asyncio.get_running_loop().set_exception_handler(self._forgotten)
-        self._world = World(self._design, self._random, self._scenario.slots, self._settings())
+        self._world = World(
+            self._design,
+            self._random,
+            self._scenario.slots,
+            self._settings(),
+            self._scenario.cached,
+        )
         network = self._world.network
         network.weather = self._scenario.weather(self._random)
         clients = [self._client(f"client-{number}") for number in range(self._scenario.clients)]

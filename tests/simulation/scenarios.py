@@ -45,6 +45,8 @@ class Scenario:
     audit_every: int = 1
     """Of how many jobs one is looked up at the end."""
     retention: float = 0.0
+    cached: bool = False
+    """Whether there is a cache in front of those that clients call."""
 
 
 def _stormy(random: Random) -> Weather:
@@ -135,6 +137,7 @@ RETENTION = Scenario(
     # Shorter than the longest executions.
     retention=6.0,
 )
+CACHE = replace(RETENTION, name="cache", cached=True)
 GROWTH = Scenario(
     "growth",
     act_with_request_ids,
@@ -147,5 +150,6 @@ GROWTH = Scenario(
 )
 GROWTH_UNDER_FAULTS = replace(GROWTH, name="growth under faults", weather=_stormy, faults=True)
 SCENARIOS = {
-    each.name: each for each in (FAULTS, LATE, CALM, HORIZON, CROWDS, IMPATIENT, RETENTION, GROWTH)
+    each.name: each
+    for each in (FAULTS, LATE, CALM, HORIZON, CROWDS, IMPATIENT, RETENTION, CACHE, GROWTH)
 }

@@ -15,6 +15,7 @@ from testbed.record.history.model import Seen
 from tests.simulation.judged import judge_unmutated
 from tests.simulation.run import Simulated, simulate
 from tests.simulation.scenarios import (
+    CACHE,
     CALM,
     CROWDS,
     FAULTS,
@@ -39,6 +40,7 @@ NUMBERS = {
     CROWDS: TENTH,
     IMPATIENT: TENTH,
     RETENTION: TENTH,
+    CACHE: TENTH,
 }
 
 

@@ -19,6 +19,7 @@ FIRST = {
     ("acknowledged_before_enqueue", "a"): 2,
     ("acknowledged_before_enqueue", "b"): 3,
     ("attempt_reset", "a"): 1,
+    ("cached_answer_outlives_job", "b"): 1,
     ("cancel_not_recorded", "b"): 3,
     ("canceled_job_starts", "b"): 3,
     ("dead_worker_never_expired", "a"): 3,
@@ -39,6 +40,7 @@ FIRST = {
     ("second_report_accepted", "a"): 3,
     ("start_time_overwritten", "a"): 1,
     ("unanswered_never_withdrawn", "a"): 2,
+    ("unfinished_answer_cached", "b"): 3,
     ("withdrawn_though_relied_on", "a"): 8,
 }
 """Simulations to begin with, because they catch a mutant that the earlier ones do not."""

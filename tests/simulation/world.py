@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import common.cache.opened
 import common.context
 import common.rpc.embedded_worker
 import common.worker.backoff
@@ -20,6 +21,7 @@ from common.config import Settings
 from common.topology import ProcessSpec, Topology
 from design_a.topology import TOPOLOGY as TOPOLOGY_A
 from design_b.topology import TOPOLOGY as TOPOLOGY_B
+from tests.simulation import cache
 from tests.simulation.executions import Executions
 from tests.simulation.executor import SimulatedExecutor
 from tests.simulation.network import Network
@@ -57,7 +59,12 @@ class World:
     """A design that runs. Made on a running loop, inside :func:`patched`."""
 
     def __init__(
-        self, design: str, random: Random, slots: int, settings: dict[str, object]
+        self,
+        design: str,
+        random: Random,
+        slots: int,
+        settings: dict[str, object],
+        cached: bool = False,
     ) -> None:
         self.design = design
         self.topology = TOPOLOGIES[design]
@@ -71,6 +78,7 @@ class World:
         self._random = random
         self._slots = slots
         self._settings = settings
+        self._cache = cache.SimulatedCache(Random(random.random())) if cached else None
         for spec in self.topology.processes:
             self.start(spec.name)
 
@@ -79,10 +87,14 @@ class World:
         given = {**self._settings, "membership": self.membership}
         variables = self.topology.environment(name, self._slots, given)
         settings = Settings.from_environment(variables)
+        if self._cache is not None and name in self.topology.entries:
+            settings = replace(settings, peers={**settings.peers, cache.NAME: "cache:1"})
         process = SimulatedProcess(
             settings, self.network, Random(self._random.random()), self.defects
         )
-        process.start(_assemble_of(self.topology.process(name)))
+        opened = self._cache.open if self._cache else common.cache.opened.open_cache
+        with patch.object(common.cache.opened, "open_cache", opened):
+            process.start(_assemble_of(self.topology.process(name)))
         self.processes[name] = process
 
     def kill(self, name: str) -> None:

@@ -11,9 +11,9 @@ import hiredis
 from common import context
 from common.domain.errors import DeadlineAlreadyPast, StoreUnreachable, StoreUnready
 from common.ports import StoreObserver
+from common.redis_wire import Argument, Closed, Wire, connect, host_and_port
 from common.stores.redis import scripts
 from common.stores.redis.errors import translated
-from common.stores.redis.wire import Argument, Closed, Wire, connect, host_and_port
 
 SECONDS = 5.0
 """How long Redis may take for an answer, unless the caller has less time."""

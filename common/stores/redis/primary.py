@@ -10,9 +10,9 @@ import hiredis
 
 from common.domain.errors import TaskQueueError
 from common.ports import StoreObserver
+from common.redis_wire import Argument, Closed, Wire
 from common.stores.redis.connection import Connection
 from common.stores.redis.sentinels import Sentinels
-from common.stores.redis.wire import Argument, Closed, Wire
 
 CONNECTED = 1.0
 """Seconds that a server may take to say that it is the primary."""

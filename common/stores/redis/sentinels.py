@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import hiredis
 
-from common.stores.redis.wire import Closed, connect, host_and_port, packed
+from common.redis_wire import Closed, connect, host_and_port, packed
 
 ANSWER = 1.0
 """Seconds that a sentinel may take for an answer; one that is silent is left out."""

@@ -85,6 +85,23 @@ STORES = (
         optional=True,
     ),
 )
+CACHES = (
+    Metric(
+        "cache_hits_percent",
+        "reads of jobs answered by the cache",
+        "%",
+        "cache",
+        better="higher",
+        optional=True,
+    ),
+    Metric(
+        "cache_trips_per_job",
+        "round trips to the cache per finished job",
+        "trips",
+        "cache",
+        optional=True,
+    ),
+)
 CHECKS = (
     Metric("errors_definite", "errors, definite", "calls", "checks", is_count=True, better=None),
     Metric(
@@ -120,4 +137,4 @@ def catalogue(calls: Iterable[str]) -> tuple[Metric, ...]:
     seen = set(calls)
     ordered = [call for call in CALLS if call in seen] + sorted(seen - set(CALLS))
     latencies = tuple(latency(call, percent) for call in ordered for percent in PERCENTILES)
-    return THROUGHPUT + latencies + JOB_TIMES + COST + STORES + CHECKS
+    return THROUGHPUT + latencies + JOB_TIMES + COST + STORES + CACHES + CHECKS

@@ -8,6 +8,7 @@ from functools import partial
 
 from testbed.drive.figures import (
     budget,
+    caches,
     hops,
     metrics,
     quantiles,
@@ -80,6 +81,7 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
         **_cost(trial, window),
         **_said(trial, window),
         **_stored(trial, window),
+        **_cached(trial, window),
     }
     lost = tuple(job for job in trial.jobs if job.lost)
     return TrialFigures(
@@ -172,6 +174,15 @@ def _stored(trial: TrialRecording, window: Window) -> dict[str, Figure]:
     return {
         "store_trips_per_job": Figure(stores.trips_per_job(trial.metrics, window, finished)),
         "store_bytes_per_job": Figure(stores.bytes_per_job(trial.servers, window, finished)),
+    }
+
+
+def _cached(trial: TrialRecording, window: Window) -> dict[str, Figure]:
+    """Count what a cache answered and was asked; a stack without one has no figure."""
+    finished = partial(finished_in, trial.jobs)
+    return {
+        "cache_hits_percent": Figure(caches.hits_percent(trial.metrics, window)),
+        "cache_trips_per_job": Figure(caches.trips_per_job(trial.metrics, window, finished)),
     }
 
 

@@ -59,7 +59,9 @@ class RedisAsked:
     async def page(self) -> str:
         """Return the page of now."""
         info = await self._redis.info("everything")
-        lines = [line(name, float(info.get(field, 0))) for name, field in _FIELDS.items()]
+        # One that keeps no files says nothing of them.
+        known = {name: info[field] for name, field in _FIELDS.items() if field in info}
+        lines = [line(name, float(value)) for name, value in known.items()]
         lines.append(line(WRITES, info.get("aof_last_write_status", "ok") == "ok"))
         lines.append(line(PRIMARY, info.get("role") == "master"))
         lines.append(line(FORK, float(info.get("latest_fork_usec", 0)) / 1e6))

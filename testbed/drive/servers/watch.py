@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
-from common.process_spec import POSTGRES, REDIS
+from common.process_spec import POSTGRES, REDIS, REDIS_CACHE
 from testbed.drive.servers.page import Asked
 from testbed.drive.servers.postgres import PostgresAsked
 from testbed.drive.servers.redis import RedisAsked
@@ -26,6 +26,7 @@ WITHIN = 0.9
 _ASKS: Mapping[str, Callable[[str, int, float], Asked]] = {
     POSTGRES: PostgresAsked,
     REDIS: RedisAsked,
+    REDIS_CACHE: RedisAsked,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from common import options
 from common.config import ConfigError, environment_of
 from common.options import OptionError
-from common.options.values import Choice
+from common.options import values as choices
 from common.stack_spec import StackSpec
 from common.topology import Topology
 from testbed.drive import values
@@ -212,10 +212,16 @@ def _topologies(design: str, sides: tuple[str, ...]) -> Iterator[Topology]:
     parsed = [each for each in map(Side.parse, sides) if each.design == design]
     yield from (resolve(each).topology for each in parsed if not each.revision)
     for option in options.load().values():
-        values = option.values.known if isinstance(option.values, Choice) else ()
-        for value in values if option.shapes else ():
+        for value in _most_of(option.values) if option.shapes else ():
             with contextlib.suppress(OptionError):
                 yield _shaped(plain, {**options.company(option), option.name: value})
+
+
+def _most_of(values: choices.Values) -> tuple[str, ...]:
+    """Return those values of which one at least gives a design each part that any of them does."""
+    if isinstance(values, choices.Choice):
+        return values.known
+    return (f"{values.most:g}",) if isinstance(values, choices.Number) else ()
 
 
 def _shaped(topology: Topology, given: Mapping[str, str]) -> Topology:

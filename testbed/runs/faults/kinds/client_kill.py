@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from redis.asyncio import Redis
 
-from common.process_spec import REDIS
+from common.process_spec import REDIS, REDIS_CACHE
 from testbed.runs.faults.kind import Parameter, Parameters
 from testbed.runs.faults.servers import agent
 from testbed.runs.faults.servers.server import Server
@@ -26,6 +26,6 @@ async def act(server: Server, parameters: Parameters, begun: Callable[[], None])
 KIND = agent.kind(
     "client_kill",
     "The connections of all clients are ended at once (CLIENT KILL), again and again.",
-    REDIS,
+    (REDIS, REDIS_CACHE),
     parameters=(Parameter("per_s", "so often a second", 1, 0.01, 1000),),
 )

@@ -35,5 +35,5 @@ KIND = agent.kind(
     "exhaust_connections",
     "All connections that max_connections leaves are taken, and those that become free: who has "
     "some keeps them, and nobody gets another.",
-    POSTGRES,
+    (POSTGRES,),
 )

@@ -32,6 +32,6 @@ KIND = agent.kind(
     "old_snapshot",
     "A transaction with a snapshot is left open in every database, which holds back vacuum: what "
     "dies in the tables of queues stays and is read again and again.",
-    POSTGRES,
+    (POSTGRES,),
     seconds=seconds_of(60.0),
 )

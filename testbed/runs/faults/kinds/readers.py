@@ -46,7 +46,7 @@ KIND = agent.kind(
     "readers",
     "Several connections read whole tables again and again, each with a snapshot that it keeps for "
     "a while; they overlap, so that there is always an old one.",
-    POSTGRES,
+    (POSTGRES,),
     parameters=(
         Parameter("connections", "so many read at the same time", 4, 1, 50),
         Parameter("snapshot_s", "seconds for which each keeps a snapshot", 20, 0.1, 3600),

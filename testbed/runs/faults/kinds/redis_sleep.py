@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 from collections.abc import Callable
 
-from common.process_spec import REDIS
+from common.process_spec import REDIS, REDIS_CACHE
 from testbed.runs.faults.kind import Parameter, Parameters
 from testbed.runs.faults.servers import agent
 from testbed.runs.faults.servers.server import Server
@@ -36,7 +36,7 @@ async def _run(command: list[str]) -> None:
 KIND = agent.kind(
     "redis_sleep",
     "A Redis answers nobody for a moment (DEBUG SLEEP), again and again, as with slow commands.",
-    REDIS,
+    (REDIS, REDIS_CACHE),
     parameters=(
         Parameter("sleep_s", "seconds for which it sleeps each time", 1, 0.001, 60),
         Parameter("every_s", "seconds from one sleep to the next", 1, 0, 60),

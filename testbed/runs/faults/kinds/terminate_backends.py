@@ -32,6 +32,6 @@ async def act(server: Server, parameters: Parameters, begun: Callable[[], None])
 KIND = agent.kind(
     "terminate_backends",
     "Backends of a stack's own connections are terminated, one after the other, drawn at random.",
-    POSTGRES,
+    (POSTGRES,),
     parameters=(Parameter("per_s", "so many a second", 2, 0.01, 1000),),
 )

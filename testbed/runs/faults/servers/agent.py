@@ -47,7 +47,7 @@ Act = Callable[[Server, Parameters, Callable[[], None]], Awaitable[None]]
 def kind(
     name: str,
     about: str,
-    service: str,
+    services: tuple[str, ...],
     parameters: tuple[Parameter, ...] = (),
     seconds: Callable[[StackRecord], float] = usual_seconds,
 ) -> Kind:
@@ -55,12 +55,12 @@ def kind(
     return Kind(
         name=name,
         about=about,
-        targets=serving(service),
+        targets=serving(*services),
         inject=lambda controls, target, given: start(name, controls, target, given),
         heal=lambda controls, target: end(name, controls, target),
         remains=lambda controls, target: bool(found(name, controls, target)),
         parameters=parameters,
-        services=(service,),
+        services=services,
         seconds=seconds,
     )
 

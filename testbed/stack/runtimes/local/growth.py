@@ -6,11 +6,13 @@ written so that one that is started again knows of it too.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import grpc
+import psutil
 
 from common.config import PREFIX, environment_of
 from common.gen.taskqueue.membership.v1 import membership_service_pb2 as pb
@@ -76,6 +78,9 @@ def shrink(design: str, discard: bool, progress: Progress) -> StackRecord:
     """
     with lock.held(design, "scale"):
         record = _growing(design)
+        if record.processes != (stacks.load(design) or record).processes:
+            # It was interrupted when the node had left and ended.
+            return _announced(record, nodes_of(record))
         if not discard and not float(record.settings.get("retention", 0)):
             raise TestbedError(
                 f"the finished jobs of design {design} are kept for ever (retention is 0), so a "
@@ -85,19 +90,18 @@ def shrink(design: str, discard: bool, progress: Progress) -> StackRecord:
             )
         old, newest = nodes_of(record), _newest(record)
         left, leaving = old[:-1], old[-1]
+        # First of all, so that whoever has a node join instead finds that this one has to.
+        record = replace(record, endpoints=tuple(_address(each) for each in left))
+        stacks.save(record)
         if _number(leaving) in newest.rings[-1].numbers:
             newest = _next(newest, old, [*newest.rings, _ring(left)])
             progress(f"{leaving.name} takes no more jobs")
             record = _spread(record, newest, old)
-        record = replace(record, endpoints=tuple(_address(each) for each in left))
-        stacks.save(record)
         _wait_until_empty(record, leaving, discard, progress)
         newest = _next(newest, left, list(newest.rings))
-        record = _spread(_without(record, leaving), newest, left)
-        if (process := leaving.process()) is not None:
-            processes.end([process], stop_grace(record) + _MARGIN)
-        clock.tidy(leaving.pid)
-        return _announced(record, left)
+        record = _spread(record, newest, left)
+        _end(record, leaving)
+        return _announced(_without(record, leaving), left)
 
 
 def nodes_of(record: StackRecord) -> list[ProcessRecord]:
@@ -134,12 +138,42 @@ def _growing(design: str) -> StackRecord:
             "a stack with links cannot be scaled: its proxy has no port for a new node",
             f"start it without: testbed down {design}, then testbed up {design}",
         )
+    record = _without_ended(record)
     if dead := {each.name for each in record.processes} - {each.name for each in record.alive()}:
         raise TestbedError(
             f"every node has to learn of the change, and dead are: {', '.join(sorted(dead))}",
             f"`testbed fault heal {design}` starts them again",
         )
     return record
+
+
+def _without_ended(record: StackRecord) -> StackRecord:
+    """Return the record without the last node if that is none any more, and has ended.
+
+    A command that was interrupted has not come to write it down.
+    """
+    last = nodes_of(record)[-1]
+    if _address(last) in record.endpoints or last.process() is not None:
+        return record
+    left = _without(record, last)
+    members = {each.number for each in _newest(left).members}
+    return record if _number(last) in members else left
+
+
+def _end(record: StackRecord, node: ProcessRecord) -> None:
+    if (process := node.process()) is not None:
+        processes.end([process], stop_grace(record) + _MARGIN)
+    clock.tidy(node.pid)
+
+
+def _end_unrecorded(record: StackRecord, name: str) -> None:
+    """End a node of that name which an interrupted command has started and not written down."""
+    found = []
+    for each in processes.strays(record.design):
+        with contextlib.suppress(psutil.Error):
+            if each.environ().get(f"{PREFIX}NAME") == name:
+                found.append(each)
+    processes.end(found, stop_grace(record) + _MARGIN)
 
 
 def _started(
@@ -149,9 +183,10 @@ def _started(
     last = old[-1]
     name, port = f"{last.name.rpartition('-')[0]}-{_number(last) + 1}", last.port + 1
     measured = _metrics_port(record, old) + 1
+    _end_unrecorded(record, name)
     ports.require_free({port: f"{name}, gRPC", measured: f"{name}, metrics"})
     own = {"name": name, "listen": f"{HOST}:{port}", "metrics": f"{HOST}:{measured}"}
-    peers = ",".join(f"{each.name}={_address(each)}" for each in old)
+    peers = _peers(replace(last, name=name), old)
     timed = clock.environment(record.design, name) if record.clock else {}
     progress(f"starting {name}")
     new = processes.respawn(
@@ -161,7 +196,7 @@ def _started(
             name=name,
             port=port,
             log=str(stacks.log_file(record.design, name)),
-            calls=tuple(each.name for each in old),
+            calls=_names(peers),
             environment={
                 **last.environment,
                 **timed,
@@ -234,16 +269,13 @@ def _spread(
     rings = "/".join(".".join(map(str, ring.numbers)) for ring in membership.rings)
     text = f"{membership.version}:{rings}"
     names = {each.name for each in nodes}
-    changed = tuple(
-        replace(
-            each,
-            calls=tuple(sorted(names - {each.name})),
-            environment={**each.environment, **environment_of(_known(each, nodes, text))},
-        )
-        if each.name in names
-        else each
-        for each in record.processes
-    )
+
+    def knowing(each: ProcessRecord) -> ProcessRecord:
+        peers = _peers(each, nodes)
+        known = environment_of({"peers": peers, "membership": text})
+        return replace(each, calls=_names(peers), environment={**each.environment, **known})
+
+    changed = tuple(knowing(each) if each.name in names else each for each in record.processes)
     record = replace(record, processes=changed)
     stacks.save(record)
     for each in nodes:
@@ -251,11 +283,17 @@ def _spread(
     return record
 
 
-def _known(each: ProcessRecord, nodes: Sequence[ProcessRecord], text: str) -> Mapping[str, str]:
-    peers = ",".join(
-        f"{other.name}={_address(other)}" for other in nodes if other.name != each.name
-    )
-    return {"peers": peers, "membership": text}
+def _peers(each: ProcessRecord, nodes: Sequence[ProcessRecord]) -> str:
+    """Return the peers of a node among these, with those beside nodes that it has, as a cache."""
+    role = each.name.rpartition("-")[0]
+    given = each.environment.get(f"{PREFIX}PEERS", "").split(",")
+    beside = [pair for pair in given if pair and pair.partition("=")[0].rpartition("-")[0] != role]
+    others = [f"{other.name}={_address(other)}" for other in nodes if other.name != each.name]
+    return ",".join([*others, *beside])
+
+
+def _names(peers: str) -> tuple[str, ...]:
+    return tuple(sorted(pair.partition("=")[0] for pair in peers.split(",")))
 
 
 def _exchange(

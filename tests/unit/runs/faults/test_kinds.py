@@ -226,13 +226,14 @@ def test_process_that_an_option_adds_is_hit_like_any_other(
 @pytest.mark.parametrize("kind", OF_SERVERS, ids=lambda kind: kind.name)
 def test_fault_of_a_server_finds_it_under_any_name_and_nothing_else(kind: Kind) -> None:
     found = set()
-    for side in ("a+store=redis", "a+store=postgres", "b+store=redis", "b+store=postgres"):
+    for side in ("a+store=redis", "a+store=postgres", "b+store=redis", "b+store=postgres+cache=1"):
         topology = resolve(side).topology
         served = [each.name for each in topology.processes if each.service in kind.services]
         assert [each.name for each in kind.targets(topology)] == served
         found |= set(served)
     assert found
-    assert found <= {"redis", "redis-job", "redis-queue", "redis-result", "postgres"}
+    stores = {"redis", "redis-job", "redis-queue", "redis-result", "postgres"}
+    assert found <= stores | {"cache-1"}
     with pytest.raises(TestbedError, match="cannot hit 'store' in design f") as refused:
         kind.target(FOREIGN, "store")
     assert "the design has no " in refused.value.hint

@@ -22,17 +22,8 @@ from testbed.stack.sides.resolve import resolve
 HEAD = 'name = "x"\n'
 DRAW = HEAD + "[draw]\n"
 READY = (
-    *(
-        "database",
-        "durable",
-        "durable-short",
-        "failover-postgres",
-        "failover-redis",
-        "quick",
-        "short",
-        "soak",
-        "state",
-    ),
+    *("cache", "database", "durable", "durable-short", "failover-postgres", "failover-redis"),
+    *("quick", "short", "soak", "state"),
     "stateless",
 )
 
@@ -54,6 +45,15 @@ def test_every_ready_plan_can_be_carried_out_on_both_designs(name: str) -> None:
         assert schedule
         for each in schedule:
             registry.get(each.kind).target(resolve(side).topology, each.target)
+
+
+@pytest.mark.parametrize("design", ["a", "b"])
+@pytest.mark.parametrize("name", READY)
+def test_a_ready_plan_can_be_carried_out_on_one_design_alone(name: str, design: str) -> None:
+    sides = [side for side in runner.read(project_root(), name, {}).sides if side[0] == design]
+    plan = runner.read(project_root(), name, {"sides": ",".join(sides[-1:])})
+    assert plan.sides == tuple(sides[-1:])
+    assert schedule_of(plan, sides[-1])
 
 
 def test_ready_plans_are_these() -> None:
