@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from common.config import Settings
 from testbed.stack.records import ProcessRecord, StackRecord
@@ -11,15 +11,37 @@ from testbed.stack.records import ProcessRecord, StackRecord
 def waves(records: Sequence[ProcessRecord]) -> list[list[ProcessRecord]]:
     """Return the processes in the order of their stop: callers before those whom they call.
 
-    So a caller's last calls are still answered. Processes that call each other stop together.
+    So a caller's last calls are still answered. Processes that call each other, directly or by way
+    of others, stop together.
     """
+    calls = {record.name: set(record.calls) for record in records}
+    reached = {name: _reached(name, calls) for name in calls}
     left, order = list(records), []
     while left:
-        called = {peer for record in left for peer in record.calls if peer != record.name}
-        wave = [record for record in left if record.name not in called] or left
+        wave = [
+            record
+            for record in left
+            if all(
+                caller.name in reached[record.name]
+                for caller in left
+                if record.name in caller.calls and caller is not record
+            )
+        ]
         order.append(wave)
         left = [record for record in left if record not in wave]
     return order
+
+
+def _reached(name: str, calls: Mapping[str, set[str]]) -> set[str]:
+    """Return whom a process calls, and whom those call, and so on."""
+    found: set[str] = set()
+    new = [name]
+    while new:
+        for each in calls.get(new.pop(), ()):
+            if each not in found:
+                found.add(each)
+                new.append(each)
+    return found
 
 
 def stop_grace(record: StackRecord | None) -> float:
