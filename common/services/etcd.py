@@ -37,6 +37,9 @@ def servers(ports: Sequence[int], peer_ports: Sequence[int]) -> list[ProcessSpec
             # It says that it is well once most of them are.
             ready=Ready(HTTP, path="/health"),
             image=Image(IMAGE),
+            # What it has answered is on its disk. Asked to stop it takes leave of the others, and
+            # the last one waits for those that have stopped.
+            stop_signal="SIGKILL",
         )
         for name, port, peer in zip(named, ports, peer_ports, strict=True)
     ]

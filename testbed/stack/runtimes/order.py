@@ -22,9 +22,9 @@ def waves(records: Sequence[ProcessRecord]) -> list[list[ProcessRecord]]:
             record
             for record in left
             if all(
-                caller.name in reached[record.name]
-                for caller in left
-                if record.name in caller.calls and caller is not record
+                each.name in reached[record.name]
+                for each in left
+                if record.name in reached[each.name] and each is not record
             )
         ]
         order.append(wave)

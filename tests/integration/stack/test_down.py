@@ -64,6 +64,21 @@ def test_processes_that_call_each_other_stop_together() -> None:
     assert order == [["edge", "self"], ["x", "y"]]
 
 
+def test_those_who_call_each_other_stop_before_others_that_they_call() -> None:
+    records = [
+        ProcessRecord(name, 1, 0.0, 1, "", calls)
+        for name, calls in [
+            *(("decides-1", ("decides-2",)), ("decides-2", ("decides-1",))),
+            *(("copy-1", ("copy-2", "decides-1")), ("copy-2", ("copy-1", "decides-2"))),
+            ("user", ("copy-1",)),
+        ]
+    ]
+
+    order = [[each.name for each in wave] for wave in waves(records)]
+
+    assert order == [["user"], ["copy-1", "copy-2"], ["decides-1", "decides-2"]]
+
+
 def test_process_that_ignores_the_request_to_stop_is_killed(
     topology: Topology, behave: Behave
 ) -> None:

@@ -1,0 +1,119 @@
+"""Copies of a PostgreSQL under Patroni in a test, as a stack of their own that faults hit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from common.config import PATRONI, POSTGRES
+from common.options.postgres_ha import COPIES, DECIDING
+from common.services import etcd, patroni
+from common.stack_spec import StackSpec
+from common.topology import Topology
+from testbed.stack import records as stacks
+from testbed.stack.ports import HOST
+from testbed.stack.runtimes import silent
+from testbed.stack.runtimes.controls import Controls, process_of
+from testbed.stack.runtimes.local import LocalRuntime, processes
+from tests.support.services import open_folder
+from tests.support.stacks import free_port
+from tests.support.waiting import eventually
+
+DESIGN, CLUSTER, DATABASE = "fake", POSTGRES, "store"
+NAMES = tuple(f"{CLUSTER}-{number}" for number in range(1, COPIES + 1))
+# A primary is missed for twenty seconds before another one takes over.
+WITHIN = 90.0
+
+
+class Cluster:
+    """Copies of one PostgreSQL, of which Patroni makes another one the primary."""
+
+    def __init__(self, controls: Controls, topology: Topology) -> None:
+        self.controls = controls
+        self.topology = topology
+        self.peers = {each.name: f"{HOST}:{each.port}" for each in controls.record.processes}
+
+    def members(self) -> dict[str, dict[str, Any]]:
+        """Return what Patroni says of each copy, by the first that answers."""
+        for name in NAMES:
+            with contextlib.suppress(OSError):
+                found = self._ask(name, "cluster")["members"]
+                return {each["name"]: each for each in found}
+        return {}
+
+    def primary(self, *but: str) -> str:
+        """Return the primary, once there is one that is none of these and can be written to."""
+
+        def found() -> list[str]:
+            members = self.members().items()
+            return [name for name, each in members if each["role"] == "leader" and name not in but]
+
+        (name,) = eventually(found, within=WITHIN, what="another primary")
+        return name
+
+    def set(self, **settings: object) -> None:
+        """Change settings of the whole cluster, and wait until its primary has them."""
+        name = self.primary()
+        self._ask(name, "config", json.dumps(settings).encode())
+        wanted = "sync_standby" if settings["synchronous_mode"] else "replica"
+        eventually(
+            lambda: any(each["role"] == wanted for each in self.members().values()),
+            within=WITHIN,
+            what=f"a {wanted}",
+        )
+
+    def make_whole(self) -> None:
+        """Heal what a test has left, until every replica follows the primary."""
+        for each in self.controls.record.processes:
+            self.controls.resume(each.name)
+            self.controls.start(each.name)
+        eventually(self._is_whole, within=WITHIN, what="replicas that follow")
+
+    def _is_whole(self) -> bool:
+        members = self.members()
+        states = [each["state"] for each in members.values()]
+        lines = {each.get("timeline") for each in members.values()}
+        roles = [each["role"] for each in members.values()]
+        follow = states.count("running") + states.count("streaming") == COPIES
+        return roles.count("leader") == 1 and follow and len(lines) == 1
+
+    def _ask(self, name: str, path: str, change: bytes | None = None) -> Any:
+        port = process_of(self.controls.record, name).ports["rest"]
+        method = "PATCH" if change else "GET"
+        request = urllib.request.Request(f"http://{HOST}:{port}/{path}", change, method=method)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Cluster]:
+    """Run the copies of one PostgreSQL until the end of the block."""
+    sql, rest, clients, own = ([free_port() for _ in range(count)] for count in _PORTS)
+    servers = (
+        *etcd.servers(clients, own),
+        *patroni.copies(CLUSTER, sql, rest, etcd.names(DECIDING), (DATABASE,)),
+    )
+    topology = Topology(DESIGN, "copies of a PostgreSQL", servers, (NAMES[0],))
+    runtime = LocalRuntime(start_timeout=WITHIN)
+    with open_folder() as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(stacks.HOME_VARIABLE, str(home))
+        record = runtime.up(topology, StackSpec(), silent)
+        cluster = Cluster(runtime.controls(record), topology)
+        try:
+            yield cluster
+        finally:
+            runtime.down(DESIGN, silent)
+            assert processes.strays(DESIGN) == []
+
+
+_PORTS = (COPIES, COPIES, DECIDING, DECIDING)
+
+
+def settings_of_client(cluster: Cluster) -> dict[str, object]:
+    """Return the settings of a process that has its state there."""
+    return {"store": POSTGRES, "postgres_ha": PATRONI, "peers": cluster.peers}
