@@ -159,6 +159,8 @@ _POSTGRES = (
     _Column("dead tuples", _from_to(postgres.DEAD)),
     _Column("vacuums", _rose(postgres.VACUUMS)),
     _Column("tables, MiB", _from_to(postgres.BYTES, _MIB)),
+    _Column("primary", _from_to(postgres.PRIMARY)),
+    _Column("lag, MiB", _most(postgres.LAG, _MIB)),
     _Column("snapshot, s", _oldest),
     _Column("notify, %", _most(postgres.NOTIFICATIONS, 0.01)),
     _Column("WAL, MiB/s", _per_second(postgres.WAL, _MIB)),
