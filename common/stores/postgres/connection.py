@@ -123,7 +123,8 @@ class Connection:
                 self.unanswered += 1
             if not failures.leaves_it_usable(error):
                 # Whoever has to wait for a server that does not answer would wait for its word on
-                # the cancellation too.
+                # the cancellation too. And none is sent, for that takes longer than this: it would
+                # end a commit's wait for a replica, and show to others what only the primary has.
                 connection.terminate()
                 self._leave(error)
             raise

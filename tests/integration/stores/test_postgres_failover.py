@@ -83,6 +83,31 @@ async def accepted_alone(cluster: Cluster, jobs: Jobs) -> Job:
     return made
 
 
+async def refuses_alone(cluster: Cluster, jobs: Jobs) -> None:
+    """See that a primary without replicas acknowledges no job, whoever asks and how often.
+
+    It has written the job down itself, and yet shows it to nobody, also when its submit has been
+    given up: else who asks again, or lists, would have it acknowledged after all.
+    """
+    known = await jobs.page()
+    primary = await asyncio.to_thread(cluster.primary)
+    replicas = [name for name in NAMES if name != primary]
+    for name in replicas:
+        await asyncio.to_thread(cluster.controls.pause, name)
+    try:
+        for _ in range(2):
+            with pytest.raises(TaskQueueError) as refused, context.call(timeout=1):
+                await jobs.create(request_id="again", digest=b"same")
+            assert not refused.value.definite
+        assert await jobs.page() == known
+    finally:
+        for name in replicas:
+            await asyncio.to_thread(cluster.controls.resume, name)
+    # A replica has it now.
+    made = await at_last(lambda: jobs.create(request_id="again", digest=b"same"))
+    assert await at_last(jobs.page) == [made.id, *known]
+
+
 async def test_asynchronous_copies_keep_what_they_had_and_lose_what_the_primary_alone_had(
     cluster: Cluster, jobs: Jobs
 ) -> None:
@@ -108,6 +133,7 @@ async def test_synchronous_copies_lose_nothing_that_was_acknowledged(
     assert await at_last(lambda: jobs.get(acknowledged.id)) == acknowledged
     assert await asyncio.to_thread(cluster.primary, was) != was
     await asyncio.to_thread(cluster.make_whole)
+    await refuses_alone(cluster, jobs)
     with pytest.raises(TaskQueueError) as refused:
         await accepted_alone(cluster, jobs)
     assert not refused.value.definite

@@ -17,7 +17,7 @@ from testbed.runs.faults.figures.rates import phases
 # Levels: the first and the last in a phase, and the highest.
 LEVELS = (
     *(postgres.DEAD, postgres.BYTES, postgres.NOTIFICATIONS, postgres.SNAPSHOT),
-    postgres.CONNECTIONS,
+    *(postgres.CONNECTIONS, postgres.PRIMARY, postgres.LAG),
     *(redis.MEMORY, redis.BLOCKED, redis.CLIENTS, redis.AOF, redis.FORK, redis.WRITES),
     *(redis.PRIMARY, redis.REPLICAS),
 )

@@ -151,6 +151,16 @@ def test_redis_has_columns_of_its_own() -> None:
     assert (cells["primary"], cells["replicas"]) == ("1 → 0", "2 → 0")
 
 
+def test_who_of_several_copies_was_the_primary_is_shown_with_how_far_others_were_behind() -> None:
+    was = {postgres.PRIMARY: [1.0] * 30 + [0.0] * 30, postgres.LAG: steps(0, 3 * MIB, 0)}
+    found = section([drive(10, {"postgres-1": server(was)})])
+    assert found is not None
+    table = found.blocks[1].table
+    assert table is not None
+    cells = dict(zip(table.columns, table.rows[1], strict=True))
+    assert (cells["primary"], cells["lag, MiB"]) == ("1 → 0", "3.00")
+
+
 def test_stack_without_a_database_has_no_such_section() -> None:
     figures = [drive(5, {})]
     assert section(figures) is None
