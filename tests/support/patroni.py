@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ DESIGN, CLUSTER, DATABASE = "fake", POSTGRES, "store"
 NAMES = tuple(f"{CLUSTER}-{number}" for number in range(1, COPIES + 1))
 # A primary is missed for twenty seconds before another one takes over.
 WITHIN = 90.0
+_PORTS = (COPIES, COPIES, DECIDING, DECIDING)
 
 
 class Cluster:
@@ -90,15 +92,21 @@ class Cluster:
             return json.load(answer)
 
 
-@contextlib.contextmanager
-def running() -> Iterator[Cluster]:
-    """Run the copies of one PostgreSQL until the end of the block."""
-    sql, rest, clients, own = ([free_port() for _ in range(count)] for count in _PORTS)
+def topology_on(ports: Sequence[int]) -> Topology:
+    """Return the copies of one PostgreSQL, and the etcd that they need, on these ports."""
+    left = iter(ports)
+    sql, rest, clients, own = (list(islice(left, count)) for count in _PORTS)
     servers = (
         *etcd.servers(clients, own),
         *patroni.copies(CLUSTER, sql, rest, etcd.names(DECIDING), (DATABASE,)),
     )
-    topology = Topology(DESIGN, "copies of a PostgreSQL", servers, (NAMES[0],))
+    return Topology(DESIGN, "copies of a PostgreSQL", servers, (NAMES[0],))
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Cluster]:
+    """Run the copies of one PostgreSQL until the end of the block."""
+    topology = topology_on([free_port() for _ in range(sum(_PORTS))])
     runtime = LocalRuntime(start_timeout=WITHIN)
     with open_folder() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv(stacks.HOME_VARIABLE, str(home))
@@ -109,9 +117,6 @@ def running() -> Iterator[Cluster]:
         finally:
             runtime.down(DESIGN, silent)
             assert processes.strays(DESIGN) == []
-
-
-_PORTS = (COPIES, COPIES, DECIDING, DECIDING)
 
 
 def settings_of_client(cluster: Cluster) -> dict[str, object]:
