@@ -21,8 +21,12 @@ def servers(ports: Sequence[int], peer_ports: Sequence[int]) -> list[ProcessSpec
     """Return as many servers as ports: where clients call each, and where each other one does."""
     named = names(len(ports))
     script = _SCRIPT.read_text(encoding="utf-8").replace("{", "{{").replace("}", "}}")
-    # The host of each is that at which clients call it; its port for the others is known.
-    members = [f"{name}={{{name}}}={peer}" for name, peer in zip(named, peer_ports, strict=True)]
+    # The host of each is that at which clients call it. Its port for the others is known by how far
+    # it is from theirs, which stays when all ports are moved.
+    members = [
+        f"{name}={{{name}}}={peer - port}"
+        for name, port, peer in zip(named, ports, peer_ports, strict=True)
+    ]
     return [
         ProcessSpec(
             name,

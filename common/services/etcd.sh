@@ -1,11 +1,11 @@
-# Serves one of several etcd: DATA NAME HOST PORT PEER_PORT NAME=HOST:PORT=PEER_PORT...
+# Serves one of several etcd: DATA NAME HOST PORT PEER_PORT NAME=HOST:PORT=FROM_PORT_TO_PEER_PORT...
 data=$1 name=$2 host=$3 port=$4 peer_port=$5
 shift 5
 members='' own=''
 for each; do
   member=${each%%=*} rest=${each#*=}
   address=${rest%=*}
-  url="http://${address%:*}:${rest##*=}"
+  url="http://${address%:*}:$((${address##*:} + ${rest##*=}))"
   members="${members:+$members,}$member=$url"
   if [ "$member" = "$name" ]; then own=$url reached=$address; fi
 done
