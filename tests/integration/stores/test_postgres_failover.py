@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -23,6 +24,8 @@ from tests.support.stores import Jobs, Unwatched, settings_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("patroni")]
 
+_homes = itertools.count()
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Cluster]:
@@ -40,7 +43,8 @@ def cluster(running: Cluster) -> Cluster:
 async def jobs(cluster: Cluster) -> AsyncIterator[Jobs]:
     settings = settings_of(**patroni.settings_of_client(cluster))
     store = PostgresStore(settings, HandClock(), Unwatched())
-    yield Jobs(store, HandClock())
+    # What a test before has left is there still, and the clock begins anew.
+    yield Jobs(store, HandClock(), home=next(_homes))
     await store.close()
 
 
@@ -105,7 +109,8 @@ async def refuses_alone(cluster: Cluster, jobs: Jobs) -> None:
             await asyncio.to_thread(cluster.controls.resume, name)
     # A replica has it now.
     made = await at_last(lambda: jobs.create(request_id="again", digest=b"same"))
-    assert await at_last(jobs.page) == [made.id, *known]
+    assert set(await at_last(jobs.page)) == {made.id, *known}
+    assert made.id not in known
 
 
 async def test_asynchronous_copies_keep_what_they_had_and_lose_what_the_primary_alone_had(
@@ -121,7 +126,8 @@ async def test_asynchronous_copies_keep_what_they_had_and_lose_what_the_primary_
     await asyncio.to_thread(cluster.make_whole)
     assert await asyncio.to_thread(cluster.primary) != was
     after = await at_last(jobs.create)
-    assert await at_last(jobs.page) == [after.id, kept.id]
+    assert {after.id, kept.id} <= set(await at_last(jobs.page))
+    assert lost.id not in await at_last(jobs.page)
 
 
 async def test_synchronous_copies_lose_nothing_that_was_acknowledged(
