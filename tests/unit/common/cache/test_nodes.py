@@ -58,9 +58,8 @@ async def test_two_processes_look_for_a_key_at_the_same_node() -> None:
     for key in KEYS:
         one.put(key, b"kept", 1)
     assert all((await found_in(two)).values())
-    assert {key for key in KEYS if Ring(NAMES).member_of(key) == "cache-1"} == set(
-        made["cache-1"].kept
-    )
+    ring = Ring(NAMES)
+    assert {key for key in KEYS if ring.member_of(key) == "cache-1"} == set(made["cache-1"].kept)
 
 
 async def test_without_any_node_that_answers_nothing_is_found_and_nothing_kept() -> None:
