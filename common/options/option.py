@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from common.options.values import Values
 from common.stack_spec import StackSpec
@@ -15,6 +15,15 @@ Apply = Callable[[Topology, StackSpec, str], Started]
 
 class OptionError(ValueError):
     """An option does not go with the design or with another option; the message says why."""
+
+
+def setting(name: str) -> Apply:
+    """Return what gives a setting of every process the value of an option, and changes no more."""
+
+    def apply(topology: Topology, spec: StackSpec, value: str) -> Started:
+        return topology, replace(spec, settings={**spec.settings, name: value})
+
+    return apply
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from common.config import POSTGRES, SYNC_LEVELS
-from common.options.option import Option, Started
+from common.options.option import Option, setting
 from common.options.values import Choice
-from common.stack_spec import StackSpec
-from common.topology import Topology
-
-
-def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
-    return topology, replace(spec, settings={**spec.settings, "pg_sync": value})
-
 
 OPTION = Option(
     name="pg_sync",
@@ -21,7 +12,7 @@ OPTION = Option(
     "store=postgres",
     values=Choice(SYNC_LEVELS),
     default=SYNC_LEVELS[0],
-    apply=_apply,
+    apply=setting("pg_sync"),
     buys="on: an accepted job survives the end of the machine too",
     costs="on: each commit waits for the disk; off: the end of PostgreSQL takes what was accepted "
     "in the last 0.6 seconds",

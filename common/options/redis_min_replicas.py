@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from common.config import SENTINEL
-from common.options.option import Option, Started
+from common.options.option import Option, setting
 from common.options.redis_ha import COPIES
 from common.options.values import Number
-from common.stack_spec import StackSpec
-from common.topology import Topology
-
-
-def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
-    return topology, replace(spec, settings={**spec.settings, "redis_min_replicas": value})
-
 
 OPTION = Option(
     name="redis_min_replicas",
@@ -22,7 +13,7 @@ OPTION = Option(
     "with redis_ha=sentinel",
     values=Number(0, COPIES - 1, "replicas", whole=True),
     default="0",
-    apply=_apply,
+    apply=setting("redis_min_replicas"),
     buys="more: a primary that is cut off from its replicas soon accepts no more jobs, which would "
     "be lost",
     costs="more: it refuses to write as well when replicas are away and nothing else is wrong",

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from common.config import SENTINEL
-from common.options.option import Option, Started
+from common.options.option import Option, setting
 from common.options.redis_ha import COPIES
 from common.options.values import Number
-from common.stack_spec import StackSpec
-from common.topology import Topology
-
-
-def _apply(topology: Topology, spec: StackSpec, value: str) -> Started:
-    return topology, replace(spec, settings={**spec.settings, "redis_wait": value})
-
 
 OPTION = Option(
     name="redis_wait",
@@ -22,7 +13,7 @@ OPTION = Option(
     "with redis_ha=sentinel",
     values=Number(0, COPIES - 1, "replicas", whole=True),
     default="0",
-    apply=_apply,
+    apply=setting("redis_wait"),
     buys="more: what was answered is on so many other copies, and an old primary has no answers",
     costs="more: each answer waits for them, and without them there is none",
     facts=("redis_wait", "durability"),

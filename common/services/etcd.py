@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from common.process_spec import HTTP, Image, ProcessSpec, Ready
+from common.services.scripts import shell
 
 IMAGE = "quay.io/coreos/etcd:v3.5.16"
 NAME = "etcd"
-_SCRIPT = Path(__file__).with_suffix(".sh")
 
 
 def names(count: int) -> tuple[str, ...]:
@@ -20,7 +19,6 @@ def names(count: int) -> tuple[str, ...]:
 def servers(ports: Sequence[int], peer_ports: Sequence[int]) -> list[ProcessSpec]:
     """Return as many servers as ports: where clients call each, and where each other one does."""
     named = names(len(ports))
-    script = _SCRIPT.read_text(encoding="utf-8").replace("{", "{{").replace("}", "}}")
     # The host of each is that at which clients call it. Its port for the others is known by how far
     # it is from theirs, which stays when all ports are moved.
     members = [
@@ -34,7 +32,8 @@ def servers(ports: Sequence[int], peer_ports: Sequence[int]) -> list[ProcessSpec
             ports={"peer": peer},
             peers=named,
             command=(
-                *("sh", "-euc", script, "etcd", "{data}", "{name}", "{host}", "{port}"),
+                *shell("etcd.sh"),
+                *("etcd", "{data}", "{name}", "{host}", "{port}"),
                 *("{peer_port}", *members),
             ),
             needs={"etcd": "it is in Debian's package etcd-server"},

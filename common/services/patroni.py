@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from common.process_spec import DISK, POSTGRES, Image, ProcessSpec
 from common.services import postgres
+from common.services.scripts import literal, shell
 
 IMAGE = "patroni:4"
-_PARENT = Path(__file__).with_name("parent.py")
 _PACKAGES = {
     "patroni": "it is in Debian's package patroni",
     **dict.fromkeys(("postgres", "initdb", "psql"), "it is in Debian's package postgresql"),
@@ -30,7 +29,6 @@ def copies(
     """
     names = [f"{name}-{number}" for number in range(1, len(ports) + 1)]
     etcd = ",".join(f"{{{each}}}" for each in deciding)
-    parent = postgres.literal(_PARENT.read_text(encoding="utf-8"))
     return [
         ProcessSpec(
             each,
@@ -39,9 +37,10 @@ def copies(
             peers=(*names, *deciding),
             holds=DISK,
             command=(
-                *("sh", "-euc", postgres.script("patroni.sh"), "patroni", "{data}", "{name}"),
+                *shell(postgres.COMMON, "patroni.sh"),
+                *("patroni", "{data}", "{name}"),
                 *("{host}", "{port}", "{rest_port}", f"{{{each}}}", etcd, "{pg_sync}"),
-                *("{pg_replication}", postgres.parameters(), parent, *databases),
+                *("{pg_replication}", postgres.parameters(), literal("parent.py"), *databases),
             ),
             needs=_PACKAGES,
             ready=postgres.ready(),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from common.process_spec import COMMAND, DISK, POSTGRES, Image, ProcessSpec, Ready
+from common.services.scripts import shell
 
 IMAGE = "postgres:17"
 PARAMETERS: Mapping[str, str] = {
@@ -25,7 +25,8 @@ PARAMETERS: Mapping[str, str] = {
 """Of every server, whoever starts it. No value has a space in it."""
 # There a new volume belongs to the user as whom the server runs, whoever starts the command.
 DATA = "/var/lib/postgresql"
-_FOLDER = Path(__file__).parent
+COMMON = "postgres_common.sh"
+"""The functions of all scripts that start one."""
 
 
 def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
@@ -38,7 +39,8 @@ def server(name: str, port: int, databases: Sequence[str]) -> ProcessSpec:
         port=port,
         holds=DISK,
         command=(
-            *("sh", "-euc", script("postgres.sh"), "postgres", "{data}", "{host}", "{port}"),
+            *shell(COMMON, "postgres.sh"),
+            *("postgres", "{data}", "{host}", "{port}"),
             *("{pg_sync}", parameters(), *databases),
         ),
         needs=dict.fromkeys(("postgres", "initdb"), "it is in Debian's package postgresql"),
@@ -60,14 +62,3 @@ def ready() -> Ready:
 def parameters() -> str:
     """Return :data:`PARAMETERS` as scripts take them."""
     return " ".join(f"{name}={value}" for name, value in PARAMETERS.items())
-
-
-def script(name: str) -> str:
-    """Return a script of this folder, after what they have in common."""
-    texts = [(_FOLDER / each).read_text(encoding="utf-8") for each in ("postgres_common.sh", name)]
-    return literal("".join(texts))
-
-
-def literal(text: str) -> str:
-    """Return a text whose braces are its own, and no placeholders."""
-    return text.replace("{", "{{").replace("}", "}}")

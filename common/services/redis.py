@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from common.process_spec import COMMAND, DISK, REDIS, REDIS_CACHE, Image, ProcessSpec, Ready
+from common.services.scripts import shell
 
 IMAGE = "redis:8"
 CACHE_BYTES = 64 << 20
@@ -21,8 +21,8 @@ READY = Ready(COMMAND, command=("redis-cli", "-h", "{host}", "-p", "{port}", "pi
 _OPEN = ("--protected-mode", "no")
 # For `testbed fault`, and for who is in the same machine or container alone.
 _DEBUG = ("--enable-debug-command", "local")
-_HOSTS = Path(__file__).with_name("hosts.sh")
-_SCRIPT = Path(__file__).with_name("redis_copy.sh")
+HOSTS = "hosts.sh"
+"""The script for servers that stand still while they look up a name."""
 MAX_LAG = 2
 """Seconds after which a silent replica no longer counts as one; they report once a second."""
 
@@ -62,7 +62,8 @@ def copies(cluster: str, ports: Sequence[int], sentinels: Sequence[str]) -> list
         replace(
             server(name, port),
             command=(
-                *("sh", "-euc", script(_SCRIPT), "redis", "{data}", cluster, "{address}"),
+                *shell(HOSTS, "redis_copy.sh"),
+                *("redis", "{data}", cluster, "{address}"),
                 ",".join(_addresses(name, (first, *others))),
                 ",".join(_addresses(name, sentinels)),
                 *server(name, port).command,
@@ -81,12 +82,6 @@ def copies(cluster: str, ports: Sequence[int], sentinels: Sequence[str]) -> list
 def _addresses(own: str, names: Sequence[str]) -> list[str]:
     """Return the placeholders of where these are, among whom is perhaps who asks."""
     return ["{address}" if each == own else f"{{{each}}}" for each in names]
-
-
-def script(path: Path) -> str:
-    """Return a script of a shell, whose braces are no placeholders; it may keep hosts."""
-    text = _HOSTS.read_text(encoding="utf-8") + path.read_text(encoding="utf-8")
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def cache(name: str, port: int) -> ProcessSpec:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from common.config import SENTINEL
 from common.process_spec import SENTINEL as SERVICE
 from common.process_spec import Image, ProcessSpec
-from common.services.redis import IMAGE, NEEDS, READY, script
+from common.services.redis import HOSTS, IMAGE, NEEDS, READY
+from common.services.scripts import shell
 
 DOWN_AFTER = 2000
 """Milliseconds of silence after which a sentinel takes a server for down.
@@ -17,7 +17,6 @@ With less, failovers come of a machine that is busy, each of which may lose what
 """
 FAILOVER_TIMEOUT = 6000
 """Milliseconds that a failover may take; half the time until another one is tried."""
-_SCRIPT = Path(__file__).with_suffix(".sh")
 
 
 def names(count: int) -> tuple[str, ...]:
@@ -41,7 +40,8 @@ def sentinels(ports: Sequence[int], clusters: Mapping[str, Sequence[str]]) -> li
             name,
             port=port,
             command=(
-                *("sh", "-euc", script(_SCRIPT), "sentinel", "{data}", "{host}", "{address}"),
+                *shell(HOSTS, "sentinel.sh"),
+                *("sentinel", "{data}", "{host}", "{address}"),
                 *(str(DOWN_AFTER), str(FAILOVER_TIMEOUT)),
                 ",".join("{address}" if each == name else f"{{{each}}}" for each in all_of_them),
                 *watched,
