@@ -20,6 +20,7 @@ from common.gen.taskqueue.membership.v1.membership_service_pb2_grpc import Membe
 from common.rpc import connect
 from common.rpc.callers import OPERATOR
 from common.rpc.metadata import CALLER, PROOF
+from common.topology import role_of
 from testbed.errors import TestbedError
 from testbed.stack import lock, ports
 from testbed.stack import records as stacks
@@ -285,9 +286,9 @@ def _spread(
 
 def _peers(each: ProcessRecord, nodes: Sequence[ProcessRecord]) -> str:
     """Return the peers of a node among these, with those beside nodes that it has, as a cache."""
-    role = each.name.rpartition("-")[0]
+    role = role_of(each.name)
     given = each.environment.get(f"{PREFIX}PEERS", "").split(",")
-    beside = [pair for pair in given if pair and pair.partition("=")[0].rpartition("-")[0] != role]
+    beside = [pair for pair in given if pair and role_of(pair.partition("=")[0]) != role]
     others = [f"{other.name}={_address(other)}" for other in nodes if other.name != each.name]
     return ",".join([*others, *beside])
 
