@@ -7,16 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from common.stack_spec import StackSpec
 from testbed.runs.faults import registry
 from testbed.runs.faults.servers.roles import resolved
-from testbed.stack import designs, runtimes
 from testbed.stack.runtimes import Runtime
-from tests.containers.conftest import PROJECT
+from tests.containers.conftest import running_copies
 from tests.support import sentinel
-from tests.support.engine import leaving_nothing
-from tests.support.sentinel import DESIGN, Cluster
-from tests.support.stacks import shifted
+from tests.support.sentinel import Cluster
 
 pytestmark = pytest.mark.needs("engine")
 
@@ -25,14 +21,9 @@ PORTS = range(50085, 50091)
 
 @pytest.fixture
 def cluster(home: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    monkeypatch.setitem(designs.DESIGNS, DESIGN, "a module that nobody loads here")
-    topology = shifted(sentinel.topology_on(PORTS))
-    with leaving_nothing(PROJECT):
-        record = runtime.up(topology, StackSpec(), runtimes.silent)
-        made = Cluster(runtime.controls(record), topology)
-        made.make_whole()
+    topology = sentinel.topology_on(PORTS)
+    with running_copies(runtime, monkeypatch, topology, Cluster) as made:
         yield made
-        runtime.down(DESIGN, runtimes.silent)
 
 
 def test_another_copy_takes_over_from_one_that_is_killed_and_one_that_is_cut_off(

@@ -40,20 +40,24 @@ class Cluster:
         self.topology = topology
         self.peers = {each.name: f"{HOST}:{each.port}" for each in controls.record.processes}
 
-    def members(self) -> dict[str, dict[str, Any]]:
-        """Return what Patroni says of each copy, by the first that answers."""
+    def views(self) -> list[dict[str, dict[str, Any]]]:
+        """Return what Patroni says of each copy, by every one that answers.
+
+        One that was cut off says for a moment what was true before.
+        """
+        views = []
         for name in NAMES:
             with contextlib.suppress(OSError):
                 found = self._ask(name, "cluster")["members"]
-                return {each["name"]: each for each in found}
-        return {}
+                views.append({each["name"]: each for each in found})
+        return views
 
     def primary(self, *but: str) -> str:
-        """Return the primary, once there is one that is none of these and can be written to."""
+        """Return the primary, once most copies name one that is none of these."""
 
         def found() -> list[str]:
-            members = self.members().items()
-            return [name for name, each in members if each["role"] == "leader" and name not in but]
+            named = [_leaders(view) for view in self.views()]
+            return [each for each in NAMES if each not in but and named.count([each]) > COPIES // 2]
 
         (name,) = eventually(found, within=WITHIN, what="another primary")
         return name
@@ -64,7 +68,7 @@ class Cluster:
         self._ask(name, "config", json.dumps(settings).encode())
         wanted = "sync_standby" if settings["synchronous_mode"] else "replica"
         eventually(
-            lambda: any(each["role"] == wanted for each in self.members().values()),
+            lambda: any(each["role"] == wanted for view in self.views() for each in view.values()),
             within=WITHIN,
             what=f"a {wanted}",
         )
@@ -77,12 +81,13 @@ class Cluster:
         eventually(self._is_whole, within=WITHIN, what="replicas that follow")
 
     def _is_whole(self) -> bool:
-        members = self.members()
-        states = [each["state"] for each in members.values()]
-        lines = {each.get("timeline") for each in members.values()}
-        roles = [each["role"] for each in members.values()]
-        follow = states.count("running") + states.count("streaming") == COPIES
-        return roles.count("leader") == 1 and follow and len(lines) == 1
+        views = self.views()
+        leaders = {tuple(_leaders(view)) for view in views}
+        each_one = [each for view in views for each in view.values()]
+        follow = [each for each in each_one if each["state"] in {"running", "streaming"}]
+        lines = {each.get("timeline") for each in each_one}
+        agree = len(leaders) == 1 and len(leaders.pop()) == 1 and len(lines) == 1
+        return agree and len(follow) == COPIES * COPIES
 
     def _ask(self, name: str, path: str, change: bytes | None = None) -> Any:
         port = process_of(self.controls.record, name).ports["rest"]
@@ -101,6 +106,10 @@ def topology_on(ports: Sequence[int]) -> Topology:
         *patroni.copies(CLUSTER, sql, rest, etcd.names(DECIDING), (DATABASE,)),
     )
     return Topology(DESIGN, "copies of a PostgreSQL", servers, (NAMES[0],))
+
+
+def _leaders(view: dict[str, dict[str, Any]]) -> list[str]:
+    return [name for name, each in view.items() if each["role"] == "leader"]
 
 
 @contextlib.contextmanager
