@@ -11,9 +11,10 @@ for each; do
 done
 
 # heartbeat-interval, election-timeout: milliseconds; by default a busy machine is enough for an election.
+# enable-v2: Patroni speaks the second version of the protocol here, see patroni.sh.
 # initial-cluster-state: with a data folder that has something in it, this says nothing.
 exec etcd --name "$name" --data-dir "$data/etcd" \
   --listen-client-urls "http://$host:$port" --advertise-client-urls "http://$reached" \
   --listen-peer-urls "http://$host:$peer_port" --initial-advertise-peer-urls "$own" \
   --initial-cluster "$members" --initial-cluster-state new \
-  --heartbeat-interval 250 --election-timeout 2500 --logger zap --log-level warn
+  --enable-v2 --heartbeat-interval 250 --election-timeout 2500 --logger zap --log-level warn

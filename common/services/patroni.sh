@@ -20,6 +20,8 @@ allowed=$({ access "$@"; echo 'host replication replicator all trust'; } | sed '
 is_sync=false
 [ "$replication" = async ] || is_sync=true
 
+# etcd: and not etcd3, for with that a primary which stood still for longer than ttl goes on from what
+# it was last told, and Patroni before 3.0.3 writes its name over that of who has taken over.
 # ttl: the least that Patroni takes; so long is a primary missed before another one takes over.
 # loop_wait, retry_timeout: loop_wait + 2 * retry_timeout may be ttl at most. An etcd that elects is
 # waited for, or else the primary would step down.
@@ -34,7 +36,7 @@ name: $name
 restapi:
   listen: $host:$rest
   connect_address: ${address%:*}:$rest
-etcd3:
+etcd:
   hosts: $etcd
 bootstrap:
   dcs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import urllib.request
@@ -72,6 +73,16 @@ class Cluster:
             within=WITHIN,
             what=f"a {wanted}",
         )
+
+    def change_etcd(self, times: int) -> None:
+        """Change a hundred keys beside Patroni's own, so often: who watches has them to read."""
+        port = process_of(self.controls.record, etcd.names(DECIDING)[0]).port
+        keys = [f"/service/taskqueue/other/{number}".encode() for number in range(100)]
+        puts = [{"requestPut": {"key": base64.b64encode(key).decode()}} for key in keys]
+        change = json.dumps({"success": puts}).encode()
+        for _ in range(times):
+            with urllib.request.urlopen(f"http://{HOST}:{port}/v3/kv/txn", change, timeout=5):
+                pass
 
     def make_whole(self) -> None:
         """Heal what a test has left, until every replica follows the primary."""

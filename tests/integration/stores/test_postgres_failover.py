@@ -148,6 +148,22 @@ async def test_synchronous_copies_lose_nothing_that_was_acknowledged(
     assert await at_last(lambda: jobs.get(acknowledged.id)) == acknowledged
 
 
+async def test_a_primary_that_stood_still_follows_the_one_that_took_over(
+    cluster: Cluster, jobs: Jobs
+) -> None:
+    await asyncio.to_thread(cluster.set, synchronous_mode=True, synchronous_mode_strict=True)
+    before = await at_last(jobs.create)
+    was = await asyncio.to_thread(cluster.primary)
+    await asyncio.to_thread(cluster.controls.pause, was)
+    # A Patroni that watches etcd reads all of this before it reads that there is another primary.
+    await asyncio.to_thread(cluster.change_etcd, times=150)
+    acknowledged = await at_last(jobs.create)
+    await asyncio.to_thread(cluster.controls.resume, was)
+    await asyncio.to_thread(cluster.make_whole)
+    assert await asyncio.to_thread(cluster.primary) != was
+    assert {before.id, acknowledged.id} <= set(await at_last(jobs.page))
+
+
 def test_a_role_is_resolved_to_the_server_that_has_it(cluster: Cluster) -> None:
     primary = cluster.primary()
     found = resolved(cluster.controls, cluster.topology, Target("postgres/primary", NAMES))
