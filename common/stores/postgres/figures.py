@@ -14,6 +14,8 @@ from common.stores.postgres.connection import Connection
 
 EVERY = 5.0
 """Seconds between two samples."""
+TOO_OLD = 15.0
+"""Seconds after which a sample is shown no longer: the server is not reached."""
 
 # Snapshots of sessions in this database, of transactions that are prepared in it, and of replicas.
 # A transaction that has written holds vacuum back by its id, also while it stands idle without a
@@ -73,6 +75,7 @@ class Figures(Collector):
         self._connection = connection
         self._tables: set[str] = set()
         self._due = 0.0
+        self._sampled_at = 0.0
         self._server: Any = None
         self._rows: Sequence[Any] = ()
 
@@ -88,9 +91,12 @@ class Figures(Collector):
             self._due = time.monotonic() + EVERY
             (self._server,) = await self._connection.rows("figures", _SERVER)
             self._rows = await self._connection.rows("figures", _TABLES, sorted(self._tables))
+            self._sampled_at = time.monotonic()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what was sampled last."""
+        """Yield what was sampled last, unless that is long ago."""
+        if time.monotonic() > self._sampled_at + TOO_OLD:
+            return
         for name, help_text, column in _OF_SERVER:
             if self._server is not None and (value := self._server[column]) is not None:
                 yield GaugeMetricFamily(f"taskqueue_store_{name}", help_text, value=value)

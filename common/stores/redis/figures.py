@@ -13,6 +13,8 @@ from common.stores.redis.connection import Connection
 
 EVERY = 5.0
 """Seconds between two samples."""
+TOO_OLD = 15.0
+"""Seconds after which a sample is shown no longer: the server is not reached."""
 
 
 class Figures(Collector):
@@ -21,6 +23,7 @@ class Figures(Collector):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._due = 0.0
+        self._sampled_at = 0.0
         self._found: Mapping[str, float] = {}
 
     async def sample(self, reports: bool) -> None:
@@ -31,9 +34,12 @@ class Figures(Collector):
             self._due = time.monotonic() + EVERY
             said: bytes = await self._connection.ask("figures", "INFO", "memory", "replication")
             self._found = read(said.decode())
+            self._sampled_at = time.monotonic()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what was sampled last; no limit of the memory and no lag where there is none."""
+        """Yield what was sampled last, unless that is long ago; no limit and no lag without one."""
+        if time.monotonic() > self._sampled_at + TOO_OLD:
+            return
         for name, help_text in (
             ("memory_bytes", "Memory that the server has in use"),
             ("memory_limit_bytes", "Memory beyond which it begins no job (maxmemory)"),

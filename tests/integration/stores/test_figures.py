@@ -111,6 +111,31 @@ async def test_a_redis_shows_its_memory_and_the_limit_if_there_is_one(
 
 
 @needs_redis
+async def test_what_was_sampled_is_shown_no_longer_once_a_server_is_away_for_some_time(
+    server: Server, redis: RedisStore, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await redis.refresh()
+    server.kill()
+    with pytest.raises((StoreUnready, StoreUnreachable)):
+        await redis.refresh()
+    assert shown("memory_bytes") is not None
+    monkeypatch.setattr(of_redis, "TOO_OLD", 0.0)
+    assert shown("memory_bytes") is None
+    await redis.close()
+
+
+@needs_postgres
+async def test_what_was_sampled_of_a_database_is_shown_no_longer_either(
+    postgres: PostgresStore, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shown("sessions") is not None
+    assert shown("table_bytes", table="jobs") is not None
+    monkeypatch.setattr(of_postgres, "TOO_OLD", 0.0)
+    assert shown("sessions") is None
+    assert shown("table_bytes", table="jobs") is None
+
+
+@needs_redis
 async def test_what_a_redis_does_not_do_is_counted_and_so_is_each_connection(
     server: Server, redis: RedisStore, shown: Shown
 ) -> None:

@@ -61,7 +61,8 @@ _GLANCE = Row(
             "Cache hits",
             "percentunit",
             "Part of all reads of jobs that the cache answered. Only answers of jobs that have "
-            "ended are kept, so clients that ask before the end lower it. Needs cache=.",
+            "ended are kept, and with a store that may lose its last writes from a minute later "
+            "on: clients that ask earlier lower it. Needs cache=.",
             _hits(_LOOKUPS, "design"),
             "{{design}}",
         ),
