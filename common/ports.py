@@ -329,6 +329,14 @@ class StoreObserver(Protocol):
         """One round trip ended, with an answer or without."""
         ...
 
+    def failed(self, reason: str) -> None:
+        """The store did not do what it was asked; ``reason`` is that of the error."""
+        ...
+
+    def connected(self, store: str, address: str) -> None:
+        """A connection was made to the server of a store, or its primary, at ``host:port``."""
+        ...
+
 
 class Liveness(Protocol):
     """Worker liveness and dispatch; its owner always sits in the coordinator's own process."""
