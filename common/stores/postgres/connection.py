@@ -47,7 +47,7 @@ class Connection:
     def __init__(
         self, name: str, dsns: Sequence[str], observer: StoreObserver, indexes: bool = False
     ) -> None:
-        self._name = name
+        self.name = name
         self._dsns = tuple(dsns)
         self._observer = observer
         self._indexes = indexes
@@ -71,7 +71,7 @@ class Connection:
             except failures.FAILURES as error:
                 if last and failures.may_be_sent_again(error):
                     continue
-                failure = failures.after_it_was_sent(self._name, error)
+                failure = failures.after_it_was_sent(self.name, error)
                 self.unanswered += not failure.definite
                 raise failure from error
         raise AssertionError
@@ -89,7 +89,7 @@ class Connection:
             await self._listening.add_listener(channel, on_notify)
         except failures.FAILURES as error:
             self._stop_listening()
-            raise failures.before_it_was_sent(self._name, error) from error
+            raise failures.before_it_was_sent(self.name, error) from error
 
     async def close(self) -> None:
         """Close all connections, those in use at once."""
@@ -106,7 +106,7 @@ class Connection:
                 await self._migrate(left)
             return await self._pool.take(_time_left())
         except failures.FAILURES as error:
-            raise failures.before_it_was_sent(self._name, error) from error
+            raise failures.before_it_was_sent(self.name, error) from error
 
     async def _send(
         self, connection: Any, operation: str, statement: str, arguments: Sequence[Any]
@@ -142,7 +142,7 @@ class Connection:
         task = self._migrating
         await asyncio.wait([task], timeout=seconds)
         if not task.done() or task.cancelled():
-            raise StoreUnready(self._name, "its tables are being made")
+            raise StoreUnready(self.name, "its tables are being made")
         task.result()
 
     async def _prepare(self) -> None:
