@@ -13,6 +13,7 @@ from common.stores.postgres.connection import Connection
 from common.stores.postgres.joining import Joining
 from common.stores.postgres.records import text
 from common.stores.postgres.submits import Submits, columns
+from common.stores.postgres.waiters import Waking
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,12 @@ class Accepted(NewJob):
 
 
 class Accepts(Submits):
-    """Makes records together with their entries, as ``joining`` sends them."""
+    """Makes records together with their entries, and wakes who waits for those."""
 
     def __init__(
         self,
         joining: Joining,
+        waking: Waking,
         connection: Connection,
         mint: IdMint,
         clock: Clock,
@@ -50,12 +52,13 @@ class Accepts(Submits):
     ) -> None:
         super().__init__(connection, mint, clock, over)
         self._joining = joining
+        self._waking = waking
 
     async def _insert(self, jobs: Sequence[NewJob], new: Sequence[Job]) -> set[str]:
         accepted = cast(Sequence[Accepted], jobs)
         for each, job in zip(accepted, new, strict=True):
             each.tried.append(job.id)
-        rows = await self._joining.accept(
+        rows, went_along = await self._joining.accept(
             (
                 *columns(jobs, new),
                 [each.spec.payload for each in accepted],
@@ -64,4 +67,7 @@ class Accepts(Submits):
                 self._clock.now(),
             )
         )
+        if rows:
+            # What goes along comes behind what the exchange has brought: others know of that.
+            self._waking.wake(pressing=not went_along)
         return {row["id"] for row in rows}

@@ -40,8 +40,8 @@ class Joining:
         self._under_way = 0
         self._follow = False
 
-    async def accept(self, arguments: Sequence[Any]) -> Rows:
-        """Return the rows of ``ACCEPT``. Raises ``TaskQueueError``."""
+    async def accept(self, arguments: Sequence[Any]) -> tuple[Rows, bool]:
+        """Return the rows of ``ACCEPT``, and whether it went along. Raises ``TaskQueueError``."""
         if self._follow:
             waiting = _Waiting(arguments)
             self._waiting.append(waiting)
@@ -55,8 +55,8 @@ class Joining:
                 if waiting in self._waiting:
                     self._waiting.remove(waiting)
             if rows is not None:
-                return rows
-        return await self._connection.rows("accept", statements.ACCEPT, *arguments)
+                return rows, True
+        return await self._connection.rows("accept", statements.ACCEPT, *arguments), False
 
     async def exchange(self, arguments: Sequence[Any]) -> Rows:
         """Return the rows of ``EXCHANGE``. Raises ``TaskQueueError``."""

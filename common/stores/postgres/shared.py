@@ -44,7 +44,9 @@ class PostgresShared:
         self._jobs = jobs
         self._queue = queue
         self._results = results
-        self._accepts = Accepts(self._joining, connection, mint, jobs.clock, jobs.over)
+        self._accepts = Accepts(
+            self._joining, queue.waking, connection, mint, jobs.clock, jobs.over
+        )
 
     async def accept(self, submissions: Sequence[Submission]) -> list[Job | TaskQueueError]:
         """Create records and enqueue them, of each both or neither."""
@@ -94,7 +96,7 @@ class PostgresShared:
         for row in rows:
             parts[row["part"]].append(row)
         self._queue.removed(parts[statements.REMOVED])
-        taken = self._queue.leased_now(parts[statements.LEASED], max_jobs, where)
+        taken = self._queue.leased_now(parts[statements.LEASED], max_jobs, where, pressing=False)
         ends = await self._ends(reports, first, parts[statements.ENDED])
         return Exchanged(
             ends, [_assignment(row) for row in taken], await self._starts(worker, taken)
@@ -127,8 +129,6 @@ class PostgresShared:
             for each in wanted:
                 if made.isdisjoint(each.tried):
                     self._queue.entering.count_out(len(each.spec.payload))
-        if made:
-            self._queue.waking.wake()
         return answers, len(made)
 
     async def _ends(
