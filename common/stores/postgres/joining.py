@@ -9,6 +9,7 @@ from typing import Any
 
 from common import context
 from common.domain.errors import StoreUnreachable, TaskQueueError, copy_of
+from common.stores.postgres import failures
 from common.stores.postgres import shared_statements as statements
 from common.stores.postgres.connection import SECONDS, Connection
 
@@ -86,7 +87,7 @@ class Joining:
             try:
                 return await self._together(arguments, waiting)
             except TaskQueueError as error:
-                if not error.definite:
+                if not failures.nothing_happened(error):
                     raise
         return await self._connection.rows("exchange", statements.EXCHANGE, *arguments)
 
@@ -102,7 +103,7 @@ class Joining:
                     *waiting.arguments,
                 )
         except TaskQueueError as error:
-            if error.definite:
+            if failures.nothing_happened(error):
                 waiting.go_alone()
             else:
                 waiting.fail(error)
