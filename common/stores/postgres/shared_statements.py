@@ -1,8 +1,8 @@
 """Statements over jobs, entries and results together, made of those over each.
 
-Rows are locked in the order results, jobs that end, entries, jobs that start. Only a late report of
-a job that is being started again can meet another one the other way round: PostgreSQL rolls one of
-the two back then.
+Rows are locked in the order request ids, jobs that end, entries, jobs that start, results. Only a
+late report of a job that is being started again, or forgotten, can meet another one the other way
+round: PostgreSQL rolls one of the two back then.
 """
 
 from __future__ import annotations
