@@ -13,7 +13,7 @@ from common.stores.postgres import failures
 from common.stores.postgres import shared_statements as statements
 from common.stores.postgres.connection import SECONDS, Connection
 
-TURNS = 12
+TURNS = 16
 """Turns of the event loop in which the next exchange comes where jobs end at once.
 
 In these the answer of an exchange gets to the worker, the jobs that it brought begin and end, and
