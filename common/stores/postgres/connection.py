@@ -48,7 +48,7 @@ class Connection:
     def __init__(
         self, name: str, dsns: Sequence[str], observer: StoreObserver, indexes: bool = False
     ) -> None:
-        self._name = name
+        self.name = name
         self._dsns = tuple(dsns)
         self._observer = observer
         self._indexes = indexes
@@ -74,7 +74,7 @@ class Connection:
                 except failures.FAILURES as error:
                     if last and failures.may_be_sent_again(error):
                         continue
-                    failure = failures.after_it_was_sent(self._name, error)
+                    failure = failures.after_it_was_sent(self.name, error)
                     self.unanswered += not failure.definite
                     raise failure from error
         raise AssertionError
@@ -92,7 +92,7 @@ class Connection:
             await self._listening.add_listener(channel, on_notify)
         except failures.FAILURES as error:
             self._stop_listening()
-            raise failures.before_it_was_sent(self._name, error) from error
+            raise failures.before_it_was_sent(self.name, error) from error
 
     async def close(self) -> None:
         """Close all connections, those in use at once."""
@@ -109,7 +109,7 @@ class Connection:
                 await self._migrate(left)
             return await self.pool.take(_time_left())
         except failures.FAILURES as error:
-            raise failures.before_it_was_sent(self._name, error) from error
+            raise failures.before_it_was_sent(self.name, error) from error
 
     async def _send(
         self, connection: Any, operation: str, statement: str, arguments: Sequence[Any]
@@ -145,7 +145,7 @@ class Connection:
         task = self._migrating
         await asyncio.wait([task], timeout=seconds)
         if not task.done() or task.cancelled():
-            raise StoreUnready(self._name, "its tables are being made")
+            raise StoreUnready(self.name, "its tables are being made")
         task.result()
 
     async def _prepare(self) -> None:
@@ -159,7 +159,7 @@ class Connection:
 
     async def _connect(self) -> Any:
         session = await primary.connect(self._dsns, _open)
-        self._observer.connected(self._name, session.address)
+        self._observer.connected(self.name, session.address)
         return session
 
     def _leave(self, error: BaseException) -> None:

@@ -104,6 +104,8 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._queue is not None:
+            self._queue.close()
         await self._connection.close()
 
 
