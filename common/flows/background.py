@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 import types
+from asyncio import tasks
 from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar, cast
 
@@ -37,15 +38,17 @@ class Background:
         A canceled call ends whatever runs in its task, so the work needs one of its own; but only
         from where it first waits for something. What waits for nothing is done in the call's task,
         which is not canceled meanwhile: a task more costs as much as all that is done around a
-        call. Up to there ``asyncio.current_task()`` is the call's.
+        call. Up to there ``asyncio.current_task()`` is one that stands for the work's own: a limit
+        of time that begins there has to end the work, and not the call.
         """
         own = contextvars.copy_context()
         bounded = self._bounded(work)
+        stand_in = _StandIn()
         try:
-            awaited = own.run(bounded.send, None)
+            awaited = _first_step(stand_in, own, bounded)
         except StopIteration as done:
             return cast(T, done.value)
-        task = self._begin(_resumed(bounded, awaited), own)
+        task = stand_in.task = self._begin(_resumed(stand_in, bounded, awaited), own)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -78,8 +81,44 @@ class Background:
             logger.warning("could not %s: %s", what, error)
 
 
-async def _resumed(work: Coroutine[Any, Any, T], awaited: Any) -> T:
+class _StandIn:
+    """Stands for a task that there may be later, to whoever means to cancel it then."""
+
+    task: asyncio.Task[Any] | None = None
+    has_begun = False
+
+    def cancel(self, msg: object = None) -> bool:
+        if self.task is None or self.has_begun:
+            return self.task is not None and self.task.cancel(msg)
+        # A task that is canceled before it begins never does; its first step is next.
+        asyncio.get_running_loop().call_soon(self.task.cancel, msg)
+        return True
+
+    def uncancel(self) -> int:
+        return self.task.uncancel() if self.task is not None else 0
+
+    def cancelling(self) -> int:
+        return self.task.cancelling() if self.task is not None else 0
+
+
+def _first_step(
+    stand_in: _StandIn, own: contextvars.Context, work: Coroutine[Any, Any, Any]
+) -> Any:
+    """Run a coroutine up to where it first waits, and return for what."""
+    loop, caller, current = asyncio.get_running_loop(), tasks.current_task(), cast(Any, stand_in)
+    assert caller is not None
+    tasks._leave_task(loop, caller)
+    tasks._enter_task(loop, current)
+    try:
+        return own.run(work.send, None)
+    finally:
+        tasks._leave_task(loop, current)
+        tasks._enter_task(loop, caller)
+
+
+async def _resumed(stand_in: _StandIn, work: Coroutine[Any, Any, T], awaited: Any) -> T:
     """Go on with a coroutine that has come to wait for ``awaited``, and return its answer."""
+    stand_in.has_begun = True
     # A task takes nothing but a coroutine of its own kind; from Python 3.12 on no generator.
     return await _steps(work, awaited)
 

@@ -19,6 +19,19 @@ async def test_work_that_waits_for_nothing_needs_no_task() -> None:
     assert await Background().finish(work()) == {asyncio.current_task()}
 
 
+@pytest.mark.parametrize("seconds", [0, 0.001])
+async def test_limit_of_time_in_the_work_ends_the_work_and_not_its_call(seconds: float) -> None:
+    async def work() -> str:
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            return "went on"
+        return "waited"
+
+    assert await Background().finish(work()) == "went on"
+
+
 async def test_work_goes_on_when_its_call_is_canceled_and_is_waited_for_at_the_end() -> None:
     background = Background()
     released = asyncio.Event()
