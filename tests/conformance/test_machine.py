@@ -33,7 +33,7 @@ STEPS_TAKEN = st.tuples(
     st.sampled_from([JobState.RUNNING, *JobState]),
     st.sampled_from(["w1", "w2"]),
     FAILURES,
-)
+).filter(lambda step: step[2] is not JobState.RUNNING or step[-1] is None)
 NAMES = st.sampled_from(["q1", "q1", "q2", "q2", "q3", "q4", "q5"])
 ENTRIES = st.builds(
     NewEntry,
