@@ -195,7 +195,8 @@ class SharedState(Protocol):
         """Store outputs, end jobs, remove their entries; then lease entries and start their jobs.
 
         The entry of a job that is not ended by its report stays, as does that of one that does not
-        start. It does not wait for entries. ``remove`` names jobs whose entries go too.
+        start. It does not wait for entries, and may leave those of reported jobs to the next step.
+        ``remove`` names jobs whose entries go too.
         """
         ...
 
