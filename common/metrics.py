@@ -7,8 +7,7 @@ the owner when they are scraped; histograms and counters observe each step as it
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
@@ -96,29 +95,6 @@ class QueueMetrics:
         logger.info("lease ended", extra={"job_id": execution.job_id, "attempt": execution.attempt})
 
 
-class StoreMetrics:
-    """The ``StoreObserver`` port: round trips by operation, and whether the store can be used."""
-
-    def __init__(self) -> None:
-        self._durations: dict[str, Durations] = defaultdict(Durations)
-        self._is_ready = False
-
-    def expose(self, registry: CollectorRegistry) -> None:
-        """Show them: only a process does whose store is outside."""
-        registry.register(
-            _ByOperation("taskqueue_store_seconds", "Round trips to the store", self._durations)
-        )
-        help_text = "Whether the store can be used"
-        _gauge("taskqueue_store_ready", help_text, registry).set_function(lambda: self._is_ready)
-
-    def asked(self, operation: str, seconds: float) -> None:
-        self._durations[operation].observe(seconds)
-
-    def ready(self, ready: bool) -> None:
-        """Note whether it can be used."""
-        self._is_ready = ready
-
-
 def watch_liveness(owner: LivenessOwner, registry: CollectorRegistry) -> None:
     """Read workers and their slots from the owner."""
     for name, help_text, read in (
@@ -151,21 +127,6 @@ class _Shown(Collector):
     def collect(self) -> Iterator[Metric]:
         buckets, total = self._durations.buckets(), self._durations.seconds
         yield HistogramMetricFamily(self._name, self._help_text, buckets, total)
-
-
-class _ByOperation(Collector):
-    """Makes a metric of the durations of each operation when it is scraped."""
-
-    def __init__(self, name: str, help_text: str, durations: Mapping[str, Durations]) -> None:
-        self._name = name
-        self._help_text = help_text
-        self._durations = durations
-
-    def collect(self) -> Iterator[Metric]:
-        family = HistogramMetricFamily(self._name, self._help_text, labels=["operation"])
-        for operation, durations in sorted(self._durations.items()):
-            family.add_metric([operation], durations.buckets(), durations.seconds)
-        yield family
 
 
 def _gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:

@@ -195,7 +195,8 @@ class SharedState(Protocol):
         """Store outputs, end jobs, remove their entries; then lease entries and start their jobs.
 
         The entry of a job that is not ended by its report stays, as does that of one that does not
-        start. It does not wait for entries. ``remove`` names jobs whose entries go too.
+        start. It does not wait for entries, and may leave those of reported jobs to the next step.
+        ``remove`` names jobs whose entries go too.
         """
         ...
 
@@ -327,6 +328,14 @@ class StoreObserver(Protocol):
 
     def asked(self, operation: str, seconds: float) -> None:
         """One round trip ended, with an answer or without."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """The store did not do what it was asked; ``reason`` is that of the error."""
+        ...
+
+    def connected(self, store: str, address: str) -> None:
+        """A connection was made to the server of a store, or its primary, at ``host:port``."""
         ...
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+KINDS = ("late", "unreachable", "unconnected", "unkept", "crowded")
+"""What may fail at a node."""
+
 
 class CacheMetrics:
     """Answers found and not found, round trips and failures, and how many nodes answer."""
@@ -26,8 +29,20 @@ class CacheMetrics:
         )
         self._failures = Counter(
             "taskqueue_cache_failures",
-            "What failed in the cache, by kind; no call fails for it",
-            ["kind"],
+            "What failed in the cache, by kind and node; no call fails for it",
+            ["kind", "node"],
+            registry=registry,
+        )
+        self._found = Counter(
+            "taskqueue_cache_node_lookups",
+            "What was looked for at a node, and answered there",
+            ["node", "found"],
+            registry=registry,
+        )
+        self._answers = Gauge(
+            "taskqueue_cache_node_answers",
+            "Whether a node answers, as this process sees it",
+            ["node"],
             registry=registry,
         )
 
@@ -45,14 +60,47 @@ class CacheMetrics:
         )
         gauge.set_function(answering)
 
+    def watch_node(self, name: str, answers: Callable[[], bool]) -> None:
+        """Read whether a node answers when scraped."""
+        self._answers.labels(node=name).set_function(answers)
+
+    def node(self, name: str) -> NodeMetrics:
+        """Return what observes the node of that name."""
+        return NodeMetrics(name, self._trips, self._failures, self._found)
+
     def looked(self, answer: str, *, hit: bool) -> None:
         """Count an answer that was found, or was not."""
-        self._lookups.labels(answer=answer, found="hit" if hit else "miss").inc()
+        self._lookups.labels(answer=answer, found=_found(hit)).inc()
+
+    def failed(self, kind: str) -> None:
+        """Count a failure of no node by itself."""
+        self._failures.labels(kind=kind, node="").inc()
+
+
+class NodeMetrics:
+    """The ``NodeObserver`` port: what one node of the cache is asked, and what it has."""
+
+    def __init__(self, name: str, trips: Counter, failures: Counter, found: Counter) -> None:
+        self._name = name
+        self._trips = trips
+        self._failures = failures
+        for kind in KINDS:
+            failures.labels(kind=kind, node=name)
+        self._hits = found.labels(node=name, found=_found(True))
+        self._misses = found.labels(node=name, found=_found(False))
 
     def asked(self, operation: str) -> None:
         """Count a round trip."""
         self._trips.labels(operation=operation).inc()
 
+    def looked(self, *, hit: bool) -> None:
+        """Count what was looked for and answered."""
+        (self._hits if hit else self._misses).inc()
+
     def failed(self, kind: str) -> None:
         """Count a failure."""
-        self._failures.labels(kind=kind).inc()
+        self._failures.labels(kind=kind, node=self._name).inc()
+
+
+def _found(hit: bool) -> str:
+    return "hit" if hit else "miss"

@@ -41,6 +41,10 @@ class NodeObserver(Protocol):
         """A round trip began."""
         ...
 
+    def looked(self, *, hit: bool) -> None:
+        """What was looked for was there, or was not."""
+        ...
+
     def failed(self, kind: str) -> None:
         """One failed, or was given up."""
         ...
@@ -87,6 +91,7 @@ class CacheNode:
             if has_time or not late:
                 self._failed("late" if late else "unreachable", str(error))
             return None
+        self._observer.looked(hit=kept is not None)
         return kept
 
     def put(self, key: str, value: bytes, milliseconds: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from common import guarantees
 from common.cache.keeping import Keeping
@@ -20,9 +21,11 @@ def open_cache(
     """Return the queue behind the nodes at these addresses, by name."""
     metrics = CacheMetrics(process.registry)
     opened = {
-        name: CacheNode(address, metrics, process.background) for name, address in addresses.items()
+        name: CacheNode(address, metrics.node(name), process.background)
+        for name, address in addresses.items()
     }
-    for node in opened.values():
+    for name, node in opened.items():
+        metrics.watch_node(name, partial(_answers, node))
         process.run_beside(node.watch)
         process.on_close(node.close)
     nodes = CacheNodes(opened)
@@ -30,3 +33,7 @@ def open_cache(
     settings = process.settings
     keeping = Keeping(clock, settings.retention, guarantees.of(settings)["durability"])
     return CachedTaskQueue(queue, nodes, keeping, metrics)
+
+
+def _answers(node: CacheNode) -> bool:
+    return node.answers

@@ -132,12 +132,16 @@ class WorkCoordinator:
         slots: int,
         max_jobs: int,
     ) -> ReportReply:
-        """Take outcomes and bring the next jobs; what an answer does not bring, heartbeats miss."""
+        """Take outcomes and bring the next jobs; what an answer does not bring, heartbeats miss.
+
+        Also while a dequeue is under way: to look for jobs makes this step no dearer, and one that
+        brings none leaves its slots to dequeues, which take two steps for what this takes in one.
+        """
         dispatcher = self._dispatcher
         ended = dispatcher.ended()
         try:
             exchanged = await shared.exchange(
-                worker, reports, 0 if dispatcher.waits else max_jobs, ended
+                worker, reports, 0 if dispatcher.stopping else max_jobs, ended
             )
         except BaseException:
             dispatcher.acknowledge(ended)

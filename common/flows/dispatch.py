@@ -51,6 +51,11 @@ class Dispatcher:
         self._context = contextvars.copy_context()
 
     @property
+    def stopping(self) -> bool:
+        """Whether the process stops, and takes no more jobs."""
+        return self._stopping
+
+    @property
     def waits(self) -> bool:
         """Whether there is nothing to be taken at once: a dequeue waits, or the process stops."""
         return self._dequeuing is not None or self._stopping

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from common import stores
-from common.metrics import StoreMetrics
 from common.rpc.process import Process
 from common.stores import ObservedStore
+from common.stores.metrics import StoreMetrics
 
 
 def open_store(process: Process) -> ObservedStore:

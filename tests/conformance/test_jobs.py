@@ -164,6 +164,15 @@ async def test_same_attempt_belongs_to_the_worker_that_started_it(jobs: Jobs) ->
     assert await jobs.get(job.id) == running
 
 
+async def test_a_start_keeps_no_failure(jobs: Jobs) -> None:
+    job = await jobs.create()
+    start = Transition(Execution(job.id, 1), JobState.RUNNING, "w", Failure("X", "x"))
+    (running,) = await jobs.owner.transition([start])
+    assert isinstance(running, Job)
+    assert running.failure is None
+    assert await jobs.get(job.id) == running
+
+
 async def test_a_running_job_is_canceled_only_if_that_was_asked_for(jobs: Jobs) -> None:
     job = await jobs.create()
     running = await jobs.step(job, JobState.RUNNING)

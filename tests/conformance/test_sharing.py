@@ -16,13 +16,18 @@ from common.domain.errors import SubmitWithdrawn, TaskQueueError
 from common.domain.ids import IdMint
 from common.domain.job import Execution, Failure, Job, JobSpec, JobState
 from common.ports import NewEntry, NewJob, Transition
-from common.stores.postgres import PostgresStore
+from common.stores.postgres import PostgresStore, waiters
 from common.stores.redis import RedisStore
 from tests.conformance.conftest import REMOTE, Begin
 from tests.support.owners import HandClock, Silence
+from tests.support.postgres import waiting_for
 from tests.support.stores import LEASE, Asked, settings_of
+from tests.support.waiting import eventually_async
 
 ROUNDS = 30
+POSTGRES_ALONE = pytest.mark.parametrize(
+    "processes", [pytest.param("postgres", marks=pytest.mark.needs("postgres"))], indirect=True
+)
 STORES = {"postgres": PostgresStore, "redis": RedisStore}
 
 
@@ -260,9 +265,56 @@ async def test_who_waits_is_woken_by_what_comes_in_at_another_process(
     assert [each.execution for each in dequeued.assignments] == [Execution("a", 1)]
 
 
-@pytest.mark.parametrize(
-    "processes", [pytest.param("postgres", marks=pytest.mark.needs("postgres"))], indirect=True
-)
+@POSTGRES_ALONE
+async def test_who_waits_is_woken_when_those_notified_are_taken_to_be_awake_no_longer(
+    processes: list[Process], asked: Asked, begin_to_wait: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiters, "AWAKE", 2.0)
+    first, second, third = processes
+    first.store.results()
+    waiting = await begin_to_wait(second.queue)
+    # The third one does not know that somebody waits, and wakes nobody.
+    for process in (second, first):
+        await process.store.refresh()
+    await first.queue.enqueue(entries(["a"]))
+    await asyncio.wait_for(waiting, 10)
+    await eventually_async(lambda: asked.operations.count("notify") == 1)
+    # So that no lease runs out for which it would look again.
+    await second.queue.remove(["a"])
+    waiting = await begin_to_wait(second.queue)
+    await third.queue.enqueue(entries("bcde"))
+    # There is more each time, and the second one was notified a moment ago: so that has to wait.
+    for name in "bcd":
+        exchanged = await first.store.shared().exchange("w", [], 1)
+        assert [each.execution.job_id for each in exchanged.leased] == [name]
+    dequeued = await asyncio.wait_for(waiting, 10)
+    assert [each.execution.job_id for each in dequeued.assignments] == ["e"]
+    await eventually_async(lambda: asked.operations.count("notify") > 1)
+    assert asked.operations.count("notify") == 2
+
+
+@POSTGRES_ALONE
+@pytest.mark.usefixtures("begin_to_wait")
+async def test_what_comes_while_a_dequeue_looks_is_looked_for_once_more(
+    processes: list[Process], request: pytest.FixtureRequest
+) -> None:
+    queue = processes[0].queue
+    await queue.enqueue(entries(["a"]))
+    assert (await queue.dequeue(1)).assignments
+    address = request.getfixturevalue("postgres_address")
+    session = await asyncpg.connect(f"postgresql://postgres@{address}/store")
+    async with session.transaction():
+        await session.execute("SELECT FROM entries WHERE job_id = 'a' FOR UPDATE")
+        # What it sees is settled by now, and it waits for the entry that it removes.
+        looking = asyncio.create_task(queue.dequeue(1, max_wait=60, remove=["a"]))
+        await waiting_for(session, "Lock")
+        await queue.enqueue(entries(["b"]))
+    dequeued = await asyncio.wait_for(looking, 10)
+    assert [each.execution.job_id for each in dequeued.assignments] == ["b"]
+    await session.close()
+
+
+@POSTGRES_ALONE
 async def test_gauges_of_all_together_show_each_thing_once(processes: list[Process]) -> None:
     for number, process in enumerate(processes):
         await process.jobs.create([NewJob("noop")] * (number + 1))

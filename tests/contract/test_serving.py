@@ -13,7 +13,7 @@ from common.rpc import connect
 from tests.support import jobs
 from tests.support.client import Client, pb, rejection_of, spec
 from tests.support.stacks import health_of
-from tests.support.targets import STORED, Target
+from tests.support.targets import CACHED, STORED, Target
 from tests.support.waiting import eventually
 
 REFLECTION = ("v1", "v1alpha")
@@ -137,6 +137,24 @@ def test_round_trips_to_a_store_are_counted_where_there_is_one(
     before = trips()
     client.run(jobs.noop())
     assert (trips() > before) == (target.name in STORED)
+
+
+def test_ended_jobs_are_read_from_the_cache_where_there_is_one(
+    client: Client, target: Target
+) -> None:
+    if not target.metrics:
+        pytest.skip("where this target's metrics are is not known")
+
+    def hits() -> float:
+        return sum(_samples(target, "taskqueue_cache_lookups_total{", 'found="hit"'))
+
+    before, job_id = hits(), client.run(jobs.noop()).job_id
+    if target.name in CACHED:
+        # It may have been left out while its nodes were not met yet.
+        eventually(lambda: client.status(job_id) and hits() > before, what="a hit")
+    else:
+        client.status(job_id)
+        assert hits() == before == 0
 
 
 def _reflected(

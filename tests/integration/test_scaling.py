@@ -120,10 +120,11 @@ def test_a_node_joins_and_leaves_while_every_request_id_makes_one_job(up: None) 
 DYING = """
 import os, sys
 from testbed.stack.runtimes import silent
-from testbed.stack.runtimes.local import growth
+from testbed.stack.runtimes.local import growth, membership, nodes
 
-where, number, doing = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-real, met = getattr(growth, where), 0
+(where, name), number, doing = sys.argv[1].split("."), int(sys.argv[2]), sys.argv[3]
+module = {"growth": growth, "membership": membership, "nodes": nodes}[where]
+real, met = getattr(module, name), 0
 
 def dies(*given):
     global met
@@ -132,24 +133,24 @@ def dies(*given):
         os._exit(9)
     return real(*given)
 
-setattr(growth, where, dies)
+setattr(module, name, dies)
 growth.grow("b", silent) if doing == "grow" else growth.shrink("b", True, silent)
 """
 # Before which call of a function, and the how many-th, the command dies.
 WHILE_ONE_JOINS = [
-    ("_wait_until_serving", 1),
-    ("_spread", 1),
-    ("_exchange", 10),
-    ("_spread", 2),
-    ("_announced", 1),
+    ("nodes._wait_until_serving", 1),
+    ("membership.spread", 1),
+    ("membership._exchange", 10),
+    ("membership.spread", 2),
+    ("growth._announced", 1),
 ]
 WHILE_ONE_LEAVES = [
-    ("_spread", 1),
-    ("_exchange", 10),
-    ("_wait_until_empty", 1),
-    ("_spread", 2),
-    ("_end", 1),
-    ("_announced", 1),
+    ("membership.spread", 1),
+    ("membership._exchange", 10),
+    ("membership.wait_until_empty", 1),
+    ("membership.spread", 2),
+    ("nodes.end", 1),
+    ("growth._announced", 1),
 ]
 
 

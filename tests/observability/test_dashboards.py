@@ -22,7 +22,12 @@ each_dashboard = pytest.mark.parametrize("dashboard", ALL.values(), ids=ALL)
 
 
 def test_there_are_the_dashboards_that_are_promised() -> None:
-    assert ALL.keys() == {"overview", "load", *(f"inside-{design}" for design in TOPOLOGIES)}
+    assert ALL.keys() == {
+        "overview",
+        "stores",
+        "load",
+        *(f"inside-{design}" for design in TOPOLOGIES),
+    }
 
 
 def test_names_in_links_are_unique() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from testbed.check import check
 from testbed.record.history.model import CallOutcome, History
 from tests.mutants import Mutant, switched_on
-from tests.simulation.run import simulate
+from tests.simulation.run import Simulated, simulate
 from tests.simulation.scenarios import FAULTS, Scenario
 
 
@@ -20,8 +20,11 @@ def judge(
     were shown is not what the workers ran), *runs again* and *fails* (a job was begun twice, or a
     call was not answered, though nothing was disturbed) and *defect*.
     """
-    with switched_on(mutant):
-        simulated = simulate(design, seed, scenario)
+    if mutant is None:
+        simulated = unmutated(design, seed, scenario)
+    else:
+        with switched_on(mutant):
+            simulated = simulate(design, seed, scenario)
     executions = simulated.executions
     again = [job_id for job_id, runs in executions.runs.items() if scenario.calm and runs > 1]
     beside = {
@@ -42,6 +45,12 @@ def _unanswered(history: History) -> list[str]:
     """Return the calls of which nobody knows what came of them and whose clients had not left."""
     calls = [each for each in history.operations if each.outcome is CallOutcome.INDEFINITE]
     return [f"{each.call} {each.code}" for each in calls if each.code]
+
+
+@lru_cache(maxsize=32)
+def unmutated(design: str, seed: int, scenario: Scenario = FAULTS) -> Simulated:
+    """Simulate the design as it ships; tests that look at the same one share it."""
+    return simulate(design, seed, scenario)
 
 
 @cache

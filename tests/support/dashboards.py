@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from testbed.stack.observability import scrape
@@ -35,6 +35,16 @@ def queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if variable["type"] == "query":
             series, _, label = variable["definition"][len("label_values(") : -1].rpartition(", ")
             yield f"variable {variable['name']}", f"group by ({label}) ({series})"
+
+
+def all_queries(but: Container[str] = ()) -> dict[tuple[str, str], str]:
+    """Return every query of every dashboard ``but`` some, by dashboard and what it is for."""
+    return {
+        (name, use): expr
+        for name, dashboard in read().items()
+        if name not in but
+        for use, expr in queries(dashboard)
+    }
 
 
 def _filled(dashboard: dict[str, Any], expr: str) -> str:

@@ -12,6 +12,7 @@ import asyncpg
 import psutil
 
 from common.config import POSTGRES
+from common.ports import StoreObserver
 from common.services import postgres
 from common.stores.postgres import PostgresStore
 from tests.support.owners import HandClock
@@ -57,9 +58,9 @@ class Database:
             for process in processes:
                 process.resume()
 
-    def open(self, **given: Any) -> PostgresStore:
+    def open(self, observer: StoreObserver | None = None, **given: Any) -> PostgresStore:
         settings = settings_of(store=POSTGRES, peers={POSTGRES: self.address}, **given)
-        return PostgresStore(settings, HandClock(), Unwatched())
+        return PostgresStore(settings, HandClock(), observer or Unwatched())
 
     @contextlib.asynccontextmanager
     async def administered(self) -> AsyncIterator[asyncpg.Connection]:

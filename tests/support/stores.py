@@ -116,8 +116,14 @@ class Unwatched:
     def asked(self, operation: str, seconds: float) -> None:
         pass
 
+    def failed(self, reason: str) -> None:
+        pass
 
-class Asked:
+    def connected(self, store: str, address: str) -> None:
+        pass
+
+
+class Asked(Unwatched):
     """Observes what a store has answered."""
 
     def __init__(self) -> None:

@@ -16,10 +16,15 @@ INPROCESS = "inprocess"
 DESIGNS = (INPROCESS, "a", "b")
 SERVERS = ("redis", "postgres")
 """What tests need for the stores that are servers."""
-STORED = {f"{design}+store={server}": server for server in SERVERS for design in ("a", "b")}
+UNCACHED = {f"{design}+store={server}": server for server in SERVERS for design in ("a", "b")}
 """The designs with each of those stores, and what they need."""
+CACHED = {f"{design}+store=redis+cache=2": "redis" for design in ("a", "b")}
+"""And each once behind a cache as well."""
+STORED = UNCACHED | CACHED
 # That an answer comes after the disk has the change is for other tests: here it would only wait.
 _QUICK = {"redis_fsync": "no", "pg_sync": "off"}
+# But a cache keeps nothing for the first minute of what a store may take back.
+_SETTINGS = dict.fromkeys(UNCACHED, _QUICK) | {each: {"redis_fsync": "always"} for each in CACHED}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def open_target(name: str, directory: Path) -> Iterator[Target]:
         with inprocess.serving(SLOTS) as endpoint:
             yield Target(name, (endpoint,), SLOTS)
         return
-    with running(name, directory, **(_QUICK if name in STORED else {})) as stack:
+    with running(name, directory, **_SETTINGS.get(name, {})) as stack:
         metrics = {each: stack.metrics_address(each) for each in stack.names}
         yield Target(name, stack.endpoints, SLOTS, metrics, stack)
 

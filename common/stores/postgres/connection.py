@@ -12,6 +12,7 @@ import asyncpg
 from common import context
 from common.domain.errors import DeadlineAlreadyPast, StoreUnready
 from common.ports import StoreObserver
+from common.stores.failing import noting_failures
 from common.stores.postgres import failures, primary
 from common.stores.postgres.migration import migrate
 from common.stores.postgres.pool import Pool
@@ -47,11 +48,12 @@ class Connection:
     def __init__(
         self, name: str, dsns: Sequence[str], observer: StoreObserver, indexes: bool = False
     ) -> None:
-        self._name = name
+        self.name = name
         self._dsns = tuple(dsns)
         self._observer = observer
         self._indexes = indexes
-        self._pool = Pool(self._connect, CONNECTIONS)
+        self.pool = Pool(self._connect, CONNECTIONS)
+        """Connections for statements."""
         self._migrated = False
         self._migrating: asyncio.Task[None] | None = None
         self._listening: Any = None
@@ -64,16 +66,17 @@ class Connection:
         One that was rolled back for another's sake, or met a dead connection, is sent again.
         Raises ``TaskQueueError``.
         """
-        for last in range(_TRIES - 1, -1, -1):
-            connection = await self._borrowed()
-            try:
-                return await self._send(connection, operation, statement, arguments)
-            except failures.FAILURES as error:
-                if last and failures.may_be_sent_again(error):
-                    continue
-                failure = failures.after_it_was_sent(self._name, error)
-                self.unanswered += not failure.definite
-                raise failure from error
+        with noting_failures(self._observer):
+            for last in range(_TRIES - 1, -1, -1):
+                connection = await self._borrowed()
+                try:
+                    return await self._send(connection, operation, statement, arguments)
+                except failures.FAILURES as error:
+                    if last and failures.may_be_sent_again(error):
+                        continue
+                    failure = failures.after_it_was_sent(self.name, error)
+                    self.unanswered += not failure.definite
+                    raise failure from error
         raise AssertionError
 
     async def listen(self, channel: str, on_notify: Callable[..., None]) -> None:
@@ -89,14 +92,14 @@ class Connection:
             await self._listening.add_listener(channel, on_notify)
         except failures.FAILURES as error:
             self._stop_listening()
-            raise failures.before_it_was_sent(self._name, error) from error
+            raise failures.before_it_was_sent(self.name, error) from error
 
     async def close(self) -> None:
         """Close all connections, those in use at once."""
         if self._migrating is not None:
             self._migrating.cancel()
             await asyncio.wait([self._migrating])
-        self._pool.terminate()
+        self.pool.terminate()
         self._stop_listening()
 
     async def _borrowed(self) -> Any:
@@ -104,14 +107,14 @@ class Connection:
         try:
             if not self._migrated:
                 await self._migrate(left)
-            return await self._pool.take(_time_left())
+            return await self.pool.take(_time_left())
         except failures.FAILURES as error:
-            raise failures.before_it_was_sent(self._name, error) from error
+            raise failures.before_it_was_sent(self.name, error) from error
 
     async def _send(
         self, connection: Any, operation: str, statement: str, arguments: Sequence[Any]
     ) -> list[asyncpg.Record]:
-        left = _time_left(lambda: self._pool.give_back(connection))
+        left = _time_left(lambda: self.pool.give_back(connection))
         began = time.perf_counter()
         try:
             with context.asking_store():
@@ -130,7 +133,7 @@ class Connection:
             raise
         finally:
             self._observer.asked(operation, time.perf_counter() - began)
-            self._pool.give_back(connection)
+            self.pool.give_back(connection)
         return found
 
     async def _migrate(self, seconds: float) -> None:
@@ -142,7 +145,7 @@ class Connection:
         task = self._migrating
         await asyncio.wait([task], timeout=seconds)
         if not task.done() or task.cancelled():
-            raise StoreUnready(self._name, "its tables are being made")
+            raise StoreUnready(self.name, "its tables are being made")
         task.result()
 
     async def _prepare(self) -> None:
@@ -155,7 +158,9 @@ class Connection:
         self._migrated = True
 
     async def _connect(self) -> Any:
-        return await primary.connect(self._dsns, _open)
+        session = await primary.connect(self._dsns, _open)
+        self._observer.connected(self.name, session.address)
+        return session
 
     def _leave(self, error: BaseException) -> None:
         """Close all connections to a server that may be the primary no longer.
@@ -163,7 +168,7 @@ class Connection:
         It may stand still, and each of them would be waited for in turn.
         """
         if len(self._dsns) > 1 and not isinstance(error, asyncio.CancelledError):
-            self._pool.drop()
+            self.pool.drop()
             self._stop_listening()
 
     def _stop_listening(self) -> None:
@@ -182,11 +187,20 @@ def _time_left(otherwise: Callable[[], None] | None = None) -> float:
     return left
 
 
+class _Session(asyncpg.Connection):
+    """A connection that knows to which server it was made, as ``host:port``."""
+
+    address = ""
+
+
 async def _open(dsn: str) -> Any:
-    return await asyncpg.connect(
+    session = await asyncpg.connect(
         dsn,
+        connection_class=_Session,
         timeout=SECONDS,
         # Prepared once and for as long as the connection lasts.
         max_cached_statement_lifetime=0,
         server_settings=_SESSION,
     )
+    session.address = dsn.partition("@")[2].partition("/")[0]
+    return session

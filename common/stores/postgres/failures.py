@@ -60,6 +60,11 @@ def after_it_was_sent(store: str, error: Exception) -> TaskQueueError:
     return StoreUnready(store, _text(error))
 
 
+def nothing_happened(failure: TaskQueueError) -> bool:
+    """Return whether a statement that failed so had no effect; a defect in it is rolled back."""
+    return failure.definite or isinstance(failure, InternalError)
+
+
 def leaves_it_usable(error: BaseException) -> bool:
     """Return whether a connection can be used again after a statement failed on it."""
     answered = isinstance(error, exceptions.PostgresError) and error.severity_en == "ERROR"

@@ -7,6 +7,7 @@ server to reset what was lent: one round trip more for every statement.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,11 +26,30 @@ class Pool:
         self._connecting = 0
         self._free: list[Any] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self.waited = 0.0
+        """Seconds for which those who asked have waited for a connection, all together."""
+
+    @property
+    def used(self) -> int:
+        """How many are lent."""
+        return len(self._all) - len(self._free)
+
+    @property
+    def most(self) -> int:
+        """How many there may be."""
+        return self._most
 
     async def take(self, seconds: float) -> Any:
         """Lend a connection. Raises ``TimeoutError`` if there is none in time."""
         if (connection := self._at_hand()) is not None:
             return connection
+        began = time.monotonic()
+        try:
+            return await self._awaited(seconds)
+        finally:
+            self.waited += time.monotonic() - began
+
+    async def _awaited(self, seconds: float) -> Any:
         async with asyncio.timeout(seconds):
             while len(self._all) + self._connecting >= self._most:
                 await self._wait()

@@ -93,12 +93,14 @@ class PostgresQueue:
         renewed = await self.leases.renew(kept, self.lease) if kept else set()
         if given_back := [each for each in release if each.job_id not in gone]:
             await self.leases.release(given_back)
+        rung = self.waking.rung
         assignments = await self._take(max_jobs, remove)
         while max_jobs and not assignments and loop.time() < end and not self.waking.stopping:
             until = min(end - loop.time(), self._pause, self.leases.until_one_ends())
-            await self.waking.wait(until)
+            await self.waking.wait(until, rung)
             self._pause = min(LONGEST_WAIT, 2 * self._pause)
             await self.leases.expire()
+            rung = self.waking.rung
             assignments = await self._take(max_jobs, ())
         return Dequeued(assignments, [each for each in renew if each not in renewed])
 
@@ -156,6 +158,10 @@ class PostgresQueue:
         """Answer every waiting dequeue now, and later ones without waiting: the process stops."""
         self.waking.stop()
 
+    def close(self) -> None:
+        """Notify nobody any more."""
+        self.waking.close()
+
     async def _take(self, max_jobs: int, remove: Sequence[str]) -> list[Assignment]:
         if not max_jobs and not remove:
             return []
@@ -170,8 +176,13 @@ class PostgresQueue:
         """Return until when a lease holds that is taken now, and from which place on to search."""
         return self._clock.now() + self.lease, self._low.begin()
 
-    def leased_now(self, rows: Sequence[Any], most: int, where: tuple[int, int]) -> Sequence[Any]:
-        """Note what was leased, up to so many; returns the rows in the order of the line."""
+    def leased_now(
+        self, rows: Sequence[Any], most: int, where: tuple[int, int], pressing: bool = True
+    ) -> Sequence[Any]:
+        """Note what was leased, up to so many; returns the rows in the order of the line.
+
+        It is ``pressing`` to wake another one for what may be left unless this one goes on.
+        """
         until, begin = where
         self._low.ended(begin)
         taken = sorted(rows, key=_place)
@@ -183,7 +194,7 @@ class PostgresQueue:
             if taken[-1]["place"] >= _LINE:
                 self._low.note(taken[-1]["place"])
             if len(taken) == most:
-                self.waking.wake()
+                self.waking.wake(pressing)
         return taken
 
     def removed(self, rows: Sequence[Any]) -> None:

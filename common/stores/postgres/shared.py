@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from common.domain.errors import TaskQueueError
 from common.domain.ids import IdMint
@@ -17,20 +16,21 @@ from common.domain.job import (
     JobState,
     Outcome,
 )
-from common.ports import Exchanged, NewJob, Submission, Transition
+from common.ports import Exchanged, Submission, Transition
 from common.stores.postgres import shared_statements as statements
+from common.stores.postgres.accepting import Accepted, Accepts
 from common.stores.postgres.connection import Connection
 from common.stores.postgres.jobs import PostgresJobs, keys_of
+from common.stores.postgres.joining import Joining
 from common.stores.postgres.queue import PostgresQueue
 from common.stores.postgres.records import before_of, job_of, runs, text
 from common.stores.postgres.results import PostgresResults
-from common.stores.postgres.submits import Submits, columns
 
 Report = tuple[Execution, Outcome]
 
 
 class PostgresShared:
-    """The ``SharedState`` port: each step is one statement, unless something is in its way."""
+    """The ``SharedState`` port: a step is one statement, or both are, unless one is in its way."""
 
     def __init__(
         self,
@@ -40,11 +40,13 @@ class PostgresShared:
         queue: PostgresQueue,
         results: PostgresResults,
     ) -> None:
-        self._connection = connection
+        self._joining = Joining(connection)
         self._jobs = jobs
         self._queue = queue
         self._results = results
-        self._accepts = _Accepts(connection, mint, jobs.clock, jobs.over)
+        self._accepts = Accepts(
+            self._joining, queue.waking, connection, mint, jobs.clock, jobs.over
+        )
 
     async def accept(self, submissions: Sequence[Submission]) -> list[Job | TaskQueueError]:
         """Create records and enqueue them, of each both or neither."""
@@ -79,9 +81,7 @@ class PostgresShared:
         # One report of a job is in the statement: of several, the others are refused anyway.
         first = {execution.job_id: (execution, outcome) for execution, outcome in reversed(reports)}
         where = self._queue.where_to_lease()
-        rows = await self._connection.rows(
-            "exchange",
-            statements.EXCHANGE,
+        arguments = (
             *_columns([first[job_id] for job_id in sorted(first)]),
             self._jobs.clock.now(),
             sorted(set(remove)),
@@ -91,11 +91,12 @@ class PostgresShared:
             text(worker),
             self._results.over(),
         )
+        rows = await self._joining.exchange(arguments)
         parts: dict[str, list[Any]] = {each: [] for each in statements.PARTS}
         for row in rows:
             parts[row["part"]].append(row)
         self._queue.removed(parts[statements.REMOVED])
-        taken = self._queue.leased_now(parts[statements.LEASED], max_jobs, where)
+        taken = self._queue.leased_now(parts[statements.LEASED], max_jobs, where, pressing=False)
         ends = await self._ends(reports, first, parts[statements.ENDED])
         return Exchanged(
             ends, [_assignment(row) for row in taken], await self._starts(worker, taken)
@@ -103,19 +104,19 @@ class PostgresShared:
 
     def _counted_in(
         self, submissions: Mapping[int, Submission]
-    ) -> tuple[dict[int, _Accepted], dict[int, TaskQueueError]]:
+    ) -> tuple[dict[int, Accepted], dict[int, TaskQueueError]]:
         """Return the submissions that are within the limits, and why the others are not."""
-        wanted: dict[int, _Accepted] = {}
+        wanted: dict[int, Accepted] = {}
         refused: dict[int, TaskQueueError] = {}
         for place, submission in submissions.items():
             refusal = self._queue.entering.count_in(len(submission.spec.payload))
             if refusal is None:
-                wanted[place] = _Accepted.of(submission)
+                wanted[place] = Accepted.of(submission)
             else:
                 refused[place] = refusal
         return wanted, refused
 
-    async def _accept(self, wanted: Sequence[_Accepted]) -> tuple[list[Job | TaskQueueError], int]:
+    async def _accept(self, wanted: Sequence[Accepted]) -> tuple[list[Job | TaskQueueError], int]:
         made: set[str] = set()
         answers: list[Job | TaskQueueError] = []
         try:
@@ -128,8 +129,6 @@ class PostgresShared:
             for each in wanted:
                 if made.isdisjoint(each.tried):
                     self._queue.entering.count_out(len(each.spec.payload))
-        if made:
-            self._queue.waking.wake()
         return answers, len(made)
 
     async def _ends(
@@ -159,46 +158,6 @@ class PostgresShared:
 
     async def _taken(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         return await self._jobs.transition(steps) if steps else []
-
-
-@dataclass(frozen=True, slots=True)
-class _Accepted(NewJob):
-    """A record to create with its entry, and the ids under which that was tried."""
-
-    spec: JobSpec = field(kw_only=True)
-    correlation_id: str = field(kw_only=True)
-    tried: list[str] = field(default_factory=list, kw_only=True)
-
-    @classmethod
-    def of(cls, submission: Submission) -> _Accepted:
-        new = submission.job
-        return cls(
-            new.kind,
-            new.request_id,
-            new.digest,
-            new.submit_id,
-            spec=submission.spec,
-            correlation_id=submission.correlation_id,
-        )
-
-
-class _Accepts(Submits):
-    """Makes records together with their entries."""
-
-    async def _insert(self, jobs: Sequence[NewJob], new: Sequence[Job]) -> set[str]:
-        accepted = cast(Sequence[_Accepted], jobs)
-        for each, job in zip(accepted, new, strict=True):
-            each.tried.append(job.id)
-        rows = await self._connection.rows(
-            "accept",
-            statements.ACCEPT,
-            *columns(jobs, new),
-            [each.spec.payload for each in accepted],
-            [each.spec.execution_timeout for each in accepted],
-            [text(each.correlation_id) for each in accepted],
-            self._clock.now(),
-        )
-        return {row["id"] for row in rows}
 
 
 def _columns(reports: Sequence[Report]) -> tuple[list[Any], ...]:

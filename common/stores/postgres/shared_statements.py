@@ -1,25 +1,25 @@
 """Statements over jobs, entries and results together, made of those over each.
 
-Rows are locked in the order results, jobs that end, entries, jobs that start. Only a late report of
-a job that is being started again can meet another one the other way round: PostgreSQL rolls one of
-the two back then.
+Rows are locked in the order request ids, jobs that end, entries, jobs that start, results. Only a
+late report of a job that is being started again, or forgotten, can meet another one the other way
+round: PostgreSQL rolls one of the two back then.
 """
 
 from __future__ import annotations
 
+import re
+
 from common.stores.postgres.queue_statements import lease
 from common.stores.postgres.statements import INSERT, IS_STEP, NEW, REPLACED, SET_STEP
 
-ACCEPT = f"""
-WITH {NEW}, made AS ({INSERT}), entered AS (
+_ACCEPT = f"""{NEW}, made AS ({INSERT}), entered AS (
     INSERT INTO entries (job_id, place, kind, payload, timeout, correlation_id, since)
     SELECT id, nextval('places'), kind, payload, timeout, correlation_id, $10
     FROM unnest($1::text[], $3::text[], $7::bytea[], $8::bigint[], $9::text[])
         AS e (id, kind, payload, timeout, correlation_id)
     WHERE id IN (SELECT id FROM made)
-)
-SELECT id FROM made
-"""  # noqa: S608  # no value is in it
+)"""  # noqa: S608  # no value is in it
+ACCEPT = f"WITH {_ACCEPT} SELECT id FROM made"  # noqa: S608
 
 _JOB = {
     "id": "text",
@@ -53,12 +53,13 @@ def _none(columns: dict[str, str]) -> str:
     return ", ".join(f"NULL::{kind} AS {name}" for name, kind in columns.items())
 
 
-ENDED, REMOVED, LEASED = "ended", "removed", "leased"
-"""What a row of the answer is: a job that ended, an entry that was removed, or one leased."""
+ENDED, REMOVED, LEASED, ACCEPTED = "ended", "removed", "leased", "accepted"
+"""What a row of the answer is: a job that ended, an entry that was removed, one leased, or the id
+of a new job."""
 PARTS = (ENDED, REMOVED, LEASED)
+EXCHANGE_PARAMETERS = 14
 
-EXCHANGE = f"""
-WITH s AS MATERIALIZED (
+_EXCHANGE = f"""s AS MATERIALIZED (
     SELECT *, NULL::text AS worker
     FROM unnest($1::text[], $2::integer[], $3::smallint[], $4::text[], $5::text[])
         AS s (id, attempt, target, reason, message)
@@ -83,7 +84,8 @@ WITH s AS MATERIALIZED (
     FROM taken WHERE jobs.id = taken.job_id
         AND (state = 1 OR state = 2 AND taken.attempt > jobs.attempt)
     RETURNING jobs.*, {REPLACED}
-)
+)"""  # noqa: S608
+_EXCHANGED = f"""
 SELECT '{ENDED}' AS part, {", ".join(_JOB)}, {_none(_ENTRY)} FROM ended
 UNION ALL
 SELECT '{REMOVED}', {_none(_JOB)}, job_id, {_none(dict(list(_ENTRY.items())[1:-2]))}, size, leased
@@ -92,4 +94,20 @@ UNION ALL
 SELECT '{LEASED}', {", ".join(f"begun.{name}" for name in _JOB)}, taken.job_id, place,
     taken.attempt, taken.kind, payload, timeout, correlation_id, 0, true
 FROM taken LEFT JOIN begun ON begun.id = taken.job_id
+"""  # noqa: S608
+EXCHANGE = f"WITH {_EXCHANGE} {_EXCHANGED}"
+
+
+def _behind(parameters: int, statement: str) -> str:
+    """Return a statement whose parameters come behind so many others."""
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + parameters}", statement)
+
+
+# Both see what was there before either: what is accepted here is leased by a later statement. The
+# accept comes first, for it may wait for another one of the same request id, and nothing is waited
+# for once something is leased.
+EXCHANGE_AND_ACCEPT = f"""
+WITH {_behind(EXCHANGE_PARAMETERS, _ACCEPT)}, {_EXCHANGE}
+SELECT '{ACCEPTED}' AS part, id, {_none(dict(list(_JOB.items())[1:]))}, {_none(_ENTRY)} FROM made
+UNION ALL {_EXCHANGED}
 """  # noqa: S608

@@ -104,8 +104,8 @@ SET_STEP = """
     started = CASE WHEN s.target = 2 THEN greatest($7, created) ELSE started END,
     again = s.target = 2 AND state = 2,
     finished = CASE WHEN s.target > 2 THEN greatest($7, started, created) END,
-    reason = s.reason,
-    message = s.message
+    reason = CASE WHEN s.target > 2 THEN s.reason END,
+    message = CASE WHEN s.target > 2 THEN s.message END
 """
 # Of a row that another changes meanwhile the newest version is judged.
 IS_STEP = f"""CASE

@@ -15,6 +15,7 @@ from common.stores.postgres.members import Members
 from common.stores.postgres.queue import PostgresQueue
 from common.stores.postgres.results import PostgresResults
 from common.stores.postgres.shared import PostgresShared
+from common.stores.postgres.usage import Usage
 from common.stores.server import servers_of
 from common.topology import role_of
 
@@ -45,8 +46,9 @@ class PostgresStore:
         self._results: PostgresResults | None = None
 
     def expose(self, registry: CollectorRegistry) -> None:
-        """Show what holds back vacuum, and what that comes to."""
+        """Show what holds back vacuum and what that comes to, sessions, replicas and the pool."""
         registry.register(self._figures)
+        registry.register(Usage(self._connection.pool))
 
     async def refresh(self) -> None:
         """Connect, migrate, compare the clocks, read what the gauges show, delete what is over."""
@@ -102,6 +104,8 @@ class PostgresStore:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._queue is not None:
+            self._queue.close()
         await self._connection.close()
 
 

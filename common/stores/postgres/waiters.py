@@ -15,6 +15,8 @@ from common.stores.postgres.queue_statements import NOTIFY
 logger = logging.getLogger(__name__)
 
 CHANNEL = "entries"
+AWAKE = 0.1
+"""Seconds after a notification for which others are taken to be awake, unless it is pressing."""
 
 
 class Waking:
@@ -23,6 +25,10 @@ class Waking:
     If none waits here, and another process had one that waited when it was met last, all others are
     notified. That is a transaction of its own: one that notifies and writes holds up every other
     such while it waits for the disk.
+
+    So there is one notification under way at a time; and those that were notified are taken to be
+    awake for a while, as long as whoever wakes them goes on working as well. What was held back so
+    is owed: it is sent as soon as that time ends.
     """
 
     def __init__(self, connection: Connection, members: Members) -> None:
@@ -31,6 +37,11 @@ class Waking:
         self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._has_waited = False
         self._notifying: asyncio.Task[None] | None = None
+        self._owed = False
+        self._awake_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.rung = 0
+        """How often there was something to wake for, whoever it woke."""
         self.stopping = False
 
     async def listen(self) -> None:
@@ -42,11 +53,13 @@ class Waking:
         waited, self._has_waited = self._has_waited or bool(self._waiting), False
         return waited
 
-    async def wait(self, seconds: float) -> None:
-        """Wait to be woken, up to so many seconds."""
+    async def wait(self, seconds: float, since: int) -> None:
+        """Wait to be woken, up to so many seconds, unless it has ``rung`` more often ``since``."""
+        self._has_waited = True
+        if self.rung != since:
+            return
         waiter = asyncio.get_running_loop().create_future()
         self._waiting[waiter] = None
-        self._has_waited = True
         try:
             await asyncio.wait([waiter], timeout=max(0.0, seconds))
         except asyncio.CancelledError:
@@ -56,10 +69,15 @@ class Waking:
         finally:
             self._waiting.pop(waiter, None)
 
-    def wake(self) -> None:
-        """Wake whoever has waited longest here, or else somewhere else."""
-        if not self._wake_here() and self._members.others_wait and self._notifying is None:
-            self._notifying = asyncio.create_task(self._notify())
+    def wake(self, pressing: bool = True) -> None:
+        """Wake whoever has waited longest here, or else somewhere else.
+
+        It is not ``pressing`` where a worker of this process goes on to take work anyway.
+        """
+        self.rung += 1
+        if not self._wake_here() and self._members.others_wait:
+            self._owed = True
+            self._notify_soon(pressing)
 
     def stop(self) -> None:
         """Wake all, now and from now on."""
@@ -67,10 +85,30 @@ class Waking:
         while self._wake_here():
             pass
 
+    def close(self) -> None:
+        """Notify nobody any more."""
+        self._owed = False
+        self._end_timer()
+        if self._notifying is not None:
+            self._notifying.cancel()
+
     def _notified(self, *_: object) -> None:
+        self.rung += 1
         self._wake_here()
 
+    def _notify_soon(self, pressing: bool) -> None:
+        """Notify all others: now, or once they are no longer taken to be awake."""
+        if self._notifying is not None:
+            return  # it looks for what is owed once it has ended
+        loop = asyncio.get_running_loop()
+        if pressing or loop.time() >= self._awake_until:
+            self._end_timer()
+            self._notifying = loop.create_task(self._notify())
+        elif self._timer is None:
+            self._timer = loop.call_at(self._awake_until, self._notify_soon, True)
+
     async def _notify(self) -> None:
+        self._owed = False
         try:
             with context.call():
                 await self._connection.rows("notify", NOTIFY)
@@ -79,6 +117,14 @@ class Waking:
             logger.info("nobody was notified: %s", error)
         finally:
             self._notifying = None
+            self._awake_until = asyncio.get_running_loop().time() + AWAKE
+            if self._owed:
+                self._notify_soon(pressing=False)
+
+    def _end_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _wake_here(self) -> bool:
         if not self._waiting:

@@ -12,6 +12,7 @@ from common import context
 from common.domain.errors import DeadlineAlreadyPast, StoreUnreachable, StoreUnready
 from common.ports import StoreObserver
 from common.redis_wire import Argument, Closed, Wire, connect, host_and_port
+from common.stores.failing import noting_failures
 from common.stores.redis import scripts
 from common.stores.redis.errors import translated
 
@@ -38,17 +39,19 @@ class Connection:
     async def run(self, script: str, *arguments: Argument) -> Any:
         """Return what a script answers. Raises ``TaskQueueError``."""
         sha, text = self._scripts[script].sha, self._scripts[script].text
-        answer = await self._ask(script, SECONDS, "EVALSHA", sha, 0, *arguments)
-        if isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT"):
-            answer = await self._ask(script, SECONDS, "EVAL", text, 0, *arguments)
-        return self._checked(answer)
+        with noting_failures(self._observer):
+            answer = await self._ask(script, SECONDS, "EVALSHA", sha, 0, *arguments)
+            if isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT"):
+                answer = await self._ask(script, SECONDS, "EVAL", text, 0, *arguments)
+            return self._checked(answer)
 
     async def ask(self, operation: str, *command: Argument, wait: float = 0.0) -> Any:
         """Return the answer to a command that takes up to ``wait`` seconds by itself.
 
         ``operation`` is its name for the observer. Raises ``TaskQueueError``.
         """
-        return self._checked(await self._ask(operation, SECONDS + wait, *command))
+        with noting_failures(self._observer):
+            return self._checked(await self._ask(operation, SECONDS + wait, *command))
 
     async def close(self) -> None:
         """Close the connection."""
@@ -109,6 +112,7 @@ class Connection:
     async def _connect(self) -> Wire:
         async with asyncio.timeout(SECONDS):
             self._wire = await self._open()
+        self._observer.connected(self._name, self._address)
         return self._wire
 
     async def _open(self) -> Wire:

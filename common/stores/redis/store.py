@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prometheus_client import CollectorRegistry
+
 from common.config import SENTINEL, Settings
 from common.domain.ids import IdMint
 from common.domain.job import MICROSECONDS
@@ -9,6 +11,7 @@ from common.ports import Clock, JobObserver, QueueObserver, StoreObserver
 from common.stores.clock import StoreClock
 from common.stores.redis.bell import Bell
 from common.stores.redis.connection import Connection
+from common.stores.redis.figures import Figures
 from common.stores.redis.jobs import RedisJobs
 from common.stores.redis.primary import PrimaryConnection
 from common.stores.redis.queue import RedisQueue
@@ -35,7 +38,12 @@ class RedisStore:
         self._sampled: list[RedisJobs | RedisQueue] = []
         self._observer = observer
         self._connection = self._opened(settings.redis_wait)
+        self._figures = Figures(self._connection)
         self._bells: list[Bell] = []
+
+    def expose(self, registry: CollectorRegistry) -> None:
+        """Show how full the server is, and who follows it."""
+        registry.register(self._figures)
 
     async def refresh(self) -> None:
         """Connect, compare the clocks and read what the gauges show, in one process of all."""
@@ -48,6 +56,7 @@ class RedisStore:
                 await part.sample()
             else:
                 part.pause()
+        await self._figures.sample(bool(reports))
 
     def jobs(self, mint: IdMint, observer: JobObserver) -> RedisJobs:
         """Open the job owner."""

@@ -12,6 +12,7 @@ from testbed.errors import TestbedError
 from testbed.report import console
 from testbed.stack import records as stacks
 from testbed.stack.runtimes.local import growth
+from testbed.stack.runtimes.local.nodes import nodes_of
 
 _EPILOG = """
 [bold]Examples[/]
@@ -57,7 +58,7 @@ def scale(
     with console.working(f"scaling design {design} to {nodes} nodes") as progress:
         while len(record.endpoints) < nodes:
             record = growth.grow(design, progress)
-        while len(growth.nodes_of(record)) > nodes:
+        while len(nodes_of(record)) > nodes:
             record = growth.shrink(design, discard, progress)
     console.out.print(
         f"design {design} has {nodes} nodes, {record.capacity}: {', '.join(record.endpoints)}",

@@ -26,9 +26,13 @@ class Seen:
     def __init__(self) -> None:
         self.trips: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.found: Counter[bool] = Counter()
 
     def asked(self, operation: str) -> None:
         self.trips[operation] += 1
+
+    def looked(self, *, hit: bool) -> None:
+        self.found[hit] += 1
 
     def failed(self, kind: str) -> None:
         self.failures[kind] += 1
@@ -67,7 +71,7 @@ async def keep(node: CacheNode, *keys: str, milliseconds: int = 60_000) -> None:
 
 
 async def test_what_is_put_is_found_until_its_time_is_over(
-    node: CacheNode, server: CacheServer
+    node: CacheNode, server: CacheServer, seen: Seen
 ) -> None:
     await keep(node, "long")
     await keep(node, "short", milliseconds=1)
@@ -76,6 +80,7 @@ async def test_what_is_put_is_found_until_its_time_is_over(
     assert await node.get("nothing") is None
     await eventually_async(lambda: server.ask("EXISTS", "short") == "0")
     assert await node.get("short") is None
+    assert seen.found == {True: 1, False: 2}
 
 
 async def test_many_who_look_and_many_who_keep_at_once_share_trips(

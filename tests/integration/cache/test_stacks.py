@@ -161,6 +161,7 @@ def test_no_call_fails_while_nodes_of_the_cache_are_away(
         if how == "killed":
             left = entries * (NODES - number)
             eventually(lambda left=left: stack.total("taskqueue_cache_nodes") == left)
+            assert stack.total("taskqueue_cache_node_answers", node=node.name) == 0
     for node in nodes:
         node.start() if how == "killed" else node.send(signal.SIGCONT)
     eventually(lambda: stack.total("taskqueue_cache_nodes") == entries * NODES)
@@ -169,6 +170,9 @@ def test_no_call_fails_while_nodes_of_the_cache_are_away(
     hits = stack.total("taskqueue_cache_lookups_total", found="hit")
     assert read() == known
     assert stack.total("taskqueue_cache_lookups_total", found="hit") > hits
+    for node in nodes:
+        assert stack.total("taskqueue_cache_node_answers", node=node.name) == entries
+    assert stack.total("taskqueue_cache_node_lookups_total", found="hit") >= hits
 
 
 @pytest.mark.parametrize("design", ["a", "b"])

@@ -47,6 +47,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def traffic_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locust's own check of the traffic takes seconds, and is not what a test is about."""
+    monkeypatch.setattr("testbed.drive.load.Locust.check", lambda *_: None)
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli.make_app(), arguments)
 
@@ -74,14 +80,13 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.usefixtures("traffic_unchecked")
 @pytest.mark.parametrize("taken", ["results", stacks.STATE])
 @pytest.mark.parametrize("command", COMMANDS, ids=[each[0] for each in COMMANDS])
 def test_results_that_cannot_be_written_are_a_message_and_2_before_anything_starts(
-    home: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], taken: str
+    home: Path, command: tuple[str, ...], taken: str
 ) -> None:
     (home / taken).touch()
-    # Locust's own check of the traffic takes seconds, and is not what this is about.
-    monkeypatch.setattr("testbed.drive.load.Locust.check", lambda *_: None)
     result = run(*command)
 
     assert result.exit_code == 2, result.output
@@ -91,6 +96,7 @@ def test_results_that_cannot_be_written_are_a_message_and_2_before_anything_star
     assert not list(home.glob("results/*/*"))
 
 
+@pytest.mark.usefixtures("traffic_unchecked")
 def test_results_whose_latest_is_no_link_are_refused_before_anything_starts(home: Path) -> None:
     (home / "results" / "latest").mkdir(parents=True)
 
@@ -116,6 +122,7 @@ def test_state_that_cannot_be_written_keeps_a_stack_from_being_started(home: Pat
     assert str(home / stacks.STATE) in result.stderr
 
 
+@pytest.mark.usefixtures("traffic_unchecked")
 @pytest.mark.parametrize(
     ("number", "hint"),
     [
@@ -139,6 +146,7 @@ def test_every_error_of_the_system_is_a_message_and_2(
     assert hint in result.stderr
 
 
+@pytest.mark.usefixtures("traffic_unchecked")
 def test_error_without_a_number_is_a_defect_and_keeps_its_traceback(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from common.services import redis
 from common.stores.redis import RedisStore
 from tests.support.owners import HandClock
 from tests.support.stacks import free_port
-from tests.support.stores import settings_of
+from tests.support.stores import Unwatched, settings_of
 from tests.support.waiting import eventually
 
 
@@ -61,7 +61,7 @@ class Server:
             self.kill()
 
 
-class Trips:
+class Trips(Unwatched):
     """An observer that counts round trips by operation."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from common.process_spec import POSTGRES, REDIS
 from tests.support import jobs
 from tests.support.client import TERMINAL, Client
 from tests.support.stacks import Stack, running
-from tests.support.targets import STORED
+from tests.support.targets import UNCACHED
 from tests.support.waiting import eventually
 
 WAVES, EACH = 3, 300
@@ -142,7 +142,7 @@ def merged(parts: list[dict[str, int]]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    "side", [pytest.param(name, marks=pytest.mark.needs(need)) for name, need in STORED.items()]
+    "side", [pytest.param(name, marks=pytest.mark.needs(need)) for name, need in UNCACHED.items()]
 )
 def test_what_a_server_holds_does_not_grow_with_what_has_passed_through_it(
     side: str, tmp_path: Path

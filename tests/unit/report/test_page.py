@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +22,17 @@ CELLS = ({"users": 5}, {"users": 20})
 Make = Callable[..., Page]
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Writes an experiment and the page of it, and reads that."""
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Writes an experiment and the page of it, and reads that; of equal ones there is one page."""
+    pages: dict[str, Page] = {}
 
-    def made(**changes: object) -> Page:
-        folder = Experiment(**changes).write(tmp_path / "results" / "quick" / "run")  # type: ignore[arg-type]
-        return read(html.write(folder))
+    def made(**changes: Any) -> Page:
+        experiment = Experiment(**changes)
+        if (name := repr(experiment)) not in pages:
+            folder = tmp_path_factory.mktemp("page") / "results" / "quick" / "run"
+            pages[name] = read(html.write(experiment.write(folder)))
+        return pages[name]
 
     return made
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from testbed.stack import designs
-from testbed.stack.observability.dashboards import inside, load, overview
+from testbed.stack.observability.dashboards import inside, load, overview, stores
 from testbed.stack.observability.dashboards.model import Dashboard, to_json
 
 
@@ -18,7 +18,7 @@ def all_of_them() -> list[Dashboard]:
         for each in known
         if any(process.metrics_port for process in each.processes)
     ]
-    return [overview.DASHBOARD, *insides, load.DASHBOARD]
+    return [overview.DASHBOARD, *insides, stores.DASHBOARD, load.DASHBOARD]
 
 
 def texts() -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from common.domain.errors import InternalError, OwnerUnreachable
 from common.domain.job import Assignment, JobState
 from common.flows import coordinator as flows
 from common.flows import dispatch
-from common.ports import Dequeued, ReportReply
+from common.ports import Dequeued, Exchanged, ReportReply
 from tests.support.waiting import eventually_async
 from tests.unit.common.flows.stack import DONE, SPEC, Stack
 
@@ -53,6 +53,20 @@ class Recorded:
     def of(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         """The calls of one method."""
         return [(arguments, named) for each, arguments, named in self.calls if each == name]
+
+
+class Exchanging:
+    """State that is shared, which notes how many jobs it was asked for."""
+
+    def __init__(self, answer: Exchanged) -> None:
+        self.answer = answer
+        self.asked: list[int] = []
+
+    async def exchange(
+        self, _worker: str, _reports: Any, max_jobs: int, _remove: Any = ()
+    ) -> Exchanged:
+        self.asked.append(max_jobs)
+        return self.answer
 
 
 class Dispatching(Stack):
@@ -459,6 +473,21 @@ async def test_report_takes_nothing_while_others_wait_for_work(stack):
     assert len(stack.dequeues) == before
     (job_id,) = await stack.submitted(1)
     assert _jobs(await fetch) == [job_id]
+
+
+async def test_report_to_shared_state_brings_work_also_while_a_dequeue_is_under_way(stack):
+    (job,) = await stack.started()
+    record = await stack.jobs.get([job.execution.job_id])
+    shared = Exchanging(Exchanged(record, [], []))
+    stack.coordinator = flows.WorkCoordinator(
+        stack.liveness, stack.jobs, stack.queue, stack.results, 6.0, stack.background, shared
+    )
+    stack.asks("w")
+    await _turns()
+    await stack.coordinator.report("w", [(job.execution, DONE)], (), 5, 4)
+    stack.coordinator.stop_waiting()
+    await stack.coordinator.report("w", [(job.execution, DONE)], (), 5, 4)
+    assert shared.asked == [4, 0]
 
 
 async def test_report_without_a_free_slot_asks_for_nothing(stack):

@@ -23,8 +23,7 @@ HEAD = 'name = "x"\n'
 DRAW = HEAD + "[draw]\n"
 READY = (
     *("cache", "database", "durable", "durable-short", "failover-postgres", "failover-redis"),
-    *("quick", "short", "soak", "state"),
-    "stateless",
+    *("held-snapshot", "quick", "short", "soak", "state", "stateless"),
 )
 
 

@@ -79,11 +79,22 @@ def copy(role: bytes = b"master", acknowledged: int = 1, refuses: bytes = b"") -
     return answer
 
 
+class Seen(Unwatched):
+    """Remembers which servers were taken for the primary."""
+
+    def __init__(self) -> None:
+        self.primaries: list[str] = []
+
+    def connected(self, store: str, address: str) -> None:
+        self.primaries.append(address)
+
+
 class Stage:
     """Servers that are there until the end of a test, and connections."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
+        self.seen = Seen()
 
     async def server(self, answer: Answer) -> Scripted:
         made = Scripted(answer)
@@ -97,7 +108,7 @@ class Stage:
 
     async def around(self, watching: list[Scripted], replicas: int = 0) -> PrimaryConnection:
         asked = Sentinels("redis", [each.address for each in watching])
-        made = PrimaryConnection("redis", asked, Unwatched(), replicas)
+        made = PrimaryConnection("redis", asked, self.seen, replicas)
         self._stack.push_async_callback(asked.close)
         self._stack.push_async_callback(made.close)
         return made
@@ -121,6 +132,7 @@ async def test_the_latest_election_holds(stage: Stage) -> None:
     await used.ask("add", "INCR", "n")
     assert b"INCR" in new.names()
     assert old.asked == []
+    assert stage.seen.primaries == [new.address]
 
 
 async def test_a_minority_of_sentinels_is_not_believed(stage: Stage) -> None:
