@@ -121,6 +121,16 @@ async def test_repeat_is_no_job_more_for_a_queue_that_is_full(open_shared: Any) 
     assert isinstance(await shared.accept("r2", digest=b"d", submit_id="s3"), QueueFull)
 
 
+async def test_repeat_that_needs_no_room_relies_on_its_job(open_shared: Any) -> None:
+    shared = open_shared(max_queued_jobs=1)
+    first = await shared.accept("r", digest=b"d", submit_id="s1")
+    await shared.accept("r", digest=b"d", submit_id="s2")
+    await shared.jobs.withdraw(first, "s1")
+    assert (await shared.jobs.get(first.id)).state is JobState.QUEUED
+    await shared.jobs.withdraw(first, "s2")
+    assert isinstance(await shared.jobs.get(first.id), JobNotFound)
+
+
 async def test_request_id_with_another_job_is_refused_without_an_entry(shared: Shared) -> None:
     await shared.accept("r", digest=b"d", submit_id="s1")
     assert isinstance(await shared.accept("r", digest=b"e", submit_id="s2"), RequestIdReused)
