@@ -25,6 +25,7 @@ from tests.support.stores import Jobs, Queue
 
 pytestmark = pytest.mark.parametrize("opened", REMOTE, indirect=True)
 DONE = Outcome(JobState.DONE, b"out")
+LATE = Outcome(JobState.DONE, b"another")
 
 
 @dataclass
@@ -120,6 +121,16 @@ async def test_repeat_is_no_job_more_for_a_queue_that_is_full(open_shared: Any) 
     assert isinstance(await shared.accept("r2", digest=b"d", submit_id="s3"), QueueFull)
 
 
+async def test_repeat_that_needs_no_room_relies_on_its_job(open_shared: Any) -> None:
+    shared = open_shared(max_queued_jobs=1)
+    first = await shared.accept("r", digest=b"d", submit_id="s1")
+    await shared.accept("r", digest=b"d", submit_id="s2")
+    await shared.jobs.withdraw(first, "s1")
+    assert (await shared.jobs.get(first.id)).state is JobState.QUEUED
+    await shared.jobs.withdraw(first, "s2")
+    assert isinstance(await shared.jobs.get(first.id), JobNotFound)
+
+
 async def test_request_id_with_another_job_is_refused_without_an_entry(shared: Shared) -> None:
     await shared.accept("r", digest=b"d", submit_id="s1")
     assert isinstance(await shared.accept("r", digest=b"e", submit_id="s2"), RequestIdReused)
@@ -192,7 +203,7 @@ async def test_first_report_of_a_job_wins(shared: Shared) -> None:
     (done,) = (await shared.exchange((execution, DONE))).ends
     for late in (
         Outcome(JobState.FAILED, b"", Failure("X", "why")),
-        Outcome(JobState.DONE, b"another"),
+        LATE,
     ):
         await shared.exchange((execution, late))
         assert await shared.jobs.get(execution.job_id) == done
@@ -214,6 +225,19 @@ async def test_late_report_is_refused_and_leaves_the_entry_to_the_later_attempt(
     assert await shared.queue.leased() == 1
     (ended,) = (await shared.exchange((second, DONE))).ends
     assert (ended.state, ended.attempt) == (JobState.DONE, 2)
+
+
+async def test_late_report_beside_that_of_the_later_attempt_costs_no_output(
+    shared: Shared, clock: HandClock
+) -> None:
+    await shared.accept()
+    (first,) = await shared.take()
+    clock.advance(7)
+    (second,) = await shared.take()
+    refused, ended = (await shared.exchange((first, LATE), (second, DONE))).ends
+    assert isinstance(refused, StaleAttempt)
+    assert (ended.state, ended.attempt) == (JobState.DONE, 2)
+    assert await shared.results.get([second]) == [b"out"]
 
 
 async def test_job_that_was_canceled_is_leased_and_does_not_start(shared: Shared) -> None:

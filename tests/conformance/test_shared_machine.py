@@ -147,9 +147,7 @@ class SharedMachine(StoreMachine):
         async def ask(side: SharedSide) -> Any:
             # The entry of a job that is not over is never removed, for it would wait for ever.
             over = await side.over()
-            drawn = [(side.execution(index), outcome) for index, outcome in reports]
-            # A worker has one execution of a job.
-            reported = list({report[0].job_id: report for report in drawn}.values())
+            reported = [(side.execution(index), outcome) for index, outcome in reports]
             # One whose report is refused may be handed out again at once, or by the next step.
             end = await side.end(reported)
             answer = await side.state.exchange(

@@ -137,6 +137,14 @@ class PostgresShared:
         """Return what came of each report; why a step was refused is asked in another statement."""
         ended = {first[row["id"]][0]: self._moved(row) for row in rows}
         left = [report for report in reports if report[0] not in ended]
+        # The statement stored the output of the first report of a job.
+        outputs = [
+            (each, outcome.output)
+            for each, outcome in left
+            if outcome.state is JobState.DONE and each != first[each.job_id][0]
+        ]
+        if outputs:
+            await self._results.store(outputs)
         steps = [Transition(each, outcome.state, "", outcome.failure) for each, outcome in left]
         answers = dict(zip((each for each, _ in left), await self._taken(steps), strict=True))
         late = [each.job_id for each, answer in answers.items() if isinstance(answer, Job)]

@@ -69,6 +69,21 @@ UNION ALL
 SELECT NULL, NULL, ARRAY(SELECT submit_id FROM p), r.* FROM r
 """
 
+# Submits of a job that waits under their request id rely on it from now on.
+RELY = """
+WITH n AS MATERIALIZED (
+    SELECT n.request, n.submit
+    FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS n (submit, request, digest)
+    JOIN requests r ON r.request_id = n.request AND r.digest = n.digest
+    WHERE NOT coalesce(n.submit, '') = ANY(r.dependents)
+        AND EXISTS (SELECT FROM jobs WHERE id = r.job_id AND state = 1)
+        AND NOT EXISTS (SELECT FROM jobs WHERE submit_id = n.submit)
+    ORDER BY n.request FOR UPDATE OF r
+)
+UPDATE requests SET dependents = dependents || coalesce(n.submit, '')
+FROM n WHERE requests.request_id = n.request
+"""
+
 # Submits that are remembered no longer.
 FORGET_SUBMITS = """
 WITH d AS (

@@ -60,6 +60,7 @@ class Submits:
         """Return what was met before in the place of each, ``None`` for one that is new."""
         if not any(new.request_id for new in jobs):
             return [None] * len(jobs)
+        await self._connection.rows("rely", statements.RELY, *_keys(jobs))
         return await self._met(jobs, [""] * len(jobs))
 
     async def withdrawn(self, submit_id: str) -> str:
@@ -121,12 +122,7 @@ class Submits:
         ``ids`` are those that their jobs would have had.
         """
         now = self._clock.now()
-        rows = await self._ask_met(
-            [new.submit_id or None for new in jobs],
-            [new.request_id.encode() or None for new in jobs],
-            [new.digest for new in jobs],
-            now,
-        )
+        rows = await self._ask_met(*_keys(jobs), now)
         submits = {row["submit"]: row for row in rows if row["request"] is None}
         requests = {row["request"]: row for row in rows if row["request"] is not None}
         answers: list[Job | TaskQueueError | None] = []
@@ -160,6 +156,15 @@ class Submits:
     async def _forget_submits(self, submits: Sequence[str], now: int) -> None:
         arguments = (submits, now - _REMEMBERED)
         await self._connection.rows("create", statements.FORGET_SUBMITS, *arguments)
+
+
+def _keys(jobs: Sequence[NewJob]) -> tuple[list[str | None], list[bytes | None], list[bytes]]:
+    """Return submits, request ids and digests as statements take them."""
+    return (
+        [new.submit_id or None for new in jobs],
+        [new.request_id.encode() or None for new in jobs],
+        [new.digest for new in jobs],
+    )
 
 
 def _answer(new: NewJob, submit: Any, request: Any) -> Job | TaskQueueError | None:
