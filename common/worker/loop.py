@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from common import context
 from common.domain.job import Assignment, Execution, Outcome
@@ -77,7 +78,7 @@ class Worker:
             ("report", self._report()),
             *((f"fetch-{number}", self._fetch()) for number in range(self._fetchers)),
         ):
-            task = asyncio.create_task(loop, name=f"worker-{what}")
+            task = asyncio.create_task(self._go_on(what, loop), name=f"worker-{what}")
             task.add_done_callback(_log_defect)
             self._loops[what] = task
 
@@ -138,6 +139,15 @@ class Worker:
         if task is not None:
             task.cancel()
             await asyncio.wait((task,))
+
+    async def _go_on(self, what: str, loop: Coroutine[Any, Any, None]) -> None:
+        """Run a loop; that it is canceled is a defect, unless the worker stops."""
+        try:
+            await loop
+        except asyncio.CancelledError as error:
+            if self._stopping is None:
+                raise RuntimeError(f"the worker's {what} loop was canceled") from error
+            raise
 
     async def _fetch(self) -> None:
         backoff = Backoff()

@@ -90,6 +90,13 @@ async def test_job_that_finds_no_room_in_the_queue_makes_no_record(open_shared: 
     assert await shared.jobs.page() == [kept.id]
 
 
+async def test_jobs_accepted_together_are_in_line_in_their_order(shared: Shared) -> None:
+    requests = [f"r{number}" for number in range(20)]
+    wanted = [Submission(NewJob("noop", each), JobSpec("noop", b""), "c") for each in requests]
+    accepted = await shared.state.accept(wanted)
+    assert [each.job_id for each in await shared.take(20)] == [job.id for job in accepted]
+
+
 async def test_room_is_there_again_once_a_job_has_ended(open_shared: Any) -> None:
     shared = open_shared(max_queued_jobs=1)
     await shared.accept()

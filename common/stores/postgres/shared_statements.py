@@ -12,11 +12,13 @@ import re
 from common.stores.postgres.queue_statements import lease
 from common.stores.postgres.statements import INSERT, IS_STEP, NEW, REPLACED, SET_STEP
 
-_ACCEPT = f"""{NEW}, made AS ({INSERT}), entered AS (
-    INSERT INTO entries (job_id, place, kind, payload, timeout, correlation_id, since)
-    SELECT id, nextval('places'), kind, payload, timeout, correlation_id, $10
+_ACCEPT = f"""{NEW}, made AS ({INSERT}), arrived AS MATERIALIZED (
+    SELECT *, nextval('places') AS place
     FROM unnest($1::text[], $3::text[], $7::bytea[], $8::bigint[], $9::text[])
-        AS e (id, kind, payload, timeout, correlation_id)
+        AS arrived (id, kind, payload, timeout, correlation_id)
+), entered AS (
+    INSERT INTO entries (job_id, place, kind, payload, timeout, correlation_id, since)
+    SELECT id, place, kind, payload, timeout, correlation_id, $10 FROM arrived
     WHERE id IN (SELECT id FROM made)
 )"""  # noqa: S608  # no value is in it
 ACCEPT = f"WITH {_ACCEPT} SELECT id FROM made"  # noqa: S608

@@ -89,6 +89,26 @@ async def test_defect_of_the_coordinator_ends_the_worker_and_gives_its_work_back
     assert "worker-heartbeat failed" in caplog.text
 
 
+@pytest.mark.parametrize("call", ["heartbeat", "report", "fetch"])
+async def test_loop_that_is_canceled_by_what_it_calls_ends_the_worker(
+    call, coordinator, executor, assignment, caplog, monkeypatch
+):
+    async def canceled(*_):
+        raise asyncio.CancelledError
+
+    caplog.set_level(logging.CRITICAL)
+    job = assignment("a")
+    worker = Worker("w", 1, coordinator, executor, 0.02, stop_grace=0.0)
+    running = asyncio.create_task(worker.run())
+    await coordinator.give(job)
+    await executor.until(lambda: executor.running)
+    monkeypatch.setattr(coordinator, call, canceled)
+    executor.end(job.execution)
+    with pytest.raises(RuntimeError, match=f"{call}.* loop was canceled"):
+        await running
+    assert f"worker-{call}" in caplog.text
+
+
 async def test_work_that_a_report_brings_while_the_worker_stops_is_given_back_unstarted(
     coordinator, executor, assignment, monkeypatch
 ):
