@@ -94,6 +94,9 @@ class _StandIn:
         asyncio.get_running_loop().call_soon(self.task.cancel, msg)
         return True
 
+    def done(self) -> bool:
+        return self.task is not None and self.task.done()
+
     def uncancel(self) -> int:
         return self.task.uncancel() if self.task is not None else 0
 

@@ -13,6 +13,8 @@ from common.stores.postgres import failures
 from common.stores.postgres import shared_statements as statements
 from common.stores.postgres.connection import SECONDS, Connection
 
+LONGEST = 0.05
+"""Seconds after which an accept goes alone: the exchange under way may have met a lock."""
 TURNS = 16
 """Turns of the event loop in which the next exchange comes where jobs end at once.
 
@@ -27,9 +29,9 @@ class Joining:
     """Sends accepts and exchanges.
 
     An exchange is sent at once. So is an accept, unless an exchange is under way, or has just
-    ended, and the last one was followed by the next at once: then the next is certain to come, and
-    the accept goes along with that. There is no timer: where no exchange follows within a few turns
-    of the event loop, the accept goes alone.
+    ended, and the last one brought jobs: then the next is as good as certain, and the accept goes
+    along with that. It does not wait for one that may come: where none follows within a few turns
+    of the event loop, or the one under way takes long, the accept goes alone.
 
     Whatever comes of one of the two is nothing to the other: where both failed and nothing
     happened, each is sent by itself.
@@ -46,6 +48,7 @@ class Joining:
         if self._follow:
             waiting = _Waiting(arguments)
             self._waiting.append(waiting)
+            timer = asyncio.get_running_loop().call_later(LONGEST, self._end_wait, waiting)
             try:
                 rows = await waiting.answer
             except asyncio.CancelledError:
@@ -53,6 +56,7 @@ class Joining:
                 self._connection.unanswered += waiting not in self._waiting
                 raise
             finally:
+                timer.cancel()
                 if waiting in self._waiting:
                     self._waiting.remove(waiting)
             if rows is not None:
@@ -73,6 +77,11 @@ class Joining:
             self._wait_for_the_next(TURNS if follows else 0)
         return rows
 
+    def _end_wait(self, waiting: _Waiting) -> None:
+        """Let one go alone that no exchange has taken along yet."""
+        if waiting in self._waiting:
+            waiting.go_alone()
+
     def _next(self) -> _Waiting | None:
         """Return the accept that goes along; one without time left finds that out by itself."""
         while self._waiting:
@@ -87,7 +96,7 @@ class Joining:
             try:
                 return await self._together(arguments, waiting)
             except TaskQueueError as error:
-                if not failures.nothing_happened(error):
+                if not failures.nothing_happened(error) or context.remaining(SECONDS) <= 0:
                     raise
         return await self._connection.rows("exchange", statements.EXCHANGE, *arguments)
 
@@ -103,7 +112,7 @@ class Joining:
                     *waiting.arguments,
                 )
         except TaskQueueError as error:
-            if failures.nothing_happened(error):
+            if failures.nothing_happened(error) and waiting.time_left() > 0:
                 waiting.go_alone()
             else:
                 waiting.fail(error)

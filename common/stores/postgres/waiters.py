@@ -37,7 +37,7 @@ class Waking:
         self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._has_waited = False
         self._notifying: asyncio.Task[None] | None = None
-        self._owed = False
+        self._owed = self._is_pressing = self._closed = False
         self._awake_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.rung = 0
@@ -77,6 +77,7 @@ class Waking:
         self.rung += 1
         if not self._wake_here() and self._members.others_wait:
             self._owed = True
+            self._is_pressing |= pressing
             self._notify_soon(pressing)
 
     def stop(self) -> None:
@@ -87,6 +88,7 @@ class Waking:
 
     def close(self) -> None:
         """Notify nobody any more."""
+        self._closed = True
         self._owed = False
         self._end_timer()
         if self._notifying is not None:
@@ -98,8 +100,8 @@ class Waking:
 
     def _notify_soon(self, pressing: bool) -> None:
         """Notify all others: now, or once they are no longer taken to be awake."""
-        if self._notifying is not None:
-            return  # it looks for what is owed once it has ended
+        if self._closed or self._notifying is not None:
+            return  # the one under way looks for what is owed once it has ended
         loop = asyncio.get_running_loop()
         if pressing or loop.time() >= self._awake_until:
             self._end_timer()
@@ -108,7 +110,7 @@ class Waking:
             self._timer = loop.call_at(self._awake_until, self._notify_soon, True)
 
     async def _notify(self) -> None:
-        self._owed = False
+        self._owed = self._is_pressing = False
         try:
             with context.call():
                 await self._connection.rows("notify", NOTIFY)
@@ -119,7 +121,7 @@ class Waking:
             self._notifying = None
             self._awake_until = asyncio.get_running_loop().time() + AWAKE
             if self._owed:
-                self._notify_soon(pressing=False)
+                self._notify_soon(self._is_pressing)
 
     def _end_timer(self) -> None:
         if self._timer is not None:

@@ -163,6 +163,21 @@ async def test_an_accept_waits_for_no_exchange_that_is_not_followed_by_others(
     await exchanging
 
 
+async def test_an_accept_does_not_wait_for_an_exchange_that_meets_a_lock(
+    server: Database, node: Node
+) -> None:
+    first = await node.take()
+    async with server.administered() as session:
+        # The next exchange is sent at once, so an accept would wait for the one after it.
+        second = await node.take(first)
+        async with locked(session, "results"):
+            exchanging = asyncio.create_task(node.exchange(second))
+            accepting = asyncio.create_task(node.accept())
+            assert isinstance(await accepting, Job)
+            assert not exchanging.done()
+    await exchanging
+
+
 async def test_what_is_refused_to_an_accept_takes_no_report_along(node: Node) -> None:
     await node.accept("r", digest=b"d", submit_id="s1")
     execution, accepting = await node.waiting_accept(
