@@ -94,6 +94,8 @@ class _Parent:
             while "started" not in (answer := self._answer(_PATIENCE)):
                 if not answer:
                     raise RuntimeError(f"{module} was not started within {_PATIENCE:g} s")
+            # The system gives the number of one that has ended to another one after a while.
+            self._codes.pop(answer["started"], None)
         return ForkedProcess(self, answer["started"])
 
     def code(self, pid: int, timeout: float | None) -> int | None:
