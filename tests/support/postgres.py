@@ -16,7 +16,7 @@ from common.ports import StoreObserver
 from common.services import postgres
 from common.stores.postgres import PostgresStore
 from tests.support.owners import HandClock
-from tests.support.services import running
+from tests.support.services import open_folder, running
 from tests.support.stacks import free_port
 from tests.support.stores import Unwatched, settings_of
 from tests.support.waiting import INTERVAL
@@ -79,6 +79,18 @@ class Database:
         postmaster = psutil.Process(number)
         # The one that would start others comes first.
         return [postmaster, *postmaster.children(recursive=True)]
+
+
+@contextlib.contextmanager
+def started() -> Iterator[Database]:
+    """Run a server in a folder of its own until the end of the block."""
+    with open_folder() as folder:
+        database = Database(folder)
+        database.start()
+        try:
+            yield database
+        finally:
+            database.stop()
 
 
 async def waiting_for(session: asyncpg.Connection, event: str) -> int:

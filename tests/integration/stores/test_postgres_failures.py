@@ -23,7 +23,7 @@ from common.domain.job import Job
 from common.ports import NewJob
 from common.stores.postgres.connection import CONNECTIONS
 from tests.support.owners import Silence
-from tests.support.postgres import Database, until, waiting_for
+from tests.support.postgres import Database, started, until, waiting_for
 from tests.support.services import open_folder
 
 pytestmark = pytest.mark.needs("postgres")
@@ -31,11 +31,8 @@ pytestmark = pytest.mark.needs("postgres")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Database]:
-    with open_folder() as folder:
-        database = Database(folder)
-        database.start()
+    with started() as database:
         yield database
-        database.stop()
 
 
 class Creator:

@@ -24,8 +24,7 @@ from common.domain.job import Execution, Job, JobSpec, JobState, Outcome
 from common.domain.paging import JobQuery
 from common.ports import Exchanged, NewJob, Submission
 from tests.support.owners import Silence
-from tests.support.postgres import Database, until, waiting_for
-from tests.support.services import open_folder
+from tests.support.postgres import Database, started, until, waiting_for
 from tests.support.stores import Asked
 
 pytestmark = pytest.mark.needs("postgres")
@@ -35,11 +34,8 @@ JOBS = 4
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Database]:
-    with open_folder() as folder:
-        database = Database(folder)
-        database.start()
+    with started() as database:
         yield database
-        database.stop()
 
 
 class Node:

@@ -19,8 +19,7 @@ from common.stores.coalesced import CoalescedState
 from common.worker.executor import JobExecutor
 from common.worker.loop import Worker
 from tests.support.owners import HandClock, Silence
-from tests.support.postgres import Database
-from tests.support.services import open_folder
+from tests.support.postgres import Database, started
 from tests.support.stores import Asked
 from tests.support.waiting import eventually_async
 
@@ -30,11 +29,8 @@ CALLERS, CALLS, SLOTS = 16, 25, 2
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Database]:
-    with open_folder() as folder:
-        database = Database(folder)
-        database.start()
+    with started() as database:
         yield database
-        database.stop()
 
 
 async def test_accepts_of_jobs_that_end_at_once_go_along_with_exchanges(server: Database) -> None:
