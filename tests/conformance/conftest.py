@@ -19,8 +19,8 @@ from common.stores.postgres import queue as postgres_queue
 from common.stores.redis import RedisStore, bell
 from common.stores.store import Store
 from tests.support.owners import HandClock
+from tests.support.ports import free_port
 from tests.support.services import open_folder, running
-from tests.support.stacks import free_port
 from tests.support.stores import Asked, Jobs, OpenQueue, Queue, settings_of
 from tests.support.waiting import eventually_async
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from testbed.stack.runtimes import secret
 from tests.containers.conftest import PROJECT
 from tests.support.docker import build_images, docker
 from tests.support.engine import leaving_nothing
+from tests.support.ports import free_port
 from tests.support.stacks import ROOT, TOPOLOGIES, health_of, shifted
 from tests.support.waiting import eventually
 
@@ -44,7 +44,7 @@ class Project:
             SECRET_VARIABLE: str(file),
             compose.PROJECT_VARIABLE: PROJECT,
             compose.USER_VARIABLE: f"{os.getuid()}:{os.getgid()}",
-            load.WEB_PORT_VARIABLE: str(_free_port()),
+            load.WEB_PORT_VARIABLE: str(free_port()),
         }
 
     @property
@@ -136,9 +136,3 @@ def _read(url: str, form: dict[str, str] | None = None) -> str:
     data = urllib.parse.urlencode(form).encode() if form else None
     with urllib.request.urlopen(url, data, timeout=10) as answer:
         return str(answer.read().decode())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -18,7 +18,8 @@ import pytest
 from testbed.stack.manifests.compose import PROJECT_VARIABLE
 from tests.containers.conftest import PROJECT, Up
 from tests.support import dashboards
-from tests.support.stacks import ROOT, free_port
+from tests.support.ports import free_port
+from tests.support.stacks import ROOT
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("engine")]

@@ -67,12 +67,26 @@ class SwarmStack:
         self._file.write_text(swarm.render(self.topology, self._spec))
         variables = {swarm.NETWORK_VARIABLE: NETWORK, swarm.SECRET_VARIABLE: NETWORK}
         docker("stack", "deploy", "--compose-file", str(self._file), self.name, env=variables)
-        eventually(self.replicas, until=_all_run, within=180, what="all tasks")
+        try:
+            eventually(self.replicas, until=_all_run, within=180, what="all tasks")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._missing()}") from error
 
     def replicas(self) -> dict[str, str]:
         """Return how many tasks of each service run, and how many are to."""
         output = docker("stack", "services", "--format", "{{.Name}} {{.Replicas}}", self.name)
         return dict(line.split(" ", 1) for line in output.splitlines())
+
+    def _missing(self) -> str:
+        """Return what became of the tasks of services that lack one, with the ends of their logs.
+
+        An ended task is not started again, and its container is gone after a while.
+        """
+        short = [name for name, each in self.replicas().items() if not _all_run({name: each})]
+        state = "{{.Name}} {{.CurrentState}} {{.Error}}"
+        told = [docker("service", "ps", "--no-trunc", "--format", state, each) for each in short]
+        logs = [docker("service", "logs", "--tail", "20", each) for each in short]
+        return "\n".join(told + logs)
 
     def scale(self, service: str, count: int) -> None:
         """Run so many tasks of a service."""

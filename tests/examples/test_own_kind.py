@@ -13,7 +13,8 @@ import pytest
 from common.config import environment_of
 from tests.examples.conftest import EXAMPLES, SECONDS
 from tests.support.client import DONE, Client, rejection_of, spec
-from tests.support.stacks import ROOT, free_port, health_of
+from tests.support.ports import free_port
+from tests.support.stacks import ROOT, health_of
 from tests.support.waiting import eventually
 
 KIND = EXAMPLES / "own_kind" / "prime_count.py"

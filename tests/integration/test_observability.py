@@ -15,7 +15,8 @@ from testbed.stack.records import ProcessRecord
 from tests.support import dashboards
 from tests.support import prometheus as programs
 from tests.support.observed import Asker, driven, rules_of, whose
-from tests.support.stacks import SLOTS, TOPOLOGIES, free_port, shifted
+from tests.support.ports import free_port
+from tests.support.stacks import SLOTS, TOPOLOGIES, shifted
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("prometheus")]

@@ -18,7 +18,7 @@ from testbed.stack.runtimes import Meter, silent
 from testbed.stack.runtimes.controls import Controls
 from testbed.stack.runtimes.local import LocalRuntime, processes
 from testbed.stack.runtimes.logs import log_tail
-from tests.integration.stack.fakes import free_ports
+from tests.support.ports import free_ports
 from tests.support.services import open_folder
 from tests.support.waiting import eventually
 

@@ -33,7 +33,7 @@ from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls, process_of
 from testbed.stack.runtimes.local import LocalRuntime, processes
-from tests.integration.stack.fakes import free_ports
+from tests.support.ports import free_ports
 from tests.support.services import open_folder
 from tests.support.waiting import eventually, eventually_async
 

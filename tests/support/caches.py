@@ -11,7 +11,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.services import redis
-from tests.support.stacks import Stack, free_port
+from tests.support.ports import free_port
+from tests.support.stacks import Stack
 from tests.support.waiting import eventually
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from testbed.stack import prometheus
 from testbed.stack.records import ProcessRecord
-from tests.support.stacks import ROOT, free_port
+from tests.support.ports import free_port
+from tests.support.stacks import ROOT
 from tests.support.waiting import eventually
 
 Use = tuple[str, str]

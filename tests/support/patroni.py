@@ -22,8 +22,8 @@ from testbed.stack.ports import HOST
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls, process_of
 from testbed.stack.runtimes.local import LocalRuntime, processes
+from tests.support.ports import free_ports
 from tests.support.services import open_folder
-from tests.support.stacks import free_port
 from tests.support.waiting import eventually
 
 DESIGN, CLUSTER, DATABASE = "fake", POSTGRES, "store"
@@ -126,7 +126,7 @@ def _leaders(view: dict[str, dict[str, Any]]) -> list[str]:
 @contextlib.contextmanager
 def running() -> Iterator[Cluster]:
     """Run the copies of one PostgreSQL until the end of the block."""
-    topology = topology_on([free_port() for _ in range(sum(_PORTS))])
+    topology = topology_on(free_ports(sum(_PORTS)))
     runtime = LocalRuntime(start_timeout=WITHIN)
     with open_folder() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv(stacks.HOME_VARIABLE, str(home))

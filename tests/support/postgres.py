@@ -16,8 +16,8 @@ from common.ports import StoreObserver
 from common.services import postgres
 from common.stores.postgres import PostgresStore
 from tests.support.owners import HandClock
+from tests.support.ports import free_port
 from tests.support.services import open_folder, running
-from tests.support.stacks import free_port
 from tests.support.stores import Unwatched, settings_of
 from tests.support.waiting import INTERVAL
 

@@ -18,8 +18,8 @@ from testbed.stack.ports import HOST
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.controls import Controls, process_of
 from testbed.stack.runtimes.local import LocalRuntime, processes
+from tests.support.ports import free_ports
 from tests.support.services import open_folder
-from tests.support.stacks import free_port
 from tests.support.waiting import eventually
 
 DESIGN, CLUSTER = "fake", "redis"
@@ -89,7 +89,7 @@ def topology_on(ports: Sequence[int]) -> Topology:
 @contextlib.contextmanager
 def running() -> Iterator[Cluster]:
     """Run the copies and the sentinels of one Redis until the end of the block."""
-    topology = topology_on([free_port() for _ in range(COPIES + SENTINELS)])
+    topology = topology_on(free_ports(COPIES + SENTINELS))
     runtime = LocalRuntime()
     with open_folder() as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv(stacks.HOME_VARIABLE, str(home))

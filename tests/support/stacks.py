@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -36,6 +35,7 @@ from tests.support import forks, parallel, services
 from tests.support.client import Client
 from tests.support.forks import ForkedProcess
 from tests.support.paths import ROOT
+from tests.support.ports import free_ports, is_free
 from tests.support.waiting import eventually
 
 TOPOLOGIES = {"a": TOPOLOGY_A, "b": TOPOLOGY_B}
@@ -128,7 +128,7 @@ class Stack:
     def add_process(self, name: str, like: str) -> None:
         """Add another process like one of the topology, on ports of its own, and start it."""
         spec = self.topology.process(like)
-        port, metrics_port = free_port(), free_port()
+        port, metrics_port = free_ports(2)
         added = replace(spec, name=name, port=port, metrics_port=metrics_port)
         self.topology = replace(self.topology, processes=(*self.topology.processes, added))
         environment = self._environment(like) | environment_of(
@@ -281,31 +281,9 @@ def shifted(topology: Topology) -> Topology:
     raise StartError(f"no free ports for design {topology.design}")
 
 
-def is_free(port: int) -> bool:
-    """Whether nobody listens on a local port."""
-    with socket.socket() as probe:
-        # As servers do: connections of one that has ended may linger.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 DEFAULT_PORTS = frozenset(
     port
     for topology in TOPOLOGIES.values()
     for spec in topology.processes
     for port in (spec.port, spec.metrics_port)
 )
-
-
-def free_port() -> int:
-    """Return a port that nobody has, and that is none of those that the designs name."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in DEFAULT_PORTS:
-            return port

@@ -15,7 +15,7 @@ from common.links.fault import LinkFault
 from common.links.wire import fault_from
 from common.rpc import connect, metadata, status
 from common.rpc.process import Process
-from tests.support.stacks import free_port
+from tests.support.ports import free_port
 from tests.unit.common.links.callee import ECHO, Callee, code_of, serving
 
 

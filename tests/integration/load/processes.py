@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from testbed.record.hlog import Intervals, read_intervals
 from tests.support.paths import ROOT
-from tests.support.stacks import free_port
+from tests.support.ports import free_port
 
 LOCUSTFILES = ROOT / "locustfiles"
 STUB = Path(__file__).with_name("stub_server.py")

@@ -17,9 +17,9 @@ from tests.integration.load.processes import (
     StartStub,
     Stub,
     free_master_port,
-    free_port,
     read_record,
 )
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 RUN = ("--headless", "--only-summary", "-u", "4", "-r", "4")

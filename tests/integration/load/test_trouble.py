@@ -15,9 +15,9 @@ from tests.integration.load.processes import (
     Locust,
     StartLocust,
     StartStub,
-    free_port,
     read_record,
 )
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 RUN = ("--headless", "--only-summary", "-u", "2", "-r", "100")

@@ -15,9 +15,9 @@ from tests.integration.load.processes import (
     StartLocust,
     StartStub,
     free_master_port,
-    free_port,
     read_record,
 )
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow

@@ -12,9 +12,9 @@ from common.topology import Topology
 from testbed.stack import designs, environment
 from testbed.stack import records as stacks
 from testbed.stack.runtimes.local import LocalRuntime, processes
-from tests.integration.stack.fakes import ROOT, free_ports, make_topology
+from tests.integration.stack.fakes import PORTS, ROOT, make_topology
 from tests.support import parallel
-from tests.support.stacks import is_free
+from tests.support.ports import free_ports, is_free
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def topology() -> Topology:
-    return make_topology(free_ports())
+    return make_topology(free_ports(PORTS))
 
 
 @pytest.fixture

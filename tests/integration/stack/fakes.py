@@ -8,16 +8,8 @@ import sys
 
 from common.topology import ProcessSpec, Topology
 from tests.support.paths import ROOT
-from tests.support.stacks import free_port
 
 PORTS = 4
-
-
-def free_ports(count: int = PORTS) -> list[int]:
-    found: set[int] = set()
-    while len(found) < count:
-        found.add(free_port())
-    return list(found)
 
 
 def make_topology(ports: list[int]) -> Topology:

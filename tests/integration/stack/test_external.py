@@ -27,7 +27,7 @@ from testbed.stack.sides.resolve import resolve
 from testbed.stack.sides.side import Side
 from tests.integration.conftest import StackMaker
 from tests.support.paths import ROOT
-from tests.support.stacks import free_port
+from tests.support.ports import free_port
 from tests.support.trials import ProgressLog
 
 RUNTIME = ExternalRuntime(timeout=5)

@@ -22,8 +22,8 @@ from testbed.stack.observability import targets
 from testbed.stack.records import StackRecord
 from testbed.stack.runtimes import silent
 from testbed.stack.runtimes.local import LocalRuntime, processes
-from tests.integration.stack.fakes import free_ports
 from tests.integration.stack.test_commands import run
+from tests.support.ports import free_ports
 from tests.support.waiting import eventually
 
 DESIGN = "fake"

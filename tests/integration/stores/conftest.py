@@ -14,7 +14,7 @@ import pytest
 from common.services import redis
 from common.stores.redis import RedisStore
 from tests.support.owners import HandClock
-from tests.support.stacks import free_port
+from tests.support.ports import free_port
 from tests.support.stores import Unwatched, settings_of
 from tests.support.waiting import eventually
 

@@ -15,8 +15,9 @@ from testbed.stack.sides.resolve import resolve
 from tests.support import dashboards
 from tests.support import prometheus as programs
 from tests.support.observed import Asker, driven
+from tests.support.ports import free_port
 from tests.support.services import open_folder
-from tests.support.stacks import free_port, shifted
+from tests.support.stacks import shifted
 from tests.support.waiting import eventually
 
 pytestmark = [

@@ -15,7 +15,7 @@ from testbed.errors import TestbedError
 from testbed.stack import records
 from testbed.stack.sides.resolve import resolve
 from testbed.stack.sides.side import SideError
-from tests.support.stacks import free_port
+from tests.support.ports import free_port, free_ports
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_a_server_that_does_not_answer_is_found_first() -> None:
 
 
 def test_ports_of_all_stacks_are_kept_from_connections_while_their_turns_last() -> None:
-    numbers = [free_port(), free_port()]
+    numbers = free_ports(2)
     deployments = [
         replace(resolve("b"), topology=Topology("shop", "a shop", (process,), ("store",)))
         for number in numbers

@@ -17,7 +17,7 @@ from tests.integration.load.transport.conftest import PATH, Open
 from tests.support.client import grpcio_channel
 from tests.support.gevent_client import own_channel, room
 from tests.support.http2_server import Peer, Server, calls
-from tests.support.stacks import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 SECONDS = 10.0

@@ -17,7 +17,7 @@ from testbed.drive.scraper import Scraper
 from testbed.record.calls import Window
 from testbed.record.metrics import read_metrics
 from testbed.stack.runtimes import secret
-from tests.support.stacks import free_port
+from tests.support.ports import free_port
 
 EVER = Window(0, 1e12)
 
