@@ -9,9 +9,8 @@ from common.domain.errors import DeadlineExceeded, TaskQueueError
 from common.domain.job import Execution, Job, Outcome
 from common.flows.coalesce import Coalescer
 from common.ports import Exchanged, SharedState, Submission
+from common.stores.server import SECONDS
 
-SECONDS = 5.0
-"""How long a step may take, unless its caller has less time."""
 _OTHER_BYTES = 100  # of a submission, beside its payload
 
 

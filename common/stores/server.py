@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from common.config import ConfigError, Settings
 from common.topology import role_of
 
+SECONDS = 5.0
+"""How long a server may take for an answer, unless the caller has less time."""
+
 
 @dataclass(frozen=True)
 class Servers:

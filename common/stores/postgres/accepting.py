@@ -9,8 +9,8 @@ from typing import cast
 from common.domain.ids import IdMint
 from common.domain.job import Job, JobSpec
 from common.ports import Clock, NewJob, Submission
-from common.stores.postgres.connection import Connection
-from common.stores.postgres.joining import Joining
+from common.stores.joining import Joining
+from common.stores.postgres.connection import Connection, Rows
 from common.stores.postgres.records import text
 from common.stores.postgres.submits import Submits, columns
 from common.stores.postgres.waiters import Waking
@@ -43,7 +43,7 @@ class Accepts(Submits):
 
     def __init__(
         self,
-        joining: Joining,
+        joining: Joining[Rows, Rows],
         waking: Waking,
         connection: Connection,
         mint: IdMint,

@@ -16,13 +16,14 @@ from common.stores.failing import noting_failures
 from common.stores.postgres import failures, primary
 from common.stores.postgres.migration import migrate
 from common.stores.postgres.pool import Pool
+from common.stores.server import SECONDS
 
 CONNECTIONS = 4
 """Connections of a process, beside the one on which it may listen."""
-SECONDS = 5.0
-"""How long PostgreSQL may take for an answer, unless the caller has less time."""
 _MIGRATING_SECONDS = 300.0
 _TRIES = 3
+
+Rows = list[asyncpg.Record]
 
 _SESSION = {
     # Every statement reads few rows by an index, whatever statistics of a table that was empty
@@ -60,7 +61,7 @@ class Connection:
         self.unanswered = 0
         """How many statements there were of which nobody knows what came of them."""
 
-    async def rows(self, operation: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    async def rows(self, operation: str, statement: str, *arguments: Any) -> Rows:
         """Return the rows of a statement, within the time that the caller has left.
 
         One that was rolled back for another's sake, or met a dead connection, is sent again.
@@ -113,14 +114,12 @@ class Connection:
 
     async def _send(
         self, connection: Any, operation: str, statement: str, arguments: Sequence[Any]
-    ) -> list[asyncpg.Record]:
+    ) -> Rows:
         left = _time_left(lambda: self.pool.give_back(connection))
         began = time.perf_counter()
         try:
             with context.asking_store():
-                found: list[asyncpg.Record] = await connection.fetch(
-                    statement, *arguments, timeout=left
-                )
+                found: Rows = await connection.fetch(statement, *arguments, timeout=left)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 self.unanswered += 1

@@ -17,11 +17,12 @@ from common.domain.job import (
     Outcome,
 )
 from common.ports import Exchanged, Submission, Transition
+from common.stores.joining import Arguments, Joining
+from common.stores.postgres import failures
 from common.stores.postgres import shared_statements as statements
 from common.stores.postgres.accepting import Accepted, Accepts
-from common.stores.postgres.connection import Connection
+from common.stores.postgres.connection import Connection, Rows
 from common.stores.postgres.jobs import PostgresJobs, keys_of
-from common.stores.postgres.joining import Joining
 from common.stores.postgres.queue import PostgresQueue
 from common.stores.postgres.records import before_of, job_of, runs, text
 from common.stores.postgres.results import PostgresResults
@@ -40,7 +41,7 @@ class PostgresShared:
         queue: PostgresQueue,
         results: PostgresResults,
     ) -> None:
-        self._joining = Joining(connection)
+        self._joining = Joining(_Statements(connection))
         self._jobs = jobs
         self._queue = queue
         self._results = results
@@ -166,6 +167,39 @@ class PostgresShared:
 
     async def _taken(self, steps: Sequence[Transition]) -> list[Job | TaskQueueError]:
         return await self._jobs.transition(steps) if steps else []
+
+
+class _Statements:
+    """Accepts and exchanges as statements, one for each or for both; a ``Trips``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.name = connection.name
+
+    async def accept(self, arguments: Arguments) -> Rows:
+        return await self._connection.rows("accept", statements.ACCEPT, *arguments)
+
+    async def exchange(self, arguments: Arguments) -> Rows:
+        return await self._connection.rows("exchange", statements.EXCHANGE, *arguments)
+
+    async def exchange_and_accept(
+        self, exchange: Arguments, accept: Arguments
+    ) -> tuple[Rows, Rows]:
+        rows = await self._connection.rows(
+            "exchange_and_accept", statements.EXCHANGE_AND_ACCEPT, *exchange, *accept
+        )
+        accepted = [row for row in rows if row["part"] == statements.ACCEPTED]
+        return [row for row in rows if row["part"] != statements.ACCEPTED], accepted
+
+    def has_brought(self, answer: Rows) -> bool:
+        return any(row["part"] == statements.LEASED for row in answer)
+
+    def nothing_happened(self, error: TaskQueueError) -> bool:
+        return failures.nothing_happened(error)
+
+    def note_unanswered(self) -> None:
+        # Members count what is made by what they are told of it.
+        self._connection.unanswered += 1
 
 
 def _columns(reports: Sequence[Report]) -> tuple[list[Any], ...]:

@@ -15,9 +15,8 @@ from common.redis_wire import Argument, Closed, Wire, connect, host_and_port
 from common.stores.failing import noting_failures
 from common.stores.redis import scripts
 from common.stores.redis.errors import translated
+from common.stores.server import SECONDS
 
-SECONDS = 5.0
-"""How long Redis may take for an answer, unless the caller has less time."""
 SILENCE = 4.0
 """Seconds without the answer that is due, after which the connection is taken for dead."""
 
@@ -29,7 +28,7 @@ class Connection:
     """
 
     def __init__(self, name: str, address: str, observer: StoreObserver) -> None:
-        self._name = name
+        self.name = name
         self._address = address
         self._observer = observer
         self._scripts = scripts.load()
@@ -73,13 +72,13 @@ class Connection:
                 sent = wire
                 return await self._answer(wire, operation, *command)
         except Closed as error:
-            raise StoreUnreachable(self._name, str(error)) from error
+            raise StoreUnreachable(self.name, str(error)) from error
         except TimeoutError:
             if sent is None:
-                raise StoreUnready(self._name, "it was not connected to in time") from None
+                raise StoreUnready(self.name, "it was not connected to in time") from None
             if sent.silence() >= SILENCE:
                 sent.close(f"it said nothing for {SILENCE:g} seconds")
-            raise StoreUnreachable(self._name, "it did not answer in time") from None
+            raise StoreUnreachable(self.name, "it did not answer in time") from None
 
     async def _answer(self, wire: Wire, operation: str, *command: Argument) -> Any:
         began = time.perf_counter()
@@ -91,7 +90,7 @@ class Connection:
 
     def _checked(self, answer: Any) -> Any:
         if isinstance(answer, hiredis.ReplyError):
-            raise translated(self._name, answer)
+            raise translated(self.name, answer)
         return answer
 
     async def _connected(self) -> Wire:
@@ -102,17 +101,17 @@ class Connection:
         connecting = self._connecting
         await asyncio.wait({connecting})
         if connecting.cancelled():
-            raise StoreUnready(self._name, "this process stops")
+            raise StoreUnready(self.name, "this process stops")
         try:
             return connecting.result()
         except (OSError, Closed, hiredis.ReplyError) as error:
             why = str(error) or "it does not answer"
-            raise StoreUnready(self._name, f"it cannot be connected to: {why}") from error
+            raise StoreUnready(self.name, f"it cannot be connected to: {why}") from error
 
     async def _connect(self) -> Wire:
         async with asyncio.timeout(SECONDS):
             self._wire = await self._open()
-        self._observer.connected(self._name, self._address)
+        self._observer.connected(self.name, self._address)
         return self._wire
 
     async def _open(self) -> Wire:

@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent / "scripts"
 
 JOBS = ("create", "get", "page", "transition", "cancel", "withdraw", "forget", "count")
 QUEUE = ("enqueue", "dequeue", "remove", "keep_out", "measure")
-SHARED = ("accept", "exchange")
+SHARED = ("accept", "exchange", "exchange_and_accept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Script:
 
 def load() -> dict[str, Script]:
     """Return all scripts by name."""
-    jobs, queue, results = map(_read, ("jobs", "queue", "results"))
+    jobs, queue, results, both = map(_read, ("jobs", "queue", "results", "shared"))
     return {
         **{name: _script(name, jobs) for name in JOBS},
         **{name: _script(name, queue) for name in QUEUE},
-        **{name: _script(name, jobs + queue + results) for name in SHARED},
+        **{name: _script(name, jobs + queue + results + both) for name in SHARED},
         "store": _script("store", results),
         "report": _script("report", ""),
     }

@@ -1,17 +1,15 @@
-"""Accepts that go along with an exchange: one statement, and one commit, for both."""
+"""Accepts that go along with an exchange: one trip to the store for both."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from common import context
 from common.domain.errors import StoreUnreachable, TaskQueueError, copy_of
-from common.stores.postgres import failures
-from common.stores.postgres import shared_statements as statements
-from common.stores.postgres.connection import SECONDS, Connection
+from common.stores.server import SECONDS
 
 LONGEST = 0.05
 """Seconds after which an accept goes alone: the exchange under way may have met a lock."""
@@ -22,10 +20,40 @@ In these the answer of an exchange gets to the worker, the jobs that it brought 
 they are reported.
 """
 
-Rows = list[Any]
+Arguments = Sequence[Any]
+Accepted = TypeVar("Accepted")
+Accepted_co = TypeVar("Accepted_co", covariant=True)
+Exchanged = TypeVar("Exchanged")
 
 
-class Joining:
+class Trips(Protocol[Accepted_co, Exchanged]):
+    """What goes to a store, each at once; all raise ``TaskQueueError``."""
+
+    name: str
+    """Of the store, in errors."""
+
+    async def accept(self, arguments: Arguments) -> Accepted_co:
+        """Return the store's answer to an accept."""
+
+    async def exchange(self, arguments: Arguments) -> Exchanged:
+        """Return the store's answer to an exchange."""
+
+    async def exchange_and_accept(
+        self, exchange: Arguments, accept: Arguments
+    ) -> tuple[Exchanged, Accepted_co]:
+        """Return the answers to both, of which the exchange comes first."""
+
+    def has_brought(self, answer: Exchanged) -> bool:
+        """Return whether an exchange has brought jobs."""
+
+    def nothing_happened(self, error: TaskQueueError) -> bool:
+        """Return whether a trip that failed so had no effect."""
+
+    def note_unanswered(self) -> None:
+        """Note an accept under way of which nobody will learn what came of it."""
+
+
+class Joining(Generic[Accepted, Exchanged]):
     """Sends accepts and exchanges.
 
     An exchange is sent at once. So is an accept, unless an exchange is under way, or has just
@@ -37,52 +65,52 @@ class Joining:
     happened, each is sent by itself.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._waiting: deque[_Waiting] = deque()
+    def __init__(self, trips: Trips[Accepted, Exchanged]) -> None:
+        self._trips = trips
+        self._waiting: deque[_Waiting[Accepted]] = deque()
         self._under_way = 0
         self._follow = False
 
-    async def accept(self, arguments: Sequence[Any]) -> tuple[Rows, bool]:
-        """Return the rows of ``ACCEPT``, and whether it went along. Raises ``TaskQueueError``."""
+    async def accept(self, arguments: Arguments) -> tuple[Accepted, bool]:
+        """Return the answer to an accept, and whether it went along. Raises ``TaskQueueError``."""
         if self._follow:
-            waiting = _Waiting(arguments)
+            waiting = _Waiting[Accepted](arguments)
             self._waiting.append(waiting)
             timer = asyncio.get_running_loop().call_later(LONGEST, self._end_wait, waiting)
             try:
-                rows = await waiting.answer
+                answer = await waiting.answer
             except asyncio.CancelledError:
-                # It may be under way, and nobody counts what comes of it.
-                self._connection.unanswered += waiting not in self._waiting
+                if waiting not in self._waiting:
+                    self._trips.note_unanswered()
                 raise
             finally:
                 timer.cancel()
                 if waiting in self._waiting:
                     self._waiting.remove(waiting)
-            if rows is not None:
-                return rows, True
-        return await self._connection.rows("accept", statements.ACCEPT, *arguments), False
+            if answer is not None:
+                return answer, True
+        return await self._trips.accept(arguments), False
 
-    async def exchange(self, arguments: Sequence[Any]) -> Rows:
-        """Return the rows of ``EXCHANGE``. Raises ``TaskQueueError``."""
+    async def exchange(self, arguments: Arguments) -> Exchanged:
+        """Return the answer to an exchange. Raises ``TaskQueueError``."""
         waiting = self._next()
         self._under_way += 1
         follows = False
         try:
-            rows = await self._exchange(arguments, waiting)
-            follows = any(row["part"] == statements.LEASED for row in rows)
+            answer = await self._exchange(arguments, waiting)
+            follows = self._trips.has_brought(answer)
         finally:
             self._under_way -= 1
             self._follow = follows
             self._wait_for_the_next(TURNS if follows else 0)
-        return rows
+        return answer
 
-    def _end_wait(self, waiting: _Waiting) -> None:
+    def _end_wait(self, waiting: _Waiting[Accepted]) -> None:
         """Let one go alone that no exchange has taken along yet."""
         if waiting in self._waiting:
             waiting.go_alone()
 
-    def _next(self) -> _Waiting | None:
+    def _next(self) -> _Waiting[Accepted] | None:
         """Return the accept that goes along; one without time left finds that out by itself."""
         while self._waiting:
             waiting = self._waiting.popleft()
@@ -91,37 +119,36 @@ class Joining:
             waiting.go_alone()
         return None
 
-    async def _exchange(self, arguments: Sequence[Any], waiting: _Waiting | None) -> Rows:
+    async def _exchange(
+        self, arguments: Arguments, waiting: _Waiting[Accepted] | None
+    ) -> Exchanged:
         if waiting is not None:
             try:
                 return await self._together(arguments, waiting)
             except TaskQueueError as error:
-                if not failures.nothing_happened(error) or context.remaining(SECONDS) <= 0:
+                if not self._trips.nothing_happened(error) or context.remaining(SECONDS) <= 0:
                     raise
-        return await self._connection.rows("exchange", statements.EXCHANGE, *arguments)
+        return await self._trips.exchange(arguments)
 
-    async def _together(self, arguments: Sequence[Any], waiting: _Waiting) -> Rows:
+    async def _together(self, arguments: Arguments, waiting: _Waiting[Accepted]) -> Exchanged:
         """Send both, within the time of whoever has more; settle the accept."""
         left = max(context.remaining(SECONDS), waiting.time_left())
         try:
             with context.call(context.correlation_id(), left, context.caller()):
-                rows = await self._connection.rows(
-                    "exchange_and_accept",
-                    statements.EXCHANGE_AND_ACCEPT,
-                    *arguments,
-                    *waiting.arguments,
+                exchanged, accepted = await self._trips.exchange_and_accept(
+                    arguments, waiting.arguments
                 )
         except TaskQueueError as error:
-            if failures.nothing_happened(error) and waiting.time_left() > 0:
+            if self._trips.nothing_happened(error) and waiting.time_left() > 0:
                 waiting.go_alone()
             else:
                 waiting.fail(error)
             raise
         except BaseException as error:
-            waiting.fail(StoreUnreachable(self._connection.name, f"{type(error).__name__}"))
+            waiting.fail(StoreUnreachable(self._trips.name, f"{type(error).__name__}"))
             raise
-        waiting.succeed([row for row in rows if row["part"] == statements.ACCEPTED])
-        return [row for row in rows if row["part"] != statements.ACCEPTED]
+        waiting.succeed(accepted)
+        return exchanged
 
     def _wait_for_the_next(self, turns: int) -> None:
         """Let those who wait go alone unless an exchange comes within so many turns."""
@@ -135,20 +162,20 @@ class Joining:
             self._waiting.popleft().go_alone()
 
 
-class _Waiting:
+class _Waiting(Generic[Accepted]):
     """An accept that may go along with the next exchange; ``answer`` is ``None`` if it may not."""
 
-    def __init__(self, arguments: Sequence[Any]) -> None:
+    def __init__(self, arguments: Arguments) -> None:
         loop = asyncio.get_running_loop()
         self.arguments = arguments
-        self.answer: asyncio.Future[Rows | None] = loop.create_future()
+        self.answer: asyncio.Future[Accepted | None] = loop.create_future()
         self._ends = loop.time() + context.remaining(SECONDS)
 
     def time_left(self) -> float:
         return self._ends - self.answer.get_loop().time()
 
-    def succeed(self, rows: Rows) -> None:
-        self._settle(rows)
+    def succeed(self, answer: Accepted) -> None:
+        self._settle(answer)
 
     def go_alone(self) -> None:
         self._settle(None)
@@ -157,6 +184,6 @@ class _Waiting:
         if not self.answer.done():
             self.answer.set_exception(copy_of(error))
 
-    def _settle(self, rows: Rows | None) -> None:
+    def _settle(self, answer: Accepted | None) -> None:
         if not self.answer.done():
-            self.answer.set_result(rows)
+            self.answer.set_result(answer)
