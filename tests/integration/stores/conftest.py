@@ -15,7 +15,7 @@ from common.services import redis
 from common.stores.redis import RedisStore
 from tests.support.owners import HandClock
 from tests.support.ports import free_port
-from tests.support.stores import Unwatched, settings_of
+from tests.support.stores import Asked, settings_of
 from tests.support.waiting import eventually
 
 
@@ -61,17 +61,6 @@ class Server:
             self.kill()
 
 
-class Trips(Unwatched):
-    """An observer that counts round trips by operation."""
-
-    def __init__(self) -> None:
-        self.operations: list[str] = []
-
-    def asked(self, operation: str, seconds: float) -> None:
-        assert seconds >= 0
-        self.operations.append(operation)
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     made = Server(tmp_path)
@@ -81,12 +70,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def trips() -> Trips:
-    return Trips()
+def trips() -> Asked:
+    """What the stores of a test have answered."""
+    return Asked()
 
 
 @pytest.fixture
-async def open_store(server: Server, trips: Trips) -> AsyncIterator[Callable[..., RedisStore]]:
+async def open_store(server: Server, trips: Asked) -> AsyncIterator[Callable[..., RedisStore]]:
     """Opens stores over the server, with settings by name."""
     stores = []
 

@@ -1,4 +1,4 @@
-"""Accepts that go along with an exchange, and what the one suffers from the other: nothing."""
+"""Accepts that go along with an exchange in PostgreSQL: neither suffers from the other."""
 
 from __future__ import annotations
 
@@ -13,70 +13,23 @@ import pytest
 from common.domain.errors import (
     InternalError,
     QueueFull,
-    RequestIdReused,
     StoreFull,
     StoreUnreachable,
-    SubmitWithdrawn,
     TaskQueueError,
 )
-from common.domain.ids import IdMint
-from common.domain.job import Execution, Job, JobSpec, JobState, Outcome
+from common.domain.job import Job, JobState
 from common.domain.paging import JobQuery
-from common.ports import Exchanged, NewJob, Submission
-from tests.support.owners import Silence
+from tests.support.joining import JOBS, TOGETHER, Node
 from tests.support.postgres import Database, started, until, waiting_for
 from tests.support.stores import Asked
 
 pytestmark = pytest.mark.needs("postgres")
-TOGETHER = "exchange_and_accept"
-JOBS = 4
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Database]:
     with started() as database:
         yield database
-
-
-class Node:
-    """A process whose worker exchanges while clients submit."""
-
-    def __init__(self, server: Database, **given: Any) -> None:
-        self.asked = Asked()
-        self.store = server.open(self.asked, **given)
-        self.jobs = self.store.jobs(IdMint(0, 1), Silence())
-        self.queue = self.store.queue(Silence())
-        self.results = self.store.results()
-        self.state = self.store.shared()
-
-    async def accept(self, request_id: str = "", digest: bytes = b"d", submit_id: str = "") -> Any:
-        new = NewJob("noop", request_id, digest, submit_id)
-        (answer,) = await self.state.accept([Submission(new, JobSpec("noop"))])
-        return answer
-
-    async def exchange(self, *ended: Execution, output: bytes = b"out") -> Exchanged:
-        """Report jobs as DONE and take the next one."""
-        done = Outcome(JobState.DONE, output)
-        return await self.state.exchange("w", [(each, done) for each in ended], 1)
-
-    async def take(self, *ended: Execution) -> Execution:
-        (assignment,) = (await self.exchange(*ended)).leased
-        return assignment.execution
-
-    async def state_of(self, job_id: str) -> JobState:
-        (job,) = await self.jobs.get([job_id])
-        assert isinstance(job, Job)
-        return job.state
-
-    async def waiting_accept(self, **given: Any) -> tuple[Execution, asyncio.Task[Any]]:
-        """Return what the worker runs, and an accept that goes along with its next exchange.
-
-        If that comes at once: whatever else is awaited first, the accept goes alone.
-        """
-        first = await self.take()
-        second = asyncio.create_task(self.take(first))
-        accepting = asyncio.create_task(self.accept(**given))
-        return await second, accepting
 
 
 @pytest.fixture
@@ -88,13 +41,13 @@ async def node(server: Database) -> AsyncIterator[Node]:
 @contextlib.asynccontextmanager
 async def open_node(server: Database, **given: Any) -> AsyncIterator[Node]:
     """Open a node over a database in which some jobs wait."""
-    node = Node(server, **given)
+    asked = Asked()
+    node = Node(server.open(asked, **given), asked)
     await node.store.refresh()
     async with server.administered() as session:
         await session.execute("TRUNCATE jobs, entries, requests, results, members")
     await node.store.refresh()
-    for _ in range(JOBS):
-        await node.accept()
+    await node.fill()
     yield node
     await node.store.close()
 
@@ -125,27 +78,6 @@ async def refusing(server: Database, table: str, state: str, what: str) -> Async
             await session.execute("DROP FUNCTION refuse CASCADE")
 
 
-async def test_an_accept_goes_along_with_the_exchange_that_comes_next(node: Node) -> None:
-    execution, accepting = await node.waiting_accept()
-    exchanged = await node.exchange(execution)
-    job = await accepting
-    assert node.asked.operations.count(TOGETHER) == 1
-    assert await node.state_of(execution.job_id) is JobState.DONE
-    assert await node.state_of(job.id) is JobState.QUEUED
-    # It comes behind those that were there before, and in none of them.
-    taken = [each.execution for each in exchanged.leased]
-    while taken[-1].job_id != job.id:
-        taken.append(await node.take(taken[-1]))
-    assert len(taken) == len(set(taken)) == 3
-
-
-async def test_an_accept_goes_alone_if_no_exchange_follows(node: Node) -> None:
-    _, accepting = await node.waiting_accept()
-    assert isinstance(await accepting, Job)
-    assert node.asked.operations[-1] == "accept"
-    assert TOGETHER not in node.asked.operations
-
-
 async def test_an_accept_waits_for_no_exchange_that_is_not_followed_by_others(
     server: Database, node: Node
 ) -> None:
@@ -172,27 +104,6 @@ async def test_an_accept_does_not_wait_for_an_exchange_that_meets_a_lock(
             assert isinstance(await accepting, Job)
             assert not exchanging.done()
     await exchanging
-
-
-async def test_what_is_refused_to_an_accept_takes_no_report_along(node: Node) -> None:
-    await node.accept("r", digest=b"d", submit_id="s1")
-    execution, accepting = await node.waiting_accept(
-        request_id="r", digest=b"other", submit_id="s2"
-    )
-    await node.exchange(execution)
-    assert isinstance(await accepting, RequestIdReused)
-    assert TOGETHER in node.asked.operations
-    assert await node.state_of(execution.job_id) is JobState.DONE
-    assert await node.results.get([execution]) == [b"out"]
-
-
-async def test_a_submit_that_was_withdrawn_takes_no_report_along(node: Node) -> None:
-    await node.jobs.withdraw("s")
-    execution, accepting = await node.waiting_accept(submit_id="s")
-    await node.exchange(execution)
-    assert isinstance(await accepting, SubmitWithdrawn)
-    assert TOGETHER in node.asked.operations
-    assert await node.state_of(execution.job_id) is JobState.DONE
 
 
 async def test_a_queue_that_is_full_takes_no_report_along(server: Database) -> None:
@@ -263,13 +174,3 @@ async def is_at_rest(session: asyncpg.Connection) -> bool:
     """Return whether no session of the store's does anything."""
     active = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'store' AND state = 'active'"
     return await session.fetchval(active) == 0
-
-
-async def test_an_accept_that_nobody_waits_for_is_not_sent(node: Node) -> None:
-    execution, accepting = await node.waiting_accept(submit_id="s")
-    accepting.cancel()
-    await node.exchange(execution)
-    with pytest.raises(asyncio.CancelledError):
-        await accepting
-    assert TOGETHER not in node.asked.operations
-    assert len(await node.jobs.page(JobQuery(limit=100))) == JOBS

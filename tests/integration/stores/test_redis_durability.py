@@ -12,9 +12,9 @@ from common.domain.errors import TaskQueueError
 from common.domain.job import Execution, Job, JobSpec, JobState
 from common.ports import NewEntry, NewJob, Transition
 from common.stores.redis import RedisStore
-from tests.integration.stores.conftest import Server, Trips
+from tests.integration.stores.conftest import Server
 from tests.support.owners import HandClock
-from tests.support.stores import Jobs, Queue, settings_of
+from tests.support.stores import Jobs, Queue, Unwatched, settings_of
 from tests.support.waiting import eventually_async
 
 pytestmark = pytest.mark.needs("redis")
@@ -59,7 +59,7 @@ async def test_what_was_answered_survives_a_kill(tmp_path: Path, fsync: str) -> 
     server, clock = Server(tmp_path), HandClock()
     server.start(fsync)
     peers = {"redis": server.address}
-    store = RedisStore(settings_of(store="redis", peers=peers), clock, Trips())
+    store = RedisStore(settings_of(store="redis", peers=peers), clock, Unwatched())
     try:
         client = Client(store, clock)
         running = [asyncio.create_task(client.run()) for _ in range(8)]

@@ -16,9 +16,9 @@ from common.domain.job import Execution, Job, JobSpec, JobState
 from common.domain.paging import JobQuery
 from common.ports import NewEntry, NewJob, Transition
 from common.stores.redis import RedisStore, bell
-from tests.integration.stores.conftest import Server, Trips
+from tests.integration.stores.conftest import Server
 from tests.support.owners import HandClock
-from tests.support.stores import Jobs, Queue
+from tests.support.stores import Asked, Jobs, Queue
 from tests.support.waiting import eventually_async
 
 pytestmark = pytest.mark.needs("redis")
@@ -102,7 +102,7 @@ async def test_a_paused_redis_that_was_not_connected_to_is_sent_nothing(
     assert await jobs.page() == []
 
 
-async def test_a_caller_whose_time_is_over_sends_nothing(jobs: Jobs, trips: Trips) -> None:
+async def test_a_caller_whose_time_is_over_sends_nothing(jobs: Jobs, trips: Asked) -> None:
     with context.call(timeout=0):
         error = await failure_of(jobs.create())
     assert error.definite
@@ -279,7 +279,7 @@ async def test_a_script_that_meets_the_limit_of_memory_is_done_whole_or_not_at_a
 
 
 async def test_every_round_trip_is_observed_once(
-    server: Server, open_store: OpenStore, trips: Trips
+    server: Server, open_store: OpenStore, trips: Asked
 ) -> None:
     clock = HandClock()
     store = open_store(clock)
