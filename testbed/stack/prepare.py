@@ -121,13 +121,23 @@ def scaled(topology: Topology, spec: StackSpec, one_host: bool = True) -> Topolo
 
 
 def port_uses(topology: Topology) -> dict[int, str]:
-    """Return what each port of the design is for."""
-    uses = {
-        port: f"{each.name}, {use}"
-        for each in topology.processes
-        for use, port in each.every_port().items()
-    }
-    return uses | {link.port: f"link {link}" for link in topology.links}
+    """Return what each port is for. Raises :class:`TestbedError` if one is for two."""
+    uses: dict[int, str] = {}
+    every = [
+        *(
+            (port, f"{each.name}, {use}")
+            for each in topology.processes
+            for use, port in each.every_port().items()
+        ),
+        *((link.port, f"link {link}") for link in topology.links),
+    ]
+    for port, use in every:
+        if (other := uses.setdefault(port, use)) != use:
+            raise TestbedError(
+                f"design {topology.design} has port {port} for two: {other}; {use}",
+                "give one of them another port in the topology",
+            )
+    return uses
 
 
 def blank(runtime: str, topology: Topology, spec: StackSpec) -> StackRecord:

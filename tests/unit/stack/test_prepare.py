@@ -66,6 +66,12 @@ def test_slots_that_nobody_shares_out_are_unknown_and_metrics_that_nobody_has_le
     assert prepare.port_uses(ALONE) == {6379: "store, port"}
 
 
+def test_a_port_for_two_is_an_error_that_names_both() -> None:
+    both = replace(ALONE, processes=(STORE, replace(STORE, name="cache")))
+    with pytest.raises(TestbedError, match="port 6379 for two: store, port; cache, port"):
+        prepare.port_uses(both)
+
+
 def test_metrics_at_another_path_are_found_there() -> None:
     odd = replace(STORE, metrics_port=6380, metrics_path="/stats")
     record = prepare.blank("local", replace(ALONE, processes=(odd,)), StackSpec())
