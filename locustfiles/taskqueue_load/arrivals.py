@@ -18,6 +18,7 @@ import gevent
 from gevent.pool import Group
 from locust.exception import StopUser
 
+from taskqueue_load.alarm import Alarm
 from taskqueue_load.recorder import Recorder
 
 # When the call that a greenlet is about to make was due, on the clock ``perf_counter``.
@@ -86,13 +87,11 @@ class Arrivals:
 
     def _run(self, start_unix: float) -> None:
         start = time.perf_counter() + (start_unix - time.time())
-        for seconds in self._due_times:
-            due = start + seconds
-            # Even a late call lets others run first, or answers would wait for the arrivals.
-            gevent.sleep(max(0.0, due - time.perf_counter()))
-            while (left := due - time.perf_counter()) > 0:
-                gevent.sleep(left)
-            self._begin(due, start_unix + seconds)
+        with Alarm() as alarm:
+            for seconds in self._due_times:
+                # Even a late call lets others run first, or answers would wait for the arrivals.
+                alarm.until(start + seconds)
+                self._begin(start + seconds, start_unix + seconds)
 
     def _begin(self, due: float, due_unix: float) -> None:
         full = len(self._calls) >= self._limit

@@ -73,6 +73,7 @@ TOP: dict[str, Spec] = {
 LIMITS: dict[str, Spec] = {
     "offered_miss": Number(0, 1, above=True),
     "send_delay_share": Number(0, 1, above=True),
+    "send_delay_floor_ms": Number(0, 1000, "milliseconds"),
     "generator_cpu": Number(0, 64, "cores", above=True),
 }
 STOP: dict[str, Spec] = {

@@ -74,7 +74,7 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
     if header.status != COMPLETE or load is None:
         return TrialFigures(header, problems=(f"{header.status}: {header.error or 'no reason'}",))
     cut = warmup.cut(load)
-    window = cut.window
+    window, held_to = cut.window, limits or Limits()
     figures = {
         **_calls(load, window),
         **_jobs(trial.jobs, window),
@@ -89,8 +89,11 @@ def analyse(trial: TrialRecording, limits: Limits | None = None) -> TrialFigures
         figures=figures,
         calls=tuple(name for name, call in load.calls.items() if call.answered(window)),
         lost=lost,
-        problems=tuple(validity.problems(trial, cut, limits or Limits())),
-        warnings=tuple(_warnings(trial, load, cut, figures)),
+        problems=tuple(validity.problems(trial, cut, held_to)),
+        warnings=(
+            *_warnings(trial, load, cut, figures),
+            *validity.late_sends_let_pass(load, window, held_to),
+        ),
         cut=cut,
     )
 

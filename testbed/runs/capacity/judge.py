@@ -3,6 +3,10 @@
 What the design does by its own clock (lost jobs, a growing backlog, completion times) and errors
 count whatever the generator did. Response times count only if the generator was sound: one that
 is out of CPU measures itself. So they are checked last.
+
+Response times begin when a call was due, so they include what the generator sent it late by. That
+can make an objective be missed, and then the drive says nothing; it cannot make one be held. So
+late sends alone void no drive that holds (decision 0047).
 """
 
 from __future__ import annotations
@@ -37,6 +41,11 @@ GROWTH_JOBS = 10
 DROPPED_SHARE = 0.02
 
 
+def sent_late(percent: int) -> str:
+    """Name the figure that is a percentile of the send delay, in milliseconds."""
+    return f"sent_late_p{percent}_ms"
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What came of a drive, why, and its figures by name (milliseconds, shares, per second)."""
@@ -59,9 +68,13 @@ def judge(trial: TrialRecording, slo: Slo, limits: Limits) -> Judgement:
         return Judgement(DriveVerdict.VOID, reason, figures)
     for reason in _certain(trial, window, slo, figures):
         return Judgement(DriveVerdict.FAILED, reason, figures)
-    for reason in validity.generator_problems(load, window, limits):
+    for reason in validity.load_problems(load, window, limits):
         return Judgement(DriveVerdict.VOID, reason, figures)
     for reason in _slow(slo, figures):
+        for late in validity.late_sends(load, window, limits):
+            return Judgement(DriveVerdict.VOID, f"{reason}, but {late.problem(limits)}", figures)
+        return Judgement(DriveVerdict.FAILED, reason, figures)
+    for reason in _unknown(slo, figures):
         return Judgement(DriveVerdict.FAILED, reason, figures)
     return Judgement(DriveVerdict.HELD, _summary(slo, figures), figures)
 
@@ -121,6 +134,7 @@ def _figures(
         "backlog_growth_per_second": backlog_growth(trial.jobs, window),
         "error_share": errors / due if due else 0.0,
         "dropped": float(dropped),
+        **{sent_late(each.percent): each.late_ms for each in validity.send_delays(load, window)},
     }
     for each in slo.latencies:
         histogram = merge(
@@ -174,10 +188,14 @@ def _certain(
 def _slow(slo: Slo, figures: dict[str, float]) -> Iterator[str]:
     for each in slo.latencies:
         value = figures.get(each.name)
-        if value is None:
-            yield f"too few calls for {each.name}: drive for longer"
-        elif value > each.ms:
+        if value is not None and value > each.ms:
             yield f"{each.name} is {value:.1f} ms, {each.ms:g} ms are allowed"
+
+
+def _unknown(slo: Slo, figures: dict[str, float]) -> Iterator[str]:
+    for each in slo.latencies:
+        if each.name not in figures:
+            yield f"too few calls for {each.name}: drive for longer"
     if slo.completion_ms is not None and "completion" not in figures:
         yield "too few jobs for the p99 of completion times: drive for longer"
 
@@ -188,4 +206,11 @@ def _summary(slo: Slo, figures: dict[str, float]) -> str:
         parts.append(f"errors {figures['error_share']:.2%}")
     if slo.completion_ms is not None:
         parts.append(f"completion p99 {figures['completion']:.0f} ms")
+    late = [
+        f"p{percent} {figures[name]:.2f} ms"
+        for percent in validity.PERCENTILES
+        if (name := sent_late(percent)) in figures
+    ]
+    if late:
+        parts.append(f"sent late by {' and '.join(late)}")
     return ", ".join(parts)

@@ -12,10 +12,13 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from testbed.drive.figures.validity import PERCENTILES
 from testbed.record.files import write_json
+from testbed.report.numbers import listed
+from testbed.runs.capacity.judge import sent_late
 from testbed.runs.capacity.plan import CapacityPlan
 from testbed.runs.capacity.search import DriveVerdict, Search, SearchOutcome
-from testbed.runs.capacity.session import CapacityResult
+from testbed.runs.capacity.session import CapacityResult, SearchStep
 from testbed.stack.sides.side import headline, label
 from testbed.stats import Interval, UslFit
 
@@ -33,6 +36,7 @@ STEP_COLUMNS = (
     "answered_per_second",
     "error_share",
     "backlog_growth_per_second",
+    *map(sent_late, PERCENTILES),
 )
 
 
@@ -127,19 +131,20 @@ def sweep_table(sides: Sequence[str], result: CapacityResult) -> Table:
 def verdicts(plan: CapacityPlan, result: CapacityResult) -> Iterator[str]:
     """Say in plain words what each side holds, and how it scales."""
     for side, search in result.searches.items():
-        yield _capacity(side, search, plan)
+        yield _capacity(side, search, plan, result)
+    yield from _included(result)
     for side in result.searches:
         yield from _law(side, result)
 
 
-def _capacity(side: str, search: Search, plan: CapacityPlan) -> str:
+def _capacity(side: str, search: Search, plan: CapacityPlan, result: CapacityResult) -> str:
     name = headline(side)
     held, failed = search.held, search.failed
     if held is None:
         if search.outcome is SearchOutcome.NEVER:
             return f"{name} does not hold the objective even at {plan.search.least:g} calls/s."
-        if search.outcome is SearchOutcome.GENERATOR:
-            return f"{name}: no figure; the generator cannot offer {plan.search.least:g} calls/s."
+        if search.outcome is SearchOutcome.NOTHING:
+            return _nothing(name, [each for each in result.steps if each.side == side])
         return f"{name}: no rate has been confirmed to hold; there is no result."
     yes, of = search.votes(held)
     confirmed = f" ({yes} of {of} confirming drives held)" if of else ""
@@ -160,6 +165,41 @@ def _capacity(side: str, search: Search, plan: CapacityPlan) -> str:
         )
     upper = f" and {failed:.0f}" if failed is not None else ""
     return f"{name}: not confirmed, the search was cut short between {held:.0f}{upper} calls/s."
+
+
+def _nothing(name: str, steps: Sequence[SearchStep]) -> str:
+    """Say why a search ended at void drives without a rate that holds, and what helps."""
+    void = [each for each in steps if each.judgement.verdict is DriveVerdict.VOID]
+    rates = listed([f"{rate:.3g}" for rate in dict.fromkeys(each.rate for each in void)])
+    return (
+        f"{name}: no figure. The drives at {rates} calls/s are void, the last because "
+        f"{void[-1].judgement.reason}. There the load generator decided what was measured, which "
+        "says nothing of the side. What helps: take other work off the machine, or drive from "
+        "another one; an objective that is not close to what the generator itself adds (testbed "
+        "calibrate says how much that is here); a lower --first, if one generator cannot make so "
+        "many calls."
+    )
+
+
+def _included(result: CapacityResult) -> Iterator[str]:
+    """Say what response times include, with what it was where an objective was held."""
+    held = [
+        each.judgement.figures
+        for each in result.steps
+        if each.judgement.verdict is DriveVerdict.HELD
+    ]
+    names = {percent: sent_late(percent) for percent in PERCENTILES}
+    most = [
+        f"{max(late):.2f} ms at p{percent}"
+        for percent, name in names.items()
+        if (late := [figures[name] for figures in held if name in figures])
+    ]
+    if most:
+        yield (
+            "Response times begin when a call was due, so they include the time by which the load "
+            f"generator sent it late: at most {' and '.join(most)} in the drives that held. No "
+            "side is slower than they say."
+        )
 
 
 def _law(side: str, result: CapacityResult) -> Iterator[str]:

@@ -7,6 +7,10 @@ decides, and a rate that is not confirmed moves the bracket by one step.
 
 One bad drive proves little on a shared machine. So a failure counts once it has happened twice at
 a rate; the confirmation is there for the opposite error, a rate that has held by luck.
+
+A void drive says nothing of the design. Where no rate has held yet, a lower one is tried, for the
+first may have been too much for the generator; but not for ever: three rates in a row at which
+every drive was void end the search, for then the rate is not what is wrong.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 REPEATS_OF_FAILURE = 2
+# Void rates in a row, on the way down, after which a lower one is not tried.
+VOID_RATES = 3
 
 
 class Stage(StrEnum):
@@ -29,7 +35,7 @@ class Stage(StrEnum):
 
 
 class DriveVerdict(StrEnum):
-    """What came of a drive. VOID says that the generator could not offer the rate."""
+    """What came of a drive. VOID says that the generator, not the design, decided its figures."""
 
     HELD = "held"
     FAILED = "failed"
@@ -44,6 +50,7 @@ class SearchOutcome(StrEnum):
     AT_LEAST = "at least"
     NEVER = "never"
     GENERATOR = "generator is the limit"
+    NOTHING = "every drive void"
     RUNNING = "running"
 
 
@@ -81,6 +88,7 @@ class Search:
         self._held: float | None = None
         self._failed: float | None = None
         self._upper_void = False
+        self._void_rates = 0
         self._stage = Stage.CLIMB
         self._rate: float | None = plan.first
         self._failures = 0
@@ -145,6 +153,7 @@ class Search:
         else:
             # One of two void drives was a proper failure: then it is the design that fails.
             self._failed, self._upper_void = rate, self._voids == self._failures
+            self._void_rates = self._void_rates + 1 if self._upper_void else 0
         self._failures = self._voids = 0
         self._move()
 
@@ -157,8 +166,8 @@ class Search:
             else:
                 self._rate = min(self._held * plan.factor, plan.most)
         elif self._held is None:
-            if self._failed <= plan.least:
-                self._end(SearchOutcome.GENERATOR if self._upper_void else SearchOutcome.NEVER)
+            if self._failed <= plan.least or self._void_rates >= VOID_RATES:
+                self._end(SearchOutcome.NOTHING if self._upper_void else SearchOutcome.NEVER)
             else:
                 self._rate = max(self._failed / plan.factor, plan.least)
         elif self._failed / self._held > (1 + plan.precision) * (1 + 1e-9):
@@ -205,7 +214,7 @@ class Search:
         lower = self._failed / (1 + self._plan.precision)
         if lower < self._plan.least:
             self._held = None
-            self._end(SearchOutcome.GENERATOR if self._upper_void else SearchOutcome.NEVER)
+            self._end(SearchOutcome.NOTHING if self._upper_void else SearchOutcome.NEVER)
             return
         self._held = lower
         self._confirm()

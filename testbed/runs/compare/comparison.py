@@ -105,7 +105,7 @@ def _ratio_label(first: str, second: str) -> str:
 def compare(experiment: ExperimentRecording) -> Comparison:
     """Analyse all trials and put the sides of each cell beside each other."""
     with naming(experiment.source):
-        limits: Limits = typed(experiment.plan.get("limits", {}), Limits, "plan.limits")
+        limits = _limits(experiment.plan.get("limits", {}))
         for side in experiment.sides:
             _check_written(side)
     trials = tuple(analyse(each, limits) for each in experiment.trials)
@@ -119,6 +119,14 @@ def compare(experiment: ExperimentRecording) -> Comparison:
         missing=tuple(sorted(needed - {each.header.number for each in trials if each.valid})),
         ended=experiment.ended,
     )
+
+
+def _limits(recorded: Any) -> Limits:
+    """Read what a run was held to; one that was made before there was a floor had none."""
+    if isinstance(recorded, dict) and recorded:
+        recorded = {"send_delay_floor_ms": 0.0, **recorded}
+    limits: Limits = typed(recorded, Limits, "plan.limits")
+    return limits
 
 
 def _check_written(side: str) -> None:

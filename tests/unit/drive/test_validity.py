@@ -51,20 +51,60 @@ def test_schedule_that_falls_behind_the_rate_is_void(make: Any) -> None:
     assert "2,700 calls due, 3,000 asked for" in problem
 
 
+def late(make: Any, delay_us: list[int], response_us: list[int]) -> Any:
+    """A drive of 30 s at 100 calls per second whose calls are sent late, as a trial."""
+    times = {SERVICE: response_us, DELAY: delay_us, RESPONSE: response_us}
+    load = make.load(
+        seconds=30, loop=OPEN, offered=Offered(100.0, "even", 9), calls={"SubmitJob": times}
+    )
+    return make.trial(jobs=(), load=load)
+
+
 def test_late_sends_void_a_trial(make: Any) -> None:
-    (problem,) = open_loop(make, delay_us=400)
+    (problem,) = open_loop(make, delay_us=4000, response_us=10_000)
     assert "sent late" in problem
     assert "40% of the response time" in problem
 
 
 def test_late_sends_within_the_share_of_the_plan_are_allowed(make: Any) -> None:
-    times = {SERVICE: [1000] * CALLS, DELAY: [400] * CALLS, RESPONSE: [1000] * CALLS}
-    load = make.load(
-        seconds=30, loop=OPEN, offered=Offered(100.0, "even", 9), calls={"SubmitJob": times}
-    )
-    trial = make.trial(jobs=(), load=load)
+    trial = late(make, [4000] * CALLS, [10_000] * CALLS)
     assert analyse(trial, Limits(send_delay_share=0.5)).valid
     assert not analyse(trial).valid
+
+
+def test_a_generator_that_is_as_late_as_when_idle_voids_no_trial_of_a_fast_side(make: Any) -> None:
+    assert open_loop(make, delay_us=900, response_us=3000) == ()
+
+
+def test_a_fast_side_whose_calls_are_sent_later_than_by_an_idle_generator_is_void(
+    make: Any,
+) -> None:
+    (problem,) = open_loop(make, delay_us=1100, response_us=3000)
+    assert "the send delay's p50 is 1.10 ms, 37% of the response time's" in problem
+
+
+@pytest.mark.parametrize(("delay_us", "is_valid"), [(1900, True), (2100, False)])
+def test_the_slowest_calls_of_an_idle_generator_may_be_twice_as_late(
+    make: Any, delay_us: int, is_valid: bool
+) -> None:
+    slow = CALLS // 20
+    delays = [100] * (CALLS - slow) + [delay_us] * slow
+    trial = late(make, delays, [3000] * (CALLS - slow) + [4000] * slow)
+    assert analyse(trial).valid is is_valid
+
+
+def test_how_late_an_idle_generator_sends_is_said_by_the_plan(make: Any) -> None:
+    trial = late(make, [900] * CALLS, [3000] * CALLS)
+    assert analyse(trial, Limits(send_delay_floor_ms=0.9)).valid
+    assert not analyse(trial, Limits(send_delay_floor_ms=0)).valid
+
+
+def test_a_share_that_is_let_pass_for_its_smallness_is_said_of_the_trial(make: Any) -> None:
+    late_sends = analyse(late(make, [900] * CALLS, [3000] * CALLS)).warnings
+    (median,) = (each for each in late_sends if each.startswith("p50"))
+    assert "includes 0.90 ms by which the load generator sent late" in median
+    punctual = analyse(late(make, [100] * CALLS, [3000] * CALLS))
+    assert not any("sent late" in each for each in punctual.warnings)
 
 
 def test_generator_out_of_cpu_voids_a_trial(make: Any) -> None:

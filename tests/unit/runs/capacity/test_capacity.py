@@ -29,7 +29,7 @@ from testbed.runs.capacity import judge, report, session, slo
 from testbed.runs.capacity.judge import Judgement
 from testbed.runs.capacity.plan import CapacityPlan, check, parse_users
 from testbed.runs.capacity.search import DriveVerdict, SearchOutcome, SearchPlan, Stage
-from testbed.runs.capacity.session import CapacityResult
+from testbed.runs.capacity.session import CapacityResult, SearchStep
 from tests.unit.runs.calibrate.recordings import interval
 
 START = 1000
@@ -140,6 +140,37 @@ def test_slow_answers_count_for_nothing_if_the_generator_was_at_its_end(
     judged = judge.judge(trial(recording), SLO, LIMITS)
     assert judged.verdict is DriveVerdict.VOID
     assert reason in judged.reason
+
+
+def test_late_sends_of_a_drive_that_holds_all_the_same_void_nothing_and_are_said() -> None:
+    judged = judge.judge(trial(load(ms=3, delay_ms=0.9)), SLO, LIMITS)
+    assert judged.verdict is DriveVerdict.HELD
+    assert "sent late by p50 0.90 ms and p99 0.90 ms" in judged.reason
+    assert judged.figures["sent_late_p50_ms"] == pytest.approx(0.9, rel=0.01)
+
+
+def test_an_objective_that_is_missed_by_what_the_generator_adds_is_no_failure_of_the_side() -> None:
+    judged = judge.judge(trial(load(ms=3, delay_ms=1.5)), slo.parse("p50=4ms"), LIMITS)
+    assert judged.verdict is DriveVerdict.VOID
+    assert "p50 is 4.5 ms, 4 ms are allowed, but calls were sent late" in judged.reason
+
+
+def test_an_objective_that_is_missed_by_more_than_late_sends_explain_is_a_failure() -> None:
+    judged = judge.judge(trial(load(ms=5, delay_ms=0.9)), slo.parse("p50=3.5ms"), LIMITS)
+    assert (judged.verdict, judged.reason) == (
+        DriveVerdict.FAILED,
+        "p50 is 5.9 ms, 3.5 ms are allowed",
+    )
+
+
+@pytest.mark.parametrize(
+    "recording", [load(ms=3, generator_cpu=0.99), load(ms=3, sent=150, answered=150)]
+)
+def test_a_generator_at_its_end_voids_also_a_drive_that_would_hold(
+    recording: LoadRecording,
+) -> None:
+    lax = slo.parse("p99=100ms")
+    assert judge.judge(trial(recording), lax, LIMITS).verdict is DriveVerdict.VOID
 
 
 def test_growing_backlog_is_the_designs_own_whatever_the_generator_did() -> None:
@@ -274,6 +305,27 @@ def test_generator_at_its_end_is_named_and_no_capacity_given() -> None:
     (words,) = report.verdicts(CapacityPlan(), result)
     assert "the load generator is the limit, not the side" in words
     assert "This is no capacity" in words
+
+
+def test_void_drives_alone_give_no_figure_but_the_rates_the_reason_and_what_helps() -> None:
+    result = found(FakeDriver({"a": 9999}, generator=1), ["a"])
+    assert result.searches["a"].outcome is SearchOutcome.NOTHING
+    (words,) = report.verdicts(CapacityPlan(), result)
+    assert words.startswith(
+        "Design A: no figure. The drives at 100, 50 and 25 calls/s are void, the last because the "
+        "load generator ran out of CPU."
+    )
+    assert "What helps: take other work off the machine" in words
+
+
+def test_words_of_a_result_say_that_late_sends_are_in_the_response_times() -> None:
+    result = CapacityResult()
+    for ms in (0.4, 0.9):
+        judged = judge.judge(trial(load(ms=3, delay_ms=ms)), SLO, LIMITS)
+        result.steps.append(SearchStep("a", Stage.CLIMB, RATE, judged))
+    (words,) = report.verdicts(CapacityPlan(), result)
+    assert words.startswith("Response times begin when a call was due")
+    assert "at most 0.90 ms at p50 and 0.90 ms at p99 in the drives that held" in words
 
 
 def test_sweep_finds_the_law_from_what_counts() -> None:

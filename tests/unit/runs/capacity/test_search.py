@@ -122,10 +122,31 @@ def test_failure_above_which_the_generator_saturates_is_still_a_capacity() -> No
     assert search.held == pytest.approx(300, rel=0.1)
 
 
-def test_generator_that_can_offer_nothing_is_named_as_the_limit() -> None:
-    search, _ = run(lambda _rate: DriveVerdict.VOID)
-    assert search.outcome is SearchOutcome.GENERATOR
+def test_a_search_that_finds_only_void_drives_ends_soon_and_gives_no_figure() -> None:
+    search, asked = run(lambda _rate: DriveVerdict.VOID)
+    assert search.outcome is SearchOutcome.NOTHING
     assert search.held is None
+    assert asked == [100, 100, 50, 50, 25, 25]
+
+
+def test_a_first_rate_that_is_too_high_for_the_generator_is_halved_until_it_is_not() -> None:
+    search, asked = run(
+        lambda rate: DriveVerdict.HELD if rate <= 300 else DriveVerdict.VOID,
+        SearchPlan(first=1000),
+    )
+    assert asked[:5] == [1000, 1000, 500, 500, 250]
+    assert search.outcome is SearchOutcome.GENERATOR
+    assert search.held == pytest.approx(300, rel=0.1)
+
+
+def test_rates_that_fail_for_the_design_are_gone_below_however_many_are_void_between() -> None:
+    verdicts = {400: DriveVerdict.FAILED, 100: DriveVerdict.FAILED, 25: DriveVerdict.FAILED}
+    search, asked = run(
+        lambda rate: DriveVerdict.HELD if rate <= 6.25 else verdicts.get(rate, DriveVerdict.VOID),
+        SearchPlan(first=800),
+    )
+    assert 6.25 in asked
+    assert search.held is not None
 
 
 def test_confirmation_drives_both_ends_of_the_bracket_in_turn() -> None:

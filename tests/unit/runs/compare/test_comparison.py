@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from testbed.record.calls import SERVICE
+from testbed.record.calls import DELAY, RESPONSE, SERVICE
 from testbed.record.model import (
     FAILED,
+    OPEN,
     ExperimentRecording,
+    Offered,
     TrialRecording,
 )
 from testbed.runs.compare.comparison import Comparison, compare
@@ -69,6 +71,25 @@ def test_void_trial_is_left_out_of_medians_and_its_block_has_no_ratio(make: Any)
     assert ratio_of(row).by_block[1] is None
     assert ratio_of(row).estimate == pytest.approx(3, rel=2e-3)
     assert comparison.missing == (4,)
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_valid"),
+    [
+        ({}, True),
+        ({"send_delay_share": 0.25}, False),
+        ({"send_delay_share": 0.25, "send_delay_floor_ms": 1.0}, True),
+    ],
+)
+def test_a_run_from_before_there_was_a_floor_for_late_sends_is_held_to_none(
+    make: Any, limits: dict[str, float], is_valid: bool
+) -> None:
+    times = {SERVICE: [2100] * 100, DELAY: [900] * 100, RESPONSE: [3000] * 100}
+    load = make.load(loop=OPEN, offered=Offered(100.0, "even", 9), calls={"SubmitJob": times})
+    trial = make.trial(header=make.header(1, 0), load=load, jobs=())
+    recorded = ExperimentRecording(("a", "b"), {"limits": limits}, {}, (trial,), ({"number": 1},))
+    (figures,) = compare(recorded).trials
+    assert figures.valid is is_valid
 
 
 def test_missing_trials_make_a_comparison_incomplete(make: Any) -> None:

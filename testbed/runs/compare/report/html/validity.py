@@ -73,7 +73,9 @@ def generator_section(view: View) -> Section:
         intro = [
             "Arrivals follow a schedule and wait for no answer. Latency counts from the moment at "
             "which a call was due, so a late send is part of it; send delay is that part alone. "
-            "Offered is what was due, achieved what was sent."
+            "It voids a trial if it is more than the share of the response time that the plan "
+            "allows (send_delay_share), and more than a generator with nothing else to do is late "
+            "by (send_delay_floor_ms). Offered is what was due, achieved what was sent."
         ]
     else:
         intro = [
