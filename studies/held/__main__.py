@@ -1,4 +1,4 @@
-"""Fills stores with jobs and prints what each question costs then: a quarter of an hour."""
+"""Fills stores with jobs and prints what each question costs then: half an hour or more."""
 
 from __future__ import annotations
 
