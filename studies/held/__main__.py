@@ -1,9 +1,10 @@
-"""Fills stores with jobs and prints what is asked costs then: ten minutes for a million jobs."""
+"""Fills stores with jobs and prints what each question costs then: half an hour or more."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
 import statistics
 import sys
 import time
@@ -24,23 +25,21 @@ AT_A_TIME = 4
 STORES = (REDIS, POSTGRES)
 COUNTS_OF = {REDIS: "commands", POSTGRES: "buffers"}
 
-Ask = Callable[[StoredJobs, int], Awaitable[object]]
+Ask = Callable[[StoredJobs], Awaitable[object]]
 
 
-def _new(number: int, count: int) -> list[NewJob]:
-    return [
-        NewJob("noop", f"asked-{number}-{each}", b"d", f"submit-{number}-{each}")
-        for each in range(count)
-    ]
+def _new(count: int) -> list[NewJob]:
+    """Return jobs to create; their keys have no order, as those of submits have none."""
+    return [NewJob("noop", secrets.token_hex(16), b"d", secrets.token_hex(8)) for _ in range(count)]
 
 
 QUESTIONS: Mapping[str, Ask] = {
-    "submit 1": lambda jobs, number: jobs.create(_new(number, 1)),
-    "submit 16 at once": lambda jobs, number: jobs.create(_new(number, 16)),
-    "list 50, the newest": lambda jobs, _: jobs.page(JobQuery()),
-    "list 50 that are done": lambda jobs, _: jobs.page(JobQuery(JobState.DONE)),
-    "list 50 of a kind": lambda jobs, _: jobs.page(JobQuery(kind="noop")),
-    "list 50 that failed: none": lambda jobs, _: jobs.page(JobQuery(JobState.FAILED)),
+    "submit 1": lambda jobs: jobs.create(_new(1)),
+    "submit 16 at once": lambda jobs: jobs.create(_new(16)),
+    "list 50, the newest": lambda jobs: jobs.page(JobQuery()),
+    "list 50 that are done": lambda jobs: jobs.page(JobQuery(JobState.DONE)),
+    "list 50 of a kind": lambda jobs: jobs.page(JobQuery(kind="noop")),
+    "list 50 that failed: none": lambda jobs: jobs.page(JobQuery(JobState.FAILED)),
 }
 
 
@@ -51,8 +50,7 @@ async def fill(held: Held) -> None:
     async def some(first: int) -> None:
         for number in range(first, held.count, BATCH * AT_A_TIME):
             size = min(BATCH, held.count - number)
-            new = [NewJob("noop", f"held-{number + each}", b"d") for each in range(size)]
-            made = [Execution(job.id, 1) for job in await jobs.create(new)]  # type: ignore[union-attr]
+            made = [Execution(job.id, 1) for job in await jobs.create(_new(size))]  # type: ignore[union-attr]
             for state in (JobState.RUNNING, JobState.DONE):
                 await jobs.transition([Transition(each, state, "w") for each in made])
             if not number % (BATCH * AT_A_TIME * 100):
@@ -61,39 +59,37 @@ async def fill(held: Held) -> None:
     await store.refresh()
     await asyncio.gather(*(some(BATCH * each) for each in range(AT_A_TIME)))
     await store.close()
-    await held.vacuum()
+    await held.settle()
 
 
-async def cost(held: Held, ask: Ask, first: int, times: int) -> tuple[float, list[float]]:
+async def cost(held: Held, ask: Ask, times: int) -> tuple[float, list[float]]:
     """Return what one question makes the server count, and the seconds of each."""
-    store, jobs = held.open()
-    await store.refresh()
-    # The first one prepares statements and finds the connection.
-    await ask(jobs, first)
-    await store.close()
-    seconds = []
     before = await held.counted()
+    # It is not refreshed: that reads the numbers of all jobs once, and would be a part of each.
     store, jobs = held.open()
-    await store.refresh()
-    for number in range(first + 1, first + 1 + times):
+    # The first one prepares statements and finds the connection.
+    await ask(jobs)
+    seconds = []
+    for _ in range(times):
         began = time.perf_counter()
-        await ask(jobs, number)
+        await ask(jobs)
         seconds.append(time.perf_counter() - began)
     await store.close()
-    return (await held.counted() - before) / times, seconds
+    found = (await held.counted() - before) / (times + 1)
+    await held.settle()
+    return found, seconds
 
 
 async def measured(held: Sequence[Held], times: int, repeats: int) -> list[tuple[str, list[str]]]:
     """Return a row for each question to each kind of store: its cost by number of jobs held."""
     rows = []
-    numbers = iter(range(0, 1 << 40, times + 1))
     for name, ask in QUESTIONS.items():
         counts: dict[Held, list[float]] = {each: [] for each in held}
         seconds: dict[Held, list[float]] = {each: [] for each in held}
         for repeat in range(repeats):
             progress(f"{name}, repeat {repeat + 1}")
             for each in held:
-                count, took = await cost(each, ask, next(numbers), times)
+                count, took = await cost(each, ask, times)
                 counts[each].append(count)
                 seconds[each].append(statistics.median(took))
         for store in dict.fromkeys(each.store for each in held):
@@ -134,7 +130,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.held", description=__doc__)
     parser.add_argument("stores", nargs="*", metavar="STORE", help=f"of {', '.join(STORES)}")
     parser.add_argument(
-        "--held", type=int, nargs=2, default=(1_000, 1_000_000), metavar="JOBS", help="jobs held"
+        "--held",
+        type=int,
+        nargs="+",
+        default=(1_000, 10_000, 100_000, 1_000_000),
+        metavar="JOBS",
+        help="jobs held; the ratio is that of the last to the first",
     )
     parser.add_argument("--times", type=int, default=200, help="questions of a repeat")
     parser.add_argument("--repeats", type=int, default=5, help="repeats, all interleaved")

@@ -24,12 +24,7 @@ n AS MATERIALIZED (
     INSERT INTO requests
     SELECT request_id, digest, id, ARRAY[coalesce(submit_id, '')] FROM n
     WHERE request_id IS NOT NULL ORDER BY request_id
-    ON CONFLICT (request_id) DO UPDATE SET dependents = CASE
-        WHEN excluded.dependents <@ requests.dependents
-            -- Of no use any more, and it would grow with every repeat.
-            OR NOT EXISTS (SELECT FROM jobs WHERE id = requests.job_id AND state = 1)
-        THEN requests.dependents ELSE requests.dependents || excluded.dependents END
-    WHERE requests.digest = excluded.digest
+    ON CONFLICT (request_id) DO NOTHING
     RETURNING job_id
 )
 """
@@ -44,21 +39,35 @@ CREATE = f"WITH {NEW} {INSERT}"
 
 KINDS = "INSERT INTO kinds SELECT unnest($1::text[]) ORDER BY 1 ON CONFLICT DO NOTHING"
 
-# What is known of submits, and of request ids, each with its job if there is one. A submit is
-# noted to rely on the job of its request id; those that are so now are in `relied`.
+# What is known of submits, and of request ids, each with its job if there is one. A submit that is
+# new relies on the job of its request id from now on, if that is another's: it is noted, and while
+# the job waits it is one of those that keep it from being withdrawn. Both happen or neither does.
+# Those that rely on their job since now are in `relied`.
 MET = """
 WITH r AS MATERIALIZED (
     SELECT r.request_id AS request, r.digest, r.job_id AS holder, jobs.*
     FROM requests r LEFT JOIN jobs ON jobs.id = r.job_id AND jobs.state > 0
         AND (finished IS NULL OR finished > $5)
     WHERE r.request_id = ANY($2::bytea[])
-), p AS (
-    INSERT INTO jobs (id, kind, state, created, submit_id, led_to)
-    SELECT '~' || n.submit, '', 0, $4, n.submit, r.holder
+), n AS MATERIALIZED (
+    SELECT n.submit, r.request, r.holder, r.state
     FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS n (submit, request, digest)
     JOIN r ON r.request = n.request AND r.digest = n.digest AND r.id IS NOT NULL
-    WHERE n.submit IS NOT NULL ORDER BY n.submit
+    WHERE NOT EXISTS (SELECT FROM jobs WHERE submit_id = n.submit)
+), k AS MATERIALIZED (
+    -- Not those of a job that was withdrawn while this waited for its row.
+    SELECT n.submit, n.request FROM n JOIN requests ON request_id = n.request
+    WHERE n.state = 1 AND job_id = n.holder ORDER BY n.request FOR UPDATE OF requests
+), p AS (
+    INSERT INTO jobs (id, kind, state, created, submit_id, led_to)
+    SELECT '~' || submit, '', 0, $4, submit, holder FROM n
+    WHERE submit IS NOT NULL AND (state > 1 OR request IN (SELECT request FROM k))
+    ORDER BY submit
     ON CONFLICT DO NOTHING RETURNING submit_id
+), d AS (
+    UPDATE requests SET dependents = dependents || coalesce(k.submit, '') FROM k
+    WHERE request_id = k.request AND NOT coalesce(k.submit, '') = ANY(dependents)
+        AND (k.submit IS NULL OR k.submit IN (SELECT submit_id FROM p))
 )
 SELECT s.submit_id AS submit, s.created AS noted, NULL::text[] AS relied,
     NULL::bytea AS request, NULL::bytea AS digest, coalesce(s.led_to, s.id) AS holder, j.*
@@ -67,21 +76,6 @@ FROM jobs s LEFT JOIN jobs j ON j.id = coalesce(s.led_to, s.id) AND j.state > 0
 WHERE s.submit_id = ANY($1::text[])
 UNION ALL
 SELECT NULL, NULL, ARRAY(SELECT submit_id FROM p), r.* FROM r
-"""
-
-# Submits of a job that waits under their request id rely on it from now on.
-RELY = """
-WITH n AS MATERIALIZED (
-    SELECT n.request, n.submit
-    FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS n (submit, request, digest)
-    JOIN requests r ON r.request_id = n.request AND r.digest = n.digest
-    WHERE NOT coalesce(n.submit, '') = ANY(r.dependents)
-        AND EXISTS (SELECT FROM jobs WHERE id = r.job_id AND state = 1)
-        AND NOT EXISTS (SELECT FROM jobs WHERE submit_id = n.submit)
-    ORDER BY n.request FOR UPDATE OF r
-)
-UPDATE requests SET dependents = dependents || coalesce(n.submit, '')
-FROM n WHERE requests.request_id = n.request
 """
 
 # Submits that are remembered no longer.

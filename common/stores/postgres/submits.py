@@ -60,7 +60,6 @@ class Submits:
         """Return what was met before in the place of each, ``None`` for one that is new."""
         if not any(new.request_id for new in jobs):
             return [None] * len(jobs)
-        await self._connection.rows("rely", statements.RELY, *_keys(jobs))
         return await self._met(jobs, [""] * len(jobs))
 
     async def withdrawn(self, submit_id: str) -> str:
