@@ -135,7 +135,7 @@ def whole(broken: Broken) -> Iterator[Broken]:
 
 
 def test_jobs_of_a_killed_worker_are_done_by_others(a: Broken) -> None:
-    running = [a.client.submit(jobs.sleep(4_000)) for _ in range(SLOTS)]
+    running = [a.client.submit(jobs.sleep(8_000)) for _ in range(SLOTS)]
     held = {job: a.client.wait(job, RUNNING).worker for job in running}
     assert "worker-1" in held.values()
 
@@ -170,7 +170,7 @@ def test_restarted_coordinator_finds_out_what_is_running(a: Broken) -> None:
 def test_worker_that_was_paused_too_long_comes_back_with_reports_that_are_refused(
     a: Broken,
 ) -> None:
-    accepted = [a.client.submit(jobs.sleep(4_000)) for _ in range(SLOTS)]
+    accepted = [a.client.submit(jobs.sleep(8_000)) for _ in range(SLOTS)]
     held = {job: a.client.wait(job, RUNNING).worker for job in accepted}
     theirs = [job for job, worker in held.items() if worker == "worker-1"]
     assert theirs

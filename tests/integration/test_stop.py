@@ -79,7 +79,7 @@ def test_a_stopping_worker_gives_its_work_back_at_once(start_stack: StackMaker) 
 def test_a_stopping_worker_finishes_what_ends_within_its_grace(start_stack: StackMaker) -> None:
     stack = start_stack("a", stop_grace=20.0, **PATIENT)
     client = stack.client()
-    running = [client.submit(jobs.sleep(3_000)) for _ in range(12)]
+    running = [client.submit(jobs.sleep(6_000)) for _ in range(12)]
     stack.wait_until_held(12)
     behind = [client.submit(jobs.sleep(1)) for _ in range(6)]
 
@@ -102,7 +102,7 @@ def test_health_is_off_before_running_work_has_ended(
     client = stack.client(name) if design == "b" else stack.client()
     watch = watch_health(stack.address(name))
     eventually(lambda: watch.seen == ["SERVING"], what="the first health")
-    job_id = client.submit(jobs.sleep(2_000))
+    job_id = client.submit(jobs.sleep(4_000))
     stack.wait_until_held(1, name)
 
     stack.terminate(name)

@@ -81,7 +81,7 @@ class Cluster:
         puts = [{"requestPut": {"key": base64.b64encode(key).decode()}} for key in keys]
         change = json.dumps({"success": puts}).encode()
         for _ in range(times):
-            with urllib.request.urlopen(f"http://{HOST}:{port}/v3/kv/txn", change, timeout=5):
+            with urllib.request.urlopen(f"http://{HOST}:{port}/v3/kv/txn", change, timeout=30):
                 pass
 
     def make_whole(self) -> None:

@@ -70,8 +70,11 @@ class Cluster:
         primaries = self.primaries()
         if len(primaries) != 1:
             return False
-        with self.client(primaries[0]) as copy:
-            info = copy.info("replication")
+        try:
+            with self.client(primaries[0]) as copy:
+                info = copy.info("replication")
+        except RedisError:
+            return False
         return info["connected_slaves"] == COPIES - 1 and all(
             info[f"slave{number}"]["state"] == "online" for number in range(COPIES - 1)
         )

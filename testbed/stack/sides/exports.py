@@ -7,6 +7,7 @@ their making and however many processes make them at the same time. ``make clean
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -14,7 +15,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from testbed import CHECKOUT
@@ -29,6 +32,8 @@ _STACK_LOCK = "compose/stack.lock"
 TREES, ENVIRONMENTS = "revisions", "environments"
 _DIGITS = 12
 _TAIL_LINES = 15
+# How long killed processes may take to be gone. Where nobody collects orphans, they never are.
+_KILLED_SECONDS = 10.0
 # What pip and Python would read by themselves, and then install elsewhere; as in the Makefile.
 # Where packages come from stays the user's.
 _NOT_FOR_PIP = frozenset(
@@ -115,28 +120,68 @@ def _make_environment(folder: Path, lock: Path) -> None:
 
 
 def _step(lock: Path, command: list[str]) -> None:
-    # In a group of its own: what it starts itself must not go on with a folder that is given up.
-    with subprocess.Popen(
-        command,
-        env=_of_pip(os.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+    process = None
+    try:
+        with _uninterrupted():
+            process = subprocess.Popen(
+                command,
+                env=_of_pip(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                # In a group of its own: what it starts itself must not go on with a folder that is
+                # given up.
+                start_new_session=True,
+            )
+        output, _ = process.communicate()
+    except BaseException:
+        if process is not None:
+            _end(process)
+        raise
     if process.returncode:
         end = "\n".join(output.strip().splitlines()[-_TAIL_LINES:])
         raise TestbedError(
             f"the environment of {lock} cannot be made:\n{end}",
             "its packages come from where pip is set to look; nothing of it was left behind",
         )
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back a Ctrl-C until the end of this block.
+
+    One that came while a process is started would leave it to itself: nobody has its number yet.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread is ever interrupted.
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Kill a command and what it started, and wait until none of that writes any more.
+
+    A process that is killed still ends the system call that it is in, and may make a file with it.
+    """
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    end = time.monotonic() + _KILLED_SECONDS
+    while time.monotonic() < end:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
 
 
 def _of_pip(variables: Mapping[str, str]) -> dict[str, str]:

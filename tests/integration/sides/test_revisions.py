@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -266,45 +268,85 @@ def test_an_environment_that_cannot_be_made_says_why_and_leaves_nothing(
     assert not list((stacks.project_root() / ".testbed" / "environments").iterdir())
 
 
-# Instead of `python -m venv FOLDER`: has a process of its own go on for ten seconds.
+# Instead of `python -m venv FOLDER`: has a process of its own go on for a minute.
 SLOW = """#!/bin/sh
-(for _ in $(seq 500); do mkdir -p "$3/lib"; echo >> "$3/lib/more"; sleep 0.02; done) &
+(for _ in $(seq 3000); do mkdir -p "$3/lib"; echo >> "$3/lib/more"; sleep 0.02; done) &
 echo $! > "$PIP_TEST_PID"
 wait
 """
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+class SlowEnvironment:
+    """An environment that takes a minute to make."""
+
+    def __init__(self, pid: Path) -> None:
+        self._pid = pid
+        self.folder = stacks.project_root() / ".testbed" / "environments"
+
+    def is_being_made(self) -> bool:
+        return bool(
+            self._pid.exists() and self._pid.read_text() and list(self.folder.glob(".*/lib"))
+        )
+
+    def is_given_up(self) -> bool:
+        try:
+            status = psutil.Process(int(self._pid.read_text())).status()
+        except psutil.NoSuchProcess:
+            return True
+        return status == psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def slow(project: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SlowEnvironment:
+    python, pid = tmp_path / "python", tmp_path / "pid"
+    python.write_text(SLOW)
+    python.chmod(0o700)
+    monkeypatch.setenv("PIP_TEST_PID", str(pid))
+    monkeypatch.setattr(exports.sys, "executable", str(python))
+    project.write("requirements.lock", "# no packages at all\n")
+    project.commit("Need nothing")
+    return SlowEnvironment(pid)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_an_environment_that_is_interrupted_leaves_neither_files_nor_processes(
-    project: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slow: SlowEnvironment,
 ) -> None:
-    slow, pid = tmp_path / "python", tmp_path / "pid"
-    slow.write_text(SLOW)
-    slow.chmod(0o700)
-    monkeypatch.setenv("PIP_TEST_PID", str(pid))
-    monkeypatch.setattr(exports.sys, "executable", str(slow))
-    folder = stacks.project_root() / ".testbed" / "environments"
-    project.write("requirements.lock", "# no packages at all\n")
-    project.commit("Need nothing")
+    def come_in_between() -> None:
+        eventually(slow.is_being_made)
+        interrupt()
 
-    def interrupt() -> None:
-        eventually(lambda: pid.exists() and pid.read_text() and list(folder.glob(".*/lib")))
-        os.kill(os.getpid(), signal.SIGINT)
-
-    user = threading.Thread(target=interrupt)
+    user = threading.Thread(target=come_in_between)
     user.start()
     with pytest.raises(KeyboardInterrupt):
         revisions.find("HEAD", lambda _: None)
     user.join()
 
-    eventually(lambda: not is_running(int(pid.read_text())), within=5)
-    assert list(folder.iterdir()) == []
+    assert slow.is_given_up()
+    assert list(slow.folder.iterdir()) == []
+
+
+def test_an_interrupt_before_the_number_of_a_process_is_known_ends_it_too(
+    slow: SlowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = subprocess.Popen
+
+    def interrupted(command: list[str], **how: Any) -> subprocess.Popen[str]:
+        process = start(command, **how)
+        if command[0] == exports.sys.executable:
+            eventually(slow.is_being_made)
+            interrupt()
+        return process
+
+    monkeypatch.setattr(exports.subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        revisions.find("HEAD", lambda _: None)
+
+    assert slow.is_given_up()
+    assert list(slow.folder.iterdir()) == []
 
 
 def test_a_revision_without_a_dockerfile_does_not_run_in_containers(project: Repository) -> None:

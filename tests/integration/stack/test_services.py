@@ -172,9 +172,9 @@ def test_commands_show_what_is_known_of_it(
     monkeypatch.setitem(designs.DESIGNS, DESIGN, "a module that nobody loads here")
     record = up()
 
-    shown = run("status")
+    # On a busy machine one of them may not answer in the time that it is given.
+    shown = eventually(lambda: run("status"), lambda result: result.exit_code == 0)
 
-    assert shown.exit_code == 0, shown.output
     assert "slots unknown" in shown.stdout
     (line,) = [line for line in shown.stdout.splitlines() if line.startswith("web ")]
     assert line.split()[2:5] == [f"127.0.0.1:{servers.process('web').port}", "-", "SERVING"]

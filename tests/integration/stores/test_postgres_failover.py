@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from common import context
-from common.domain.errors import JobNotFound, StoreUnreachable, StoreUnready, TaskQueueError
+from common.domain.errors import (
+    DeadlineAlreadyPast,
+    JobNotFound,
+    StoreUnreachable,
+    StoreUnready,
+    TaskQueueError,
+)
 from common.domain.job import Job
 from common.stores.postgres import PostgresStore
 from testbed.runs.faults import registry
@@ -55,7 +61,7 @@ async def at_last(ask: Callable[[], Any]) -> Any:
             try:
                 with context.call(timeout=2):
                     return await ask()
-            except (StoreUnready, StoreUnreachable):
+            except (DeadlineAlreadyPast, StoreUnready, StoreUnreachable):
                 await asyncio.sleep(0.05)
 
 
@@ -78,7 +84,7 @@ async def accepted_alone(cluster: Cluster, jobs: Jobs) -> Job:
     for name in replicas:
         await asyncio.to_thread(cluster.controls.kill, name)
     try:
-        with context.call(timeout=2):
+        with context.call(timeout=4):
             made: Job = await jobs.create(submit_id=uuid.uuid4().hex)
     finally:
         assert await asyncio.to_thread(lose_the_primary, cluster) == primary
@@ -100,7 +106,7 @@ async def refuses_alone(cluster: Cluster, jobs: Jobs) -> None:
         await asyncio.to_thread(cluster.controls.pause, name)
     try:
         for _ in range(2):
-            with pytest.raises(TaskQueueError) as refused, context.call(timeout=1):
+            with pytest.raises(TaskQueueError) as refused, context.call(timeout=3):
                 await jobs.create(request_id="again", digest=b"same")
             assert not refused.value.definite
         assert await jobs.page() == known

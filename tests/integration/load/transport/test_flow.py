@@ -145,6 +145,7 @@ def test_a_call_whose_turn_does_not_come_ends_with_its_deadline(method: Open) ->
         with pytest.raises(Exception, match="DEADLINE_EXCEEDED"):
             method(server.address)(b"", timeout=0.05)
 
+        eventually(lambda: gevent.sleep(0.005) or server.peers)
         assert not server.peers[0].of_type(HeadersFrame)
 
 
