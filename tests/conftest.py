@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+# Who runs the tests in the background of a script has it ignored, and what they interrupt with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.support.assignments", "tests.support.trials"]
 

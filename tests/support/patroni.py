@@ -97,8 +97,16 @@ class Cluster:
         each_one = [each for view in views for each in view.values()]
         follow = [each for each in each_one if each["state"] in {"running", "streaming"}]
         lines = {each.get("timeline") for each in each_one}
-        agree = len(leaders) == 1 and len(leaders.pop()) == 1 and len(lines) == 1
-        return agree and len(follow) == COPIES * COPIES
+        agree = len(leaders) == 1 and len(lines) == 1 and all(len(each) == 1 for each in leaders)
+        return agree and len(follow) == COPIES * COPIES and self._is_followed(*leaders.pop())
+
+    def _is_followed(self, primary: str) -> bool:
+        """Whether all replicas receive what a primary writes: one may run and not do that yet."""
+        try:
+            receivers = self._ask(primary, "patroni").get("replication", [])
+        except OSError:
+            return False
+        return len([each for each in receivers if each["state"] == "streaming"]) == COPIES - 1
 
     def _ask(self, name: str, path: str, change: bytes | None = None) -> Any:
         port = process_of(self.controls.record, name).ports["rest"]

@@ -64,7 +64,8 @@ class Connection:
     async def rows(self, operation: str, statement: str, *arguments: Any) -> Rows:
         """Return the rows of a statement, within the time that the caller has left.
 
-        One that was rolled back for another's sake, or met a dead connection, is sent again.
+        One that was rolled back for another's sake, met a dead connection, or a server without the
+        tables, which are made then, is sent again.
         Raises ``TaskQueueError``.
         """
         with noting_failures(self._observer):
@@ -73,6 +74,8 @@ class Connection:
                 try:
                     return await self._send(connection, operation, statement, arguments)
                 except failures.FAILURES as error:
+                    if isinstance(error, failures.NOT_MIGRATED):
+                        self._migrated = False
                     if last and failures.may_be_sent_again(error):
                         continue
                     failure = failures.after_it_was_sent(self.name, error)

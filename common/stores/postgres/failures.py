@@ -22,6 +22,12 @@ READ_ONLY = exceptions.ReadOnlySQLTransactionError
 """A primary that has become a replica: nothing is done there, another one may do it."""
 ROLLED_BACK = (exceptions.TransactionRollbackError, READ_ONLY)
 """A deadlock or the like: what is asked again may succeed."""
+NOT_MIGRATED = (
+    exceptions.UndefinedTableError,
+    exceptions.UndefinedColumnError,
+    exceptions.UndefinedFunctionError,
+)
+"""A primary that took over without the tables, for the one before it was lost with them."""
 FAILURES = (
     OSError,
     TimeoutError,
@@ -41,7 +47,7 @@ def before_it_was_sent(store: str, error: Exception) -> TaskQueueError:
 
 def may_be_sent_again(error: Exception) -> bool:
     """Return whether a statement had no effect that may have one when it is sent once more."""
-    return isinstance(error, ROLLED_BACK) or _was_not_sent(error)
+    return isinstance(error, (*ROLLED_BACK, *NOT_MIGRATED)) or _was_not_sent(error)
 
 
 def after_it_was_sent(store: str, error: Exception) -> TaskQueueError:

@@ -319,3 +319,14 @@ async def test_no_answered_job_is_lost_when_every_process_of_the_server_is_kille
         assert [job.id for job in found if isinstance(job, Job)] == answered
         for creator in creators:
             await creator.store.close()
+
+
+async def test_a_server_that_takes_over_without_the_tables_gets_them(
+    server: Database, creator: Creator
+) -> None:
+    await creator.create("r")
+    async with server.administered() as session:
+        await session.execute("DROP SCHEMA public CASCADE")
+        await session.execute("CREATE SCHEMA public AUTHORIZATION store")
+    await creator.create("s")
+    assert await creator.has(["r", "s"]) == [False, True]
