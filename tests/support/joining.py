@@ -7,6 +7,7 @@ from typing import Any
 
 from common.domain.ids import IdMint
 from common.domain.job import Execution, Job, JobSpec, JobState, Outcome
+from common.domain.paging import JobQuery
 from common.ports import Exchanged, NewJob, Submission
 from common.stores.store import Store
 from tests.support.owners import Silence
@@ -63,3 +64,11 @@ class Node:
         second = asyncio.create_task(self.take(first))
         accepting = asyncio.create_task(self.accept(**given))
         return await second, accepting
+
+
+async def assert_one_job(node: Node, request_id: str, submit_id: str) -> None:
+    """Check that a submit of which nobody knows what came of it, sent again, makes one job."""
+    first = await node.accept(request_id=request_id, submit_id=submit_id)
+    again = await node.accept(request_id=request_id, submit_id="another")
+    assert first.id == again.id
+    assert len(await node.jobs.page(JobQuery(limit=100))) == JOBS + 1

@@ -198,7 +198,7 @@ class _Statements:
         return failures.nothing_happened(error)
 
     def note_unanswered(self) -> None:
-        # Members count what is made by what they are told of it.
+        # What the gauges count is in doubt then, and is counted anew sooner.
         self._connection.unanswered += 1
 
 

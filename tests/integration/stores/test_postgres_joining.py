@@ -18,8 +18,7 @@ from common.domain.errors import (
     TaskQueueError,
 )
 from common.domain.job import Job, JobState
-from common.domain.paging import JobQuery
-from tests.support.joining import JOBS, TOGETHER, Node
+from tests.support.joining import TOGETHER, Node, assert_one_job
 from tests.support.postgres import Database, started, until, waiting_for
 from tests.support.stores import Asked
 
@@ -162,10 +161,7 @@ async def test_a_joined_statement_whose_end_is_unknown_is_that_to_both_and_makes
     async with server.administered() as session:
         # What goes on without anybody who waits for it has ended as well.
         await until(lambda: is_at_rest(session))
-    first = await node.accept(request_id="r", submit_id="s")
-    again = await node.accept(request_id="r", submit_id="s2")
-    assert first.id == again.id
-    assert len(await node.jobs.page(JobQuery(limit=100))) == JOBS + 1
+    await assert_one_job(node, "r", "s")
     await node.exchange(execution)
     assert await node.state_of(execution.job_id) is JobState.DONE
 

@@ -13,7 +13,7 @@ from common.domain.job import JobState
 from common.domain.paging import JobQuery
 from common.stores.redis import RedisStore
 from tests.integration.stores.conftest import Server
-from tests.support.joining import JOBS, TOGETHER, Node
+from tests.support.joining import JOBS, TOGETHER, Node, assert_one_job
 from tests.support.owners import HandClock
 from tests.support.stores import Asked
 
@@ -80,9 +80,6 @@ async def test_a_joined_script_whose_end_is_unknown_is_that_to_both_and_makes_on
     with pytest.raises(StoreUnreachable) as caught:
         await accepting
     assert not caught.value.definite
-    first = await node.accept(request_id="r", submit_id="s")
-    again = await node.accept(request_id="r", submit_id="s2")
-    assert first.id == again.id
-    assert len(await node.jobs.page(JobQuery(limit=100))) == JOBS + 1
+    await assert_one_job(node, "r", "s")
     await node.exchange(execution)
     assert await node.state_of(execution.job_id) is JobState.DONE
